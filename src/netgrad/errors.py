@@ -1,0 +1,42 @@
+"""The errors of netgrad: one line each, that says what was found, what was expected and what to try."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NetgradError(ValueError):
+    """Something that the user gave cannot be used; the message is one line and says what to do.
+
+    A `ValueError`, so that code written for scikit-learn's habits catches it.
+    The command line prints it without a traceback and exits with status 2.
+    """
+
+
+class ShapeError(NetgradError):
+    """An array or a layer has a shape that does not fit."""
+
+
+class DataError(NetgradError):
+    """The data themselves are unusable: empty, non-finite, of one class, with labels out of range."""
+
+
+class FileError(NetgradError):
+    """A file is missing, truncated, altered or of another kind."""
+
+
+class DivergenceError(NetgradError):
+    """Training met a number that is not finite; the message names the place where it arose."""
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> NetgradError:
+    """The error for a name that no registry holds, with the nearest known name suggested.
+
+    >>> unknown_name("activation", "rellu", ["relu", "tanh"])
+    NetgradError("unknown activation 'rellu': did you mean 'relu'? (known: relu, tanh)")
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name).lower(), names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return NetgradError(f"unknown {kind} {name!r}: {hint}(known: {', '.join(names)})")
