@@ -1,0 +1,42 @@
+"""The layers, one file a family; `base` states the contract that all of them keep."""
+
+from netgrad.layers.activation import (
+    ELU,
+    Activation,
+    Identity,
+    LeakyReLU,
+    Logistic,
+    PReLU,
+    ReLU,
+    ScaledTanh,
+    Softmax,
+    Tanh,
+    Threshold,
+)
+from netgrad.layers.base import Backward, Context, Layer
+from netgrad.layers.dense import Dense
+from netgrad.layers.merge import Add, Concatenate, Multiply
+from netgrad.layers.shape import Flatten, Reshape
+
+__all__ = [
+    "ELU",
+    "Activation",
+    "Add",
+    "Backward",
+    "Concatenate",
+    "Context",
+    "Dense",
+    "Flatten",
+    "Identity",
+    "Layer",
+    "LeakyReLU",
+    "Logistic",
+    "Multiply",
+    "PReLU",
+    "ReLU",
+    "Reshape",
+    "ScaledTanh",
+    "Softmax",
+    "Tanh",
+    "Threshold",
+]

@@ -1,0 +1,204 @@
+"""Activation functions: how a unit turns its net input z into its output a.
+
+Each is a layer of its own and can stand alone, or inside another layer as its ``activation``, by name or as an
+instance. An elementwise one is two lines: `f` (a from z) and `df` (da/dz from z and a); `Softmax`, whose outputs
+depend on each other, states its full Jacobian product.
+
+Sources: Kelleher 8.2-8.3 (threshold, logistic, tanh, ReLU, softmax); Pattipati lectures 9-10 (slope, scaled tanh,
+leaky ReLU, ELU); Z&M 25-26.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from netgrad.errors import NetgradError, ShapeError
+from netgrad.layers.base import Backward, Layer
+from netgrad.registry import register
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """Base of the activation functions; the elementwise ones define `f` and `df`."""
+
+    def f(self, z: jax.Array) -> jax.Array:
+        """a = f(z), elementwise."""
+        raise NotImplementedError
+
+    def df(self, z: jax.Array, a: jax.Array) -> jax.Array:
+        """da/dz, from whichever of z and a makes it cheapest."""
+        raise NotImplementedError
+
+    def forward(self, params, x, context):
+        a = self.f(x)
+        return a, {"z": x, "a": a}
+
+    def backward(self, params, saved, d_out):
+        """delta = dE/da * da/dz (Kelleher eq. 23; Z&M 26.1.2)."""
+        delta = d_out * self.df(saved["z"], saved["a"])
+        return Backward(delta, {}, delta)
+
+    def out_shape(self, in_shape):
+        return in_shape
+
+
+@register("activation", "threshold")
+@dataclass(frozen=True)
+class Threshold(Activation):
+    """McCulloch and Pitts: 1 where z >= ``threshold`` (default 0), else 0; its derivative is 0 everywhere.
+
+    No gradient passes it: train such units with the loss "perceptron", or set their weights by hand.
+    """
+
+    threshold: float = 0.0
+
+    def f(self, z):
+        # z - z is 0 for every finite z and NaN otherwise, so that a NaN is not turned into a 0 in silence.
+        return (z >= self.threshold).astype(z.dtype) + jnp.where(jnp.isnan(z), z, 0)
+
+    def df(self, z, a):
+        return jnp.zeros_like(z)
+
+
+@register("activation", "identity")
+@dataclass(frozen=True)
+class Identity(Activation):
+    """a = z: a linear unit."""
+
+    def f(self, z):
+        return z
+
+    def df(self, z, a):
+        return jnp.ones_like(z)
+
+
+@register("activation", "logistic")
+@dataclass(frozen=True)
+class Logistic(Activation):
+    """a = 1 / (1 + e^(-slope z)), da/dz = slope a (1 - a); slope 1 by default (Pattipati, "Training MLPs")."""
+
+    slope: float = 1.0
+
+    def f(self, z):
+        return jax.nn.sigmoid(self.slope * z)
+
+    def df(self, z, a):
+        return self.slope * a * (1 - a)
+
+
+@register("activation", "tanh")
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """a = tanh(z), da/dz = 1 - a^2."""
+
+    def f(self, z):
+        return jnp.tanh(z)
+
+    def df(self, z, a):
+        return 1 - a * a
+
+
+@register("activation", "scaled_tanh")
+@dataclass(frozen=True)
+class ScaledTanh(Activation):
+    """a = alpha tanh(beta z), by default 1.716 tanh(2/3 z) (Pattipati, "Backprop practicalities")."""
+
+    alpha: float = 1.716
+    beta: float = 2 / 3
+
+    def f(self, z):
+        return self.alpha * jnp.tanh(self.beta * z)
+
+    def df(self, z, a):
+        return self.beta * (self.alpha - a * a / self.alpha)
+
+
+@register("activation", "relu")
+@dataclass(frozen=True)
+class ReLU(Activation):
+    """a = max(0, z); the derivative at 0 is taken as 0 (Kelleher 8.4.1)."""
+
+    def f(self, z):
+        return jnp.maximum(z, 0)
+
+    def df(self, z, a):
+        return (z > 0).astype(z.dtype)
+
+
+@register("activation", "leaky_relu")
+@dataclass(frozen=True)
+class LeakyReLU(Activation):
+    """a = z where z > 0, else ``slope`` z (default 0.01): a unit that cannot die."""
+
+    slope: float = 0.01
+
+    def f(self, z):
+        return jnp.where(z > 0, z, self.slope * z)
+
+    def df(self, z, a):
+        return jnp.where(z > 0, 1, self.slope).astype(z.dtype)
+
+
+@register("activation", "elu")
+@dataclass(frozen=True)
+class ELU(Activation):
+    """a = z where z > 0, else alpha (e^z - 1), alpha 1 by default."""
+
+    alpha: float = 1.0
+
+    def f(self, z):
+        return jnp.where(z > 0, z, self.alpha * jnp.expm1(jnp.minimum(z, 0)))
+
+    def df(self, z, a):
+        return jnp.where(z > 0, 1, a + self.alpha).astype(z.dtype)
+
+
+@register("activation", "prelu")
+@dataclass(frozen=True)
+class PReLU(Activation):
+    """a = z where z > 0, else slope z with one learned ``slope`` for each unit (the last axis), 0.25 at the start."""
+
+    initial_slope: float = 0.25
+
+    def init(self, key, in_shape):
+        if not in_shape:
+            raise ShapeError("PReLU needs units (a last axis), found a single number for each example")
+        return {"slope": jnp.full(in_shape[-1:], self.initial_slope, float)}
+
+    def forward(self, params, x, context):
+        a = jnp.where(x > 0, x, params["slope"] * x)
+        return a, {"z": x, "a": a}
+
+    def backward(self, params, saved, d_out):
+        z = saved["z"]
+        delta = d_out * jnp.where(z > 0, 1, params["slope"])
+        d_slope = jnp.where(z > 0, 0, d_out * z).reshape(-1, z.shape[-1]).sum(0)
+        return Backward(delta, {"slope": d_slope}, delta)
+
+
+@register("activation", "softmax")
+@dataclass(frozen=True)
+class Softmax(Activation):
+    """a_k = e^(z_k) / sum_j e^(z_j) over the last axis.
+
+    For a classifier leave the last layer linear and use the loss "softmax_cross_entropy", which is stable and whose
+    delta is p - t; this layer is for every other loss, with its full Jacobian da_i/dz_j = a_i ([i=j] - a_j)
+    (Kelleher eq. 74-76; Z&M algorithm 26.1, line 15).
+    """
+
+    def forward(self, params, x, context):
+        a = jax.nn.softmax(x, axis=-1)
+        return a, {"z": x, "a": a}
+
+    def backward(self, params, saved, d_out):
+        a = saved["a"]
+        delta = a * (d_out - jnp.sum(d_out * a, axis=-1, keepdims=True))
+        return Backward(delta, {}, delta)
+
+    def out_shape(self, in_shape):
+        if not in_shape:
+            raise NetgradError("Softmax needs units (a last axis), found a single number for each example")
+        return in_shape

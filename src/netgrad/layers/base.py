@@ -1,0 +1,147 @@
+"""The contract of a layer: a pair of pure functions, forward and backward.
+
+    init(key, in_shape)            -> params
+    forward(params, x, context)    -> output, saved
+    backward(params, saved, d_out) -> Backward(d_in, d_params, delta)
+
+Hyper-parameters stand in a frozen dataclass, parameters outside it in a dict, and nothing is hidden. ``saved`` is a
+dict of named arrays that the way back needs: the input ``x``, the net input ``z``, the activation ``a``, and whatever
+the layer adds; what nobody reads is removed by the compiler, so naming a quantity costs nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from netgrad.errors import ShapeError
+from netgrad.layers.symbol import Symbol, place
+
+Shape = tuple[int, ...]
+Params = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a layer is told that is neither input nor parameter.
+
+    training: whether dropout drops and batch statistics are taken from the batch.
+    key: the random key of this layer at this step, or None where nothing is random.
+    lengths: (N,) the number of valid time-steps of each sequence, or None where all are valid.
+    state: what the layer remembers between steps (running statistics, a carried hidden state); see `Layer.next_state`.
+    """
+
+    training: bool = False
+    key: jax.Array | None = None
+    lengths: jax.Array | None = None
+    state: Params = field(default_factory=dict)
+
+
+class Backward(NamedTuple):
+    """What comes back: the gradient of the input, those of the parameters (same keys), and the net gradient dE/dz."""
+
+    d_in: Any
+    d_params: Params
+    delta: Any
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Base of all layers. A layer of your own defines `call`, one function; netgrad differentiates it.
+
+    >>> @dataclass(frozen=True)
+    ... class Scale(Layer):
+    ...     def init(self, key, in_shape):
+    ...         return {"scale": jnp.ones(in_shape)}
+    ...     def call(self, params, x, context):
+    ...         return params["scale"] * x
+    >>> layer = Scale()
+    >>> params = layer.init(jax.random.key(0), (3,))
+    >>> a, saved = layer.forward(params, jnp.ones((2, 3)), Context())
+    >>> layer.backward(params, saved, jnp.ones((2, 3))).d_params["scale"]
+    Array([2., 2., 2.], dtype=float32)
+    """
+
+    name: str | None = field(default=None, kw_only=True)
+
+    def init(self, key: jax.Array, in_shape: Any) -> Params:
+        """The parameters for inputs of this shape (without the axis of examples); {} where there are none."""
+        return {}
+
+    def init_state(self, in_shape: Any) -> Params:
+        """What the layer remembers between steps, at the start; {} for almost every layer."""
+        return {}
+
+    def call(self, params: Params, x: Any, context: Context) -> Any:
+        """The output alone, for layers that leave the backward rule to `jax.vjp`."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither call nor forward and backward")
+
+    def forward(self, params: Params, x: Any, context: Context) -> tuple[Any, dict[str, Any]]:
+        """The output and what must be kept for the way back; x is a tuple where the layer has several inputs."""
+        a, way_back = jax.vjp(lambda p, v: self.call(p, v, context), params, x)
+        return a, {"x": x, "a": a, "way_back": way_back}
+
+    def backward(self, params: Params, saved: dict[str, Any], d_out: Any) -> Backward:
+        """The gradients, from the gradient of the output."""
+        d_params, d_in = saved["way_back"](d_out)
+        return Backward(d_in, d_params, d_out)
+
+    def next_state(self, state: Params, saved: dict[str, Any]) -> Params:
+        """The state after a training step, from the state before and what forward saved."""
+        return state
+
+    def out_shape(self, in_shape: Any) -> Shape:
+        """The output's shape without the axis of examples; raises `ShapeError` where the input does not fit."""
+        key = jax.eval_shape(lambda: jax.random.key(0))
+        params = jax.eval_shape(lambda k: self.init(k, in_shape), key)
+        state = jax.eval_shape(lambda: self.init_state(in_shape))
+        x = jax.tree.map(
+            lambda s: jax.ShapeDtypeStruct((1, *s), jnp.result_type(float)),
+            in_shape,
+            is_leaf=lambda s: isinstance(s, tuple) and all(isinstance(n, int) for n in s),
+        )
+        try:
+            out = jax.eval_shape(lambda p, s, v, k: self.forward(p, v, Context(key=k, state=s))[0], params, state, x, key)
+        except TypeError as error:
+            raise ShapeError(f"{self.label} cannot take an input of shape {in_shape}: {error}".split("\n")[0]) from None
+        return out.shape[1:]
+
+    def out_lengths(self, lengths: jax.Array | None, in_shape: Any) -> jax.Array | None:
+        """The valid lengths of the output's sequences; layers that shorten or drop the time axis say so here."""
+        return lengths
+
+    def placed(self, first: bool) -> Layer:
+        """This layer with the defaults that depend on where it stands filled in; ``first``: it sees the inputs."""
+        return self
+
+    def operations(self, in_shape: Any) -> int:
+        """Multiply-adds of one forward pass of one example; 0 where the layer only moves or bends numbers."""
+        return 0
+
+    @property
+    def label(self) -> str:
+        """What error messages and summaries call this layer."""
+        return self.name or type(self).__name__
+
+    def __call__(self, *inputs: Symbol) -> Symbol:
+        """Place this layer in a graph: symbols in, the symbol of its output back.
+
+        The same layer object called twice is one layer used twice: its parameters are shared.
+        """
+        return place(self, inputs)
+
+    def replace(self, **changes: Any) -> Any:
+        """A copy with these fields changed."""
+        return dataclasses.replace(self, **changes)
+
+
+def weight_gradient(x: jax.Array, delta: jax.Array) -> jax.Array:
+    """x^T delta summed over examples and, for sequences and images, over positions: one matrix product.
+
+    x (..., d), delta (..., units) -> (d, units).
+    """
+    return x.reshape(-1, x.shape[-1]).T @ delta.reshape(-1, delta.shape[-1])

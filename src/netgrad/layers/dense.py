@@ -1,0 +1,93 @@
+"""The fully connected layer: z = x W + b, a = f(z)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+
+from netgrad.errors import NetgradError, ShapeError
+from netgrad.initializers import Initializer, Zeros, for_activation
+from netgrad.layers.activation import Activation, Identity
+from netgrad.layers.base import Backward, Layer, weight_gradient
+from netgrad.registry import find, register
+
+
+@register("layer", "dense")
+@dataclass(frozen=True)
+class Dense(Layer):
+    """Every unit sees every input: a = f(x W + b).
+
+    Inputs (N, d), or (N, ..., d) for sequences and images, where the same weights serve every position; outputs
+    (N, ..., units). Parameters W (d, units) and, unless ``bias=False``, b (units,). Without an initializer W starts
+    as `netgrad.initializers.for_activation` says, and b at 0.
+
+    Source: Kelleher 8.2 and 8.3; Z&M 26.4.1; Allauzen "Back-propagation: generalization".
+
+    >>> import jax, jax.numpy as jnp, netgrad as ng
+    >>> layer = ng.Dense(3, activation="relu")
+    >>> params = layer.init(jax.random.key(0), (2,))
+    >>> {name: value.shape for name, value in params.items()}
+    {'W': (2, 3), 'b': (3,)}
+    """
+
+    units: int
+    activation: Activation | str = Identity()
+    bias: bool = True
+    initializer: Initializer | str | None = None
+    bias_initializer: Initializer | str = Zeros()
+
+    def __post_init__(self):
+        if not isinstance(self.units, int) or self.units < 1:
+            raise NetgradError(f"{self.label}: units must be a whole number of at least 1, found {self.units!r}")
+        object.__setattr__(self, "activation", find("activation", self.activation))
+        object.__setattr__(self, "bias_initializer", find("initializer", self.bias_initializer))
+        if self.initializer is not None:
+            object.__setattr__(self, "initializer", find("initializer", self.initializer))
+
+    def placed(self, first):
+        if self.initializer is not None:
+            return self
+        return self.replace(initializer=for_activation(self.activation.registered_name, first))
+
+    def init(self, key, in_shape):
+        self.out_shape(in_shape)
+        W_key, b_key, f_key = jax.random.split(key, 3)
+        draw = self.initializer or for_activation(self.activation.registered_name, first=False)
+        params = {"W": draw(W_key, (in_shape[-1], self.units))}
+        if self.bias:
+            params["b"] = self.bias_initializer(b_key, (self.units,))
+        if of_activation := self.activation.init(f_key, (self.units,)):
+            params["activation"] = of_activation
+        return params
+
+    def forward(self, params, x, context):
+        z = x @ params["W"]
+        if self.bias:
+            z = z + params["b"]
+        a, _ = self.activation.forward(params.get("activation", {}), z, context)
+        return a, {"x": x, "z": z, "a": a}
+
+    def backward(self, params, saved, d_out):
+        """delta = f'(z) * dE/da; dE/dW = x^T delta; dE/db = sum of delta; dE/dx = delta W^T.
+
+        Kelleher eq. 23-30; Allauzen "Back-propagation: generalization".
+        """
+        delta, of_activation, _ = self.activation.backward(params.get("activation", {}), saved, d_out)
+        d_params = {"W": weight_gradient(saved["x"], delta)}
+        if self.bias:
+            d_params["b"] = delta.reshape(-1, self.units).sum(0)
+        if of_activation:
+            d_params["activation"] = of_activation
+        return Backward(delta @ params["W"].T, d_params, delta)
+
+    def out_shape(self, in_shape):
+        if not in_shape or not isinstance(in_shape[-1], int):
+            raise ShapeError(f"{self.label} needs inputs of shape (N, ..., d), found {('N', *in_shape)}: add an axis")
+        return (*in_shape[:-1], self.units)
+
+    def operations(self, in_shape):
+        positions = 1
+        for n in in_shape[:-1]:
+            positions *= n
+        return positions * in_shape[-1] * self.units

@@ -1,0 +1,78 @@
+"""Layers with several inputs, where branches of a graph meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+
+from netgrad.errors import ShapeError
+from netgrad.layers.base import Backward, Layer
+from netgrad.registry import register
+
+
+@dataclass(frozen=True)
+class _Elementwise(Layer):
+    def out_shape(self, in_shape):
+        if not isinstance(in_shape[0], tuple) or len(set(in_shape)) != 1:
+            raise ShapeError(f"{self.label} needs two or more inputs of one shape, found {in_shape}")
+        return in_shape[0]
+
+
+@register("layer", "add")
+@dataclass(frozen=True)
+class Add(_Elementwise):
+    """The sum of its inputs; the gradient goes to each unchanged (a residual connection, Pattipati "ResNet")."""
+
+    def forward(self, params, x, context):
+        a = sum(x[1:], x[0])
+        return a, {"x": x, "a": a}
+
+    def backward(self, params, saved, d_out):
+        return Backward((d_out,) * len(saved["x"]), {}, d_out)
+
+
+@register("layer", "multiply")
+@dataclass(frozen=True)
+class Multiply(_Elementwise):
+    """The elementwise product of its inputs, which makes one the gate of another (Z&M 26.2)."""
+
+    def forward(self, params, x, context):
+        a = x[0]
+        for factor in x[1:]:
+            a = a * factor
+        return a, {"x": x, "a": a}
+
+    def backward(self, params, saved, d_out):
+        # The product of all others, not a / x_i, which would divide by zero.
+        d_in = []
+        for i in range(len(saved["x"])):
+            d_i = d_out
+            for j, factor in enumerate(saved["x"]):
+                if j != i:
+                    d_i = d_i * factor
+            d_in.append(d_i)
+        return Backward(tuple(d_in), {}, d_out)
+
+
+@register("layer", "concatenate")
+@dataclass(frozen=True)
+class Concatenate(Layer):
+    """Its inputs side by side along the last axis: (N, ..., d_1), (N, ..., d_2) -> (N, ..., d_1 + d_2)."""
+
+    def forward(self, params, x, context):
+        a = jnp.concatenate(x, axis=-1)
+        return a, {"x": x, "a": a}
+
+    def backward(self, params, saved, d_out):
+        d_in, start = [], 0
+        for part in saved["x"]:
+            stop = start + part.shape[-1]
+            d_in.append(d_out[..., start:stop])
+            start = stop
+        return Backward(tuple(d_in), {}, d_out)
+
+    def out_shape(self, in_shape):
+        if not isinstance(in_shape[0], tuple) or len({s[:-1] for s in in_shape}) != 1:
+            raise ShapeError(f"{self.label} needs inputs that differ in the last axis only, found {in_shape}")
+        return (*in_shape[0][:-1], sum(s[-1] for s in in_shape))

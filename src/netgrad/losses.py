@@ -1,0 +1,250 @@
+"""Losses: the error of each example, and its gradient with respect to the network's output in closed form.
+
+A loss sums over the output units (the last axis) and leaves all other axes: one number for each example, or for each
+time-step of each sequence. `netgrad.training.objective` weighs, masks and averages them. Those that belong to a link
+function (softmax, logistic) take the *logits*, the net input of a linear last layer, so that both are computed stably
+and delta is simply p - t; ``link`` turns logits into what a user wants to see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad.errors import DataError, NetgradError, ShapeError
+from netgrad.registry import register
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Base of the losses.
+
+    task: "classification" (targets are class numbers or rows of probabilities), "multilabel" (0/1 for each unit) or
+    "regression". logits: the loss applies its own link function, so the last layer must be linear.
+    """
+
+    task: ClassVar[str] = "regression"
+    logits: ClassVar[bool] = False
+
+    def value(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        """(N, ..., units), target -> (N, ...): the error of each example, summed over its units."""
+        raise NotImplementedError
+
+    def delta(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        """dE/d(output), of the output's shape, for the value of each example itself."""
+        raise NotImplementedError
+
+    def link(self, output: jax.Array) -> jax.Array:
+        """What the output means: probabilities where ``logits``, else the output itself."""
+        return output
+
+    def check(self, out_shape: tuple[int, ...], target: np.ndarray) -> np.ndarray:
+        """The target as the loss wants it, or `DataError`/`ShapeError`; out_shape is without the examples' axis."""
+        if target.ndim == len(out_shape) and out_shape[-1:] == (1,):
+            target = target[..., None]
+        if target.shape[1:] != tuple(out_shape):
+            raise ShapeError(
+                f"targets of shape {('N', *target.shape[1:])} do not fit the network's output {('N', *out_shape)}"
+            )
+        if not np.issubdtype(target.dtype, np.number) and target.dtype != bool:
+            raise DataError(f"targets must be numbers for a {self.task} loss, found {target.dtype}")
+        bad = ~np.isfinite(target)
+        if bad.any():
+            raise DataError(f"{bad.sum()} targets are not finite, the first in example {np.argwhere(bad)[0][0]}")
+        return target.astype(np.result_type(jnp.zeros(0, float).dtype))
+
+
+@register("loss", "squared_error")
+@dataclass(frozen=True)
+class SquaredError(Loss):
+    """E = 1/2 sum_k (t_k - a_k)^2, delta = a - t (Kelleher eq. 20; Z&M 26.1)."""
+
+    def value(self, output, target):
+        return 0.5 * jnp.sum((output - target) ** 2, axis=-1)
+
+    def delta(self, output, target):
+        return output - target
+
+
+@register("loss", "absolute_error")
+@dataclass(frozen=True)
+class AbsoluteError(Loss):
+    """E = sum_k |t_k - a_k|, delta = sign(a - t), 0 where they agree."""
+
+    def value(self, output, target):
+        return jnp.sum(jnp.abs(output - target), axis=-1)
+
+    def delta(self, output, target):
+        return jnp.sign(output - target)
+
+
+@register("loss", "power_error")
+@dataclass(frozen=True)
+class PowerError(Loss):
+    """E = sum_k |t_k - a_k|^R with 1 <= R <= 2, less moved by outliers as R falls (Pattipati, "Computing Gradient")."""
+
+    R: float = 1.5
+
+    def __post_init__(self):
+        if not 1 <= self.R <= 2:
+            raise NetgradError(f"PowerError needs 1 <= R <= 2, found R={self.R}")
+
+    def value(self, output, target):
+        return jnp.sum(jnp.abs(output - target) ** self.R, axis=-1)
+
+    def delta(self, output, target):
+        e = output - target
+        return self.R * jnp.abs(e) ** (self.R - 1) * jnp.sign(e)
+
+
+@register("loss", "softmax_cross_entropy")
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(Loss):
+    """E = -sum_k t_k ln p_k with p = softmax(logits), delta = p - t (Kelleher eq. 71-89; Allauzen eq. 2).
+
+    Targets are class numbers (N, ...) or rows of probabilities (N, ..., classes).
+
+    >>> loss = SoftmaxCrossEntropy()
+    >>> loss.delta(jnp.array([[1.5, -0.9, 0.6]]), jnp.array([0])).round(4)
+    Array([[-0.3321,  0.0606,  0.2715]], dtype=float32)
+    """
+
+    task: ClassVar[str] = "classification"
+    logits: ClassVar[bool] = True
+
+    def value(self, output, target):
+        log_p = jax.nn.log_softmax(output, axis=-1)
+        if _are_classes(output, target):
+            return -jnp.take_along_axis(log_p, target[..., None], axis=-1)[..., 0]
+        return -jnp.sum(target * log_p, axis=-1)
+
+    def delta(self, output, target):
+        p = jax.nn.softmax(output, axis=-1)
+        if _are_classes(output, target):
+            return p - jax.nn.one_hot(target, output.shape[-1], dtype=p.dtype)
+        return p * jnp.sum(target, axis=-1, keepdims=True) - target
+
+    def link(self, output):
+        return jax.nn.softmax(output, axis=-1)
+
+    def check(self, out_shape, target):
+        classes = out_shape[-1]
+        if classes < 2:
+            raise ShapeError(
+                f"softmax_cross_entropy needs two or more output units, found {classes}: use one unit for each class, "
+                "or binary_cross_entropy with one unit"
+            )
+        if target.shape[1:] == tuple(out_shape) and target.ndim > 1 and np.issubdtype(target.dtype, np.number):
+            rows = super().check(out_shape, target)
+            if (rows < 0).any() or not np.allclose(rows.sum(-1), 1, atol=1e-4):
+                raise DataError("rows of target probabilities must be non-negative and sum to 1")
+            return rows
+        return check_classes(target, classes, tuple(out_shape[:-1]))
+
+
+@register("loss", "binary_cross_entropy")
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Loss):
+    """E = -sum_k t_k ln p_k + (1 - t_k) ln(1 - p_k), p = logistic(logits), delta = p - t: each unit says yes or no.
+
+    One unit for two classes, or one for each label where several can hold at once. Z&M 26.2.3; Kelleher 8.4.
+    """
+
+    task: ClassVar[str] = "multilabel"
+    logits: ClassVar[bool] = True
+
+    def value(self, output, target):
+        # max(z, 0) - z t + ln(1 + e^-|z|), which never exponentiates a positive number.
+        return jnp.sum(jnp.maximum(output, 0) - output * target + jnp.log1p(jnp.exp(-jnp.abs(output))), axis=-1)
+
+    def delta(self, output, target):
+        return jax.nn.sigmoid(output) - target
+
+    def link(self, output):
+        return jax.nn.sigmoid(output)
+
+    def check(self, out_shape, target):
+        target = super().check(out_shape, target)
+        if ((target < 0) | (target > 1)).any():
+            raise DataError(f"binary targets must lie in [0, 1], found {target.min():g} to {target.max():g}")
+        return target
+
+
+@register("loss", "cross_entropy")
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    """E = -sum_k t_k ln a_k on probabilities a, for a network that ends in `Softmax` itself.
+
+    Prefer "softmax_cross_entropy" on a linear last layer: it stays exact where a probability rounds to 0.
+    """
+
+    task: ClassVar[str] = "classification"
+
+    def value(self, output, target):
+        if _are_classes(output, target):
+            return -jnp.log(jnp.take_along_axis(output, target[..., None], axis=-1)[..., 0])
+        # 0 ln 0 is 0; elsewhere ln 0 stays infinite, since a certain and wrong answer must show.
+        return -jnp.sum(jnp.where(target > 0, target * jnp.log(jnp.where(target > 0, output, 1)), 0), axis=-1)
+
+    def delta(self, output, target):
+        t = jax.nn.one_hot(target, output.shape[-1], dtype=output.dtype) if _are_classes(output, target) else target
+        return jnp.where(t > 0, -t / jnp.where(t > 0, output, 1), 0)
+
+    def check(self, out_shape, target):
+        return SoftmaxCrossEntropy().check(out_shape, target)
+
+
+@register("loss", "perceptron")
+@dataclass(frozen=True)
+class Perceptron(Loss):
+    """The perceptron criterion on net inputs z: E = sum_k max(0, -s_k z_k) with s = +1 or -1 for targets 1 or 0.
+
+    delta = U(z) - t, so that gradient descent is Rosenblatt's rule: weights move only on mistakes (Pattipati,
+    lectures 9-10; a perceptron is a threshold unit, z >= 0).
+    """
+
+    task: ClassVar[str] = "multilabel"
+    logits: ClassVar[bool] = True
+
+    def value(self, output, target):
+        return jnp.sum(jnp.maximum(0, jnp.where(target > 0.5, -output, output)), axis=-1)
+
+    def delta(self, output, target):
+        return (output >= 0).astype(output.dtype) - target
+
+    def link(self, output):
+        return (output >= 0).astype(output.dtype)
+
+    def check(self, out_shape, target):
+        target = super().check(out_shape, target)
+        if not np.isin(target, (0, 1)).all():
+            raise DataError("perceptron targets must be 0 or 1")
+        return target
+
+
+def _are_classes(output: jax.Array, target: jax.Array) -> bool:
+    return target.ndim == output.ndim - 1
+
+
+def check_classes(target: np.ndarray, classes: int, positions: tuple[int, ...] = ()) -> np.ndarray:
+    """Class numbers as int32, or `DataError`: whole numbers from 0 to classes - 1, of shape (N, *positions)."""
+    if target.ndim == len(positions) + 2 and target.shape[-1] == 1:
+        target = target[..., 0]
+    if target.ndim != len(positions) + 1 or (positions and target.shape[1:] != positions):
+        raise ShapeError(
+            f"targets have shape {target.shape}, expected class numbers {('N', *positions)} or rows of {classes} "
+            "probabilities"
+        )
+    if not np.issubdtype(target.dtype, np.number) and target.dtype != bool:
+        raise DataError(f"class targets must be numbers, found {target.dtype}: encode them or use ng.fit on labels")
+    numbers = target.astype(np.int64)
+    if (numbers != target).any():
+        raise DataError(f"class numbers must be whole, found {target[numbers != target][0]}")
+    if numbers.min() < 0 or numbers.max() >= classes:
+        wrong = numbers.min() if numbers.min() < 0 else numbers.max()
+        raise DataError(f"class numbers must lie in 0..{classes - 1} for {classes} output units, found {wrong}")
+    return numbers.astype(np.int32)

@@ -1,0 +1,23 @@
+"""The computation graph: built (`graph`), run forward and backward (`execution`), looked at (`trace`)."""
+
+from netgrad.layers.symbol import Input, Symbol
+from netgrad.network.execution import Forward, Gradients, apply, backward, forward, next_state
+from netgrad.network.graph import Network, Node, Sequential
+from netgrad.network.trace import NodeTrace, Trace, record
+
+__all__ = [
+    "Forward",
+    "Gradients",
+    "Input",
+    "Network",
+    "Node",
+    "NodeTrace",
+    "Sequential",
+    "Symbol",
+    "Trace",
+    "apply",
+    "backward",
+    "forward",
+    "next_state",
+    "record",
+]

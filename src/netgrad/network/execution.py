@@ -1,0 +1,124 @@
+"""The executor: forward in topological order, backward in reverse, gradients summed where the way forward forks.
+
+This is the whole of back-propagation (Allauzen, "Example of a single layer network"; Kelleher algorithm 4). Training,
+prediction and the trace all run through these two functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from netgrad.layers.base import Backward, Context
+from netgrad.network.graph import Network
+
+
+class Forward(NamedTuple):
+    """outputs: by output name; saved: what each node kept, by node name; lengths: of each output's sequences."""
+
+    outputs: dict[str, Any]
+    saved: dict[str, dict[str, Any]]
+    lengths: dict[str, Any]
+
+
+def forward(
+    network: Network,
+    params: dict,
+    state: dict,
+    inputs: Mapping[str, jax.Array],
+    *,
+    training: bool = False,
+    key: jax.Array | None = None,
+    lengths: Mapping[str, jax.Array] | None = None,
+) -> Forward:
+    """Run every node once, in topological order."""
+    values: dict[str, Any] = dict(inputs)
+    spans: dict[str, Any] = {name: (lengths or {}).get(name) for name in network.inputs}
+    saved: dict[str, dict[str, Any]] = {}
+    for i, node in enumerate(network.nodes):
+        context = Context(
+            training=training,
+            key=None if key is None else jax.random.fold_in(key, i),
+            lengths=spans[node.inputs[0]],
+            state=state.get(node.params, {}),
+        )
+        x = network.in_shape(node, values)
+        values[node.name], saved[node.name] = node.layer.forward(params.get(node.params, {}), x, context)
+        in_shape = network.in_shape(node, {name: values[name].shape[1:] for name in node.inputs})
+        spans[node.name] = node.layer.out_lengths(spans[node.inputs[0]], in_shape)
+    outputs = {key: values[name] for key, name in network.outputs}
+    return Forward(outputs, saved, {key: spans[name] for key, name in network.outputs})
+
+
+class Gradients(NamedTuple):
+    """params: dE/d(parameter), keyed as the parameters; nodes: each node's `Backward`; inputs: dE/d(input)."""
+
+    params: dict
+    nodes: dict[str, Backward]
+    inputs: dict[str, Any]
+
+
+def backward(network: Network, params: dict, saved: dict[str, dict], d_outputs: Mapping[str, Any]) -> Gradients:
+    """Run every node's backward rule once, in reverse order, from dE/d(output) of each output."""
+    d_values: dict[str, Any] = {}
+
+    def arrive(name: str, gradient: Any) -> None:
+        d_values[name] = d_values[name] + gradient if name in d_values else gradient
+
+    for key, name in network.outputs:
+        arrive(name, d_outputs[key])
+    d_params: dict[str, Any] = {}
+    nodes: dict[str, Backward] = {}
+    for node in reversed(network.nodes):
+        back = node.layer.backward(params.get(node.params, {}), saved[node.name], d_values.pop(node.name))
+        nodes[node.name] = back
+        if back.d_params:
+            used_before = d_params.get(node.params)
+            d_params[node.params] = (
+                back.d_params if used_before is None else jax.tree.map(jnp.add, used_before, back.d_params)
+            )
+        for name, d_in in zip(node.inputs, back.d_in if len(node.inputs) > 1 else (back.d_in,), strict=True):
+            arrive(name, d_in)
+    # Keys in the order of params, so that both are one pytree structure.
+    return Gradients({name: d_params[name] for name in params}, nodes, {name: d_values[name] for name in network.inputs})
+
+
+def next_state(network: Network, state: dict, saved: dict[str, dict]) -> dict:
+    """The network's state after a training step; a layer used several times updates its state at each use."""
+    state = dict(state)
+    for node in network.nodes:
+        if node.params in state:
+            state[node.params] = node.layer.next_state(state[node.params], saved[node.name])
+    return state
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def apply(network: Network, params: dict, inputs: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """The network as a plain JAX function whose derivative is our backward rule: for use inside other JAX code.
+
+    >>> import jax, jax.numpy as jnp, netgrad as ng
+    >>> net = ng.Sequential([ng.Dense(3, activation="tanh"), ng.Dense(1)])
+    >>> params, _ = net.init(0, (2,))
+    >>> f = lambda p: ng.apply(net, p, {"x": jnp.ones((4, 2))})["dense_2"].sum()
+    >>> jax.grad(f)(params)["dense_2"]["W"].shape
+    (3, 1)
+    """
+    return forward(network, params, {}, inputs).outputs
+
+
+def _apply_forward(network, params, inputs):
+    run = forward(network, params, {}, inputs)
+    return run.outputs, (params, run.saved)
+
+
+def _apply_backward(network, kept, d_outputs):
+    params, saved = kept
+    gradients = backward(network, params, saved, d_outputs)
+    return gradients.params, gradients.inputs
+
+
+apply.defvjp(_apply_forward, _apply_backward)

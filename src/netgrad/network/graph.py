@@ -1,0 +1,270 @@
+"""The computation graph: layers as function nodes, in topological order.
+
+A graph is built by calling layers on symbols::
+
+    x = ng.Input()
+    h = ng.Dense(32, activation="relu")(x)
+    y = ng.Dense(1)(ng.Concatenate()(x, h))
+    net = ng.Network(x, y)
+
+and `Sequential` is the graph without forks. A finished `Network` is immutable and holds no numbers: parameters live
+in a dict beside it, under the layers' names. (Allauzen, "Computation graph" and "A function node".)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+
+from netgrad.errors import NetgradError, ShapeError
+from netgrad.layers.base import Layer, Shape
+from netgrad.layers.symbol import Input, Symbol
+
+
+@dataclass(frozen=True)
+class Node:
+    """One function node of a finished network.
+
+    name: its own name; inputs: the names of the nodes that feed it; params: the name under which its parameters
+    stand, which differs from ``name`` only where one layer is used several times.
+    """
+
+    name: str
+    layer: Layer
+    inputs: tuple[str, ...]
+    params: str
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Network:
+    """A computation graph from named inputs to named outputs. Hashable, and equal to another of the same structure.
+
+    Args:
+        inputs: a symbol made by `Input`, or several.
+        outputs: a symbol; or a mapping from output name to symbol for several outputs, each with its own loss.
+
+    >>> import netgrad as ng
+    >>> x = ng.Input()
+    >>> h = ng.Dense(4, activation="tanh")(x)
+    >>> net = ng.Network(x, ng.Add()(h, ng.Dense(4)(x)))
+    >>> [(node.name, node.inputs) for node in net.nodes]
+    [('dense_1', ('x',)), ('dense_2', ('x',)), ('add_1', ('dense_1', 'dense_2'))]
+    """
+
+    inputs: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[tuple[str, str], ...]
+
+    def __init__(self, inputs: Symbol | Sequence[Symbol], outputs: Symbol | Mapping[str, Symbol]):
+        sources = (inputs,) if isinstance(inputs, Symbol) else tuple(inputs)
+        sinks = {"": outputs} if isinstance(outputs, Symbol) else dict(outputs)
+        nodes, names = _finish(sources, sinks.values())
+        named = tuple((key or names[symbol], names[symbol]) for key, symbol in sinks.items())
+        self._set(tuple(str(s.name) for s in sources), nodes, named)
+
+    def _set(self, inputs: tuple[str, ...], nodes: tuple[Node, ...], outputs: tuple[tuple[str, str], ...]) -> None:
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "nodes", nodes)
+        object.__setattr__(self, "outputs", outputs)
+
+    @classmethod
+    def from_nodes(cls, inputs: Iterable[str], nodes: Iterable[Node], outputs: Iterable[tuple[str, str]]) -> Network:
+        """A network from its finished parts, as a model file holds them."""
+        network = object.__new__(Network)
+        network._set(tuple(inputs), tuple(nodes), tuple((key, node) for key, node in outputs))
+        return network
+
+    @cached_property
+    def _structure(self) -> tuple:
+        return (self.inputs, self.nodes, self.outputs)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._structure)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Network) and self._structure == other._structure
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        """The nodes by name."""
+        return {node.name: node for node in self.nodes}
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names under which outputs, targets and losses are given."""
+        return tuple(key for key, _ in self.outputs)
+
+    def output_layer(self, output: str | None = None) -> Layer:
+        """The layer that makes this output (the only one, by default)."""
+        return self.by_name[dict(self.outputs)[output or self.output_names[0]]].layer
+
+    def shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> dict[str, Shape]:
+        """The shape of every input and every node's output, without the axis of examples, before anything is made.
+
+        Raises `ShapeError` at the first layer that cannot take what reaches it.
+
+        >>> import netgrad as ng
+        >>> ng.Sequential([ng.Dense(8), ng.Dense(3)]).shapes((5,))
+        {'x': (5,), 'dense_1': (8,), 'dense_2': (3,)}
+        """
+        shapes = dict(self._in_shapes(in_shapes))
+        for node in self.nodes:
+            shapes[node.name] = node.layer.out_shape(self.in_shape(node, shapes))
+        return shapes
+
+    def init(self, key: jax.Array | int, in_shapes: Shape | Mapping[str, Shape]) -> tuple[dict, dict]:
+        """Fresh parameters and state for inputs of these shapes (without the axis of examples).
+
+        Returns (params, state), both keyed by layer name. Raises `ShapeError` where shapes do not fit, and
+        `NetgradError` where the parameters would not fit into this machine's memory.
+        """
+        key = jax.random.key(key) if isinstance(key, int) else key
+        shapes = self.shapes(in_shapes)
+        self._check_memory(key, shapes)
+        return jax.jit(lambda k: self._draw(k, shapes))(key)
+
+    def _draw(self, key: jax.Array, shapes: dict[str, Shape]) -> tuple[dict, dict]:
+        params: dict[str, Any] = {}
+        state: dict[str, Any] = {}
+        for i, node in enumerate(self.nodes):
+            if node.params in params or node.params in state:
+                continue
+            in_shape = self.in_shape(node, shapes)
+            if made := node.layer.init(jax.random.fold_in(key, i), in_shape):
+                params[node.params] = made
+            if kept := node.layer.init_state(in_shape):
+                state[node.params] = kept
+        return params, state
+
+    def param_shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
+        """Shape and type of every parameter as `jax.ShapeDtypeStruct`s, without making any."""
+        shapes = self.shapes(in_shapes)
+        return jax.eval_shape(lambda: self._draw(jax.random.key(0), shapes)[0])
+
+    def in_shape(self, node: Node, shapes: Mapping[str, Any]) -> Any:
+        """What a node is fed: one value where it has one input, a tuple where it has several."""
+        return shapes[node.inputs[0]] if len(node.inputs) == 1 else tuple(shapes[name] for name in node.inputs)
+
+    def _in_shapes(self, in_shapes: Any) -> Mapping[str, Shape]:
+        if not isinstance(in_shapes, Mapping):
+            in_shapes = {self.inputs[0]: tuple(in_shapes)}
+        if set(in_shapes) != set(self.inputs):
+            raise ShapeError(
+                f"the network's inputs are {', '.join(self.inputs)}; shapes were given for {', '.join(in_shapes)}"
+            )
+        return in_shapes
+
+    def _check_memory(self, key: jax.Array, shapes: dict[str, Shape]) -> None:
+        sizes = jax.eval_shape(lambda k: self._draw(k, shapes)[0], key)
+        need = {name: sum(_nbytes(leaf) for leaf in jax.tree.leaves(p)) for name, p in sizes.items()}
+        have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        # Training holds parameters, gradients, the start of the epoch and at least one optimiser moment.
+        if 4 * sum(need.values()) > have:
+            worst = max(need, key=lambda name: need[name])
+            raise NetgradError(
+                f"training this network needs about {4 * sum(need.values()) / 2**30:.1f} GiB, this machine has "
+                f"{have / 2**30:.1f} GiB: {worst} alone has {need[worst] / 2**30:.1f} GiB of weights, use fewer units"
+            )
+
+
+class Sequential(Network):
+    """Layers in a row, each fed by the one before.
+
+    >>> import netgrad as ng
+    >>> net = ng.Sequential([ng.Dense(32, activation="relu"), ng.Dense(10)])
+    >>> [node.name for node in net.nodes]
+    ['dense_1', 'dense_2']
+    """
+
+    def __init__(self, layers: Sequence[Layer]):
+        if not layers:
+            raise NetgradError("Sequential needs at least one layer, found an empty list")
+        symbol = source = Input()
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise NetgradError(f"Sequential takes layers, found {layer!r}: write for instance ng.Dense(10)")
+            symbol = layer(symbol)
+        super().__init__(source, symbol)
+
+
+def _finish(sources: Sequence[Symbol], sinks: Iterable[Symbol]) -> tuple[tuple[Node, ...], dict[Symbol, str]]:
+    """Order the symbols topologically, name each, and fill in what layers leave to where they stand."""
+    names: dict[Symbol, str] = {}
+    for source in sources:
+        if source.layer is not None:
+            raise NetgradError("a network's inputs are made by ng.Input(), found the output of a layer")
+        if source.name in names.values():
+            raise NetgradError(f"two inputs are named {source.name!r}: give ng.Input(name) different names")
+        names[source] = str(source.name)
+    order = _topological(sinks)
+    taken = set(names.values()) | {s.layer.name for s in order if s.layer is not None and s.layer.name}
+    counts: dict[str, int] = {}
+    shared: dict[int, str] = {}
+    nodes: list[Node] = []
+    for symbol in order:
+        layer = symbol.layer
+        if layer is None:
+            if symbol not in names:
+                raise NetgradError(f"the outputs depend on input {symbol.name!r}, which is not among the inputs given")
+            continue
+        if id(layer) in shared:
+            params = shared[id(layer)]
+            uses = sum(node.params == params for node in nodes)
+            name = f"{params}@{uses + 1}"
+        else:
+            name = params = layer.name or _fresh(layer, counts, taken)
+            if params in (node.params for node in nodes):
+                raise NetgradError(f"two different layers are named {params!r}: give them different names")
+            shared[id(layer)] = params
+        first = all(s.layer is None for s in symbol.inputs)
+        names[symbol] = name
+        nodes.append(Node(name, layer.placed(first), tuple(names[s] for s in symbol.inputs), params))
+    _check_unused(sources, order)
+    return tuple(nodes), names
+
+
+def _topological(sinks: Iterable[Symbol]) -> list[Symbol]:
+    """Every symbol that the outputs depend on, each after its inputs. Iterative, so that depth has no limit."""
+    order: list[Symbol] = []
+    done: set[Symbol] = set()
+    stack = [(symbol, False) for symbol in reversed(list(sinks))]
+    while stack:
+        symbol, expanded = stack.pop()
+        if symbol in done:
+            continue
+        if expanded:
+            done.add(symbol)
+            order.append(symbol)
+        else:
+            stack.append((symbol, True))
+            stack.extend((s, False) for s in reversed(symbol.inputs))
+    return order
+
+
+def _fresh(layer: Layer, counts: dict[str, int], taken: set[str]) -> str:
+    base = getattr(layer, "registered_name", type(layer).__name__.lower())
+    while True:
+        counts[base] = counts.get(base, 0) + 1
+        name = f"{base}_{counts[base]}"
+        if name not in taken:
+            return name
+
+
+def _check_unused(sources: Sequence[Symbol], order: list[Symbol]) -> None:
+    for source in sources:
+        if source not in order:
+            raise NetgradError(f"input {source.name!r} leads to no output: connect it or leave it out")
+
+
+def _nbytes(leaf: Any) -> int:
+    return int(np.prod(leaf.shape, dtype=np.float64)) * leaf.dtype.itemsize

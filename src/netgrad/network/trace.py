@@ -1,0 +1,113 @@
+"""The trace: every named quantity of one pass through a network, forward and backward, for every node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad.errors import unknown_name
+from netgrad.network.execution import Forward, Gradients
+from netgrad.network.graph import Network
+
+_NOT_SHOWN = ("way_back",)
+
+
+@dataclass(frozen=True)
+class NodeTrace:
+    """One node's quantities, as attributes and as keys.
+
+    Whatever the layer saved on the way forward (``x``, ``z``, ``a``, gates, feature maps), ``delta`` = dE/dz,
+    ``d_in`` = dE/dx, and the gradient of each parameter as ``d`` + its name (``dW``, ``db``). Quantities that a
+    layer keeps by part, such as an LSTM's gates, are dicts of arrays.
+    """
+
+    name: str
+    layer: str
+    values: Mapping[str, Any]
+
+    def __getattr__(self, key: str) -> Any:
+        try:
+            return self.__dict__["values"][key]
+        except KeyError:
+            if key.startswith("__"):
+                raise AttributeError(key) from None
+            raise AttributeError(str(unknown_name("quantity", key, self.__dict__["values"]))) from None
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self.values:
+            raise unknown_name("quantity", key, self.values)
+        return self.values[key]
+
+    def __repr__(self) -> str:
+        rows = [f"  {key:<8} {describe(value)}" for key, value in self.values.items()]
+        return "\n".join([f"{self.name} ({self.layer})", *rows])
+
+
+@dataclass(frozen=True)
+class Trace(Mapping):
+    """A mapping from node name to `NodeTrace`, in the order of the way forward; ``loss`` is E, ``outputs`` by name."""
+
+    loss: float
+    outputs: Mapping[str, jax.Array]
+    nodes: Mapping[str, NodeTrace]
+
+    def __getitem__(self, name: str) -> NodeTrace:
+        if name not in self.nodes:
+            raise unknown_name("node", name, self.nodes)
+        return self.nodes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __repr__(self) -> str:
+        return "\n".join([f"Trace, loss {self.loss:.6g}", *(repr(node) for node in self.nodes.values())])
+
+    def first_non_finite(self) -> str | None:
+        """Where a number stopped being finite: the first node forward by z and a, else the first backward by delta."""
+        for node in self.nodes.values():
+            for key in ("x", "z", "a"):
+                if key in node.values and not _finite(node.values[key]):
+                    arose = "the input of" if key == "x" else f"{key} of"
+                    return f"{arose} layer {node.name} (forward)"
+        for node in reversed(self.nodes.values()):
+            for key in ("delta", *(k for k in node.values if k.startswith("d") and k != "d_in"), "d_in"):
+                if not _finite(node.values[key]):
+                    return f"{key} of layer {node.name} (backward)"
+        return None
+
+
+def record(network: Network, run: Forward, gradients: Gradients, loss: Any) -> Trace:
+    """The trace of a forward pass and the backward pass that followed it."""
+    nodes = {}
+    for node in network.nodes:
+        back = gradients.nodes[node.name]
+        values = {key: value for key, value in run.saved[node.name].items() if key not in _NOT_SHOWN}
+        values["delta"], values["d_in"] = back.delta, back.d_in
+        values |= {f"d{key}": value for key, value in back.d_params.items()}
+        nodes[node.name] = NodeTrace(node.name, type(node.layer).__name__, values)
+    return Trace(float(loss), run.outputs, nodes)
+
+
+def describe(value: Any) -> str:
+    """Shape, type and spread of an array in a few words; the parts of a dict one after the other."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {describe(part)}" for key, part in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(describe(part) for part in value)
+    array = np.asarray(value)
+    if array.size == 0 or not np.issubdtype(array.dtype, np.floating):
+        return f"{array.dtype}{list(array.shape)}"
+    return f"{array.dtype}{list(array.shape)} mean {array.mean():.4g} sd {array.std():.4g}"
+
+
+def _finite(value: Any) -> bool:
+    floats = (leaf for leaf in jax.tree.leaves(value) if jnp.issubdtype(leaf.dtype, jnp.floating))
+    return all(bool(jnp.isfinite(leaf).all()) for leaf in floats)

@@ -1,0 +1,92 @@
+"""Names for the parts of a network: one registry a kind, and plain JSON for whatever is in them.
+
+A part (layer, activation, initializer, loss, penalty) is a frozen dataclass of hyper-parameters.
+Registering it gives it a name under which users ask for it, model files store it and the tests find it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from netgrad.errors import NetgradError, unknown_name
+
+KINDS: dict[str, dict[str, type]] = {
+    "layer": {},
+    "activation": {},
+    "initializer": {},
+    "loss": {},
+    "penalty": {},
+}
+
+T = TypeVar("T", bound=type)
+
+
+def register(kind: str, name: str) -> Callable[[T], T]:
+    """Class decorator: make the dataclass known as ``name`` among the parts of this ``kind``.
+
+    >>> sorted(KINDS)
+    ['activation', 'initializer', 'layer', 'loss', 'penalty']
+    """
+
+    def add(cls: T) -> T:
+        known = KINDS[kind].get(name)
+        if known is not None and known.__qualname__ != cls.__qualname__:
+            raise NetgradError(f"{kind} {name!r} is already {known.__qualname__}: register under another name")
+        KINDS[kind][name] = cls
+        cls.kind, cls.registered_name = kind, name  # type: ignore[attr-defined]
+        return cls
+
+    return add
+
+
+def find(kind: str, spec: Any) -> Any:
+    """The part that ``spec`` names: an instance is returned as it is, a name gives the part's default.
+
+    Raises `NetgradError`, with the nearest name, for a name that is not registered.
+    """
+    if isinstance(spec, str):
+        if spec not in KINDS[kind]:
+            raise unknown_name(kind, spec, KINDS[kind])
+        return KINDS[kind][spec]()
+    if getattr(spec, "kind", None) != kind and not isinstance(spec, tuple(KINDS[kind].values())):
+        raise NetgradError(f"{spec!r} is no {kind}: give a name ({', '.join(sorted(KINDS[kind]))}) or an instance")
+    return spec
+
+
+def to_config(part: Any) -> Any:
+    """A part, or anything that its fields hold, as plain JSON."""
+    if dataclasses.is_dataclass(part) and not isinstance(part, type):
+        kind, name = getattr(part, "kind", None), getattr(part, "registered_name", None)
+        if kind is None or KINDS[kind].get(name) is not type(part):
+            raise NetgradError(
+                f"{type(part).__name__} has no name to be stored under: decorate it with @netgrad.register"
+            )
+        fields = {f.name: to_config(getattr(part, f.name)) for f in dataclasses.fields(part)}
+        return {"kind": kind, "type": name} | fields
+    if isinstance(part, list | tuple):
+        return [to_config(item) for item in part]
+    if isinstance(part, dict):
+        return {str(key): to_config(value) for key, value in part.items()}
+    if part is None or isinstance(part, str | int | float | bool):
+        return part
+    raise NetgradError(f"{part!r} cannot be stored in a model file: use numbers, strings or registered parts")
+
+
+def from_config(config: Any) -> Any:
+    """The inverse of `to_config`; lists come back as tuples. Raises `NetgradError` for what it does not know."""
+    if isinstance(config, list):
+        return tuple(from_config(item) for item in config)
+    if not isinstance(config, dict):
+        return config
+    if "kind" not in config:
+        return {key: from_config(value) for key, value in config.items()}
+    kind, name = config["kind"], config.get("type")
+    if kind not in KINDS or name not in KINDS[kind]:
+        raise unknown_name(str(kind), name, KINDS.get(kind, {}))
+    fields = {key: from_config(value) for key, value in config.items() if key not in ("kind", "type")}
+    try:
+        return KINDS[kind][name](**fields)
+    except TypeError as error:
+        raise NetgradError(f"{kind} {name!r} does not take these settings: {error}") from None

@@ -1,0 +1,135 @@
+"""One epoch as one compiled program: shuffle, mini-batches, forward, backward, update, in a scan."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from netgrad.network import Network, forward
+from netgrad.training.objective import Batch, Objective, gradients
+
+
+class Carry(NamedTuple):
+    """All that a training step changes."""
+
+    params: dict
+    state: dict
+    opt_state: Any
+
+
+class StepReport(NamedTuple):
+    """What each step leaves behind: its loss and the norm of its gradient."""
+
+    loss: jax.Array
+    grad_norm: jax.Array
+
+
+def step(
+    network: Network,
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    carry: Carry,
+    batch: Batch,
+    key: jax.Array,
+) -> tuple[Carry, StepReport]:
+    """One update. The optimiser also gets value, grad and value_fn, which line searches ask for."""
+    looked = gradients(network, objective, carry.params, carry.state, batch, key)
+
+    def value_fn(params: dict) -> jax.Array:
+        run = forward(network, params, carry.state, batch.x, training=True, key=key, lengths=batch.lengths)
+        return objective.errors(run.outputs, batch, run.lengths)[0] + objective.penalty(params)
+
+    updates, opt_state = optax.with_extra_args_support(optimizer).update(
+        looked.params, carry.opt_state, carry.params, value=looked.loss, grad=looked.params, value_fn=value_fn
+    )
+    params = optax.apply_updates(carry.params, updates)
+    return Carry(params, looked.state, opt_state), StepReport(looked.loss, optax.tree.norm(looked.params))
+
+
+def batches_of(n: int, batch_size: int) -> tuple[int, int]:
+    """How many full batches an epoch of n examples has, and how many examples remain for a last, smaller one."""
+    return n // batch_size, n % batch_size
+
+
+def epoch_order(key: jax.Array, n: int, shuffle: bool) -> jax.Array:
+    """The order in which an epoch with this key visits its n examples."""
+    return jax.random.permutation(jax.random.fold_in(key, 0), n) if shuffle else jnp.arange(n)
+
+
+def step_key(key: jax.Array, i: Any) -> jax.Array:
+    """The random key of the i-th step of an epoch."""
+    return jax.random.fold_in(key, i + 1)
+
+
+def epoch(
+    network: Network,
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    batch_size: int,
+    shuffle: bool,
+    carry: Carry,
+    data: Batch,
+    key: jax.Array,
+) -> tuple[Carry, StepReport]:
+    """One pass over the data. Every example is used once; the last batch is smaller where N does not divide."""
+    n = data.size
+    if batch_size >= n:
+        carry, report = step(network, objective, optimizer, carry, data, step_key(key, 0))
+        return carry, jax.tree.map(lambda v: v[None], report)
+    full, rest = batches_of(n, batch_size)
+    order = epoch_order(key, n, shuffle)
+
+    def one(carry: Carry, i: jax.Array) -> tuple[Carry, StepReport]:
+        index = jax.lax.dynamic_slice_in_dim(order, i * batch_size, batch_size)
+        return step(network, objective, optimizer, carry, data.take(index), step_key(key, i))
+
+    carry, reports = jax.lax.scan(one, carry, jnp.arange(full))
+    if rest:
+        carry, last = step(network, objective, optimizer, carry, data.take(order[-rest:]), step_key(key, full))
+        reports = jax.tree.map(lambda a, b: jnp.append(a, b), reports, last)
+    return carry, reports
+
+
+def epochs(
+    network: Network,
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    batch_size: int,
+    shuffle: bool,
+    count: int,
+    carry: Carry,
+    data: Batch,
+    key: jax.Array,
+    first: Any,
+) -> tuple[Carry, StepReport]:
+    """``count`` epochs, numbered from ``first``, in one program; each draws its key from its own number."""
+
+    def one(carry: Carry, i: jax.Array) -> tuple[Carry, StepReport]:
+        return epoch(network, objective, optimizer, batch_size, shuffle, carry, data, jax.random.fold_in(key, i))
+
+    if count == 1:
+        carry, report = one(carry, first)
+        return carry, jax.tree.map(lambda v: v[None], report)
+    return jax.lax.scan(one, carry, first + jnp.arange(count))
+
+
+@lru_cache(maxsize=64)
+def compiled_epochs(
+    network: Network, objective: Objective, optimizer: Any, batch_size: int, shuffle: bool, count: int
+) -> Any:
+    """`epochs` compiled for these settings: (carry, data, key, first) -> (carry, reports of shape (count, steps))."""
+
+    def run(carry: Carry, data: Batch, key: jax.Array, first: Any) -> tuple[Carry, StepReport]:
+        return epochs(network, objective, optimizer, batch_size, shuffle, count, carry, data, key, first)
+
+    return jax.jit(run)
+
+
+@lru_cache(maxsize=64)
+def compiled_step(network: Network, objective: Objective, optimizer: Any) -> Any:
+    """`step` compiled on its own: (carry, batch, key) -> (carry, report)."""
+    return jax.jit(lambda carry, batch, key: step(network, objective, optimizer, carry, batch, key))

@@ -1,0 +1,132 @@
+"""What training minimises: every output's loss, weighed, masked and averaged, plus the penalties on the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from netgrad.errors import NetgradError
+from netgrad.layers.activation import Logistic, Softmax
+from netgrad.losses import Loss
+from netgrad.network import Forward, Network, backward, forward, next_state
+from netgrad.regularizers import Penalty
+
+
+class Batch(NamedTuple):
+    """Examples, all with N first: inputs x and targets y by name; weights by output and lengths by input, if any."""
+
+    x: dict[str, Any]
+    y: dict[str, Any]
+    weights: dict[str, Any] = {}  # noqa: RUF012 - a NamedTuple's default, never written to
+    lengths: dict[str, Any] = {}  # noqa: RUF012
+
+    @property
+    def size(self) -> int:
+        """N."""
+        return next(iter(self.x.values())).shape[0]
+
+    def take(self, index: Any) -> Batch:
+        """These examples only; ``index`` is a slice or an array of numbers."""
+        return jax.tree.map(lambda v: v[index], self)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """E = sum over outputs of weight * loss, plus the penalties.
+
+    terms: (output, loss, weight) for every output that is trained. reduction "mean" divides each output's error by
+    the sum of its example weights (by the number of valid positions where there are none), so that the step does not
+    depend on batch size, length or padding; "sum" adds the examples up, as the texts write their errors.
+    """
+
+    terms: tuple[tuple[str, Loss, float], ...]
+    penalties: tuple[Penalty, ...] = ()
+    reduction: str = "mean"
+
+    def __post_init__(self):
+        if self.reduction not in ("mean", "sum"):
+            raise NetgradError(f"reduction must be 'mean' or 'sum', found {self.reduction!r}")
+
+    def errors(self, outputs: Mapping[str, Any], batch: Batch, lengths: Mapping[str, Any]) -> tuple[Any, dict]:
+        """The error without penalties, and its gradient with respect to every output (zeros where untrained)."""
+        total = jnp.zeros((), float)
+        d_outputs = {name: jnp.zeros_like(value) for name, value in outputs.items()}
+        for name, loss, weight in self.terms:
+            output, target = outputs[name], batch.y[name]
+            values = loss.value(output, target)
+            deltas = loss.delta(output, target)
+            w = position_weights(values.shape, batch.weights.get(name), lengths.get(name))
+            if w is not None:
+                # where, not a product alone: whatever stands in the padding, NaN included, has no effect.
+                values = jnp.where(w != 0, w * values, 0)
+                deltas = jnp.where(w[..., None] != 0, w[..., None] * deltas, 0)
+            scale = weight
+            if self.reduction == "mean":
+                count = values.size if w is None else jnp.maximum(w.sum(), jnp.finfo(w.dtype).tiny)
+                scale = weight / count
+            total = total + scale * values.sum()
+            d_outputs[name] = d_outputs[name] + scale * deltas
+        return total, d_outputs
+
+    def penalty(self, params: dict) -> Any:
+        """The sum of the penalties."""
+        return sum((p.value(params) for p in self.penalties), start=jnp.zeros((), float))
+
+    def check_network(self, network: Network) -> None:
+        """Refuse losses for outputs that do not exist, and a link function applied twice."""
+        for name, loss, _ in self.terms:
+            if name not in network.output_names:
+                raise NetgradError(f"a loss is given for output {name!r}; outputs are {', '.join(network.output_names)}")
+            layer = network.output_layer(name)
+            activation = getattr(layer, "activation", layer)
+            if loss.logits and isinstance(activation, Softmax | Logistic):
+                raise NetgradError(
+                    f"loss {loss.registered_name!r} applies its own link function, but layer {layer.label} ends in "  # type: ignore[attr-defined]
+                    f"{activation.registered_name!r}: leave that layer's activation out"
+                )
+
+
+def position_weights(shape: tuple[int, ...], weights: Any, lengths: Any) -> Any:
+    """The weight of each example or position, of this shape, or None where all count alike."""
+    mask = None
+    if lengths is not None and len(shape) > 1:
+        mask = (jnp.arange(shape[1]) < lengths[:, None]).astype(float)
+        mask = jnp.broadcast_to(mask.reshape(*mask.shape, *(1,) * (len(shape) - 2)), shape)
+    if weights is None:
+        return mask
+    weights = jnp.broadcast_to(weights.reshape(*weights.shape, *(1,) * (len(shape) - weights.ndim)), shape)
+    return weights if mask is None else weights * mask
+
+
+class StepGradients(NamedTuple):
+    """What one look at a batch yields: the loss with penalties, its gradients, the state after, the forward pass."""
+
+    loss: Any
+    params: dict
+    state: dict
+    run: Forward
+    nodes: dict
+
+
+def gradients(
+    network: Network,
+    objective: Objective,
+    params: dict,
+    state: dict,
+    batch: Batch,
+    key: jax.Array | None,
+    training: bool = True,
+) -> StepGradients:
+    """Forward, loss, backward, penalties: everything of a training step but the update."""
+    run = forward(network, params, state, batch.x, training=training, key=key, lengths=batch.lengths)
+    loss, d_outputs = objective.errors(run.outputs, batch, run.lengths)
+    back = backward(network, params, run.saved, d_outputs)
+    d_params = back.params
+    for penalty in objective.penalties:
+        loss = loss + penalty.value(params)
+        d_params = jax.tree.map(jnp.add, d_params, penalty.gradient(params))
+    return StepGradients(loss, d_params, next_state(network, state, run.saved), run, back.nodes)
