@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench reproduce clean
+.PHONY: demo test lint bench reproduce kernels sanitize clean
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -21,6 +21,19 @@ bench: $(VENV)/installed-dev
 
 reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values
 	$(BIN)/netgrad reproduce
+
+kernels: $(VENV)/installed-dev  ## rebuild the C++ kernels into the source tree, where they are found first
+	cmake -S . -B build/kernels -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
+	cmake --build build/kernels --parallel 2
+	cmake --install build/kernels --prefix src
+
+# Leaks are not looked for: Python and XLA keep what they allocate until they exit.
+sanitize: $(VENV)/installed-dev  ## the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	cmake -S . -B build/sanitize -DNETGRAD_SANITIZE=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
+	cmake --build build/sanitize --parallel 2
+	NETGRAD_KERNELS_DIR=$(CURDIR)/build/sanitize ASAN_OPTIONS=detect_leaks=0 \
+	LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libubsan.so)" \
+	$(BIN)/python -m pytest tests/kernels -p no:cacheprovider
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
