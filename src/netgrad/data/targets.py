@@ -1,0 +1,204 @@
+"""The target of supervised learning: classes to labels, quantities to a scale, and both back again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from netgrad.data.checks import as_examples
+from netgrad.data.columns import as_numbers, holds, kind_of, refuse_missing
+from netgrad.data.encodings import SCALINGS, scale_of
+from netgrad.errors import DataError, FileError, NetgradError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Task = Literal["classification", "regression"]
+
+MOST_WHOLE_NUMBER_CLASSES = 20
+
+
+def infer_task(target: Any) -> Task:
+    """Whether the column `target` (N,) asks for classes or for a quantity.
+
+    Text, categories and booleans are classes. Numbers are a quantity, except whole numbers with at most 20
+    different values that occur twice each on average: those are classes.
+
+    >>> infer_task(["yes", "no", "no"]), infer_task([0, 1, 1, 0]), infer_task([0.5, 1.0, 1.5])
+    ('classification', 'classification', 'regression')
+    >>> infer_task(range(1900, 2000))
+    'regression'
+    """
+    series = _series(target)
+    kind = kind_of(series)
+    if kind == "date":
+        raise DataError(
+            f"the target {series.name!r} is a date: turn it into a number, such as days from a start"
+        )
+    if kind != "number":
+        return "classification"
+    x = as_numbers(series)
+    x = x[~np.isnan(x)]
+    distinct = len(np.unique(x))
+    few = distinct <= MOST_WHOLE_NUMBER_CLASSES and 2 * distinct <= len(x)
+    return "classification" if few and (x == np.floor(x)).all() else "regression"
+
+
+class TargetEncoder:
+    """Turns a target into what a loss compares with, and a network's outputs back into the target's terms.
+
+    - task "classification": classes, sorted, to the labels 0 .. C-1, int32 (N,). `decode` takes labels (N,)
+      or outputs (N, C), of which the largest wins.
+    - task "regression": numbers (N,) or (N, k) to float32 (N, 1) or (N, k), scaled by `scaling`
+      ("standardise", "range" or "none"). `decode` undoes it.
+    - task None: as `infer_task` says.
+
+    Raises `DataError` for missing values, for a single class, and for a quantity that is not a number.
+
+    >>> encoder = TargetEncoder().fit(["cat", "dog", "cat"])
+    >>> encoder.task, encoder.classes, encoder.transform(["dog", "cat"])
+    ('classification', ['cat', 'dog'], array([1, 0], dtype=int32))
+    >>> encoder.decode(np.array([[0.1, 0.9]])).tolist()
+    ['dog']
+    >>> prices = TargetEncoder("regression", scaling="range").fit([10.0, 20.0, 30.0])
+    >>> prices.transform([15.0]), prices.decode([[0.25]])
+    (array([[0.25]], dtype=float32), array([15.]))
+    >>> TargetEncoder().fit(["cat", "cat"])
+    Traceback (most recent call last):
+    netgrad.errors.DataError: the target 'y' holds only the class 'cat': expected at least two
+    """
+
+    def __init__(self, task: Task | None = None, *, scaling: str = "standardise"):
+        if task not in (None, "classification", "regression"):
+            raise unknown_name("task", task, ("classification", "regression"))
+        if scaling not in SCALINGS:
+            raise unknown_name("scaling", scaling, SCALINGS)
+        self.task: Task | None = task
+        self.scaling = scaling
+        self.name = "y"
+        self.classes: list[Any] = []
+        self.offset: list[float] = []
+        self.factor: list[float] = []
+        self.one_dimensional = True
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs the network needs: classes, or quantities."""
+        return len(self.classes) or len(self.offset)
+
+    def fit(self, target: Any) -> TargetEncoder:
+        """Learn the classes or the scale from the training target, and return self."""
+        if np.ndim(target) == 2 and np.shape(target)[1] != 1:
+            if self.task == "classification":
+                raise DataError(
+                    f"the target has shape {np.shape(target)}: expected one column of classes, (N,)"
+                )
+            self._fit_scale(as_examples(target, "the target", dtype=np.float64), one_dimensional=False)
+            return self
+        series = _series(target)
+        self.name = str(series.name)
+        refuse_missing(series, "a target cannot be imputed, remove the rows")
+        if self.task is None:
+            self.task = infer_task(series)
+        if self.task == "regression":
+            self._fit_scale(as_numbers(series)[:, None], one_dimensional=True)
+        else:
+            self._fit_classes(series)
+        return self
+
+    def transform(self, target: Any) -> np.ndarray:
+        """The labels (N,) in int32, or the scaled quantities (N, k) in float32."""
+        self._check_fitted()
+        if self.task == "regression":
+            if self.one_dimensional:
+                y = self._numbers(target)
+            else:
+                y = as_examples(target, "the target", shape=(len(self.offset),), dtype=np.float64)
+            if y.shape[1] != len(self.offset):
+                raise DataError(
+                    f"the target has {y.shape[1]} columns: expected {len(self.offset)} as in training"
+                )
+            return as_examples((y - self.offset) * self.factor, "the target")
+        series = _series(target, self.name)
+        refuse_missing(series, "remove the rows")
+        labels = {value: label for label, value in enumerate(self.classes)}
+        encoded = [labels.get(value, -1) for value in _plain(series)]
+        if -1 in encoded:
+            row = encoded.index(-1)
+            known = ", ".join(map(repr, self.classes[:10]))
+            raise DataError(f"{holds(series, row)}: the classes known from training are {known}")
+        return np.array(encoded, np.int32)
+
+    def decode(self, outputs: Any) -> np.ndarray:
+        """The classes of labels (N,) or outputs (N, C); the float64 quantities of outputs (N, k)."""
+        self._check_fitted()
+        values = np.asarray(outputs)
+        if self.task == "classification":
+            labels = values.argmax(axis=-1) if values.ndim == 2 else values.astype(int)
+            return np.array(self.classes)[labels]
+        # A constant target has factor 0: whatever the network says, the answer is that constant.
+        spread = np.divide(1, self.factor, out=np.zeros(len(self.factor)), where=np.array(self.factor) != 0)
+        decoded = values.reshape(len(values), -1).astype(np.float64) * spread + self.offset
+        return decoded[:, 0] if self.one_dimensional else decoded
+
+    def to_config(self) -> dict[str, Any]:
+        """Everything that was learnt, as plain JSON values."""
+        return {**vars(self)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> TargetEncoder:
+        """The encoder that `to_config` described; raises `FileError` if the description is not one."""
+        try:
+            encoder = cls(config["task"], scaling=config["scaling"])
+            for name in ("name", "classes", "offset", "factor", "one_dimensional"):
+                setattr(encoder, name, config[name])
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(f"this is not the description of a TargetEncoder: {error}") from error
+        return encoder
+
+    def _fit_classes(self, series: pd.Series) -> None:
+        values = _plain(series)
+        self.classes = sorted(set(values))
+        if len(self.classes) < 2:
+            only = self.classes[0]
+            raise DataError(f"the target {self.name!r} holds only the class {only!r}: expected at least two")
+        if len(self.classes) == len(values) > MOST_WHOLE_NUMBER_CLASSES:
+            raise DataError(
+                f"the target {self.name!r} holds {len(values)} different values in as many rows, the first "
+                f"{values[0]!r}: expected classes that repeat (or task='regression' for numbers)"
+            )
+
+    def _fit_scale(self, y: np.ndarray, *, one_dimensional: bool) -> None:
+        offset, factor = scale_of(y, self.scaling)
+        self.task = "regression"
+        self.offset, self.factor = offset.tolist(), factor.tolist()
+        self.one_dimensional = one_dimensional
+
+    def _numbers(self, target: Any) -> np.ndarray:
+        series = _series(target, self.name)
+        refuse_missing(series, "remove the rows")
+        return as_numbers(series)[:, None]
+
+    def _check_fitted(self) -> None:
+        if not self.outputs:
+            raise NetgradError("this TargetEncoder has learnt nothing yet: call fit(target) first")
+
+
+def _series(target: Any, name: str = "y") -> pd.Series:
+    import pandas as pd
+
+    if np.ndim(target) == 2 and np.shape(target)[1] == 1:
+        target = np.asarray(target)[:, 0]
+    series = target if isinstance(target, pd.Series) else pd.Series(list(target), name=name)
+    if series.empty:
+        raise DataError(f"the target {series.name!r} is empty: at least one row is needed")
+    return series if series.name is not None else series.rename(name)
+
+
+def _plain(series: pd.Series) -> list[Any]:
+    """The values as JSON's own types, all of one type so that they can be sorted."""
+    values = series.astype(object).tolist()
+    values = [value.item() if isinstance(value, np.generic) else value for value in values]
+    of_one_type = len({type(value) for value in values}) == 1 and isinstance(values[0], str | int | float)
+    return values if of_one_type else [str(value) for value in values]

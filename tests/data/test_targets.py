@@ -1,0 +1,121 @@
+"""Targets to labels or scaled quantities and back, and the rule that tells one from the other."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netgrad.data.targets import TargetEncoder, infer_task
+from netgrad.errors import DataError, FileError, NetgradError, ShapeError
+
+
+@pytest.mark.parametrize(
+    ("target", "task"),
+    [
+        (["a", "b", "a"], "classification"),
+        ([True, False], "classification"),
+        ([0, 1, 0, 1], "classification"),
+        ([0.0, 1.0, 0.0, 1.0], "classification"),
+        (list(range(10)) * 30, "classification"),
+        (list(range(21)) * 30, "regression"),
+        ([1, 2, 3], "regression"),
+        ([0.5, 1.5, 0.5, 1.5], "regression"),
+        (pd.Categorical([1, 2, 3]), "classification"),
+    ],
+)
+def test_the_rule_that_infers_the_task(target, task):
+    assert infer_task(pd.Series(target)) == task
+
+
+def test_a_date_cannot_be_a_target():
+    with pytest.raises(DataError, match="'when' is a date"):
+        infer_task(pd.Series(["2024-01-01", "2024-01-02"], name="when"))
+
+
+@pytest.mark.parametrize("classes", [["a", "b", "c"], [3, 5, 9], [False, True], [0.5, 1.5]])
+def test_classes_there_and_back_also_through_json(classes):
+    y = [classes[i] for i in np.random.default_rng(0).integers(0, len(classes), 20)]
+    encoder = TargetEncoder("classification").fit(y)
+    again = TargetEncoder.from_config(json.loads(json.dumps(encoder.to_config())))
+    labels = again.transform(y)
+    assert labels.dtype == np.int32
+    assert again.outputs == len(classes)
+    assert again.decode(labels).tolist() == y
+    assert again.decode(np.eye(len(classes))[labels]).tolist() == y
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30),
+    st.sampled_from(["standardise", "range", "none"]),
+)
+def test_quantities_there_and_back(y, scaling):
+    encoder = TargetEncoder("regression", scaling=scaling).fit(y)
+    again = TargetEncoder.from_config(json.loads(json.dumps(encoder.to_config())))
+    scaled = again.transform(y)
+    assert scaled.shape == (len(y), 1)
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(
+        again.decode(scaled), y, rtol=1e-5, atol=1e-6 * np.ptp(y) + 1e-6 * np.abs(y).max()
+    )
+
+
+def test_several_quantities_at_once():
+    y = np.array([[1.0, 10.0], [3.0, 30.0], [2.0, 30.0]])
+    encoder = TargetEncoder(scaling="range").fit(y)
+    np.testing.assert_allclose(encoder.transform(y), [[0, 0], [1, 1], [0.5, 1]])
+    np.testing.assert_allclose(encoder.decode(encoder.transform(y)), y)
+    with pytest.raises(ShapeError, match="expected"):
+        encoder.transform(y[:, :1])
+    with pytest.raises(DataError, match="one column of classes"):
+        TargetEncoder("classification").fit(y)
+
+
+def test_a_column_vector_is_one_quantity():
+    encoder = TargetEncoder("regression").fit([[1.0], [2.0]])
+    assert encoder.decode(encoder.transform([[1.0], [2.0]])).shape == (2,)
+
+
+def test_a_constant_quantity_decodes_to_itself():
+    encoder = TargetEncoder("regression").fit([4.0, 4.0])
+    assert encoder.decode(encoder.transform([4.0, 9.0])).tolist() == [4.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("target", "task", "message"),
+    [
+        ([], None, "the target 'y' is empty"),
+        (["a", "a"], None, "holds only the class 'a'"),
+        ([1, 1, 1], "classification", "holds only the class 1"),
+        (["a", None, "b"], None, "1 missing value in 3 rows, the first in row 2: a target cannot be imputed"),
+        ([1.0, np.nan], "regression", "1 missing value in 2 rows"),
+        (["a", "b"], "regression", "column 'y' holds 'a' in row 1 of 2: expected a number"),
+        ([1.5, 2.5, "x", 3.5], None, "column 'y' holds 'x' in row 3 of 4: expected a number"),
+        ([f"id{i}" for i in range(30)], None, "30 different values in as many rows, the first 'id0'"),
+    ],
+)
+def test_targets_that_cannot_be_learnt(target, task, message):
+    with pytest.raises(DataError, match=message) as caught:
+        TargetEncoder(task).fit(target)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_new_class_is_an_error():
+    encoder = TargetEncoder().fit(pd.Series(["a", "b"], name="kind"))
+    with pytest.raises(
+        DataError, match=r"column 'kind' holds 'c' in row 2 of 2: the classes known .* 'a', 'b'"
+    ):
+        encoder.transform(["a", "c"])
+
+
+def test_bad_options_use_before_fit_and_foreign_descriptions():
+    with pytest.raises(NetgradError, match="unknown task"):
+        TargetEncoder("clustering")
+    with pytest.raises(NetgradError, match="unknown scaling"):
+        TargetEncoder(scaling="log")
+    with pytest.raises(NetgradError, match="call fit"):
+        TargetEncoder().transform([1])
+    with pytest.raises(FileError, match="not the description"):
+        TargetEncoder.from_config({"task": "regression"})
