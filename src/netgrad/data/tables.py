@@ -1,0 +1,108 @@
+"""Tables from files: CSV, TSV and Parquet, checked so that what is wrong with a file is said in one line."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netgrad.data.encodings import missing_column
+from netgrad.errors import DataError, FileError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = (".csv", ".tsv", ".parquet")
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """The table in a `.csv`, `.tsv` or `.parquet` file, the first also compressed as `.gz`.
+
+    The first line of a text file names the columns. A `.csv` file whose first line has semicolons but no
+    commas is split at semicolons. A first column without a name holds row names, not data, and becomes the
+    index. Empty cells, and the usual signs for nothing ("NA", "NaN", "?" and so on), are missing values.
+
+    Raises `FileError` where the file is missing or of another kind, `DataError` where it holds no rows or
+    two columns of one name.
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "plants.csv")
+    >>> _ = path.write_text("height,kind\\n1.5,fern\\n0.3,moss\\n")
+    >>> read_table(path)
+       height  kind
+    0     1.5  fern
+    1     0.3  moss
+    >>> read_table("nothing.csv")
+    Traceback (most recent call last):
+    netgrad.errors.FileError: there is no file nothing.csv
+    """
+    import pandas as pd
+
+    path = Path(path)
+    suffix = _suffix(path)
+    if suffix not in SUFFIXES:
+        raise FileError(f"cannot tell what {path} holds from its name: expected one of {', '.join(SUFFIXES)}")
+    if not path.is_file():
+        raise FileError(
+            f"{path} is a folder: expected a file" if path.is_dir() else f"there is no file {path}"
+        )
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty: expected a table with column names and at least one row")
+    try:
+        table = pd.read_parquet(path) if suffix == ".parquet" else _read_text(path, suffix)
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, zlib.error) as error:  # pandas' and pyarrow's errors among them
+        reason = str(error).strip().split("\n")[0]
+        raise FileError(f"{path} cannot be read as {suffix.removeprefix('.').upper()}: {reason}") from error
+    if table.empty:
+        raise DataError(
+            f"{path} holds {len(table)} rows of {table.shape[1]} columns: expected at least one of each"
+        )
+    return table
+
+
+def split_target(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Series]:
+    """The table without the column `target`, and that column.
+
+    >>> import pandas as pd
+    >>> x, y = split_target(pd.DataFrame({"size": [1, 2], "price": [5, 9]}), "price")
+    >>> list(x), y.tolist()
+    (['size'], [5, 9])
+    >>> split_target(pd.DataFrame({"size": [1, 2], "price": [5, 9]}), "prise")
+    Traceback (most recent call last):
+    netgrad.errors.DataError: the table has no column 'prise': did you mean 'price'? (it has: size, price)
+    """
+    if target not in table.columns:
+        raise missing_column(target, table.columns)
+    if table.shape[1] == 1:
+        raise DataError(
+            f"the table has only the target column {target!r}: expected columns to predict it from"
+        )
+    return table.drop(columns=target), table[target]
+
+
+def _suffix(path: Path) -> str:
+    name = path.name.lower().removesuffix(".gz")
+    return Path(name).suffix
+
+
+def _read_text(path: Path, suffix: str) -> pd.DataFrame:
+    import pandas as pd
+
+    separator = "\t" if suffix == ".tsv" else ","
+    # The names are read apart, as data, because pandas would silently rename a second column of one name.
+    names = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
+    if suffix == ".csv" and names.shape[1] == 1 and ";" in names.iloc[0, 0]:
+        separator = ";"
+        names = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
+    header = [str(name).strip() for name in names.iloc[0]]
+    for position, name in enumerate(header):
+        if not name and position > 0:
+            raise DataError(f"{path} has no name for column {position + 1}: expected names in the first line")
+        if header.index(name) < position:
+            raise DataError(f"{path} has more than one column {name!r}: expected different names")
+    row_names = 0 if not header[0] else None
+    table = pd.read_csv(path, sep=separator, na_values=["?"], skipinitialspace=True, index_col=row_names)
+    table.columns = pd.Index(header[1:] if row_names == 0 else header)
+    return table

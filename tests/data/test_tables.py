@@ -1,0 +1,81 @@
+"""Files that are tables, and the one line about each file that is not."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from netgrad.data.tables import read_table, split_target
+from netgrad.errors import DataError, FileError, NetgradError
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame({"size": [1.5, 2.0], "kind": ["fern", "moss"], "count": [3, 4]})
+
+
+@pytest.mark.parametrize("name", ["t.csv", "T.CSV", "t.tsv", "t.parquet", "t.csv.gz"])
+def test_every_kind_of_file_gives_the_same_table(tmp_path, table, name):
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, index=False, sep="\t" if "tsv" in name else ",")
+    pd.testing.assert_frame_equal(read_table(str(path)), table)
+
+
+def test_semicolons_blanks_and_missing_values(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a; b;c\n1; x;?\n2; ;5\n")
+    read = read_table(path)
+    assert list(read) == ["a", "b", "c"]
+    assert read["b"].isna().tolist() == [False, True]
+    np.testing.assert_array_equal(read["c"], [np.nan, 5])
+
+
+def test_a_first_column_without_name_is_the_index(tmp_path, table):
+    table.to_csv(tmp_path / "t.csv")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv"), table)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error", "message"),
+    [
+        ("t.csv", None, FileError, "there is no file"),
+        ("t.xlsx", b"PK", FileError, r"expected one of \.csv, \.tsv, \.parquet"),
+        ("t.csv", b"", DataError, "is empty"),
+        ("t.csv", b"\n\n", FileError, "cannot be read as CSV"),
+        ("t.csv", b"a,b\n", DataError, "holds 0 rows of 2 columns"),
+        ("t.csv", b"a,b,a\n1,2,3\n", DataError, "more than one column 'a'"),
+        ("t.csv", b"a,b,\n1,2,3\n", DataError, "no name for column 3"),
+        ("t.csv", b"a,b\n1,2\n1,2,3,4\n", FileError, "Expected 2 fields in line 3, saw 4"),
+        ("t.csv", b"a,b\n\xff\xfe,2\n", FileError, "cannot be read as CSV"),
+        ("t.csv.gz", b"a,b\n1,2\n", FileError, "cannot be read as CSV"),
+        ("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 100)[:-12], FileError, "cannot be read as CSV"),
+        ("t.parquet", b"a,b\n1,2\n", FileError, "cannot be read as PARQUET"),
+    ],
+)
+def test_files_that_are_no_tables(tmp_path, name, content, error, message):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(error, match=message) as caught:
+        read_table(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_no_table(tmp_path):
+    (tmp_path / "t.csv").mkdir()
+    with pytest.raises(FileError, match="is a folder"):
+        read_table(tmp_path / "t.csv")
+
+
+def test_the_target_is_split_off(table):
+    x, y = split_target(table, "kind")
+    assert list(x) == ["size", "count"]
+    assert y.tolist() == ["fern", "moss"]
+    with pytest.raises(NetgradError, match="did you mean 'kind'"):
+        split_target(table, "kin")
+    with pytest.raises(DataError, match="only the target column 'kind'"):
+        split_target(table[["kind"]], "kind")
