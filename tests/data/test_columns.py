@@ -35,9 +35,7 @@ from netgrad.errors import DataError
 def test_kinds(values, kind):
     series = pd.Series(values, name="c")
     if kind == "number or error":
-        with pytest.raises(
-            DataError, match="column 'c' holds 'a' in row 1 of 2: expected a number as in most"
-        ):
+        with pytest.raises(DataError, match="column 'c' holds 'a' in row 1 of 2: expected a number as in most"):
             kind_of(series)
     else:
         assert kind_of(series) == kind
@@ -45,9 +43,7 @@ def test_kinds(values, kind):
 
 def test_numbers_of_nullable_columns():
     np.testing.assert_array_equal(as_numbers(pd.Series([1, None], dtype="Int64")), [1, np.nan])
-    np.testing.assert_array_equal(
-        as_numbers(pd.Series([True, None], dtype="boolean"), "boolean"), [1, np.nan]
-    )
+    np.testing.assert_array_equal(as_numbers(pd.Series([True, None], dtype="boolean"), "boolean"), [1, np.nan])
 
 
 def test_booleans_read_the_same_however_they_are_written():
@@ -78,7 +74,5 @@ def test_texts_of_whole_floats_read_as_integers():
 
 def test_missing_values_are_counted():
     refuse_missing(pd.Series([1, 2]), "x")
-    with pytest.raises(
-        DataError, match="column 'c' has 2 missing values in 3 rows, the first in row 2: do this"
-    ):
+    with pytest.raises(DataError, match="column 'c' has 2 missing values in 3 rows, the first in row 2: do this"):
         refuse_missing(pd.Series(["a", None, None], name="c"), "do this")

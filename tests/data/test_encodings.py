@@ -26,9 +26,7 @@ def table():
     )
 
 
-@pytest.mark.parametrize(
-    ("scaling", "reference"), [("standardise", StandardScaler()), ("range", MinMaxScaler())]
-)
+@pytest.mark.parametrize(("scaling", "reference"), [("standardise", StandardScaler()), ("range", MinMaxScaler())])
 def test_numbers_are_scaled_as_scikit_learn_scales_them(table, scaling, reference):
     numbers = table[["age", "rooms", "constant"]]
     encoded = TableEncoder(scaling).fit_transform(numbers)

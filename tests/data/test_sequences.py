@@ -60,9 +60,7 @@ def test_one_label_a_sequence(table):
 
 def test_a_forecast_looks_ahead_by_the_horizon(table):
     scale = TargetEncoder("regression", scaling="none").fit(table["v"])
-    data = read_sequences(
-        table, time="t", target="v", goal="forecast", encoder=plain(table, "v"), target_encoder=scale
-    )
+    data = read_sequences(table, time="t", target="v", goal="forecast", encoder=plain(table, "v"), target_encoder=scale)
     np.testing.assert_array_equal(data.lengths, [3, 1, 2])
     np.testing.assert_array_equal(data.x[..., 0], [[0, 1, 2], [10, 0, 0], [20, 21, 0]])
     np.testing.assert_array_equal(data.y[..., 0], [[1, 2, 3], [11, 0, 0], [21, 22, 0]])
@@ -78,9 +76,7 @@ def test_a_forecast_sees_its_own_target_and_the_others_do_not(table):
 def test_new_sequences_without_targets_are_encoded_as_in_training(table):
     trained = read_sequences(table, time="t", target="tag")
     new = table[table["id"] == "q"].drop(columns="tag")
-    data = read_sequences(
-        new, time="t", target="tag", encoder=trained.encoder, target_encoder=trained.target_encoder
-    )
+    data = read_sequences(new, time="t", target="tag", encoder=trained.encoder, target_encoder=trained.target_encoder)
     assert data.y is None
     np.testing.assert_array_equal(data.x[0], trained.x[1, :2])
 

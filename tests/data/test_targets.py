@@ -104,9 +104,7 @@ def test_targets_that_cannot_be_learnt(target, task, message):
 
 def test_a_new_class_is_an_error():
     encoder = TargetEncoder().fit(pd.Series(["a", "b"], name="kind"))
-    with pytest.raises(
-        DataError, match=r"column 'kind' holds 'c' in row 2 of 2: the classes known .* 'a', 'b'"
-    ):
+    with pytest.raises(DataError, match=r"column 'kind' holds 'c' in row 2 of 2: the classes known .* 'a', 'b'"):
         encoder.transform(["a", "c"])
 
 

@@ -36,13 +36,9 @@ def as_examples(
     """
     array = _numeric(x, name)
     if array.ndim == 0:
-        raise ShapeError(
-            f"{name} is a single number: expected an array with the examples along its first axis"
-        )
+        raise ShapeError(f"{name} is a single number: expected an array with the examples along its first axis")
     if array.size == 0:
-        raise DataError(
-            f"{name} is empty, of shape {array.shape}: at least one example with one value is needed"
-        )
+        raise DataError(f"{name} is empty, of shape {array.shape}: at least one example with one value is needed")
     if shape is not None:
         _check_shape(array, name, tuple(shape))
     with np.errstate(over="ignore"):  # a value too large becomes infinite, and is reported below
@@ -59,9 +55,7 @@ def as_examples(
     return floats
 
 
-def as_labels(
-    y: Any, classes: int | None = None, name: str = "y", *, lengths: np.ndarray | None = None
-) -> np.ndarray:
+def as_labels(y: Any, classes: int | None = None, name: str = "y", *, lengths: np.ndarray | None = None) -> np.ndarray:
     """The class labels `y`, whole numbers from 0 to `classes` - 1, as int32: (N,), or (N, T) for tagging.
 
     With `lengths` (N,), labels beyond a sequence's end are not looked at and become 0.
@@ -104,16 +98,13 @@ def as_lengths(lengths: Any, examples: int, steps: int) -> np.ndarray:
         return np.full(examples, steps, np.int32)
     array = _numeric(lengths, "lengths")
     if array.shape != (examples,):
-        raise ShapeError(
-            f"lengths has shape {array.shape}: expected ({examples},), one number for each sequence"
-        )
+        raise ShapeError(f"lengths has shape {array.shape}: expected ({examples},), one number for each sequence")
     with np.errstate(invalid="ignore"):
         wrong = ~((array >= 1) & (array <= steps) & (array == np.floor(array)))
     if wrong.any():
         first = int(np.argmax(wrong))
         raise DataError(
-            f"lengths[{first}] is {array[first].item()}: "
-            f"expected whole numbers from 1 to {steps}, the time-steps of x"
+            f"lengths[{first}] is {array[first].item()}: expected whole numbers from 1 to {steps}, the time-steps of x"
         )
     return array.astype(np.int32)
 
@@ -141,9 +132,7 @@ def same_examples(**arrays: Any) -> int:
     (first, expected), *others = counts.items()
     for name, count in others:
         if count != expected:
-            raise ShapeError(
-                f"{first} has {expected} examples but {name} has {count}: expected the same number"
-            )
+            raise ShapeError(f"{first} has {expected} examples but {name} has {count}: expected the same number")
     return expected
 
 
@@ -184,14 +173,9 @@ def _not_finite(array: np.ndarray, finite: np.ndarray, name: str, dtype: str) ->
     count = int((~finite).sum())
     values, them = ("value", "it") if count == 1 else ("values", "them")
     if np.isfinite(value):
-        return (
-            f"{name} has {count} {values} too large for {dtype}, the first {value:g} at {place}: scale {them}"
-        )
+        return f"{name} has {count} {values} too large for {dtype}, the first {value:g} at {place}: scale {them}"
     verb = "is" if count == 1 else "are"
-    return (
-        f"{name} has {count} {values} that {verb} not finite, the first {value} at {place}: "
-        f"remove or impute {them}"
-    )
+    return f"{name} has {count} {values} that {verb} not finite, the first {value} at {place}: remove or impute {them}"
 
 
 def _check_shape(array: np.ndarray, name: str, shape: tuple[int | None, ...]) -> None:

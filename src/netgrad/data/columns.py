@@ -84,9 +84,7 @@ def as_numbers(series: pd.Series, kind: Kind = "number") -> np.ndarray:
     wrong = ~np.isfinite(floats) & series.notna().to_numpy()
     if wrong.any():
         row = int(np.argmax(wrong))
-        expected = {"number": "a number", "boolean": "true or false", "date": "a date such as 2024-01-31"}[
-            kind
-        ]
+        expected = {"number": "a number", "boolean": "true or false", "date": "a date such as 2024-01-31"}[kind]
         raise DataError(f"{holds(series, row)}: expected {expected}")
     return floats
 

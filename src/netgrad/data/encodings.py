@@ -118,9 +118,7 @@ class TableEncoder:
     def fit(self, table: pd.DataFrame) -> TableEncoder:
         """Learn scales and categories from the training table, and return self."""
         if table.empty:
-            raise DataError(
-                f"the table has {len(table)} rows and {table.shape[1]} columns: at least one of each"
-            )
+            raise DataError(f"the table has {len(table)} rows and {table.shape[1]} columns: at least one of each")
         table = _with_text_names(table)
         self._check_names(table, self.categorical)
         self.columns = tuple(self._fit_column(table[name]) for name in table.columns)
@@ -153,8 +151,7 @@ class TableEncoder:
             "categorical": list(self.categorical),
             "max_categories": self.max_categories,
             "columns": [
-                {**dataclasses.asdict(column), "categories": list(column.categories)}
-                for column in self.columns
+                {**dataclasses.asdict(column), "categories": list(column.categories)} for column in self.columns
             ],
         }
 

@@ -55,9 +55,7 @@ def pad_sequences(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarr
     arrays = [np.asarray(sequence) for sequence in sequences]
     lengths = np.array([len(array) for array in arrays], np.int32)
     if not len(lengths) or not lengths.all():
-        raise DataError(
-            "there are no sequences, or one of them is empty: expected at least one time-step in each"
-        )
+        raise DataError("there are no sequences, or one of them is empty: expected at least one time-step in each")
     x = np.zeros((len(arrays), lengths.max(), *arrays[0].shape[1:]), arrays[0].dtype)
     for row, array in zip(x, arrays, strict=True):
         row[: len(array)] = array
@@ -160,8 +158,7 @@ def _refuse_short(inputs: list[np.ndarray], ids: list[Any], horizon: int) -> Non
     for name, x in zip(ids, inputs, strict=True):
         if len(x) <= horizon:
             raise DataError(
-                f"sequence {name!r} has {len(x)} time-steps: "
-                f"a forecast {horizon} ahead needs at least {horizon + 1}"
+                f"sequence {name!r} has {len(x)} time-steps: a forecast {horizon} ahead needs at least {horizon + 1}"
             )
 
 

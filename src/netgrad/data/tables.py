@@ -43,9 +43,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if suffix not in SUFFIXES:
         raise FileError(f"cannot tell what {path} holds from its name: expected one of {', '.join(SUFFIXES)}")
     if not path.is_file():
-        raise FileError(
-            f"{path} is a folder: expected a file" if path.is_dir() else f"there is no file {path}"
-        )
+        raise FileError(f"{path} is a folder: expected a file" if path.is_dir() else f"there is no file {path}")
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty: expected a table with column names and at least one row")
     try:
@@ -56,9 +54,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
         reason = str(error).strip().split("\n")[0]
         raise FileError(f"{path} cannot be read as {suffix.removeprefix('.').upper()}: {reason}") from error
     if table.empty:
-        raise DataError(
-            f"{path} holds {len(table)} rows of {table.shape[1]} columns: expected at least one of each"
-        )
+        raise DataError(f"{path} holds {len(table)} rows of {table.shape[1]} columns: expected at least one of each")
     return table
 
 
@@ -76,9 +72,7 @@ def split_target(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Ser
     if target not in table.columns:
         raise missing_column(target, table.columns)
     if table.shape[1] == 1:
-        raise DataError(
-            f"the table has only the target column {target!r}: expected columns to predict it from"
-        )
+        raise DataError(f"the table has only the target column {target!r}: expected columns to predict it from")
     return table.drop(columns=target), table[target]
 
 

@@ -33,9 +33,7 @@ def infer_task(target: Any) -> Task:
     series = _series(target)
     kind = kind_of(series)
     if kind == "date":
-        raise DataError(
-            f"the target {series.name!r} is a date: turn it into a number, such as days from a start"
-        )
+        raise DataError(f"the target {series.name!r} is a date: turn it into a number, such as days from a start")
     if kind != "number":
         return "classification"
     x = as_numbers(series)
@@ -91,9 +89,7 @@ class TargetEncoder:
         """Learn the classes or the scale from the training target, and return self."""
         if np.ndim(target) == 2 and np.shape(target)[1] != 1:
             if self.task == "classification":
-                raise DataError(
-                    f"the target has shape {np.shape(target)}: expected one column of classes, (N,)"
-                )
+                raise DataError(f"the target has shape {np.shape(target)}: expected one column of classes, (N,)")
             self._fit_scale(as_examples(target, "the target", dtype=np.float64), one_dimensional=False)
             return self
         series = _series(target)
@@ -116,9 +112,7 @@ class TargetEncoder:
             else:
                 y = as_examples(target, "the target", shape=(len(self.offset),), dtype=np.float64)
             if y.shape[1] != len(self.offset):
-                raise DataError(
-                    f"the target has {y.shape[1]} columns: expected {len(self.offset)} as in training"
-                )
+                raise DataError(f"the target has {y.shape[1]} columns: expected {len(self.offset)} as in training")
             return as_examples((y - self.offset) * self.factor, "the target")
         series = _series(target, self.name)
         refuse_missing(series, "remove the rows")
