@@ -1,0 +1,86 @@
+"""netgrad: a deep-learning library that you can see through.
+
+Build a network of layers, train it with `fit`, look inside with `Model.trace`::
+
+    import netgrad as ng
+
+    net = ng.Sequential([ng.Dense(32, activation="relu"), ng.Dense(10)])
+    model = ng.fit(net, x, y, epochs=20, validation=0.1)
+    model.predict(x)
+    model.trace(x[:8], y[:8])["dense_1"].delta
+"""
+
+from netgrad import data, initializers, layers, losses, network, optimizers, regularizers
+from netgrad.errors import DataError, DivergenceError, FileError, NetgradError, ShapeError
+from netgrad.initializers import Constant, FanInUniform, He, Normal, Orthogonal, Uniform, Xavier, Zeros
+from netgrad.layers import *  # noqa: F403 - the layers' own __all__
+from netgrad.layers import __all__ as _layers
+from netgrad.losses import (
+    AbsoluteError,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Perceptron,
+    PowerError,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
+from netgrad.network import Input, Network, Sequential, Trace, apply
+from netgrad.registry import register
+from netgrad.regularizers import L1, L2, ElasticNet
+from netgrad.training.callbacks import Callback, EarlyStopping, Progress, StopBelow
+from netgrad.training.files import load
+from netgrad.training.gradient_check import check_gradients
+from netgrad.training.history import History
+from netgrad.training.loop import fit
+from netgrad.training.model import Model
+
+__version__ = "0.1.0"
+
+__all__ = [
+    *_layers,
+    "L1",
+    "L2",
+    "AbsoluteError",
+    "BinaryCrossEntropy",
+    "Callback",
+    "Constant",
+    "CrossEntropy",
+    "DataError",
+    "DivergenceError",
+    "EarlyStopping",
+    "ElasticNet",
+    "FanInUniform",
+    "FileError",
+    "He",
+    "History",
+    "Input",
+    "Model",
+    "NetgradError",
+    "Network",
+    "Normal",
+    "Orthogonal",
+    "Perceptron",
+    "PowerError",
+    "Progress",
+    "Sequential",
+    "ShapeError",
+    "SoftmaxCrossEntropy",
+    "SquaredError",
+    "StopBelow",
+    "Trace",
+    "Uniform",
+    "Xavier",
+    "Zeros",
+    "apply",
+    "check_gradients",
+    "data",
+    "fit",
+    "initializers",
+    "layers",
+    "load",
+    "losses",
+    "network",
+    "optimizers",
+    "register",
+    "regularizers",
+]

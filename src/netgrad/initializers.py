@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +34,9 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 @dataclass(frozen=True)
 class Initializer:
     """Draws a weight array: ``initializer(key, shape) -> array`` of the default float type."""
+
+    kind: ClassVar[str] = "initializer"
+    registered_name: ClassVar[str] = ""  # set by netgrad.register
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         raise NotImplementedError

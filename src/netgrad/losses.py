@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad.data.checks import as_examples, as_labels, valid_steps
 from netgrad.errors import DataError, NetgradError, ShapeError
 from netgrad.registry import register
 
@@ -27,6 +28,8 @@ class Loss:
     "regression". logits: the loss applies its own link function, so the last layer must be linear.
     """
 
+    kind: ClassVar[str] = "loss"
+    registered_name: ClassVar[str] = ""  # set by netgrad.register
     task: ClassVar[str] = "regression"
     logits: ClassVar[bool] = False
 
@@ -42,20 +45,19 @@ class Loss:
         """What the output means: probabilities where ``logits``, else the output itself."""
         return output
 
-    def check(self, out_shape: tuple[int, ...], target: np.ndarray) -> np.ndarray:
-        """The target as the loss wants it, or `DataError`/`ShapeError`; out_shape is without the examples' axis."""
+    def check(self, out_shape: tuple[int, ...], target: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        """The target as the loss wants it, or `DataError`/`ShapeError`.
+
+        out_shape: the output's, without the examples' axis; lengths: targets beyond a sequence's end are not read.
+        """
+        target = np.asarray(target)
         if target.ndim == len(out_shape) and out_shape[-1:] == (1,):
             target = target[..., None]
         if target.shape[1:] != tuple(out_shape):
             raise ShapeError(
                 f"targets of shape {('N', *target.shape[1:])} do not fit the network's output {('N', *out_shape)}"
             )
-        if not np.issubdtype(target.dtype, np.number) and target.dtype != bool:
-            raise DataError(f"targets must be numbers for a {self.task} loss, found {target.dtype}")
-        bad = ~np.isfinite(target)
-        if bad.any():
-            raise DataError(f"{bad.sum()} targets are not finite, the first in example {np.argwhere(bad)[0][0]}")
-        return target.astype(np.result_type(jnp.zeros(0, float).dtype))
+        return as_examples(target, "y", lengths=lengths, dtype=jnp.zeros(0, float).dtype)
 
 
 @register("loss", "squared_error")
@@ -131,19 +133,29 @@ class SoftmaxCrossEntropy(Loss):
     def link(self, output):
         return jax.nn.softmax(output, axis=-1)
 
-    def check(self, out_shape, target):
-        classes = out_shape[-1]
+    def check(self, out_shape, target, lengths=None):
+        target, classes = np.asarray(target), out_shape[-1]
         if classes < 2:
             raise ShapeError(
                 f"softmax_cross_entropy needs two or more output units, found {classes}: use one unit for each class, "
                 "or binary_cross_entropy with one unit"
             )
         if target.shape[1:] == tuple(out_shape) and target.ndim > 1 and np.issubdtype(target.dtype, np.number):
-            rows = super().check(out_shape, target)
-            if (rows < 0).any() or not np.allclose(rows.sum(-1), 1, atol=1e-4):
+            rows = super().check(out_shape, target, lengths)
+            sums = rows.sum(-1)
+            if lengths is not None and sums.ndim > 1:
+                sums = sums[valid_steps(lengths, sums.shape[1])]
+            if (rows < 0).any() or not np.allclose(sums, 1, atol=1e-4):
                 raise DataError("rows of target probabilities must be non-negative and sum to 1")
             return rows
-        return check_classes(target, classes, tuple(out_shape[:-1]))
+        if target.ndim == len(out_shape) + 1 and target.shape[-1] == 1:
+            target = target[..., 0]
+        if target.shape[1:] != tuple(out_shape[:-1]):
+            raise ShapeError(
+                f"targets have shape {('N', *target.shape[1:])}, expected class numbers {('N', *out_shape[:-1])} or "
+                f"rows of probabilities {('N', *out_shape)}"
+            )
+        return as_labels(target, classes, "y", lengths=lengths if len(out_shape) > 1 else None)
 
 
 @register("loss", "binary_cross_entropy")
@@ -167,8 +179,8 @@ class BinaryCrossEntropy(Loss):
     def link(self, output):
         return jax.nn.sigmoid(output)
 
-    def check(self, out_shape, target):
-        target = super().check(out_shape, target)
+    def check(self, out_shape, target, lengths=None):
+        target = super().check(out_shape, target, lengths)
         if ((target < 0) | (target > 1)).any():
             raise DataError(f"binary targets must lie in [0, 1], found {target.min():g} to {target.max():g}")
         return target
@@ -194,8 +206,8 @@ class CrossEntropy(Loss):
         t = jax.nn.one_hot(target, output.shape[-1], dtype=output.dtype) if _are_classes(output, target) else target
         return jnp.where(t > 0, -t / jnp.where(t > 0, output, 1), 0)
 
-    def check(self, out_shape, target):
-        return SoftmaxCrossEntropy().check(out_shape, target)
+    def check(self, out_shape, target, lengths=None):
+        return SoftmaxCrossEntropy().check(out_shape, target, lengths)
 
 
 @register("loss", "perceptron")
@@ -219,8 +231,8 @@ class Perceptron(Loss):
     def link(self, output):
         return (output >= 0).astype(output.dtype)
 
-    def check(self, out_shape, target):
-        target = super().check(out_shape, target)
+    def check(self, out_shape, target, lengths=None):
+        target = super().check(out_shape, target, lengths)
         if not np.isin(target, (0, 1)).all():
             raise DataError("perceptron targets must be 0 or 1")
         return target
@@ -228,23 +240,3 @@ class Perceptron(Loss):
 
 def _are_classes(output: jax.Array, target: jax.Array) -> bool:
     return target.ndim == output.ndim - 1
-
-
-def check_classes(target: np.ndarray, classes: int, positions: tuple[int, ...] = ()) -> np.ndarray:
-    """Class numbers as int32, or `DataError`: whole numbers from 0 to classes - 1, of shape (N, *positions)."""
-    if target.ndim == len(positions) + 2 and target.shape[-1] == 1:
-        target = target[..., 0]
-    if target.ndim != len(positions) + 1 or (positions and target.shape[1:] != positions):
-        raise ShapeError(
-            f"targets have shape {target.shape}, expected class numbers {('N', *positions)} or rows of {classes} "
-            "probabilities"
-        )
-    if not np.issubdtype(target.dtype, np.number) and target.dtype != bool:
-        raise DataError(f"class targets must be numbers, found {target.dtype}: encode them or use ng.fit on labels")
-    numbers = target.astype(np.int64)
-    if (numbers != target).any():
-        raise DataError(f"class numbers must be whole, found {target[numbers != target][0]}")
-    if numbers.min() < 0 or numbers.max() >= classes:
-        wrong = numbers.min() if numbers.min() < 0 else numbers.max()
-        raise DataError(f"class numbers must lie in 0..{classes - 1} for {classes} output units, found {wrong}")
-    return numbers.astype(np.int32)

@@ -50,7 +50,7 @@ def find(kind: str, spec: Any) -> Any:
         if spec not in KINDS[kind]:
             raise unknown_name(kind, spec, KINDS[kind])
         return KINDS[kind][spec]()
-    if getattr(spec, "kind", None) != kind and not isinstance(spec, tuple(KINDS[kind].values())):
+    if getattr(spec, "kind", None) != kind:
         raise NetgradError(f"{spec!r} is no {kind}: give a name ({', '.join(sorted(KINDS[kind]))}) or an instance")
     return spec
 
@@ -58,13 +58,13 @@ def find(kind: str, spec: Any) -> Any:
 def to_config(part: Any) -> Any:
     """A part, or anything that its fields hold, as plain JSON."""
     if dataclasses.is_dataclass(part) and not isinstance(part, type):
-        kind, name = getattr(part, "kind", None), getattr(part, "registered_name", None)
-        if kind is None or KINDS[kind].get(name) is not type(part):
+        kind, name = getattr(part, "kind", ""), getattr(part, "registered_name", "")
+        if KINDS.get(kind, {}).get(name) is not type(part):
             raise NetgradError(
                 f"{type(part).__name__} has no name to be stored under: decorate it with @netgrad.register"
             )
-        fields = {f.name: to_config(getattr(part, f.name)) for f in dataclasses.fields(part)}
-        return {"kind": kind, "type": name} | fields
+        values = {f.name: to_config(getattr(part, f.name)) for f in dataclasses.fields(part)}
+        return {"kind": kind, "type": name} | values
     if isinstance(part, list | tuple):
         return [to_config(item) for item in part]
     if isinstance(part, dict):

@@ -7,7 +7,7 @@ a parameter is a weight if its name begins with W (or U, peephole and embedding 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,9 @@ def is_weight(path: tuple[Any, ...]) -> bool:
 @dataclass(frozen=True)
 class Penalty:
     """Base of the penalties: elementwise ones define `of` and `slope`."""
+
+    kind: ClassVar[str] = "penalty"
+    registered_name: ClassVar[str] = ""  # set by netgrad.register
 
     def of(self, w: jax.Array) -> jax.Array:
         """The penalty of each weight."""

@@ -11,6 +11,7 @@ leaky ReLU, ELU); Z&M 25-26.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,8 @@ from netgrad.registry import register
 @dataclass(frozen=True)
 class Activation(Layer):
     """Base of the activation functions; the elementwise ones define `f` and `df`."""
+
+    kind: ClassVar[str] = "activation"
 
     def f(self, z: jax.Array) -> jax.Array:
         """a = f(z), elementwise."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +67,8 @@ class Layer:
     """
 
     name: str | None = field(default=None, kw_only=True)
+    kind: ClassVar[str] = "layer"
+    registered_name: ClassVar[str] = ""  # set by netgrad.register
 
     def init(self, key: jax.Array, in_shape: Any) -> Params:
         """The parameters for inputs of this shape (without the axis of examples); {} where there are none."""
@@ -105,7 +107,9 @@ class Layer:
             is_leaf=lambda s: isinstance(s, tuple) and all(isinstance(n, int) for n in s),
         )
         try:
-            out = jax.eval_shape(lambda p, s, v, k: self.forward(p, v, Context(key=k, state=s))[0], params, state, x, key)
+            out = jax.eval_shape(
+                lambda p, s, v, k: self.forward(p, v, Context(key=k, state=s))[0], params, state, x, key
+            )
         except TypeError as error:
             raise ShapeError(f"{self.label} cannot take an input of shape {in_shape}: {error}".split("\n")[0]) from None
         return out.shape[1:]

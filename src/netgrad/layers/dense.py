@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.initializers import Initializer, Zeros, for_activation
-from netgrad.layers.activation import Activation, Identity
+from netgrad.initializers import Zeros, for_activation
+from netgrad.layers.activation import Identity
 from netgrad.layers.base import Backward, Layer, weight_gradient
 from netgrad.registry import find, register
 
@@ -32,10 +33,10 @@ class Dense(Layer):
     """
 
     units: int
-    activation: Activation | str = Identity()
+    activation: Any = Identity()  # an Activation, or its name
     bias: bool = True
-    initializer: Initializer | str | None = None
-    bias_initializer: Initializer | str = Zeros()
+    initializer: Any = None  # an Initializer, its name, or None to choose by the activation
+    bias_initializer: Any = Zeros()
 
     def __post_init__(self):
         if not isinstance(self.units, int) or self.units < 1:

@@ -84,7 +84,9 @@ def backward(network: Network, params: dict, saved: dict[str, dict], d_outputs: 
         for name, d_in in zip(node.inputs, back.d_in if len(node.inputs) > 1 else (back.d_in,), strict=True):
             arrive(name, d_in)
     # Keys in the order of params, so that both are one pytree structure.
-    return Gradients({name: d_params[name] for name in params}, nodes, {name: d_values[name] for name in network.inputs})
+    return Gradients(
+        {name: d_params[name] for name in params}, nodes, {name: d_values[name] for name in network.inputs}
+    )
 
 
 def next_state(network: Network, state: dict, saved: dict[str, dict]) -> dict:

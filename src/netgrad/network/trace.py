@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.errors import unknown_name
-from netgrad.network.execution import Forward, Gradients
+from netgrad.layers.base import Backward
+from netgrad.network.execution import Forward
 from netgrad.network.graph import Network
 
 _NOT_SHOWN = ("way_back",)
@@ -77,21 +78,20 @@ class Trace(Mapping):
                 if key in node.values and not _finite(node.values[key]):
                     arose = "the input of" if key == "x" else f"{key} of"
                     return f"{arose} layer {node.name} (forward)"
-        for node in reversed(self.nodes.values()):
+        for node in reversed(list(self.nodes.values())):
             for key in ("delta", *(k for k in node.values if k.startswith("d") and k != "d_in"), "d_in"):
                 if not _finite(node.values[key]):
                     return f"{key} of layer {node.name} (backward)"
         return None
 
 
-def record(network: Network, run: Forward, gradients: Gradients, loss: Any) -> Trace:
-    """The trace of a forward pass and the backward pass that followed it."""
+def record(network: Network, run: Forward, back: Mapping[str, Backward], loss: Any) -> Trace:
+    """The trace of a forward pass and of the backward pass that followed it, node by node."""
     nodes = {}
     for node in network.nodes:
-        back = gradients.nodes[node.name]
         values = {key: value for key, value in run.saved[node.name].items() if key not in _NOT_SHOWN}
-        values["delta"], values["d_in"] = back.delta, back.d_in
-        values |= {f"d{key}": value for key, value in back.d_params.items()}
+        values["delta"], values["d_in"] = back[node.name].delta, back[node.name].d_in
+        values |= {f"d{key}": value for key, value in back[node.name].d_params.items()}
         nodes[node.name] = NodeTrace(node.name, type(node.layer).__name__, values)
     return Trace(float(loss), run.outputs, nodes)
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from netgrad.errors import NetgradError
 from netgrad.layers.activation import Logistic, Softmax
 from netgrad.losses import Loss
-from netgrad.network import Forward, Network, backward, forward, next_state
+from netgrad.network import Forward, Network, Trace, backward, forward, next_state, record
 from netgrad.regularizers import Penalty
 
 
@@ -64,7 +64,7 @@ class Objective:
                 # where, not a product alone: whatever stands in the padding, NaN included, has no effect.
                 values = jnp.where(w != 0, w * values, 0)
                 deltas = jnp.where(w[..., None] != 0, w[..., None] * deltas, 0)
-            scale = weight
+            scale: Any = weight
             if self.reduction == "mean":
                 count = values.size if w is None else jnp.maximum(w.sum(), jnp.finfo(w.dtype).tiny)
                 scale = weight / count
@@ -80,12 +80,14 @@ class Objective:
         """Refuse losses for outputs that do not exist, and a link function applied twice."""
         for name, loss, _ in self.terms:
             if name not in network.output_names:
-                raise NetgradError(f"a loss is given for output {name!r}; outputs are {', '.join(network.output_names)}")
+                raise NetgradError(
+                    f"a loss is given for output {name!r}; outputs are {', '.join(network.output_names)}"
+                )
             layer = network.output_layer(name)
             activation = getattr(layer, "activation", layer)
             if loss.logits and isinstance(activation, Softmax | Logistic):
                 raise NetgradError(
-                    f"loss {loss.registered_name!r} applies its own link function, but layer {layer.label} ends in "  # type: ignore[attr-defined]
+                    f"loss {loss.registered_name!r} applies its own link function, but layer {layer.label} ends in "
                     f"{activation.registered_name!r}: leave that layer's activation out"
                 )
 
@@ -130,3 +132,17 @@ def gradients(
         loss = loss + penalty.value(params)
         d_params = jax.tree.map(jnp.add, d_params, penalty.gradient(params))
     return StepGradients(loss, d_params, next_state(network, state, run.saved), run, back.nodes)
+
+
+def trace_batch(
+    network: Network,
+    objective: Objective,
+    params: dict,
+    state: dict,
+    batch: Batch,
+    key: jax.Array | None = None,
+    training: bool = False,
+) -> Trace:
+    """One batch forward and backward with everything recorded."""
+    looked = gradients(network, objective, params, state, batch, key, training)
+    return record(network, looked.run, looked.nodes, looked.loss)

@@ -1,0 +1,5 @@
+"""The texts' experiments, each with the values that the text prints; importing this package lists them all."""
+
+from netgrad.experiments.base import EXPERIMENTS, Experiment, Result, Row, experiment, find
+
+__all__ = ["EXPERIMENTS", "Experiment", "Result", "Row", "experiment", "find"]

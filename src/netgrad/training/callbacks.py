@@ -1,0 +1,116 @@
+"""Callbacks: what may look at a run between epochs, and stop it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from netgrad.errors import NetgradError
+
+if TYPE_CHECKING:
+    from netgrad.training.loop import Run
+
+
+class Callback:
+    """Base of the callbacks; each method may be left out. ``run`` is the `netgrad.training.loop.Run` in progress."""
+
+    def on_start(self, run: Run) -> None:
+        """Before the first epoch."""
+
+    def on_epoch(self, run: Run) -> None:
+        """After an epoch: ``run.history.rows[-1]`` is its row, ``run.carry.params`` are its parameters."""
+
+    def on_end(self, run: Run) -> None:
+        """After the last epoch, however the run ended."""
+
+
+@dataclass
+class EarlyStopping(Callback):
+    """Stop when ``monitor`` has not improved for ``patience`` epochs, and return the best parameters seen.
+
+    monitor: a column of the history; "val_loss" by default, "loss" where there is no validation set. It must fall
+    by more than ``min_delta`` to count as better; with ``maximise`` it must rise.
+    Source: Kelleher 8.4.4, algorithm 5 (early stopping); Pattipati "Backprop practicalities".
+    """
+
+    patience: int = 10
+    monitor: str | None = None
+    min_delta: float = 0.0
+    maximise: bool = False
+    best: float = field(default=math.inf, init=False)
+    best_epoch: int = field(default=0, init=False)
+    _carry: Any = field(default=None, init=False, repr=False)
+
+    def __post_init__(self):
+        if not isinstance(self.patience, int) or self.patience < 1:
+            raise NetgradError(f"patience must be a whole number of at least 1 epoch, found {self.patience!r}")
+
+    def on_start(self, run):
+        self.best, self.best_epoch, self._carry = math.inf, 0, None
+
+    def on_epoch(self, run):
+        row = run.history.rows[-1]
+        monitor = self.monitor or ("val_loss" if "val_loss" in row else "loss")
+        if monitor not in row:
+            raise NetgradError(f"early stopping watches {monitor!r}, but the history has {', '.join(row)}")
+        value = -row[monitor] if self.maximise else row[monitor]
+        if value < self.best - self.min_delta:
+            self.best, self.best_epoch, self._carry = value, run.epoch, run.carry
+        elif run.epoch - self.best_epoch >= self.patience:
+            run.stop(f"{monitor} has not improved for {self.patience} epochs, the best was epoch {self.best_epoch}")
+
+    def on_end(self, run):
+        if self._carry is not None:
+            run.carry = self._carry
+
+
+@dataclass
+class StopBelow(Callback):
+    """Stop as soon as ``monitor`` falls below ``value``: training to convergence, as the texts' examples do."""
+
+    value: float
+    monitor: str = "loss"
+
+    def on_epoch(self, run):
+        if run.history.rows[-1][self.monitor] < self.value:
+            run.stop(f"{self.monitor} fell below {self.value:g}")
+
+
+class Progress(Callback):
+    """A live bar in a terminal, one line now and then in a log file, with the last row of the history."""
+
+    def __init__(self, every: float = 0.1):
+        self.every = every  # share of the epochs between two lines where there is no terminal
+        self._bar: Any = None
+        self._task: Any = None
+
+    def on_start(self, run):
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = Console(stderr=True)
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("epoch"),
+                MofNCompleteColumn(),
+                BarColumn(bar_width=24),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(compact=True),
+                console=self._console,
+            )
+            self._task = self._bar.add_task("compiling", total=run.epochs)
+            self._bar.start()
+
+    def on_epoch(self, run):
+        row = run.history.rows[-1]
+        text = "  ".join(f"{key} {value:.4f}" for key, value in row.items() if key not in ("epoch", "grad_norm"))
+        if self._bar is not None:
+            self._bar.update(self._task, completed=run.epoch, description=text)
+        elif run.epoch % max(1, round(run.epochs * self.every)) == 0 or run.epoch == run.epochs:
+            self._console.print(f"epoch {run.epoch}/{run.epochs}  {text}", highlight=False)
+
+    def on_end(self, run):
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,175 @@
+"""Model files: one safetensors file, with everything that is not an array as JSON in its metadata.
+
+No pickle, so loading a stranger's file never runs code. A file is written beside its place and moved there whole;
+a checksum over all of it tells an altered file from a good one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad.data.encodings import TableEncoder
+from netgrad.data.targets import TargetEncoder
+from netgrad.errors import FileError, NetgradError
+from netgrad.network import Network, Node
+from netgrad.registry import from_config, to_config
+from netgrad.training.history import History
+from netgrad.training.model import Model
+from netgrad.training.objective import Objective
+
+FORMAT = 1
+
+
+def save(model: Model, path: str | Path) -> Path:
+    """Write the model to ``path``; what stood there stays whole until the new file is complete.
+
+    Raises `NetgradError` for layers without a registered name, `FileError` where the path cannot be written.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    path = Path(path)
+    arrays = flatten({"params": model.params, "state": model.state})
+    description = json.dumps(describe(model), sort_keys=True)
+    data = to_bytes(arrays, {"netgrad": description, "sha256": digest(arrays, description)})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, data)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+    return path
+
+
+def load(path: str | Path) -> Model:
+    """Read a model file.
+
+    Raises `FileError`, in one line, for a file that is missing, truncated, altered, of another kind, or written by
+    a newer netgrad.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileError(f"no model file at {path}: expected a .safetensors file written by netgrad")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise FileError(f"{path} is truncated or is no safetensors file: {str(error).splitlines()[0]}") from None
+    description = metadata.get("netgrad")
+    if description is None:
+        raise FileError(f"{path} is a safetensors file, but no netgrad model: it carries no architecture")
+    if metadata.get("sha256") != digest(arrays, description):
+        raise FileError(f"{path} was altered after it was written: its checksum does not match")
+    try:
+        return rebuild(json.loads(description), unflatten(arrays))
+    except FileError:
+        raise
+    except (NetgradError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FileError(f"{path} does not describe a model this netgrad can build: {error}") from None
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """Everything of a model that is not an array, as plain JSON."""
+    network, objective = model.network, model.objective
+    return {
+        "format": FORMAT,
+        "inputs": list(network.inputs),
+        "nodes": [[n.name, to_config(n.layer), list(n.inputs), n.params] for n in network.nodes],
+        "outputs": [list(pair) for pair in network.outputs],
+        "terms": [[name, to_config(loss), weight] for name, loss, weight in objective.terms],
+        "penalties": [to_config(p) for p in objective.penalties],
+        "reduction": objective.reduction,
+        "shapes": {name: list(shape) for name, shape in model.shapes.items()},
+        "history": model.history.rows,
+        "stopped": model.history.stopped,
+        "encoder": model.encoder.to_config() if model.encoder else None,
+        "target_encoder": model.target_encoder.to_config() if model.target_encoder else None,
+        "card": model.card,
+    }
+
+
+def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
+    """The model of a description and its arrays; checks that the parameters are those of the architecture."""
+    if config["format"] > FORMAT:
+        raise FileError(f"this file has format {config['format']}, this netgrad reads up to {FORMAT}: upgrade netgrad")
+    nodes = [Node(name, from_config(layer), tuple(inputs), params) for name, layer, inputs, params in config["nodes"]]
+    network = Network.from_nodes(config["inputs"], nodes, config["outputs"])
+    terms = tuple((name, from_config(loss), weight) for name, loss, weight in config["terms"])
+    objective = Objective(terms, tuple(from_config(p) for p in config["penalties"]), config["reduction"])
+    shapes = {name: tuple(shape) for name, shape in config["shapes"].items()}
+    params = jax.tree.map(jnp.asarray, arrays.get("params", {}))
+    state = jax.tree.map(jnp.asarray, arrays.get("state", {}))
+    expected = network.param_shapes(shapes)
+    if jax.tree.map(lambda leaf: leaf.shape, params) != jax.tree.map(lambda leaf: leaf.shape, expected):
+        raise FileError("the parameters in the file are not those of its architecture")
+    params = {name: params[name] for name in expected}
+    encoder, target = config["encoder"], config["target_encoder"]
+    return Model(
+        network,
+        params,
+        state,
+        objective,
+        shapes,
+        History(config["history"], config["stopped"]),
+        TableEncoder.from_config(encoder) if encoder else None,
+        TargetEncoder.from_config(target) if target else None,
+        config["card"],
+    )
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
+    """Nested dicts of arrays as one dict, keys joined by "/"."""
+    flat: dict[str, np.ndarray] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}/")
+        else:
+            flat[prefix + key] = np.ascontiguousarray(value)
+    return flat
+
+
+def unflatten(flat: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The inverse of `flatten`."""
+    tree: dict[str, Any] = {}
+    for path, value in flat.items():
+        *parents, leaf = path.split("/")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[leaf] = value
+    return tree
+
+
+def digest(arrays: dict[str, np.ndarray], description: str) -> str:
+    """SHA-256 over the description and every array's name, type, shape and bytes."""
+    sha = hashlib.sha256(description.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        sha.update(f"{name}{array.dtype}{array.shape}".encode())
+        sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write beside the place, flush to disk, then move there: a reader sees the old file or the new, never half."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

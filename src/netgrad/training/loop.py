@@ -1,0 +1,257 @@
+"""Training: `fit` checks the data, runs compiled epochs, and lets callbacks look on between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad import optimizers
+from netgrad.errors import DivergenceError, NetgradError
+from netgrad.network import Network
+from netgrad.training.callbacks import Callback, EarlyStopping, Progress
+from netgrad.training.epoch import (
+    Carry,
+    StepReport,
+    batches_of,
+    compiled_epochs,
+    compiled_step,
+    epoch_order,
+    step_key,
+)
+from netgrad.training.history import History
+from netgrad.training.model import Model
+from netgrad.training.objective import Batch, Objective, trace_batch
+from netgrad.training.prepare import check_inputs, in_shapes, make_batch, make_objective, split
+
+
+@dataclass
+class Run:
+    """A run in progress, as callbacks see it: read what you like, call `stop` to end it."""
+
+    network: Network
+    objective: Objective
+    carry: Carry
+    epochs: int
+    history: History = field(default_factory=History)
+    epoch: int = 0
+
+    def stop(self, reason: str) -> None:
+        """End training after this epoch."""
+        self.history.stopped = reason
+
+
+def fit(
+    network: Network | Model,
+    x: Any,
+    y: Any,
+    *,
+    loss: Any = None,
+    optimizer: Any = "adam",
+    learning_rate: Any = None,
+    epochs: int = 20,
+    batch_size: int | None = 32,
+    validation: Any = None,
+    sample_weight: Any = None,
+    lengths: Any = None,
+    loss_weights: Any = None,
+    penalty: Any = None,
+    reduction: str = "mean",
+    clip_norm: float | None = None,
+    patience: int | None = None,
+    shuffle: bool = True,
+    epochs_per_call: int = 1,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = False,
+    seed: int = 0,
+    params: dict | None = None,
+) -> Model:
+    """Train a network, or train a model further, and return the `Model`.
+
+    Args:
+        network: the network; or a model, which goes on from its parameters with its own objective.
+        x: (N, ...) inputs, or a dict of them by input name.
+        y: targets, or a dict of them by output name: class numbers (N,), labels of any kind, or numbers (N, units).
+        loss: name or instance, or a dict by output; inferred from the targets where left out.
+        optimizer: a name (see `netgrad.optimizers.OPTIMIZERS`) or any optax optimiser.
+        learning_rate: a number or optax schedule, for an optimiser given by name.
+        epochs: how often every example is used. batch_size: examples a step; None for all of them at once, 1 for
+            one at a time. The last batch of an epoch is smaller where they do not divide.
+        validation: a share of the examples to hold out, or a pair (x, y): measured after every epoch.
+        sample_weight: (N,) or by output. lengths: (N,) valid time-steps of sequences, or by input.
+        loss_weights: how much each of several outputs counts, by output.
+        penalty: name or instance, or several (`netgrad.regularizers`); weights only, biases stay free.
+        reduction: "mean" or "sum" over a batch's examples, see `netgrad.training.objective.Objective`.
+        clip_norm: the largest norm a step's gradient may have; a longer one is scaled down.
+        patience: stop after so many epochs without a better validation loss (training loss where there is no
+            validation set), and return the best parameters.
+        shuffle: draw the examples in a new random order in every epoch.
+        epochs_per_call: epochs that run as one compiled program; callbacks see the last of them only.
+        progress: show a progress bar. callbacks: `netgrad.training.callbacks.Callback`s.
+        seed: everything random comes from it; the same seed gives the same numbers on the same machine.
+        params: start from these parameters instead of drawing them.
+
+    Raises:
+        NetgradError: for unusable data or settings, in one line.
+        DivergenceError: when a loss or gradient is no longer finite; names epoch, batch and the layer.
+
+    >>> import netgrad as ng, numpy as np
+    >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> net = ng.Sequential([ng.Dense(4, activation="tanh"), ng.Dense(1)])
+    >>> model = ng.fit(net, x, [0, 1, 1, 0], optimizer="adam", learning_rate=0.1, epochs=200, seed=1)
+    >>> model.predict(x).tolist()
+    [0, 1, 1, 0]
+    """
+    _check_counts(
+        epochs=epochs,
+        epochs_per_call=epochs_per_call,
+        **({} if batch_size is None else {"batch_size": batch_size}),
+    )
+    start = network if isinstance(network, Model) else None
+    net: Network = start.network if start else network  # type: ignore[assignment]
+    encoder, target_encoder = (start.encoder, start.target_encoder) if start else (None, None)
+    if start is None:
+        y, target_encoder = Model.encode_labels(net, y)
+        inputs, _ = check_inputs(net, x, lengths)
+        shapes = net.shapes(in_shapes(inputs))
+        objective = make_objective(net, shapes, y, loss, loss_weights, penalty, reduction)
+    else:
+        x, y = start.encode_inputs(x), start.encode_targets(y)
+        objective = start.objective
+    data = make_batch(net, objective, x, y, sample_weight, lengths)
+    held = None
+    if isinstance(validation, tuple):
+        v_x, v_y, *rest = validation
+        if start or target_encoder:
+            v_y = target_encoder.transform(v_y) if target_encoder else v_y
+        held = make_batch(net, objective, start.encode_inputs(v_x) if start else v_x, v_y, None, *rest)
+    elif validation:
+        data, held = split(data, validation, seed)
+
+    key = jax.random.key(seed)
+    if start:
+        first_params, state = start.params, start.state
+    else:
+        first_params, state = net.init(jax.random.fold_in(key, 0), in_shapes(data.x))
+    first_params = first_params if params is None else jax.tree.map(jnp.asarray, params)
+    chosen = optimizers.get(optimizer, learning_rate, clip_norm)
+    run = Run(net, objective, Carry(first_params, state, chosen.init(first_params)), epochs)
+    watchers = [
+        *([Progress()] if progress else []),
+        *callbacks,
+        *([EarlyStopping(patience)] if patience is not None else []),
+    ]
+    train(
+        run,
+        chosen,
+        data,
+        held,
+        batch_size or data.size,
+        shuffle,
+        jax.random.fold_in(key, 1),
+        watchers,
+        epochs_per_call,
+    )
+    return Model(
+        net,
+        run.carry.params,
+        run.carry.state,
+        objective,
+        in_shapes(data.x),
+        run.history,
+        encoder=encoder,
+        target_encoder=target_encoder,
+    )
+
+
+def train(
+    run: Run,
+    optimizer: Any,
+    data: Batch,
+    held: Batch | None,
+    batch_size: int,
+    shuffle: bool,
+    key: jax.Array,
+    callbacks: Sequence[Callback],
+    epochs_per_call: int = 1,
+) -> None:
+    """The loop itself: compiled epochs, history, callbacks, and a halt where a number is not finite."""
+    data = jax.tree.map(jnp.asarray, data)
+    for callback in callbacks:
+        callback.on_start(run)
+    try:
+        while run.epoch < run.epochs and not run.history.stopped:
+            count = min(epochs_per_call, run.epochs - run.epoch)
+            program = compiled_epochs(run.network, run.objective, optimizer, batch_size, shuffle, count)
+            before = run.carry
+            run.carry, reports = program(before, data, key, run.epoch)
+            reports = jax.tree.map(np.asarray, reports)
+            if not (np.isfinite(reports.loss).all() and np.isfinite(reports.grad_norm).all()):
+                raise divergence(run, optimizer, before, reports, data, batch_size, shuffle, key)
+            for i in range(count):
+                run.epoch += 1
+                run.history.append(_row(run, StepReport(reports.loss[i], reports.grad_norm[i]), data.size, batch_size))
+            if held is not None:
+                scores = Model.of_run(run).score_batch(held)
+                run.history.rows[-1] |= {f"val_{name}": value for name, value in scores.items()}
+            for callback in callbacks:
+                callback.on_epoch(run)
+    finally:
+        for callback in callbacks:
+            callback.on_end(run)
+
+
+def _row(run: Run, report: StepReport, n: int, batch_size: int) -> dict[str, float]:
+    full, rest = batches_of(n, min(batch_size, n))
+    sizes = [min(batch_size, n)] * full + ([rest] if rest else [])
+    if run.objective.reduction == "mean":
+        loss = float(np.average(report.loss, weights=sizes))
+    else:
+        loss = float(report.loss.sum())
+    return {"epoch": run.epoch, "loss": loss, "grad_norm": float(report.grad_norm.mean())}
+
+
+def divergence(
+    run: Run,
+    optimizer: Any,
+    carry: Carry,
+    reports: StepReport,
+    data: Batch,
+    batch_size: int,
+    shuffle: bool,
+    key: jax.Array,
+) -> DivergenceError:
+    """Replay the failed epochs step by step up to the first number that is not finite, and name its place."""
+    bad = ~(np.isfinite(reports.loss) & np.isfinite(reports.grad_norm))
+    epoch, at = (int(i) for i in np.argwhere(bad)[0])
+    one = compiled_step(run.network, run.objective, optimizer)
+    for e in range(epoch + 1):
+        epoch_key = jax.random.fold_in(key, run.epoch + e)
+        if batch_size >= data.size:
+            order = None
+        else:
+            order = epoch_order(epoch_key, data.size, shuffle)
+        for i in range(reports.loss.shape[1]):
+            batch = data if order is None else data.take(order[i * batch_size : (i + 1) * batch_size])
+            if (e, i) == (epoch, at):
+                trace = trace_batch(
+                    run.network, run.objective, carry.params, carry.state, batch, step_key(epoch_key, i), True
+                )
+                place = trace.first_non_finite() or "the norm of the gradient, which overflowed"
+                where = f"epoch {run.epoch + e + 1}, batch {i + 1}"
+                return DivergenceError(
+                    f"training diverged at {where}: the first number that is not finite is in {place}; "
+                    "try a lower learning rate, clip_norm=1.0, or inputs on a smaller scale"
+                )
+            carry, _ = one(carry, batch, step_key(epoch_key, i))
+    raise AssertionError("a reported step is always replayed")
+
+
+def _check_counts(**counts: Any) -> None:
+    for name, value in counts.items():
+        if not isinstance(value, int | np.integer) or value < 1:
+            raise NetgradError(f"{name} must be a whole number of at least 1, found {value!r}")

@@ -1,0 +1,220 @@
+"""A model: a network with its parameters, what it was trained for, and the encodings around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad.data.encodings import TableEncoder
+from netgrad.data.targets import TargetEncoder
+from netgrad.errors import NetgradError, ShapeError
+from netgrad.layers.base import Shape
+from netgrad.network import Network, Trace, forward
+from netgrad.training.history import History
+from netgrad.training.metrics import score
+from netgrad.training.objective import Batch, Objective, trace_batch
+from netgrad.training.prepare import check_inputs, in_shapes, make_batch
+
+PREDICTION_BATCH = 4096  # examples at once in prediction: bounds its memory, whatever N
+
+
+@dataclass
+class Model:
+    """What `netgrad.fit` returns and `netgrad.load` reads.
+
+    network, params, state: the graph and its numbers. objective: what it was trained to minimise. shapes: of one
+    example of each input. history: of the run. encoder, target_encoder: from a table's columns to inputs and from
+    outputs back to the target's own terms, where there are any. card: free notes kept in the model file.
+    """
+
+    network: Network
+    params: dict
+    state: dict
+    objective: Objective
+    shapes: dict[str, Shape]
+    history: History = field(default_factory=History)
+    encoder: TableEncoder | None = None
+    target_encoder: TargetEncoder | None = None
+    card: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_run(cls, run: Any) -> Model:
+        """The model that a run in progress holds."""
+        return cls(run.network, run.carry.params, run.carry.state, run.objective, {}, run.history)
+
+    # --- prediction
+
+    def outputs(self, x: Any, lengths: Any = None) -> dict[str, np.ndarray]:
+        """The network's raw outputs by name, (N, ..., units): logits where the loss has a link function."""
+        inputs, spans = check_inputs(self.network, self.encode_inputs(x), lengths)
+        self._check_shapes(in_shapes(inputs))
+        return self._run(Batch(inputs, {}, {}, spans))[0]
+
+    def predict_proba(self, x: Any, lengths: Any = None) -> Any:
+        """What the outputs mean: probabilities (N, ..., classes) for a classifier, values for a regression.
+
+        A dict by output where there are several. Values stay on the scale the network was trained on; `predict`
+        undoes a target's scaling.
+        """
+        raw = self.outputs(x, lengths)
+        linked = {name: np.asarray(loss.link(jnp.asarray(raw[name]))) for name, loss, _ in self.objective.terms}
+        linked = {name: linked.get(name, value) for name, value in raw.items()}
+        return self._single(linked)
+
+    def predict(self, x: Any, lengths: Any = None) -> Any:
+        """Predictions in the target's own terms: labels (N, ...) for a classifier, values for a regression.
+
+        Classes are numbers, or the labels that `fit` was given. A single regression unit is squeezed to (N, ...).
+        A dict by output where there are several.
+        """
+        predicted = {}
+        linked = self.predict_proba(x, lengths)
+        for name, loss, _ in self.objective.terms:
+            value = linked[name] if len(self.network.outputs) > 1 else linked
+            predicted[name] = self._decide(loss, value)
+        return self._single(predicted)
+
+    def _decide(self, loss: Any, value: np.ndarray) -> np.ndarray:
+        if loss.task == "regression":
+            if self.target_encoder is not None:
+                value = self.target_encoder.decode(value)
+            return value[..., 0] if value.ndim > 1 and value.shape[-1] == 1 else value
+        if loss.task == "classification":
+            labels = value.argmax(-1)
+        else:
+            labels = (value >= 0.5).astype(int)
+            labels = labels[..., 0] if labels.shape[-1] == 1 else labels
+        return self.target_encoder.decode(labels) if self.target_encoder is not None else labels
+
+    def evaluate(self, x: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> dict[str, float]:
+        """Loss and metrics on these examples, see `netgrad.training.metrics.score`."""
+        batch = make_batch(
+            self.network,
+            self.objective,
+            self.encode_inputs(x),
+            self.encode_targets(y),
+            sample_weight,
+            lengths,
+        )
+        self._check_shapes(in_shapes(batch.x))
+        return self.score_batch(batch)
+
+    def score_batch(self, batch: Batch) -> dict[str, float]:
+        """`evaluate` on a batch that has been checked already."""
+        outputs, lengths = self._run(batch)
+        scores = _compiled_score(self.objective)(outputs, batch, lengths)
+        return {name: float(value) for name, value in scores.items()}
+
+    def _run(self, batch: Batch) -> tuple[dict, dict]:
+        """Outputs and their lengths, a bounded number of examples at a time."""
+        program = _compiled_forward(self.network)
+        n = batch.size
+        parts = []
+        for start in range(0, n, PREDICTION_BATCH):
+            part = batch if n <= PREDICTION_BATCH else batch.take(slice(start, start + PREDICTION_BATCH))
+            parts.append(program(self.params, self.state, part.x, part.lengths))
+        if len(parts) == 1:
+            return jax.tree.map(np.asarray, parts[0])
+        return jax.tree.map(lambda *p: np.concatenate(p), *parts)
+
+    # --- looking inside
+
+    def trace(self, x: Any, y: Any, *, lengths: Any = None, reduction: str = "sum", training: bool = False) -> Trace:
+        """Every named quantity of one pass over these examples, forward and backward.
+
+        With reduction "sum", the default, each row of ``delta`` is that example's own gradient and ``dW`` their
+        sum, as the texts write them; with "mean" they are what a training step on this batch sees.
+
+        >>> import netgrad as ng, numpy as np
+        >>> net = ng.Sequential([ng.Dense(2, activation="tanh"), ng.Dense(1)])
+        >>> model = ng.fit(net, np.eye(3), [0.1, 0.2, 0.3], epochs=1)
+        >>> model.trace(np.eye(3), [0.1, 0.2, 0.3])["dense_1"].delta.shape
+        (3, 2)
+        """
+        objective = Objective(self.objective.terms, self.objective.penalties, reduction)
+        batch = make_batch(self.network, objective, self.encode_inputs(x), self.encode_targets(y), None, lengths)
+        self._check_shapes(in_shapes(batch.x))
+        key = jax.random.key(0) if training else None
+        return trace_batch(
+            self.network, objective, self.params, self.state, jax.tree.map(jnp.asarray, batch), key, training
+        )
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model has learned."""
+        return sum(leaf.size for leaf in jax.tree.leaves(self.params))
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
+        return f"Model of {len(self.network.nodes)} layers, {self.parameters} parameters, inputs {shapes}"
+
+    # --- encodings
+
+    @staticmethod
+    def encode_labels(network: Network, y: Any) -> tuple[Any, TargetEncoder | None]:
+        """Targets that are labels (text, categories) as class numbers, with the encoder that remembers them."""
+        if isinstance(y, Mapping) or len(network.outputs) > 1:
+            return y, None
+        values = np.asarray(y)
+        if values.dtype.kind not in "OUS" or values.ndim != 1:
+            return y, None
+        encoder = TargetEncoder("classification").fit(values)
+        return encoder.transform(values), encoder
+
+    def encode_inputs(self, x: Any) -> Any:
+        """A data frame through the model's encoder, where it has one; arrays as they are."""
+        return self.encoder.transform(x) if self.encoder is not None and hasattr(x, "columns") else x
+
+    def encode_targets(self, y: Any) -> Any:
+        """Targets in their own terms as the loss compares them, where the model has an encoder."""
+        return self.target_encoder.transform(y) if self.target_encoder is not None else y
+
+    # --- files
+
+    def save(self, path: str | Path) -> Path:
+        """Write one safetensors file with parameters, architecture, encodings and card (`netgrad.training.files`)."""
+        from netgrad.training.files import save
+
+        return save(self, path)
+
+    def _single(self, by_name: dict[str, Any]) -> Any:
+        return by_name if len(self.network.outputs) > 1 else next(iter(by_name.values()))
+
+    def _check_shapes(self, shapes: Mapping[str, Shape]) -> None:
+        """Refuse inputs whose parameters would have other shapes than the model's."""
+        expected = self.network.param_shapes(shapes)
+        for (path, want), have in zip(
+            jax.tree_util.tree_leaves_with_path(expected), jax.tree.leaves(self.params), strict=True
+        ):
+            if want.shape != have.shape:
+                raise ShapeError(
+                    f"inputs of shape {_show(shapes)} do not fit this model, trained on {_show(self.shapes)}: "
+                    f"{jax.tree_util.keystr(path)} would be {want.shape}, it is {have.shape}"
+                )
+
+
+@lru_cache(maxsize=64)
+def _compiled_forward(network: Network) -> Any:
+    def run(params: dict, state: dict, x: dict, lengths: dict) -> tuple[dict, dict]:
+        done = forward(network, params, state, x, lengths=lengths)
+        return done.outputs, {name: span for name, span in done.lengths.items() if span is not None}
+
+    return jax.jit(run)
+
+
+@lru_cache(maxsize=64)
+def _compiled_score(objective: Objective) -> Any:
+    return jax.jit(lambda outputs, batch, lengths: score(objective, outputs, batch, lengths))
+
+
+def _show(shapes: Mapping[str, Shape]) -> str:
+    if not shapes:
+        raise NetgradError("the model does not know the shapes of its inputs")
+    return ", ".join(f"{name} {('N', *shape)}".replace("'", "") for name, shape in shapes.items())

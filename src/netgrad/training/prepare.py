@@ -1,0 +1,131 @@
+"""From what a user hands over (arrays, dicts of arrays, labels) to a checked `Batch`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad.data.checks import as_examples, as_lengths, same_examples
+from netgrad.errors import DataError, NetgradError
+from netgrad.layers.base import Shape
+from netgrad.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
+from netgrad.network import Network
+from netgrad.registry import find
+from netgrad.training.objective import Batch, Objective
+
+
+def named(kind: str, value: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """A dict by these names; a bare value is for the only name there is."""
+    if isinstance(value, Mapping):
+        if unknown := set(value) - set(names):
+            raise NetgradError(f"unknown {kind} {sorted(unknown)[0]!r}: this network has {', '.join(names)}")
+        return dict(value)
+    if len(names) > 1:
+        raise NetgradError(f"this network has several {kind}s, {', '.join(names)}: give a dict of them")
+    return {names[0]: value}
+
+
+def check_inputs(network: Network, x: Any, lengths: Any = None) -> tuple[dict, dict]:
+    """Inputs and lengths by name, as checked float arrays; lengths only where they were given."""
+    given = named("input", x, network.inputs)
+    if missing := set(network.inputs) - set(given):
+        raise NetgradError(f"input {sorted(missing)[0]!r} is missing: give all of {', '.join(network.inputs)}")
+    spans = {} if lengths is None else named("input", lengths, network.inputs)
+    dtype = jnp.zeros(0, float).dtype
+    inputs, checked = {}, {}
+    for name, value in given.items():
+        value = np.asarray(value)
+        if (span := spans.get(name)) is not None:
+            if value.ndim < 2:
+                raise DataError(f"lengths were given for {name}, which has no time axis: shape {value.shape}")
+            span = checked[name] = as_lengths(span, len(value), value.shape[1])
+        inputs[name] = as_examples(value, name, lengths=span, dtype=dtype)
+    same_examples(**inputs)
+    return inputs, checked
+
+
+def in_shapes(inputs: Mapping[str, Any]) -> dict[str, Shape]:
+    """The shape of one example of each input."""
+    return {name: tuple(value.shape[1:]) for name, value in inputs.items()}
+
+
+def infer_loss(out_shape: Shape, target: Any) -> Loss:
+    """The loss that targets ask for: class numbers or labels give cross-entropy, anything else squared error."""
+    target = np.asarray(target)
+    discrete = target.dtype.kind in "iubOUS"
+    if discrete and out_shape[-1] > 1 and target.ndim == len(out_shape):
+        return SoftmaxCrossEntropy()
+    if discrete and set(np.unique(target).tolist()) <= {0, 1}:
+        return BinaryCrossEntropy()
+    return SquaredError()
+
+
+def make_objective(
+    network: Network,
+    shapes: Mapping[str, Shape],
+    y: Any,
+    loss: Any,
+    loss_weights: Any,
+    penalty: Any,
+    reduction: str,
+) -> Objective:
+    """The objective of these settings; a loss left out is inferred from the targets."""
+    targets = named("output", y, network.output_names)
+    losses = named("output", loss, network.output_names) if loss is not None else dict.fromkeys(targets)
+    if missing := set(losses) - set(targets):
+        raise NetgradError(f"output {sorted(missing)[0]!r} has a loss but no targets")
+    weights = {} if loss_weights is None else named("output", loss_weights, network.output_names)
+    nodes = dict(network.outputs)
+    terms = []
+    for name, spec in losses.items():
+        chosen = infer_loss(shapes[nodes[name]], targets[name]) if spec is None else find("loss", spec)
+        terms.append((name, chosen, float(weights.get(name, 1.0))))
+    several = penalty if isinstance(penalty, list | tuple) else [] if penalty is None else [penalty]
+    objective = Objective(tuple(terms), tuple(find("penalty", p) for p in several), reduction)
+    objective.check_network(network)
+    return objective
+
+
+def make_batch(
+    network: Network, objective: Objective, x: Any, y: Any, sample_weight: Any = None, lengths: Any = None
+) -> Batch:
+    """Checked inputs, targets, weights and lengths as one batch of NumPy arrays."""
+    inputs, spans = check_inputs(network, x, lengths)
+    shapes = network.shapes(in_shapes(inputs))
+    nodes = dict(network.outputs)
+    given = named("output", y, network.output_names)
+    n = same_examples(**inputs)
+    # With one sequence length for all inputs the targets of sequences are masked by it too.
+    span = next(iter(spans.values())) if spans else None
+    targets = {}
+    for name, loss, _ in objective.terms:
+        if name not in given:
+            raise NetgradError(f"targets for output {name!r} are missing")
+        out_shape = shapes[nodes[name]]
+        targets[name] = loss.check(out_shape, given[name], span if len(out_shape) > 1 else None)
+        same_examples(x=next(iter(inputs.values())), y=targets[name])
+    weights = {}
+    if sample_weight is not None:
+        spec = sample_weight if isinstance(sample_weight, Mapping) else dict.fromkeys(targets, sample_weight)
+        for name, value in spec.items():
+            w = as_examples(value, "sample_weight", dtype=jnp.zeros(0, float).dtype)
+            same_examples(x=np.empty(n), sample_weight=w)
+            if (w < 0).any() or w.sum() == 0:
+                raise DataError("sample_weight must not be negative, and not all of it zero")
+            weights[name] = w
+    return Batch(inputs, targets, weights, spans)
+
+
+def split(data: Batch, share: float, seed: int) -> tuple[Batch, Batch]:
+    """Training and validation examples, drawn at random; ``share`` of them, at least one, for validation."""
+    if not 0 < share < 1:
+        raise NetgradError(f"validation must be a share between 0 and 1 or a pair (x, y), found {share}")
+    n = data.size
+    held = max(1, round(n * share))
+    if held >= n:
+        raise DataError(f"{n} examples are too few to hold {share:g} of them out for validation")
+    order = np.random.default_rng(seed).permutation(n)
+    return data.take(np.sort(order[held:])), data.take(np.sort(order[:held]))

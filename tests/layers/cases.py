@@ -1,0 +1,46 @@
+"""One line or more for every registered layer and activation: what the shared contract test runs it on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import netgrad as ng
+from netgrad.layers import Layer
+
+
+@dataclass(frozen=True)
+class Case:
+    """in_shape: without the examples' axis, a tuple of shapes for several inputs. lengths: test with padding too.
+    mixes_examples: an example's output depends on the others. differentiable: False where derivatives are 0 or
+    stand-ins by definition."""
+
+    layer: Layer
+    in_shape: Any
+    lengths: bool = False
+    mixes_examples: bool = False
+    differentiable: bool = True
+
+    def __str__(self) -> str:
+        settings = {k: v for k, v in vars(self.layer).items() if isinstance(v, str | int | float | bool | tuple)}
+        return f"{type(self.layer).__name__}-{'-'.join(f'{k}={v}' for k, v in settings.items())}-{self.in_shape}"
+
+
+CASES = [
+    Case(ng.Identity(), (3,)),
+    Case(ng.Threshold(), (3,), differentiable=False),
+    Case(ng.Logistic(slope=1.7), (3,)),
+    Case(ng.Tanh(), (4, 3)),
+    Case(ng.ScaledTanh(), (3,)),
+    Case(ng.ReLU(), (2, 2, 3)),
+    Case(ng.LeakyReLU(slope=0.2), (3,)),
+    Case(ng.ELU(alpha=1.3), (3,)),
+    Case(ng.PReLU(), (4, 3)),
+    Case(ng.Softmax(), (4,)),
+    Case(ng.Dense(4, activation="tanh"), (3,)),
+    Case(ng.Dense(4, activation="softmax", bias=False), (3,)),
+    Case(ng.Dense(2, activation=ng.PReLU(0.1), initializer="he"), (5, 3)),
+    Case(ng.Reshape((2, -1)), (6,)),
+    Case(ng.Flatten(), (2, 3, 2)),
+    Case(ng.Add(), ((3,), (3,), (3,))),
+    Case(ng.Multiply(), ((3,), (3,), (3,))),
+    Case(ng.Concatenate(), ((2, 3), (2, 1))),
+]
