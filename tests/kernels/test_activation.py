@@ -15,14 +15,10 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_within_four_units_in_the_last_place(name):
     function, exact = CASES[name]
-    z = np.concatenate(
-        [np.linspace(-87, 90, 300_001), np.linspace(-2, 2, 300_001), np.geomspace(1e-37, 1, 1001)]
-    )
+    z = np.concatenate([np.linspace(-87, 90, 300_001), np.linspace(-2, 2, 300_001), np.geomspace(1e-37, 1, 1001)])
     z = z.astype(np.float32)
     expected = exact(z.astype(np.float64))
-    error = np.abs(np.asarray(jax.jit(function)(z)) - expected) / np.spacing(
-        np.abs(expected).astype(np.float32)
-    )
+    error = np.abs(np.asarray(jax.jit(function)(z)) - expected) / np.spacing(np.abs(expected).astype(np.float32))
     assert error.max() <= 4
 
 

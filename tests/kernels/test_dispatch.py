@@ -56,9 +56,7 @@ def test_inside_scan_vmap_and_shard_map():
     np.testing.assert_allclose(scanned, expected, **close)
     np.testing.assert_allclose(jax.vmap(kernels.tanh, 1, 1)(z), expected, **close)
     mesh = jax.make_mesh((1,), ("i",), axis_types=(jax.sharding.AxisType.Auto,))
-    sharded = jax.shard_map(
-        kernels.tanh, mesh=mesh, in_specs=PartitionSpec("i"), out_specs=PartitionSpec("i")
-    )
+    sharded = jax.shard_map(kernels.tanh, mesh=mesh, in_specs=PartitionSpec("i"), out_specs=PartitionSpec("i"))
     np.testing.assert_allclose(jax.jit(sharded)(z), expected, **close)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-KERNELS = ("logistic", "tanh")
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")
 
 Layouts = Sequence[Sequence[int] | None]
@@ -39,7 +39,7 @@ class Status:
 
     def __str__(self) -> str:
         if self.active:
-            return f"native kernels: {self.instruction_set} ({', '.join(self.active)})"
+            return f"native kernels: {len(self.active)} ({self.instruction_set})"
         return f"native kernels: none ({self.reason})"
 
 
@@ -150,12 +150,13 @@ def _load() -> Status:
         if INSTRUCTION_SETS.index(chosen) > INSTRUCTION_SETS.index(best):
             return Status((), reason=f"NETGRAD_KERNELS={chosen}, but this processor only has {best}")
         library = ctypes.CDLL(str(_library(chosen)))
-        for name in KERNELS:
+        names = _names(library)
+        for name in names:
             function = getattr(library, f"netgrad_{name}")
             jax.ffi.register_ffi_target(f"netgrad_{name}", jax.ffi.pycapsule(function), platform="cpu")
     except (OSError, AttributeError, RuntimeError, ValueError) as error:
         return Status((), reason=str(error))
-    return Status(KERNELS, chosen)
+    return Status(names, chosen)
 
 
 def _best_instruction_set() -> str:
@@ -164,15 +165,19 @@ def _best_instruction_set() -> str:
     return best().decode()
 
 
+def _names(library: ctypes.CDLL) -> tuple[str, ...]:
+    """The kernels that the library says it holds."""
+    name_at = library.netgrad_kernel_name
+    name_at.restype = ctypes.c_char_p
+    return tuple(sorted(name.decode() for name in iter(map(name_at, itertools.count()).__next__, None)))
+
+
 def _library(instruction_set: str) -> Path:
     # NETGRAD_KERNELS_DIR: another build, such as the one with sanitizers. An editable install keeps the
-    # libraries beside the installed package, which is then one more folder of the package's path.
+    # libraries beside the installed package, one more folder of the package's path; the newest build counts.
     override = os.environ.get("NETGRAD_KERNELS_DIR")
     folders = [override] if override else __import__(__package__, fromlist=["__path__"]).__path__
-    for folder in folders:
-        path = Path(folder) / f"netgrad_kernels_{instruction_set}.so"
-        if path.exists():
-            return path
-    raise OSError(
-        "the C++ library was not built when netgrad was installed: install a C++17 compiler, reinstall"
-    )
+    built = [path for f in folders if (path := Path(f) / f"netgrad_kernels_{instruction_set}.so").exists()]
+    if built:
+        return max(built, key=lambda path: path.stat().st_mtime)
+    raise OSError("the C++ library was not built when netgrad was installed: install a C++17 compiler, reinstall")

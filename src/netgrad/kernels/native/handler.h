@@ -4,6 +4,7 @@
 #include <exception>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "xla/ffi/api/ffi.h"
 
@@ -12,6 +13,12 @@ namespace netgrad {
 namespace ffi = xla::ffi;
 
 inline ffi::Error invalid(const std::string& message) { return ffi::Error::InvalidArgument(message); }
+
+// The kernels of this library, filled in by NETGRAD_KERNEL when the library is loaded.
+inline std::vector<const char*>& kernel_names() {
+  static std::vector<const char*> names;
+  return names;
+}
 
 // The same function, with running out of memory reported to XLA: an exception must not reach its code.
 template <typename... Args>
@@ -29,9 +36,9 @@ auto guarded(ffi::Error (*function)(Args...)) {
 
 // Exports `function` as the symbol netgrad_<name>, which netgrad.kernels.dispatch finds and gives to XLA.
 // `binding` lists context, arguments, results and attributes in the order of the function's parameters.
-#define NETGRAD_KERNEL(name, function, binding)                                                 \
-  extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* netgrad_##name(             \
-      XLA_FFI_CallFrame* frame) {                                                               \
-    static auto* handler = (binding).To(netgrad::guarded(function)).release();                  \
-    return handler->Call(frame);                                                                \
+#define NETGRAD_KERNEL(name, function, binding)                                                                  \
+  [[maybe_unused]] static const bool registered_##name = (netgrad::kernel_names().push_back(#name), true);       \
+  extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* netgrad_##name(XLA_FFI_CallFrame* frame) {    \
+    static auto* handler = (binding).To(netgrad::guarded(function)).release();                                   \
+    return handler->Call(frame);                                                                                 \
   }
