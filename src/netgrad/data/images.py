@@ -1,0 +1,202 @@
+"""Pictures: a folder of classes as arrays, and random shifts, rotations and noise for training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from netgrad.errors import DataError, FileError, ShapeError
+
+if TYPE_CHECKING:
+    import jax
+    from PIL import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+class ImageFolder(NamedTuple):
+    """Pictures with their classes, in the order of the class names and of the file names.
+
+    - x: pixels in [0, 1], (N, height, width, channels), float32
+    - y: class labels (N,), int32
+    - class_names: the sub-folders' names, sorted; the place of a name is its label
+    - files: where each picture came from
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    class_names: tuple[str, ...]
+    files: list[Path]
+
+
+def read_image_folder(
+    path: str | Path, size: int | tuple[int, int] | None = None, channels: int | None = None
+) -> ImageFolder:
+    """The PNG and JPEG pictures of a folder that has one sub-folder for each class, named for it.
+
+    Other files, and names that begin with a dot, are ignored. `size` and `channels` are as in `read_images`.
+    Raises `FileError` where there is no such folder, `DataError` for a single class, a class without pictures,
+    and whatever `read_images` refuses.
+
+    >>> import pathlib, tempfile
+    >>> from PIL import Image
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name, grey in ("day", 255), ("night", 0):
+    ...     (folder / name).mkdir()
+    ...     Image.new("L", (3, 2), grey).save(folder / name / "1.png")
+    >>> x, y, class_names, files = read_image_folder(folder)
+    >>> x.shape, y, class_names, x[:, 0, 0, 0]
+    ((2, 2, 3, 1), array([0, 1], dtype=int32), ('day', 'night'), array([1., 0.], dtype=float32))
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise FileError(f"there is no folder {path}: expected one with a sub-folder of pictures for each class")
+    folders = sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith("."))
+    if len(folders) < 2:
+        raise DataError(
+            f"{path} has {len(folders)} sub-folder{'s'[: len(folders) != 1]}: "
+            "expected at least two, one for each class of pictures"
+        )
+    pictures = [sorted(f for f in folder.iterdir() if _is_picture(f)) for folder in folders]
+    empty = [folder.name for folder, files in zip(folders, pictures, strict=True) if not files]
+    if empty:
+        raise DataError(f"no {', '.join(SUFFIXES)} pictures in {', '.join(empty)}: expected some in each sub-folder")
+    files = [file for of_class in pictures for file in of_class]
+    y = np.repeat(np.arange(len(folders), dtype=np.int32), [len(of_class) for of_class in pictures])
+    return ImageFolder(read_images(files, size, channels), y, tuple(f.name for f in folders), files)
+
+
+def read_images(
+    files: Sequence[str | Path], size: int | tuple[int, int] | None = None, channels: int | None = None
+) -> np.ndarray:
+    """Pictures as one array of pixels in [0, 1], (N, height, width, channels), float32.
+
+    - size: resize all to (height, width), or to a square; None: they must have one size.
+    - channels: 1 for grey, 3 for colour, 4 with opacity; None: the fewest that lose nothing.
+
+    Raises `FileError` that names every file that cannot be read, `DataError` for pictures of differing size.
+
+    >>> import pathlib, tempfile
+    >>> from PIL import Image
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> Image.new("L", (4, 4)).save(folder / "a.png")
+    >>> Image.new("L", (3, 2)).save(folder / "b.png")
+    >>> read_images([folder / "a.png", folder / "b.png"], size=8).shape
+    (2, 8, 8, 1)
+    >>> read_images([folder / "a.png", folder / "b.png"])
+    Traceback (most recent call last):
+    netgrad.errors.DataError: the pictures differ in size (height x width): 4x4 (1 picture), 2x3 (1 picture); \
+expected one size (or give the size to resize them to)
+    """
+    from PIL import Image
+
+    if channels not in (None, *_MODES):
+        raise DataError(f"{channels} channels: expected 1 (grey), 3 (colour) or 4 (with opacity)")
+    if not files:
+        raise DataError("there are no pictures: expected at least one file")
+    pictures = _open_all(files)
+    sizes = Counter((picture.height, picture.width) for picture in pictures)
+    if size is not None:
+        height, width = (size, size) if isinstance(size, int) else size
+        if min(height, width) < 1:
+            raise DataError(f"a picture of {height}x{width}: expected a height and width of at least 1")
+        pictures = [picture.resize((width, height), Image.Resampling.BILINEAR) for picture in pictures]
+    elif len(sizes) > 1:
+        most = sizes.most_common(4)
+        counts = ", ".join(f"{h}x{w} ({n} picture{'s'[: n > 1]})" for (h, w), n in most)
+        more = f" and {len(sizes) - 4} more" if len(sizes) > 4 else ""
+        raise DataError(
+            f"the pictures differ in size (height x width): {counts}{more}; "
+            "expected one size (or give the size to resize them to)"
+        )
+    if channels is None:
+        channels = max(len(picture.getbands()) for picture in pictures)
+    x = np.stack([np.asarray(picture.convert(_MODES[channels])) for picture in pictures])
+    return x.reshape(*x.shape[:3], channels).astype(np.float32) / 255
+
+
+def augment(
+    x: jax.Array, key: jax.Array, *, shift: float = 0.0, rotation: float = 0.0, noise: float = 0.0
+) -> jax.Array:
+    """Each picture of `x` (N, height, width, channels) moved, turned and roughened at random; may be jitted.
+
+    - shift: the most by which a picture moves along each axis, in pixels
+    - rotation: the most by which it turns about its centre, in degrees
+    - noise: standard deviation of the normal noise added to each pixel
+
+    Between pixels values are interpolated linearly; what comes in from outside is 0. Nothing is clipped.
+
+    >>> import jax
+    >>> x = jax.numpy.ones((2, 8, 8, 1))
+    >>> augment(x, jax.random.key(0), shift=2, rotation=10, noise=0.1).shape
+    (2, 8, 8, 1)
+    >>> bool((augment(x, jax.random.key(0)) == x).all())
+    True
+    """
+    import jax
+    import jax.numpy as jnp
+
+    if x.ndim != 4:
+        raise ShapeError(f"x has shape {x.shape}: expected pictures (N, height, width, channels)")
+    if min(shift, rotation, noise) < 0:
+        raise DataError(f"shift {shift}, rotation {rotation}, noise {noise}: expected nothing below 0")
+    key_shift, key_rotation, key_noise = jax.random.split(key, 3)
+    if shift or rotation:
+        n, height, width, _ = x.shape
+        shifts = jax.random.uniform(key_shift, (n, 2), x.dtype, -shift, shift)
+        angles = jnp.deg2rad(jax.random.uniform(key_rotation, (n,), x.dtype, -rotation, rotation))
+        centre = jnp.array([(height - 1) / 2, (width - 1) / 2], x.dtype)[:, None, None]
+        grid = jnp.stack(jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")) - centre
+
+        def move(picture: jax.Array, shift: jax.Array, angle: jax.Array) -> jax.Array:
+            cos, sin = jnp.cos(angle), jnp.sin(angle)
+            # Where each pixel of the result comes from: turned back, and shifted back.
+            back = jnp.array([[cos, sin], [-sin, cos]])
+            source = jnp.einsum("ij,jhw->ihw", back, grid - shift[:, None, None]) + centre
+            sample = jax.scipy.ndimage.map_coordinates
+            return jax.vmap(lambda channel: sample(channel, list(source), order=1), in_axes=-1, out_axes=-1)(picture)
+
+        x = jax.vmap(move)(x, shifts, angles)
+    if noise:
+        x = x + noise * jax.random.normal(key_noise, x.shape, x.dtype)
+    return x
+
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+
+
+def _open_all(files: Sequence[str | Path]) -> list[Any]:
+    """All pictures in one of the modes L, RGB, RGBA, or one error that names all that cannot be read."""
+    from PIL import Image
+
+    pictures, unreadable = [], []
+    for file in files:
+        try:
+            with Image.open(file) as picture:
+                pictures.append(_plain(picture))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # what Pillow raises
+            unreadable.append(str(file))
+    if unreadable:
+        raise FileError(
+            f"{len(unreadable)} of {len(files)} pictures cannot be read: {', '.join(unreadable)} "
+            "(replace or remove them)"
+        )
+    return pictures
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    """The picture the right way up (as cameras record it), in the smallest mode that holds what it shows."""
+    from PIL import Image, ImageOps
+
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):  # 16 bits of grey, of which Pillow's own conversion would cut off the upper
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.has_transparency_data:
+        return picture.convert("RGBA")
+    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
