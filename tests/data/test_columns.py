@@ -76,3 +76,11 @@ def test_missing_values_are_counted():
     refuse_missing(pd.Series([1, 2]), "x")
     with pytest.raises(DataError, match="column 'c' has 2 missing values in 3 rows, the first in row 2: do this"):
         refuse_missing(pd.Series(["a", None, None], name="c"), "do this")
+
+
+def test_durations_are_days_and_complex_numbers_are_refused():
+    durations = pd.Series(pd.to_timedelta([36, None], unit="h"))
+    assert kind_of(durations) == "number"
+    np.testing.assert_array_equal(as_numbers(durations), [1.5, np.nan])
+    with pytest.raises(DataError, match="column 'c' holds complex numbers"):
+        kind_of(pd.Series([1j], name="c"))

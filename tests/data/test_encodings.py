@@ -123,6 +123,7 @@ def test_imputation_remembers_the_training_table(table):
             {"a": [f"name {i}" for i in range(200)]},
             "column 'a' holds 200 different texts, the first 'name 0'",
         ),
+        ({"a": [1.0, 1e200]}, r"numbers as large as 1e\+200 cannot be scaled"),
         ({"a": [1.0, np.inf]}, "column 'a' holds inf in row 2 of 2"),
     ],
 )

@@ -117,3 +117,26 @@ def test_bad_options_use_before_fit_and_foreign_descriptions():
         TargetEncoder().transform([1])
     with pytest.raises(FileError, match="not the description"):
         TargetEncoder.from_config({"task": "regression"})
+
+
+def test_outputs_over_time_are_decoded_too():
+    tags = TargetEncoder().fit(["a", "b", "b"])
+    labels = np.array([[0, 1, 1], [1, 0, 0]])
+    expected = [["a", "b", "b"], ["b", "a", "a"]]
+    assert tags.decode(labels).tolist() == tags.decode(np.eye(2)[labels]).tolist() == expected
+    amounts = TargetEncoder("regression", scaling="range").fit([0.0, 10.0])
+    np.testing.assert_allclose(amounts.decode(np.full((2, 3, 1), 0.5)), np.full((2, 3), 5.0))
+
+
+@pytest.mark.parametrize(
+    ("target", "outputs", "message"),
+    [
+        (["a", "b"], [2], r"label 2 at \[0\]: expected whole numbers from 0 to 1"),
+        (["a", "b"], [0.3], "label 0.3"),
+        (["a", "b"], [[0.1, 0.2, 0.7]], r"\(1, 3\): expected \(N, 2\)"),
+        ([0.5, 1.5], [[0.1, 0.2]], r"\(1, 2\): expected \(N, 1\)"),
+    ],
+)
+def test_outputs_that_mean_nothing(target, outputs, message):
+    with pytest.raises(NetgradError, match=message):
+        TargetEncoder().fit(target).decode(outputs)

@@ -38,7 +38,9 @@ def kind_of(series: pd.Series) -> Kind:
 
     if types.is_bool_dtype(series.dtype):
         return "boolean"
-    if types.is_numeric_dtype(series.dtype):
+    if types.is_complex_dtype(series.dtype):
+        raise DataError(f"column {series.name!r} holds complex numbers: expected real ones")
+    if types.is_numeric_dtype(series.dtype) or types.is_timedelta64_dtype(series.dtype):
         return "number"
     if types.is_datetime64_any_dtype(series.dtype):
         return "date"
@@ -63,7 +65,7 @@ def kind_of(series: pd.Series) -> Kind:
 
 
 def as_numbers(series: pd.Series, kind: Kind = "number") -> np.ndarray:
-    """The column's values as float64 (N,): booleans as 0 and 1, dates as days since 1970, missing as NaN.
+    """The column's values as float64 (N,): booleans as 0 and 1, dates and durations in days, missing as NaN.
 
     >>> import pandas as pd
     >>> as_numbers(pd.Series(["1970-01-02T12:00", None]), "date")
@@ -73,9 +75,12 @@ def as_numbers(series: pd.Series, kind: Kind = "number") -> np.ndarray:
     netgrad.errors.DataError: column 'age' holds 'two' in row 2 of 2: expected a number
     """
     import pandas as pd
+    from pandas.api import types
 
     if kind == "date":
         numbers = (_dates(series) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    elif types.is_timedelta64_dtype(series.dtype):
+        numbers = series / pd.Timedelta(days=1)
     elif kind == "boolean":
         numbers = as_texts(series).str.lower().map(_TRUTH)
     else:

@@ -38,6 +38,9 @@ def scale_of(x: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
         raise unknown_name("scaling", scaling, SCALINGS)
     if scaling == "none":
         return np.zeros(x.shape[1]), np.ones(x.shape[1])
+    largest = np.abs(x).max()
+    if largest > 1e150:  # its square would be infinite
+        raise DataError(f"numbers as large as {largest:g} cannot be scaled: expected less than 1e150")
     low, high = x.min(axis=0), x.max(axis=0)
     constant = high - low <= np.maximum(1e-12 * np.abs(x).max(axis=0), 1e-100)  # nothing but rounding
     offset = low if scaling == "range" else x.mean(axis=0)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from netgrad.data.checks import as_examples
+from netgrad.data.checks import as_examples, as_labels
 from netgrad.data.columns import as_numbers, holds, kind_of, refuse_missing
 from netgrad.data.encodings import SCALINGS, scale_of
-from netgrad.errors import DataError, FileError, NetgradError, unknown_name
+from netgrad.errors import DataError, FileError, NetgradError, ShapeError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,16 +125,25 @@ class TargetEncoder:
         return np.array(encoded, np.int32)
 
     def decode(self, outputs: Any) -> np.ndarray:
-        """The classes of labels (N,) or outputs (N, C); the float64 quantities of outputs (N, k)."""
+        """What a network's outputs mean, in the target's own terms.
+
+        Classes of whole-number labels (N,) or of outputs (N, C); float64 quantities of outputs (N, k). All
+        may have a time axis, too: (N, T), (N, T, C), (N, T, k).
+        """
         self._check_fitted()
         values = np.asarray(outputs)
+        if self.task == "regression" and values.ndim == 1 and self.one_dimensional:
+            values = values[:, None]
+        scores = values.ndim >= 2 and values.dtype.kind not in "biu"
+        if (scores or self.task == "regression") and values.shape[-1:] != (self.outputs,):
+            raise ShapeError(f"outputs have shape {values.shape}: expected (N, {self.outputs})")
         if self.task == "classification":
-            labels = values.argmax(axis=-1) if values.ndim == 2 else values.astype(int)
-            return np.array(self.classes)[labels]
+            labels = values.argmax(axis=-1) if scores else values
+            return np.array(self.classes)[as_labels(labels, self.outputs, "outputs")]
         # A constant target has factor 0: whatever the network says, the answer is that constant.
-        spread = np.divide(1, self.factor, out=np.zeros(len(self.factor)), where=np.array(self.factor) != 0)
-        decoded = values.reshape(len(values), -1).astype(np.float64) * spread + self.offset
-        return decoded[:, 0] if self.one_dimensional else decoded
+        spread = [1 / factor if factor else 0.0 for factor in self.factor]
+        decoded = values.astype(np.float64) * spread + self.offset
+        return decoded[..., 0] if self.one_dimensional else decoded
 
     def to_config(self) -> dict[str, Any]:
         """Everything that was learnt, as plain JSON values."""
