@@ -3,7 +3,8 @@
 Each function here has a C++ twin of the same name; `netgrad.kernels.recurrent` documents both and chooses.
 A sequence that has ended keeps its state, emits zeros and gets zero gradients, whatever its padding holds.
 `reverse` runs time backwards: a sequence then starts at its own last valid step, because until then it
-keeps its initial state.
+keeps its initial state. `mask (N, u)`, which only the twins know, multiplies the state before it meets
+U: recurrent dropout, one mask a sequence.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ def valid_steps(steps: int, lengths: Array) -> Array:
     return (jnp.arange(steps) < lengths[:, None])[..., None]
 
 
+def masked(h: Array, mask: Array | None) -> Array:
+    """What recurrent dropout leaves of h (N, u) on its way to the next step; without a mask, all of it."""
+    return h if mask is None else h * mask
+
+
 def previous_states(states: Array, initial: Array, lengths: Array, reverse: bool) -> Array:
     """The state that each step started from, (N, T, u)."""
     first = initial[:, None]
@@ -47,7 +53,7 @@ def previous_states(states: Array, initial: Array, lengths: Array, reverse: bool
     return jnp.where(valid_steps(states.shape[1], lengths - 1), later, first)
 
 
-def _scan(step: Callable, state: Any, inputs: Any, lengths: Array, reverse: bool) -> tuple[Any, Any]:
+def scan(step: Callable, state: Any, inputs: Any, lengths: Array, reverse: bool) -> tuple[Any, Any]:
     """`lax.scan` of `step(state, inputs) -> (state, outputs)` over axis 1, within valid parts."""
     valid = valid_steps(jax.tree.leaves(inputs)[0].shape[1], lengths)
     # The padding is cleared before the equations see it: zero times NaN would be NaN.
@@ -64,15 +70,24 @@ def _scan(step: Callable, state: Any, inputs: Any, lengths: Array, reverse: bool
 
 
 def rnn_forward(
-    x: Array, W: Array, U: Array, b: Array, h0: Array, lengths: Array, *, activation: str, reverse: bool
+    x: Array,
+    W: Array,
+    U: Array,
+    b: Array,
+    h0: Array,
+    lengths: Array,
+    *,
+    activation: str,
+    reverse: bool,
+    mask: Array | None = None,
 ) -> Array:
     f = _FUNCTIONS[activation]
 
     def step(h: Array, x_t: Array) -> tuple[Array, Array]:
-        h = f(x_t @ W + h @ U + b)
+        h = f(x_t @ W + masked(h, mask) @ U + b)
         return h, h
 
-    return _scan(step, h0, x, lengths, reverse)[1]
+    return scan(step, h0, x, lengths, reverse)[1]
 
 
 def rnn_backward(
@@ -84,32 +99,42 @@ def rnn_backward(
     *,
     activation: str,
     reverse: bool,
+    mask: Array | None = None,
 ) -> tuple[Array, Array]:
     derivative = _DERIVATIVES[activation]
 
     def step(d_later: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
         d_h_t, h_t = now
         delta = (d_h_t + d_later) * derivative(h_t)
-        return delta @ U.T, delta
+        return masked(delta @ U.T, mask), delta
 
-    d_h0, delta = _scan(step, d_h_last, (d_h, h), lengths, not reverse)
+    d_h0, delta = scan(step, d_h_last, (d_h, h), lengths, not reverse)
     return delta, d_h0
 
 
 def forget_gate_forward(
-    x: Array, W: Array, U: Array, b: Array, h0: Array, lengths: Array, *, reverse: bool
+    x: Array, W: Array, U: Array, b: Array, h0: Array, lengths: Array, *, reverse: bool, mask: Array | None = None
 ) -> tuple[Array, Array]:
     def step(h: Array, x_t: Array) -> tuple[Array, tuple[Array, Array]]:
-        z_forget, z_candidate = jnp.split(x_t @ W + h @ U + b, 2, axis=-1)
+        z_forget, z_candidate = jnp.split(x_t @ W + masked(h, mask) @ U + b, 2, axis=-1)
         forget, candidate = jax.nn.sigmoid(z_forget), jnp.tanh(z_candidate)
         h = forget * h + (1 - forget) * candidate
         return h, (h, jnp.concatenate([forget, candidate], axis=-1))
 
-    return _scan(step, h0, x, lengths, reverse)[1]
+    return scan(step, h0, x, lengths, reverse)[1]
 
 
 def forget_gate_backward(
-    d_h: Array, U: Array, h: Array, gates: Array, h0: Array, lengths: Array, d_h_last: Array, *, reverse: bool
+    d_h: Array,
+    U: Array,
+    h: Array,
+    gates: Array,
+    h0: Array,
+    lengths: Array,
+    d_h_last: Array,
+    *,
+    reverse: bool,
+    mask: Array | None = None,
 ) -> tuple[Array, Array]:
     def step(d_later: Array, now: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         d_h_t, h_before, gates_t = now
@@ -118,10 +143,10 @@ def forget_gate_backward(
         delta_forget = d_h_t * (h_before - candidate) * forget * (1 - forget)
         delta_candidate = d_h_t * (1 - forget) * (1 - candidate * candidate)
         delta = jnp.concatenate([delta_forget, delta_candidate], axis=-1)
-        return d_h_t * forget + delta @ U.T, delta
+        return d_h_t * forget + masked(delta @ U.T, mask), delta
 
     before = previous_states(h, h0, lengths, reverse)
-    d_h0, delta = _scan(step, d_h_last, (d_h, before, gates), lengths, not reverse)
+    d_h0, delta = scan(step, d_h_last, (d_h, before, gates), lengths, not reverse)
     return delta, d_h0
 
 
@@ -136,12 +161,13 @@ def lstm_forward(
     lengths: Array,
     *,
     reverse: bool,
+    mask: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     p_input, p_forget, p_output = peepholes
 
     def step(state: tuple[Array, Array], x_t: Array) -> tuple[Any, Any]:
         h, c = state
-        z_input, z_forget, z_output, z_candidate = jnp.split(x_t @ W + h @ U + b, 4, axis=-1)
+        z_input, z_forget, z_output, z_candidate = jnp.split(x_t @ W + masked(h, mask) @ U + b, 4, axis=-1)
         input_ = jax.nn.sigmoid(z_input + p_input * c)
         forget = jax.nn.sigmoid(z_forget + p_forget * c)
         candidate = jnp.tanh(z_candidate)
@@ -150,7 +176,7 @@ def lstm_forward(
         h = output * jnp.tanh(c)
         return (h, c), (h, c, jnp.concatenate([input_, forget, output, candidate], axis=-1))
 
-    return _scan(step, (h0, c0), x, lengths, reverse)[1]
+    return scan(step, (h0, c0), x, lengths, reverse)[1]
 
 
 def lstm_backward(
@@ -165,6 +191,7 @@ def lstm_backward(
     d_c_last: Array,
     *,
     reverse: bool,
+    mask: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     p_input, p_forget, p_output = peepholes
 
@@ -180,31 +207,40 @@ def lstm_backward(
         delta_candidate = d_c * input_ * (1 - candidate * candidate)
         delta = jnp.concatenate([delta_input, delta_forget, delta_output, delta_candidate], axis=-1)
         d_c_before = d_c * forget + delta_input * p_input + delta_forget * p_forget
-        return (delta @ U.T, d_c_before), delta
+        return (masked(delta @ U.T, mask), d_c_before), delta
 
     before = previous_states(c, c0, lengths, reverse)
-    (d_h0, d_c0), delta = _scan(step, (d_h_last, d_c_last), (d_h, c, before, gates), lengths, not reverse)
+    (d_h0, d_c0), delta = scan(step, (d_h_last, d_c_last), (d_h, c, before, gates), lengths, not reverse)
     return delta, d_h0, d_c0
 
 
 def gru_forward(
-    x: Array, W: Array, U: Array, b: Array, h0: Array, lengths: Array, *, reverse: bool
+    x: Array, W: Array, U: Array, b: Array, h0: Array, lengths: Array, *, reverse: bool, mask: Array | None = None
 ) -> tuple[Array, Array]:
     units = U.shape[0]
     U_gates, U_candidate = U[:, : 2 * units], U[:, 2 * units :]
 
     def step(h: Array, x_t: Array) -> tuple[Array, tuple[Array, Array]]:
         z = x_t @ W + b
-        reset, update = jnp.split(jax.nn.sigmoid(z[:, : 2 * units] + h @ U_gates), 2, axis=-1)
-        candidate = jnp.tanh(z[:, 2 * units :] + (reset * h) @ U_candidate)
+        reset, update = jnp.split(jax.nn.sigmoid(z[:, : 2 * units] + masked(h, mask) @ U_gates), 2, axis=-1)
+        candidate = jnp.tanh(z[:, 2 * units :] + (reset * masked(h, mask)) @ U_candidate)
         h = (1 - update) * h + update * candidate
         return h, (h, jnp.concatenate([reset, update, candidate], axis=-1))
 
-    return _scan(step, h0, x, lengths, reverse)[1]
+    return scan(step, h0, x, lengths, reverse)[1]
 
 
 def gru_backward(
-    d_h: Array, U: Array, h: Array, gates: Array, h0: Array, lengths: Array, d_h_last: Array, *, reverse: bool
+    d_h: Array,
+    U: Array,
+    h: Array,
+    gates: Array,
+    h0: Array,
+    lengths: Array,
+    d_h_last: Array,
+    *,
+    reverse: bool,
+    mask: Array | None = None,
 ) -> tuple[Array, Array]:
     units = U.shape[0]
     U_gates, U_candidate = U[:, : 2 * units], U[:, 2 * units :]
@@ -215,14 +251,14 @@ def gru_backward(
         reset, update, candidate = jnp.split(gates_t, 3, axis=-1)
         delta_candidate = d_h_t * update * (1 - candidate * candidate)
         d_reset_h = delta_candidate @ U_candidate.T
-        delta_reset = d_reset_h * h_before * reset * (1 - reset)
+        delta_reset = d_reset_h * masked(h_before, mask) * reset * (1 - reset)
         delta_update = d_h_t * (candidate - h_before) * update * (1 - update)
         delta_gates = jnp.concatenate([delta_reset, delta_update], axis=-1)
-        d_before = d_h_t * (1 - update) + d_reset_h * reset + delta_gates @ U_gates.T
+        d_before = d_h_t * (1 - update) + masked(d_reset_h * reset + delta_gates @ U_gates.T, mask)
         return d_before, jnp.concatenate([delta_gates, delta_candidate], axis=-1)
 
     before = previous_states(h, h0, lengths, reverse)
-    d_h0, delta = _scan(step, d_h_last, (d_h, before, gates), lengths, not reverse)
+    d_h0, delta = scan(step, d_h_last, (d_h, before, gates), lengths, not reverse)
     return delta, d_h0
 
 
