@@ -31,7 +31,7 @@ from netgrad.training.callbacks import Callback, EarlyStopping, Progress, StopBe
 from netgrad.training.files import load
 from netgrad.training.gradient_check import check_gradients
 from netgrad.training.history import History
-from netgrad.training.loop import fit
+from netgrad.training.loop import fit, untrained
 from netgrad.training.model import Model
 
 __version__ = "0.1.0"
@@ -83,4 +83,5 @@ __all__ = [
     "optimizers",
     "register",
     "regularizers",
+    "untrained",
 ]

@@ -1,6 +1,6 @@
 """Where the weights start: the distributions of the texts, each with its scale from fan-in and fan-out.
 
-Sources: Kelleher 8.4.1 (weight initialisation, Xavier, He); Pattipati lectures 9-10 ("Backprop practicalities");
+Sources: Kelleher 8.4.2 (weight initialisation, Xavier, He); Pattipati lectures 9-10 ("Backprop practicalities");
 Allauzen ("Initialization recipes").
 """
 
@@ -81,7 +81,7 @@ class Uniform(Initializer):
 @register("initializer", "normal")
 @dataclass(frozen=True)
 class Normal(Initializer):
-    """Normal with mean 0 and standard deviation ``sigma``, default 0.01 (Kelleher 8.4.1)."""
+    """Normal with mean 0 and standard deviation ``sigma``, default 0.01 (Kelleher 8.4.2)."""
 
     sigma: float = 0.01
 
@@ -98,7 +98,7 @@ class Normal(Initializer):
 class Xavier(Initializer):
     """Xavier/Glorot: the variance of ``z`` stays that of the inputs.
 
-    ``mode`` "fan_in" (default): var(W) = 1/fan_in, as Kelleher 8.4.1 and Allauzen ("one standard trick");
+    ``mode`` "fan_in" (default): var(W) = 1/fan_in, as Kelleher 8.4.2 and Allauzen ("one standard trick");
     "fan_avg": var(W) = 2/(fan_in + fan_out), steady both ways (Allauzen, "a more recent one").
     ``distribution`` "normal" (default) or "uniform" with the same variance.
     """
@@ -119,7 +119,7 @@ class Xavier(Initializer):
 @register("initializer", "he")
 @dataclass(frozen=True)
 class He(Initializer):
-    """He: var(W) = 2/fan_in, since a ReLU before this layer halves the variance it receives (Kelleher 8.4.1)."""
+    """He: var(W) = 2/fan_in, since a ReLU before this layer halves the variance it receives (Kelleher 8.4.2)."""
 
     distribution: str = "normal"
 
@@ -169,7 +169,7 @@ def _one_of(field, value, allowed):
 def for_activation(activation: str, first: bool) -> Initializer:
     """The default for a layer: He where a rectifier is used, but Xavier for all others and for the first layer.
 
-    The first layer's inputs are standardised, not rectified, so nothing halved their variance (Kelleher 8.4.1).
+    The first layer's inputs are standardised, not rectified, so nothing halved their variance (Kelleher 8.4.2).
 
     >>> for_activation("relu", first=False), for_activation("relu", first=True)
     (He(distribution='normal'), Xavier(mode='fan_in', distribution='normal'))

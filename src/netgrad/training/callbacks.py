@@ -27,11 +27,11 @@ class Callback:
 
 @dataclass
 class EarlyStopping(Callback):
-    """Stop when ``monitor`` has not improved for ``patience`` epochs, and return the best parameters seen.
+    """Stop when ``monitor`` was worse than its best for ``patience`` epochs in a row; return the best parameters.
 
-    monitor: a column of the history; "val_loss" by default, "loss" where there is no validation set. It must fall
-    by more than ``min_delta`` to count as better; with ``maximise`` it must rise.
-    Source: Kelleher 8.4.4, algorithm 5 (early stopping); Pattipati "Backprop practicalities".
+    monitor: a column of the history; "val_loss" by default, "loss" where there is no validation set. As good as the
+    best counts as better, as in the text's algorithm; with ``min_delta`` it must fall by at least so much, and with
+    ``maximise`` rise. Source: Kelleher 8.4.4, "The early stopping algorithm".
     """
 
     patience: int = 10
@@ -41,13 +41,14 @@ class EarlyStopping(Callback):
     best: float = field(default=math.inf, init=False)
     best_epoch: int = field(default=0, init=False)
     _carry: Any = field(default=None, init=False, repr=False)
+    _count: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self):
         if not isinstance(self.patience, int) or self.patience < 1:
             raise NetgradError(f"patience must be a whole number of at least 1 epoch, found {self.patience!r}")
 
     def on_start(self, run):
-        self.best, self.best_epoch, self._carry = math.inf, 0, None
+        self.best, self.best_epoch, self._carry, self._count = math.inf, 0, None, 0
 
     def on_epoch(self, run):
         row = run.history.rows[-1]
@@ -55,10 +56,12 @@ class EarlyStopping(Callback):
         if monitor not in row:
             raise NetgradError(f"early stopping watches {monitor!r}, but the history has {', '.join(row)}")
         value = -row[monitor] if self.maximise else row[monitor]
-        if value < self.best - self.min_delta:
-            self.best, self.best_epoch, self._carry = value, run.epoch, run.carry
-        elif run.epoch - self.best_epoch >= self.patience:
-            run.stop(f"{monitor} has not improved for {self.patience} epochs, the best was epoch {self.best_epoch}")
+        if value <= self.best - self.min_delta:
+            self.best, self.best_epoch, self._carry, self._count = value, run.epoch, run.carry, 0
+        else:
+            self._count += 1
+        if self._count >= self.patience:
+            run.stop(f"{monitor} was no better for {self.patience} epochs, the best was epoch {self.best_epoch}")
 
     def on_end(self, run):
         if self._carry is not None:

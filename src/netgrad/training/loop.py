@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad import optimizers
+from netgrad.data.encodings import TableEncoder
 from netgrad.errors import DivergenceError, NetgradError
 from netgrad.network import Network
 from netgrad.training.callbacks import Callback, EarlyStopping, Progress
@@ -26,19 +27,32 @@ from netgrad.training.epoch import (
 from netgrad.training.history import History
 from netgrad.training.model import Model
 from netgrad.training.objective import Batch, Objective, trace_batch
-from netgrad.training.prepare import check_inputs, in_shapes, make_batch, make_objective, split
+from netgrad.training.prepare import check_inputs, encode_labels, in_shapes, make_objective, split
 
 
 @dataclass
 class Run:
     """A run in progress, as callbacks see it: read what you like, call `stop` to end it."""
 
-    network: Network
-    objective: Objective
+    start: Model
     carry: Carry
     epochs: int
     history: History = field(default_factory=History)
     epoch: int = 0
+
+    @property
+    def network(self) -> Network:
+        """The network being trained."""
+        return self.start.network
+
+    @property
+    def objective(self) -> Objective:
+        """What it is trained to minimise."""
+        return self.start.objective
+
+    def model(self) -> Model:
+        """The model as it stands now."""
+        return replace(self.start, params=self.carry.params, state=self.carry.state, history=self.history)
 
     def stop(self, reason: str) -> None:
         """End training after this epoch."""
@@ -60,7 +74,7 @@ def fit(
     lengths: Any = None,
     loss_weights: Any = None,
     penalty: Any = None,
-    reduction: str = "mean",
+    reduction: str | None = None,
     clip_norm: float | None = None,
     patience: int | None = None,
     shuffle: bool = True,
@@ -85,7 +99,7 @@ def fit(
         sample_weight: (N,) or by output. lengths: (N,) valid time-steps of sequences, or by input.
         loss_weights: how much each of several outputs counts, by output.
         penalty: name or instance, or several (`netgrad.regularizers`); weights only, biases stay free.
-        reduction: "mean" or "sum" over a batch's examples, see `netgrad.training.objective.Objective`.
+        reduction: "mean" (default) or "sum" over a batch's examples, see `netgrad.training.objective.Objective`.
         clip_norm: the largest norm a step's gradient may have; a longer one is scaled down.
         patience: stop after so many epochs without a better validation loss (training loss where there is no
             validation set), and return the best parameters.
@@ -106,66 +120,59 @@ def fit(
     >>> model.predict(x).tolist()
     [0, 1, 1, 0]
     """
-    _check_counts(
-        epochs=epochs,
-        epochs_per_call=epochs_per_call,
-        **({} if batch_size is None else {"batch_size": batch_size}),
-    )
-    start = network if isinstance(network, Model) else None
-    net: Network = start.network if start else network  # type: ignore[assignment]
-    encoder, target_encoder = (start.encoder, start.target_encoder) if start else (None, None)
-    if start is None:
-        y, target_encoder = Model.encode_labels(net, y)
-        inputs, _ = check_inputs(net, x, lengths)
-        shapes = net.shapes(in_shapes(inputs))
-        objective = make_objective(net, shapes, y, loss, loss_weights, penalty, reduction)
+    _check_counts(epochs=epochs, epochs_per_call=epochs_per_call, batch_size=1 if batch_size is None else batch_size)
+    settings = {"loss": loss, "loss_weights": loss_weights, "penalty": penalty, "reduction": reduction}
+    if not isinstance(network, Model):
+        start = untrained(network, x, y, lengths=lengths, seed=seed, **settings)
+    elif given := [name for name, value in settings.items() if value is not None]:
+        raise NetgradError(f"a model goes on with its own objective: leave {given[0]} out, or train model.network anew")
     else:
-        x, y = start.encode_inputs(x), start.encode_targets(y)
-        objective = start.objective
-    data = make_batch(net, objective, x, y, sample_weight, lengths)
-    held = None
+        start = network
+    data, held = start.batch(x, y, sample_weight, lengths), None
     if isinstance(validation, tuple):
-        v_x, v_y, *rest = validation
-        if start or target_encoder:
-            v_y = target_encoder.transform(v_y) if target_encoder else v_y
-        held = make_batch(net, objective, start.encode_inputs(v_x) if start else v_x, v_y, None, *rest)
+        v_x, v_y, *v_lengths = validation
+        held = start.batch(v_x, v_y, None, *v_lengths)
     elif validation:
         data, held = split(data, validation, seed)
-
-    key = jax.random.key(seed)
-    if start:
-        first_params, state = start.params, start.state
-    else:
-        first_params, state = net.init(jax.random.fold_in(key, 0), in_shapes(data.x))
-    first_params = first_params if params is None else jax.tree.map(jnp.asarray, params)
+    first = start.params if params is None else jax.tree.map(jnp.asarray, params)
     chosen = optimizers.get(optimizer, learning_rate, clip_norm)
-    run = Run(net, objective, Carry(first_params, state, chosen.init(first_params)), epochs)
-    watchers = [
-        *([Progress()] if progress else []),
-        *callbacks,
-        *([EarlyStopping(patience)] if patience is not None else []),
-    ]
-    train(
-        run,
-        chosen,
-        data,
-        held,
-        batch_size or data.size,
-        shuffle,
-        jax.random.fold_in(key, 1),
-        watchers,
-        epochs_per_call,
-    )
-    return Model(
-        net,
-        run.carry.params,
-        run.carry.state,
-        objective,
-        in_shapes(data.x),
-        run.history,
-        encoder=encoder,
-        target_encoder=target_encoder,
-    )
+    run = Run(start, Carry(first, start.state, chosen.init(first)), epochs)
+    watchers = [Progress()] * progress + [*callbacks] + ([] if patience is None else [EarlyStopping(patience)])
+    key = jax.random.fold_in(jax.random.key(seed), 1)
+    train(run, chosen, data, held, batch_size or data.size, shuffle, key, watchers, epochs_per_call)
+    return run.model()
+
+
+def untrained(
+    network: Network,
+    x: Any,
+    y: Any,
+    *,
+    loss: Any = None,
+    loss_weights: Any = None,
+    penalty: Any = None,
+    reduction: str | None = None,
+    lengths: Any = None,
+    seed: int = 0,
+) -> Model:
+    """The model as it stands before its first step: `fit` begins with it, and it can be looked into all the same.
+
+    Arguments as for `fit`. A data frame x gets a `netgrad.data.TableEncoder`, targets that are labels a
+    `netgrad.data.TargetEncoder`; the model remembers both.
+
+    >>> import netgrad as ng, numpy as np
+    >>> net = ng.Sequential([ng.Dense(2, activation="tanh"), ng.Dense(1)])
+    >>> model = ng.untrained(net, np.eye(3), [0.1, 0.2, 0.3])
+    >>> model.trace(np.eye(3), [0.1, 0.2, 0.3])["dense_1"].z.shape
+    (3, 2)
+    """
+    encoder = TableEncoder().fit(x) if hasattr(x, "columns") else None
+    x = encoder.transform(x) if encoder else x
+    y, target_encoder = encode_labels(network, y)
+    shapes = in_shapes(check_inputs(network, x, lengths)[0])
+    objective = make_objective(network, network.shapes(shapes), y, loss, loss_weights, penalty, reduction or "mean")
+    params, state = network.init(jax.random.fold_in(jax.random.key(seed), 0), shapes)
+    return Model(network, params, state, objective, shapes, encoder=encoder, target_encoder=target_encoder)
 
 
 def train(
@@ -196,7 +203,7 @@ def train(
                 run.epoch += 1
                 run.history.append(_row(run, StepReport(reports.loss[i], reports.grad_norm[i]), data.size, batch_size))
             if held is not None:
-                scores = Model.of_run(run).score_batch(held)
+                scores = run.model().score_batch(held)
                 run.history.rows[-1] |= {f"val_{name}": value for name, value in scores.items()}
             for callback in callbacks:
                 callback.on_epoch(run)

@@ -44,11 +44,6 @@ class Model:
     target_encoder: TargetEncoder | None = None
     card: dict[str, Any] = field(default_factory=dict)
 
-    @classmethod
-    def of_run(cls, run: Any) -> Model:
-        """The model that a run in progress holds."""
-        return cls(run.network, run.carry.params, run.carry.state, run.objective, {}, run.history)
-
     # --- prediction
 
     def outputs(self, x: Any, lengths: Any = None) -> dict[str, np.ndarray]:
@@ -95,15 +90,7 @@ class Model:
 
     def evaluate(self, x: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> dict[str, float]:
         """Loss and metrics on these examples, see `netgrad.training.metrics.score`."""
-        batch = make_batch(
-            self.network,
-            self.objective,
-            self.encode_inputs(x),
-            self.encode_targets(y),
-            sample_weight,
-            lengths,
-        )
-        self._check_shapes(in_shapes(batch.x))
+        batch = self.batch(x, y, sample_weight, lengths)
         return self.score_batch(batch)
 
     def score_batch(self, batch: Batch) -> dict[str, float]:
@@ -139,12 +126,9 @@ class Model:
         (3, 2)
         """
         objective = Objective(self.objective.terms, self.objective.penalties, reduction)
-        batch = make_batch(self.network, objective, self.encode_inputs(x), self.encode_targets(y), None, lengths)
-        self._check_shapes(in_shapes(batch.x))
+        batch = jax.tree.map(jnp.asarray, self.batch(x, y, None, lengths))
         key = jax.random.key(0) if training else None
-        return trace_batch(
-            self.network, objective, self.params, self.state, jax.tree.map(jnp.asarray, batch), key, training
-        )
+        return trace_batch(self.network, objective, self.params, self.state, batch, key, training)
 
     @property
     def parameters(self) -> int:
@@ -157,16 +141,12 @@ class Model:
 
     # --- encodings
 
-    @staticmethod
-    def encode_labels(network: Network, y: Any) -> tuple[Any, TargetEncoder | None]:
-        """Targets that are labels (text, categories) as class numbers, with the encoder that remembers them."""
-        if isinstance(y, Mapping) or len(network.outputs) > 1:
-            return y, None
-        values = np.asarray(y)
-        if values.dtype.kind not in "OUS" or values.ndim != 1:
-            return y, None
-        encoder = TargetEncoder("classification").fit(values)
-        return encoder.transform(values), encoder
+    def batch(self, x: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> Batch:
+        """Encoded and checked examples, ready for this model's network and objective."""
+        x, y = self.encode_inputs(x), self.encode_targets(y)
+        batch = make_batch(self.network, self.objective, x, y, sample_weight, lengths)
+        self._check_shapes(in_shapes(batch.x))
+        return batch
 
     def encode_inputs(self, x: Any) -> Any:
         """A data frame through the model's encoder, where it has one; arrays as they are."""

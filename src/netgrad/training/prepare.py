@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.data.checks import as_examples, as_lengths, same_examples
+from netgrad.data.targets import TargetEncoder
 from netgrad.errors import DataError, NetgradError
 from netgrad.layers.base import Shape
 from netgrad.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
@@ -117,6 +118,17 @@ def make_batch(
                 raise DataError("sample_weight must not be negative, and not all of it zero")
             weights[name] = w
     return Batch(inputs, targets, weights, spans)
+
+
+def encode_labels(network: Network, y: Any) -> tuple[Any, TargetEncoder | None]:
+    """Targets that are labels (text, categories) as class numbers, with the encoder that remembers them."""
+    if isinstance(y, Mapping) or len(network.outputs) > 1:
+        return y, None
+    values = np.asarray(y)
+    if values.dtype.kind not in "OUS" or values.ndim != 1:
+        return y, None
+    encoder = TargetEncoder("classification").fit(values)
+    return encoder.transform(values), encoder
 
 
 def split(data: Batch, share: float, seed: int) -> tuple[Batch, Batch]:

@@ -1,0 +1,104 @@
+"""What threshold and linear units can and cannot represent: XOR by hand, parity, collapse, the perceptron."""
+
+from __future__ import annotations
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import netgrad as ng
+from netgrad.experiments.base import Result, experiment
+from netgrad.network import forward
+
+CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)
+XOR = np.array([0, 1, 1, 0])
+
+
+def threshold_network(*layers: tuple[list, list], threshold: float = 0.0) -> tuple[ng.Network, dict]:
+    """A network of threshold units with these (W, b), as (network, params)."""
+    step = ng.Threshold(threshold)
+    net = ng.Sequential([ng.Dense(len(b), activation=step) for _, b in layers])
+    params = {
+        node.name: {"W": jnp.asarray(W, float), "b": jnp.asarray(b, float)}
+        for node, (W, b) in zip(net.nodes, layers, strict=True)
+    }
+    return net, params
+
+
+def run(net: ng.Network, params: dict, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The activations of the first layer and of the output for these inputs."""
+    done = forward(net, params, {}, {"x": jnp.asarray(x, float)})
+    first, last = net.nodes[0].name, net.nodes[-1].name
+    return np.asarray(done.saved[first]["a"]).astype(int), np.asarray(done.saved[last]["a"])[:, 0].astype(int)
+
+
+@experiment("xor", "XOR by threshold units", "Kelleher 8.2 fig. 9; Pattipati 'XOR Problem'", seconds=3)
+def xor(seed: int = 0) -> Result:
+    """The McCulloch-Pitts network with threshold 1, and both two-layer solutions of Pattipati."""
+    result = Result()
+    # Kelleher figure 9: units fire where z >= 1; one hidden unit is OR, one NAND, and the output is their AND.
+    net, params = threshold_network(([[1, -1], [1, -1]], [0, 2]), ([[1], [1]], [-1]), threshold=1.0)
+    result.close("McCulloch-Pitts, threshold 1: output", XOR, run(net, params, CORNERS)[1], 0)
+
+    # U[x2 - x1 - 1/2], U[x2 - x1 + 1/2], then U[z1 - z2 + 1/2]
+    net, params = threshold_network(([[-1, -1], [1, 1]], [-0.5, 0.5]), ([[1], [-1]], [0.5]))
+    hidden, out = run(net, params, CORNERS)
+    result.close("first solution: z1, z2", [[0, 1], [1, 1], [0, 0], [0, 1]], hidden, 0)
+    result.close("first solution: output", XOR, out, 0)
+
+    # U[x1 + x2 - 1.5], U[x1 + x2 - 1/2], then U[z2 - 2 z1 - 1/2]
+    net, params = threshold_network(([[1, 1], [1, 1]], [-1.5, -0.5]), ([[-2], [1]], [-0.5]))
+    hidden, out = run(net, params, CORNERS)
+    result.close("second solution: z1, z2", [[0, 0], [0, 1], [0, 1], [1, 1]], hidden, 0)
+    result.close("second solution: output", XOR, out, 0)
+    return result
+
+
+def parity_network(n: int) -> tuple[ng.Network, dict]:
+    """n-bit parity: hidden unit k fires where at least k bits are set; the output adds them with alternating signs."""
+    signs = [[1.0 if k % 2 == 0 else -1.0] for k in range(n)]
+    return threshold_network((np.ones((n, n)).tolist(), [-(k + 0.5) for k in range(n)]), (signs, [-0.5]))
+
+
+@experiment("parity", "n-bit parity with one hidden layer of n units", "Pattipati 'XOR Problem'", seconds=3)
+def parity(seed: int = 0) -> Result:
+    """Every input of 2 to 8 bits."""
+    result = Result()
+    for n in range(2, 9):
+        x = np.array(list(itertools.product([0, 1], repeat=n)), float)
+        wrong = int((run(*parity_network(n), x)[1] != x.sum(1) % 2).sum())
+        result.close(f"{n} bits: wrong outputs of {2**n}", 0, wrong, 0)
+    return result
+
+
+@experiment("linear-collapse", "A chain of linear layers is one matrix", "Kelleher eq. 7-11", seconds=3)
+def linear_collapse(seed: int = 0) -> Result:
+    """Four linear layers against the product of their matrices, on random inputs, in float64."""
+    result = Result()
+    with jax.enable_x64(True):
+        net = ng.Sequential([ng.Dense(units, bias=False) for units in (7, 5, 6, 3)])
+        params, _ = net.init(seed, (4,))
+        x = jax.random.normal(jax.random.key(seed + 1), (20, 4), float)
+        product = jnp.linalg.multi_dot([params[node.name]["W"] for node in net.nodes])
+        out = forward(net, params, {}, {"x": x}).outputs["dense_4"]
+        result.close("largest difference to x @ (W1 W2 W3 W4)", 0.0, jnp.abs(out - x @ product).max(), 1e-12)
+    return result
+
+
+@experiment(
+    "perceptron", "The perceptron separates AND and OR but not XOR", "Kelleher 8.2 fig. 8; Pattipati", seconds=5
+)
+def perceptron(seed: int = 0) -> Result:
+    """Rosenblatt's rule, one example at a time, on the three functions."""
+    result = Result()
+    for name, target, separable in (("AND", [0, 0, 0, 1], True), ("OR", [0, 1, 1, 1], True), ("XOR", XOR, False)):
+        model = ng.fit(
+            ng.Sequential([ng.Dense(1)]), CORNERS, np.asarray(target),
+            loss="perceptron", optimizer="sgd", learning_rate=0.5, batch_size=1, epochs=100, seed=seed,
+        )  # fmt: skip
+        wrong = int((model.predict(CORNERS) != target).sum())
+        text = "0" if separable else "at least 1"
+        result.holds(f"{name}: mistakes after 100 epochs", text, wrong, (wrong == 0) == separable)
+    return result

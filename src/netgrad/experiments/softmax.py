@@ -1,0 +1,53 @@
+"""Softmax and cross-entropy on the text's mini-batch of four."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import netgrad as ng
+from netgrad.experiments.base import Result, experiment
+from netgrad.losses import SoftmaxCrossEntropy
+
+# Table 15: net inputs of the output neurons 8, 9, 10 for each example; the class of each; activations of neuron 6.
+LOGITS = np.array(
+    [
+        [0.107653, 0.099377, 0.103000],
+        [0.106456, 0.098249, 0.104083],
+        [0.106093, 0.098227, 0.104006],
+        [0.107395, 0.098955, 0.103460],
+    ]
+)
+CLASSES = np.array([2, 0, 1, 1])
+A6 = np.array([0.1145, 0.1211, 0.1167, 0.1195])
+SOFTMAX = [[0.3348, 0.3320, 0.3332], [0.3345, 0.3318, 0.3337], [0.3344, 0.3318, 0.3337], [0.3347, 0.3319, 0.3334]]
+DELTA = [[0.3348, 0.3320, -0.6668], [-0.6655, 0.3318, 0.3337], [0.3344, -0.6682, 0.3337], [0.3347, -0.6681, 0.3334]]
+
+
+@experiment("softmax", "Softmax with cross-entropy on a mini-batch", "Kelleher eq. 71-89, Tables 14-16", seconds=3)
+def softmax(seed: int = 0) -> Result:
+    """Softmax of three logits; deltas p - t of four examples; one weight's gradient and update."""
+    result = Result()
+    loss = SoftmaxCrossEntropy()
+    with jax.enable_x64(True):
+        p = loss.link(jnp.array([1.5, -0.9, 0.6]))
+        result.close("softmax of [1.5, -0.9, 0.6]", [0.667874356, 0.060588195, 0.27153745], p, 1e-8)
+        result.close("softmax of the mini-batch", SOFTMAX, loss.link(jnp.asarray(LOGITS)), 6e-5)
+        delta = loss.delta(jnp.asarray(LOGITS), jnp.asarray(CLASSES))
+        result.close("delta of neurons 8, 9, 10", DELTA, delta, 1.1e-4)
+
+        # The output layer, of which the text prints the weight from neuron 6 to neuron 9.
+        params = {"W": jnp.array([[0.0, -0.07, 0.0]]), "b": jnp.zeros(3)}
+        saved = {"x": jnp.asarray(A6)[:, None], "z": jnp.asarray(LOGITS), "a": jnp.asarray(LOGITS)}
+        gradients = ng.Dense(3).backward(params, saved, delta).d_params
+        result.close("dE/dw96", -0.07962191, gradients["W"][0, 1], 5e-5)
+        descent = optax.sgd(0.01)
+        updates, _ = descent.update(gradients, descent.init(params))
+        updated = optax.apply_updates(params, updates)
+        result.close("w96 after one update", -0.069203781, updated["W"][0, 1], 1e-6)
+        net = ng.Sequential([ng.Dense(3)])
+        agree = ng.check_gradients(net, A6[:, None], CLASSES, loss="softmax_cross_entropy").ok
+        result.holds("gradients against jax.grad and differences", "agree", "agree" if agree else "differ", agree)
+    return result
