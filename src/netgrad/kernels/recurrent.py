@@ -12,6 +12,8 @@ Common rules:
   the inputs (NaN included) do not matter. NaN and infinity in the valid part pass through.
 - `reverse=True` walks each sequence's valid part from its last step to its first; every output stays at
   its own time index.
+- `mask (N, u)`, if given to both forward and backward, multiplies the state on its way to the next step's
+  products (recurrent dropout); such calls run as plain JAX.
 - `d_h (N, T, u)` is the gradient that arrives at each state from outside; `d_h_last (N, u)` (default 0) the
   one that arrives at the state after the last processed step, which is `h0` for a sequence of length 0.
 
@@ -37,8 +39,9 @@ from netgrad.kernels import recurrent_twins as twins
 Array = jax.Array
 
 
-def _run(name: str, *arrays: Array, **attributes: Any) -> Any:
-    return getattr(twins, name)(*arrays, **attributes)
+def _run(name: str, *arrays: Array, mask: Array | None = None, **attributes: Any) -> Any:
+    masked = {} if mask is None else {"mask": mask}
+    return getattr(twins, name)(*arrays, **masked, **attributes)
 
 
 def _check(name: str, array: Array, expected: tuple[int, ...]) -> None:
@@ -80,6 +83,7 @@ def rnn_forward(
     *,
     activation: str = "tanh",
     reverse: bool = False,
+    mask: Array | None = None,
 ) -> Array:
     """States h (N, T, u) of the simple recurrent network, `h_t = f(x_t W + h_(t-1) U + b)` (Z&M 26.1).
 
@@ -97,7 +101,7 @@ def rnn_forward(
     _check_activation(activation)
     _check_weights(x, W, U, b, 1)
     h0 = _initial(h0, x, U.shape[0], "h0")
-    return _run("rnn_forward", x, W, U, b, h0, _lengths(lengths, x), activation=activation, reverse=reverse)
+    return _run("rnn_forward", x, W, U, b, h0, _lengths(lengths, x), activation=activation, reverse=reverse, mask=mask)
 
 
 def rnn_backward(
@@ -110,6 +114,7 @@ def rnn_backward(
     d_h_last: Array | None = None,
     activation: str = "tanh",
     reverse: bool = False,
+    mask: Array | None = None,
 ) -> tuple[Array, Array]:
     """`delta (N, T, u)` and `d_h0 (N, u)`: `delta_t = f'(z_t) * (d_h_t + delta_(t+1) U^T)` (Z&M 26.1.2).
 
@@ -120,7 +125,7 @@ def rnn_backward(
     _initial(h0, d_h, U.shape[0], "h0")
     d_h_last = _initial(d_h_last, d_h, U.shape[0], "d_h_last")
     return _run(
-        "rnn_backward", d_h, U, h, _lengths(lengths, h), d_h_last, activation=activation, reverse=reverse
+        "rnn_backward", d_h, U, h, _lengths(lengths, h), d_h_last, activation=activation, reverse=reverse, mask=mask
     )
 
 
@@ -133,6 +138,7 @@ def forget_gate_forward(
     lengths: Array | None = None,
     *,
     reverse: bool = False,
+    mask: Array | None = None,
 ) -> tuple[Array, Array]:
     """States h (N, T, u) and gates (N, T, 2u) of the cell with a forget gate only (Z&M 26.2.1).
 
@@ -141,7 +147,7 @@ def forget_gate_forward(
     """
     _check_weights(x, W, U, b, 2)
     h0 = _initial(h0, x, U.shape[0], "h0")
-    return _run("forget_gate_forward", x, W, U, b, h0, _lengths(lengths, x), reverse=reverse)
+    return _run("forget_gate_forward", x, W, U, b, h0, _lengths(lengths, x), reverse=reverse, mask=mask)
 
 
 def forget_gate_backward(
@@ -154,13 +160,14 @@ def forget_gate_backward(
     *,
     d_h_last: Array | None = None,
     reverse: bool = False,
+    mask: Array | None = None,
 ) -> tuple[Array, Array]:
     """`delta (N, T, 2u)` and `d_h0 (N, u)` of the forget-gate cell (Z&M 26.2.1); gates from the forward."""
     _check("h", h, d_h.shape)
     h0 = _initial(h0, d_h, U.shape[0], "h0")
     d_h_last = _initial(d_h_last, d_h, U.shape[0], "d_h_last")
     lengths = _lengths(lengths, h)
-    return _run("forget_gate_backward", d_h, U, h, gates, h0, lengths, d_h_last, reverse=reverse)
+    return _run("forget_gate_backward", d_h, U, h, gates, h0, lengths, d_h_last, reverse=reverse, mask=mask)
 
 
 def lstm_forward(
@@ -174,6 +181,7 @@ def lstm_forward(
     *,
     peepholes: Array | None = None,
     reverse: bool = False,
+    mask: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """States h (N, T, u), memories c (N, T, u) and gates (N, T, 4u) of the LSTM (Z&M 26.2.2).
 
@@ -186,7 +194,7 @@ def lstm_forward(
     units = U.shape[0]
     h0, c0 = _initial(h0, x, units, "h0"), _initial(c0, x, units, "c0")
     peepholes = _peepholes(peepholes, U)
-    return _run("lstm_forward", x, W, U, b, peepholes, h0, c0, _lengths(lengths, x), reverse=reverse)
+    return _run("lstm_forward", x, W, U, b, peepholes, h0, c0, _lengths(lengths, x), reverse=reverse, mask=mask)
 
 
 def lstm_backward(
@@ -201,6 +209,7 @@ def lstm_backward(
     d_h_last: Array | None = None,
     d_c_last: Array | None = None,
     reverse: bool = False,
+    mask: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """`delta (N, T, 4u)`, `d_h0 (N, u)` and `d_c0 (N, u)` of the LSTM; c and gates from the forward.
 
@@ -213,7 +222,7 @@ def lstm_backward(
     d_c_last = _initial(d_c_last, d_h, units, "d_c_last")
     peepholes, lengths = _peepholes(peepholes, U), _lengths(lengths, c)
     return _run(
-        "lstm_backward", d_h, U, peepholes, c, gates, c0, lengths, d_h_last, d_c_last, reverse=reverse
+        "lstm_backward", d_h, U, peepholes, c, gates, c0, lengths, d_h_last, d_c_last, reverse=reverse, mask=mask
     )
 
 
@@ -226,6 +235,7 @@ def gru_forward(
     lengths: Array | None = None,
     *,
     reverse: bool = False,
+    mask: Array | None = None,
 ) -> tuple[Array, Array]:
     """States h (N, T, u) and gates (N, T, 3u) of the gated recurrent unit (Pattipati, recurrent networks).
 
@@ -234,7 +244,7 @@ def gru_forward(
     """
     _check_weights(x, W, U, b, 3)
     h0 = _initial(h0, x, U.shape[0], "h0")
-    return _run("gru_forward", x, W, U, b, h0, _lengths(lengths, x), reverse=reverse)
+    return _run("gru_forward", x, W, U, b, h0, _lengths(lengths, x), reverse=reverse, mask=mask)
 
 
 def gru_backward(
@@ -247,12 +257,13 @@ def gru_backward(
     *,
     d_h_last: Array | None = None,
     reverse: bool = False,
+    mask: Array | None = None,
 ) -> tuple[Array, Array]:
     """`delta (N, T, 3u)` and `d_h0 (N, u)` of the gated recurrent unit; h and gates from the forward."""
     _check("h", h, d_h.shape)
     h0 = _initial(h0, d_h, U.shape[0], "h0")
     d_h_last = _initial(d_h_last, d_h, U.shape[0], "d_h_last")
-    return _run("gru_backward", d_h, U, h, gates, h0, _lengths(lengths, h), d_h_last, reverse=reverse)
+    return _run("gru_backward", d_h, U, h, gates, h0, _lengths(lengths, h), d_h_last, reverse=reverse, mask=mask)
 
 
 def weight_gradients(
