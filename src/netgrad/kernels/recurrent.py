@@ -28,6 +28,7 @@ and the compiler drops what is not used. The equations themselves: `netgrad.kern
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -35,13 +36,40 @@ import jax.numpy as jnp
 
 from netgrad.errors import ShapeError, unknown_name
 from netgrad.kernels import recurrent_twins as twins
+from netgrad.kernels.dispatch import call
 
 Array = jax.Array
 
+# How arguments and results lie in memory for the C++ code: examples last.
+_SEQUENCE, _STATE, _ROWS = (1, 2, 0), (1, 0), None
+_LAYOUTS: dict[str, tuple[list, list]] = {
+    "rnn_forward": ([_SEQUENCE, *[_ROWS] * 3, _STATE, _ROWS], [_SEQUENCE]),
+    "rnn_backward": ([_SEQUENCE, _ROWS, _SEQUENCE, _ROWS, _STATE], [_SEQUENCE, _STATE]),
+    "forget_gate_forward": ([_SEQUENCE, *[_ROWS] * 3, _STATE, _ROWS], [_SEQUENCE] * 2),
+    "forget_gate_backward": (
+        [_SEQUENCE, _ROWS, _SEQUENCE, _SEQUENCE, _STATE, _ROWS, _STATE],
+        [_SEQUENCE, _STATE],
+    ),
+    "lstm_forward": ([_SEQUENCE, *[_ROWS] * 4, _STATE, _STATE, _ROWS], [_SEQUENCE] * 3),
+    "lstm_backward": (
+        [_SEQUENCE, _ROWS, _ROWS, _SEQUENCE, _SEQUENCE, _STATE, _ROWS, _STATE, _STATE],
+        [_SEQUENCE, _STATE, _STATE],
+    ),
+    "weight_gradients": ([*[_SEQUENCE] * 3, _STATE, _ROWS], [_ROWS] * 3),
+    "gru_weight_gradients": ([*[_SEQUENCE] * 4, _STATE, _ROWS], [_ROWS] * 3),
+}
+_LAYOUTS["gru_forward"] = _LAYOUTS["forget_gate_forward"]
+_LAYOUTS["gru_backward"] = _LAYOUTS["forget_gate_backward"]
+
 
 def _run(name: str, *arrays: Array, mask: Array | None = None, **attributes: Any) -> Any:
-    masked = {} if mask is None else {"mask": mask}
-    return getattr(twins, name)(*arrays, **masked, **attributes)
+    if mask is not None:
+        return getattr(twins, name)(*arrays, mask=mask, **attributes)
+    twin = functools.partial(getattr(twins, name), **attributes)
+    if arrays[0].size == 0:
+        return twin(*arrays)
+    inputs, outputs = _LAYOUTS[name]
+    return call(name, twin, *arrays, input_layouts=inputs, output_layouts=outputs, **attributes)
 
 
 def _check(name: str, array: Array, expected: tuple[int, ...]) -> None:

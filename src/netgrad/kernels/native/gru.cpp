@@ -1,0 +1,154 @@
+// The gated recurrent unit: h_t = (1 - update) * h_(t-1) + update * candidate, where the candidate sees
+// reset * h_(t-1). Gates in the order reset, update, candidate.
+#include "recurrent.h"
+
+namespace netgrad {
+namespace {
+
+ffi::Error forward(ffi::ThreadPool pool, Floats x_, Floats W_, Floats U_, Floats b, Floats h0, Lengths lengths,
+                   Result h_, Result gates_, bool reverse) {
+  const int64_t d = x_.dimensions()[2], u = U_.dimensions()[0];
+  const Sequences all(x_, lengths, reverse);
+  const float *x = x_.typed_data(), *W = W_.typed_data(), *U = U_.typed_data();
+  float *h = h_->typed_data(), *gates = gates_->typed_data();
+  const Packed gate_weights(scratch<kWeightsSlot>(Packed::size(d + u, 2 * u)), 2 * u, b.typed_data(),
+                            {by_row(W, d, 3 * u), by_row(U, u, 3 * u)});
+  const Packed candidate_weights(scratch<kMoreWeightsSlot>(Packed::size(u + d, u)), u, b.typed_data() + 2 * u,
+                                 {by_row(U + 2 * u, u, 3 * u), by_row(W + 2 * u, d, 3 * u)});
+
+  for_each_tile(pool, all, [&](const auto& tile) {
+    using Tile = std::decay_t<decltype(tile)>;
+    constexpr int V = Tile::vectors;
+    // reset * h, x and h lie one after the other: each product reads the two that it needs.
+    float* reset_state = scratch<kTileSlot>((d + 5 * u) * Tile::width);
+    float* in = reset_state + u * Tile::width;
+    float* state = in + d * Tile::width;
+    float* z = state + u * Tile::width;
+    tile.read_rows(h0.typed_data(), u, state);
+    for (int64_t s = 0; s < all.steps; ++s) {
+      const int64_t t = all.step(s), here = t * u * all.examples;
+      float *h_t = h + here, *gates_t = gates + 3 * here;
+      if (t >= tile.longest) {
+        tile.write_zeros(h_t, u);
+        tile.write_zeros(gates_t, 3 * u);
+        continue;
+      }
+      tile.read_rows(x + t * d * all.examples, d, in);
+      multiply<V>(in, gate_weights, z);
+      for (int64_t i = 0; i < u; ++i)
+        for (int v = 0; v < V; ++v) {
+          const int64_t at = (i * V + v) * kLanes;
+          const Vec reset = logistic(load(z + at));
+          tile.write(gates_t, i, v, tile.valid(t, v) ? reset : Vec{});
+          store(reset_state + at, reset * load(state + at));
+        }
+      multiply<V>(reset_state, candidate_weights, z + 2 * u * Tile::width);
+      for (int64_t i = 0; i < u; ++i)
+        for (int v = 0; v < V; ++v) {
+          const int64_t at = (i * V + v) * kLanes;
+          const IntVec valid = tile.valid(t, v);
+          const Vec before = load(state + at);
+          const Vec update = logistic(load(z + u * Tile::width + at));
+          const Vec candidate = tanh(load(z + 2 * u * Tile::width + at));
+          const Vec now = (1.0f - update) * before + update * candidate;
+          tile.write(gates_t, u + i, v, valid ? update : Vec{});
+          tile.write(gates_t, 2 * u + i, v, valid ? candidate : Vec{});
+          tile.write(h_t, i, v, valid ? now : Vec{});
+          store(state + at, valid ? now : before);
+        }
+    }
+  });
+  return ffi::Error::Success();
+}
+
+ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U_, Floats h_, Floats gates_, Floats h0,
+                    Lengths lengths, Floats d_h_last, Result delta_, Result d_h0, bool reverse) {
+  const int64_t u = U_.dimensions()[0];
+  const Sequences all(d_h_, lengths, reverse);
+  const float *d_h = d_h_.typed_data(), *h = h_.typed_data(), *gates = gates_.typed_data();
+  const float* U = U_.typed_data();
+  float* delta = delta_->typed_data();
+  const Packed gate_weights(scratch<kWeightsSlot>(Packed::size(2 * u, u)), u, nullptr,
+                            {transposed(U, 2 * u, 3 * u)});
+  const Packed candidate_weights(scratch<kMoreWeightsSlot>(Packed::size(u, u)), u, nullptr,
+                                 {transposed(U + 2 * u, u, 3 * u)});
+
+  for_each_tile(pool, all, [&](const auto& tile) {
+    using Tile = std::decay_t<decltype(tile)>;
+    constexpr int V = Tile::vectors;
+    float* d_state = scratch<kTileSlot>(5 * u * Tile::width);
+    float* d_reset_state = d_state + u * Tile::width;  // the gradient at reset * h_(t-1)
+    float* deltas = d_reset_state + u * Tile::width;
+    tile.read_rows(d_h_last.typed_data(), u, d_state);
+    for (int64_t s = all.steps - 1; s >= 0; --s) {
+      const int64_t t = all.step(s), here = t * u * all.examples;
+      const float* gates_t = gates + 3 * here;
+      float* delta_t = delta + 3 * here;
+      if (t >= tile.longest) {
+        tile.write_zeros(delta_t, 3 * u);
+        continue;
+      }
+      for (int64_t i = 0; i < u; ++i)
+        for (int v = 0; v < V; ++v) {
+          const int64_t at = (i * V + v) * kLanes;
+          const IntVec valid = tile.valid(t, v);
+          const Vec update = tile.read(gates_t, u + i, v), candidate = tile.read(gates_t, 2 * u + i, v);
+          const Vec before = tile.previous(h, h0.typed_data(), u, t, i, v);
+          const Vec d = tile.read(d_h + here, i, v) + load(d_state + at);
+          const Vec by_update = valid ? d * (candidate - before) * update * (1.0f - update) : Vec{};
+          const Vec by_candidate = valid ? d * update * (1.0f - candidate * candidate) : Vec{};
+          store(deltas + u * Tile::width + at, by_update);
+          store(deltas + 2 * u * Tile::width + at, by_candidate);
+          tile.write(delta_t, u + i, v, by_update);
+          tile.write(delta_t, 2 * u + i, v, by_candidate);
+          store(d_state + at, valid ? d * (1.0f - update) : load(d_state + at));
+        }
+      multiply<V>(deltas + 2 * u * Tile::width, candidate_weights, d_reset_state);
+      for (int64_t i = 0; i < u; ++i)
+        for (int v = 0; v < V; ++v) {
+          const int64_t at = (i * V + v) * kLanes;
+          const IntVec valid = tile.valid(t, v);
+          const Vec reset = tile.read(gates_t, i, v), d = load(d_reset_state + at);
+          const Vec before = tile.previous(h, h0.typed_data(), u, t, i, v);
+          const Vec by_reset = valid ? d * before * reset * (1.0f - reset) : Vec{};
+          store(deltas + at, by_reset);
+          tile.write(delta_t, i, v, by_reset);
+          store(d_state + at, load(d_state + at) + (valid ? d * reset : Vec{}));
+        }
+      multiply<V, true>(deltas, gate_weights, d_state);
+    }
+    tile.write_rows(d_h0->typed_data(), u, d_state);
+  });
+  return ffi::Error::Success();
+}
+
+}  // namespace
+
+NETGRAD_KERNEL(gru_forward, forward,
+               ffi::Ffi::Bind()
+                   .Ctx<ffi::ThreadPool>()
+                   .Arg<Floats>()   // x
+                   .Arg<Floats>()   // W
+                   .Arg<Floats>()   // U
+                   .Arg<Floats>()   // b
+                   .Arg<Floats>()   // h0
+                   .Arg<Lengths>()  // lengths
+                   .Ret<Floats>()   // h
+                   .Ret<Floats>()   // gates
+                   .Attr<bool>("reverse"))
+
+NETGRAD_KERNEL(gru_backward, backward,
+               ffi::Ffi::Bind()
+                   .Ctx<ffi::ThreadPool>()
+                   .Arg<Floats>()   // d_h
+                   .Arg<Floats>()   // U
+                   .Arg<Floats>()   // h
+                   .Arg<Floats>()   // gates
+                   .Arg<Floats>()   // h0
+                   .Arg<Lengths>()  // lengths
+                   .Arg<Floats>()   // d_h_last
+                   .Ret<Floats>()   // delta
+                   .Ret<Floats>()   // d_h0
+                   .Attr<bool>("reverse"))
+
+}  // namespace netgrad

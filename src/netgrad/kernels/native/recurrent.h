@@ -1,0 +1,176 @@
+// A tile of sequences, carried through all time-steps of a recurrent cell by one task.
+//
+// In memory the examples come last: x is [T][d][N], a state [T][u][N], an initial state [u][N]. A tile's own
+// buffers hold rows of V vectors of examples; a row is one input, one unit or one gate, so every weight
+// multiplies whole vectors whatever the number of units.
+#pragma once
+
+#include "parallel.h"
+#include "simd.h"
+
+namespace netgrad {
+
+using Floats = ffi::Buffer<ffi::F32>;
+using Result = ffi::ResultBuffer<ffi::F32>;
+using Lengths = ffi::Buffer<ffi::S32>;
+
+// What a thread keeps between tasks: the packed weights of its call, the buffers of its tile.
+enum RecurrentSlot { kWeightsSlot, kMoreWeightsSlot, kTileSlot, kSumsSlot };
+
+constexpr int kTileVectors = 2;
+// Columns of a product that are summed in registers at once: kTileVectors accumulators each.
+constexpr int kColumns = kRegisters == 32 ? 12 : 6;
+
+// What all tiles of a call have in common.
+struct Sequences {
+  int64_t examples, steps;
+  const int32_t* lengths;
+  bool reverse;
+
+  // `like` is any argument of shape (N, T, anything).
+  Sequences(const Floats& like, const Lengths& valid_steps, bool backwards)
+      : examples(like.dimensions()[0]), steps(like.dimensions()[1]), lengths(valid_steps.typed_data()),
+        reverse(backwards) {}
+
+  // The s-th step that the forward pass takes.
+  int64_t step(int64_t s) const { return reverse ? steps - 1 - s : s; }
+};
+
+template <int V>
+struct Tile {
+  static constexpr int vectors = V;
+  static constexpr int width = V * kLanes;
+
+  Sequences all;
+  int64_t first, count;  // the tile's examples; lanes beyond them count as sequences of length 0
+  IntVec lengths[V];
+  int32_t longest = 0;  // from this step on, all is padding
+
+  Tile(const Sequences& sequences, int64_t begin) : all(sequences), first(begin) {
+    count = std::min<int64_t>(width, all.examples - first);
+    int32_t padded[width] = {};
+    std::memcpy(padded, all.lengths + first, sizeof(int32_t) * count);
+    std::memcpy(lengths, padded, sizeof padded);
+    for (int32_t length : padded) longest = std::max(longest, length);
+    longest = int32_t(std::min<int64_t>(longest, all.steps));
+  }
+
+  int lanes(int v) const { return int(std::clamp<int64_t>(count - v * kLanes, 0, kLanes)); }
+  Vec read(const float* rows, int64_t row, int v) const {
+    const float* p = rows + row * all.examples + first + v * kLanes;
+    return lanes(v) == kLanes ? load(p) : load_some(p, lanes(v));
+  }
+  void write(float* rows, int64_t row, int v, Vec value) const {
+    float* p = rows + row * all.examples + first + v * kLanes;
+    if (lanes(v) == kLanes) store(p, value);
+    else store_some(p, value, lanes(v));
+  }
+  void read_rows(const float* rows, int64_t n, float* to) const {
+    for (int64_t r = 0; r < n; ++r)
+      for (int v = 0; v < V; ++v) store(to + r * width + v * kLanes, read(rows, r, v));
+  }
+  void write_rows(float* rows, int64_t n, const float* from) const {
+    for (int64_t r = 0; r < n; ++r)
+      for (int v = 0; v < V; ++v) write(rows, r, v, load(from + r * width + v * kLanes));
+  }
+  void write_zeros(float* rows, int64_t n) const {
+    for (int64_t r = 0; r < n; ++r)
+      for (int v = 0; v < V; ++v) write(rows, r, v, Vec{});
+  }
+
+  // Which examples' sequences contain step t.
+  IntVec valid(int64_t t, int v) const { return lengths[v] > int32_t(t); }
+
+  // The state that step t started from, out of all states [T][units][N] and the initial one [units][N].
+  Vec previous(const float* states, const float* initial, int64_t units, int64_t t, int64_t unit, int v) const {
+    const int64_t before = all.reverse ? t + 1 : t - 1;
+    if (before < 0 || before == all.steps) return read(initial, unit, v);
+    const Vec state = read(states + before * units * all.examples, unit, v);
+    if (!all.reverse) return state;
+    return valid(before, v) ? state : read(initial, unit, v);
+  }
+};
+
+// Runs body(Tile<V>) for all examples. Full tiles have kTileVectors vectors; when that would leave threads
+// without work, or few examples remain, one.
+template <class Body>
+void for_each_tile(ffi::ThreadPool& pool, const Sequences& all, const Body& body) {
+  constexpr int64_t full = kTileVectors * kLanes;
+  const int64_t n = all.examples;
+  const int64_t width = (n + full - 1) / full < pool.num_threads() ? kLanes : full;
+  parallel_for(pool, (n + width - 1) / width, [&](int64_t i) {
+    const int64_t first = i * width;
+    if (std::min(width, n - first) > kLanes) body(Tile<kTileVectors>(all, first));
+    else body(Tile<1>(all, first));
+  });
+}
+
+// A matrix, or the part of one, whose element (row, column) is data[row * down + column * across].
+struct Weights {
+  const float* data;
+  int64_t rows, down, across;
+};
+// Rows that lie `stride` floats apart, and the transpose of such a matrix, with as many rows as it has columns.
+inline Weights by_row(const float* data, int64_t rows, int64_t stride) { return {data, rows, stride, 1}; }
+inline Weights transposed(const float* data, int64_t rows, int64_t stride) { return {data, rows, 1, stride}; }
+
+// Matrices stacked on top of each other and rearranged into blocks of kColumns columns, so that a product
+// reads them from beginning to end: the biases of a block (null: zeros), then its rows.
+struct Packed {
+  int64_t rows = 0, columns;
+  const float* data;
+
+  static size_t size(int64_t rows, int64_t columns) { return size_t(rows + 1) * columns; }
+
+  Packed(float* to, int64_t n_columns, const float* bias, std::initializer_list<Weights> parts)
+      : columns(n_columns), data(to) {
+    for (const Weights& part : parts) rows += part.rows;
+    for (int64_t begin = 0; begin < columns; begin += kColumns) {
+      const int64_t end = std::min(begin + kColumns, columns);
+      for (int64_t c = begin; c < end; ++c) *to++ = bias ? bias[c] : 0.0f;
+      for (const Weights& part : parts)
+        for (int64_t r = 0; r < part.rows; ++r)
+          for (int64_t c = begin; c < end; ++c) *to++ = part.data[r * part.down + c * part.across];
+    }
+  }
+};
+
+template <int V, int C, bool accumulate>
+void multiply_block(const float* in, int64_t rows, const float* weights, float* out) {
+  Vec sums[C][V];
+  for (int c = 0; c < C; ++c)
+    for (int v = 0; v < V; ++v)
+      sums[c][v] = accumulate ? load(out + (c * V + v) * kLanes) : broadcast(weights[c]);
+  for (int64_t r = 0; r < rows; ++r) {
+    weights += C;
+    Vec a[V];
+    for (int v = 0; v < V; ++v) a[v] = load(in + (r * V + v) * kLanes);
+    for (int c = 0; c < C; ++c)
+      for (int v = 0; v < V; ++v) sums[c][v] += a[v] * weights[c];
+  }
+  for (int c = 0; c < C; ++c)
+    for (int v = 0; v < V; ++v) store(out + (c * V + v) * kLanes, sums[c][v]);
+}
+
+// The same for a number of columns up to C that is not known beforehand.
+template <int V, int C, bool accumulate>
+void multiply_rest(const float* in, int64_t rows, const float* weights, float* out, int64_t columns) {
+  if constexpr (C > 0) {
+    if (columns == C) multiply_block<V, C, accumulate>(in, rows, weights, out);
+    else multiply_rest<V, C - 1, accumulate>(in, rows, weights, out, columns);
+  }
+}
+
+// out = bias + weights^T in, or, accumulating, out += weights^T in, over the rows of a tile's buffers.
+template <int V, bool accumulate = false>
+void multiply(const float* in, const Packed& weights, float* out) {
+  const float* block = weights.data;
+  int64_t c = 0;
+  for (; c + kColumns <= weights.columns; c += kColumns) {
+    multiply_block<V, kColumns, accumulate>(in, weights.rows, block, out + c * V * kLanes);
+    block += (weights.rows + 1) * kColumns;
+  }
+  multiply_rest<V, kColumns - 1, accumulate>(in, weights.rows, block, out + c * V * kLanes, weights.columns - c);
+}
+
+}  // namespace netgrad
