@@ -4,6 +4,28 @@ The functions here are ordinary JAX functions: a layer calls them and need not k
 """
 
 from netgrad.kernels.activation import logistic, tanh
+from netgrad.kernels.convolution import conv_forward, conv_input_gradient, conv_shape, conv_weight_gradient
 from netgrad.kernels.dispatch import Status, active, call, status
+from netgrad.kernels.pooling import (
+    average_pool_backward,
+    average_pool_forward,
+    max_pool_backward,
+    max_pool_forward,
+)
 
-__all__ = ["Status", "active", "call", "logistic", "status", "tanh"]
+__all__ = [
+    "Status",
+    "active",
+    "average_pool_backward",
+    "average_pool_forward",
+    "call",
+    "conv_forward",
+    "conv_input_gradient",
+    "conv_shape",
+    "conv_weight_gradient",
+    "logistic",
+    "max_pool_backward",
+    "max_pool_forward",
+    "status",
+    "tanh",
+]
