@@ -15,11 +15,18 @@ from netgrad.layers.activation import (
 )
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.dense import Dense
+from netgrad.layers.forget_gate import ForgetGateRNN
+from netgrad.layers.gru import GRU
+from netgrad.layers.lstm import LSTM
 from netgrad.layers.merge import Add, Concatenate, Multiply
+from netgrad.layers.rnn import RNN
 from netgrad.layers.shape import Flatten, Reshape
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "Add",
     "Backward",
@@ -27,6 +34,7 @@ __all__ = [
     "Context",
     "Dense",
     "Flatten",
+    "ForgetGateRNN",
     "Identity",
     "Layer",
     "LeakyReLU",

@@ -1,0 +1,273 @@
+"""What all recurrent layers share: where they start, what they return, dropout, and the names of their parts.
+
+A cell (`netgrad.layers.rnn`, `forget_gate`, `lstm`, `gru`) says how one state follows from the one before, and how
+the gradient goes back; everything else about a recurrent layer is here. The loop over time itself is in
+`netgrad.kernels.recurrent`: compiled C++ on a CPU, with the same equations in plain JAX
+(`netgrad.kernels.recurrent_twins`) everywhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from netgrad.errors import NetgradError, ShapeError
+from netgrad.initializers import Constant, Orthogonal, Xavier, Zeros
+from netgrad.kernels.recurrent import input_gradient, last_state, weight_gradients
+from netgrad.kernels.recurrent_twins import previous_states, valid_steps
+from netgrad.layers.base import Backward, Layer, Params
+from netgrad.registry import find
+
+RETURNS = ("sequence", "last", "state")
+
+
+class Cell(NamedTuple):
+    """What `Recurrent.cell_backward` yields: the net gradients of all gates side by side (N, T, k), the gradient of
+    the state that the sequence started from (N, s), and those of the parameters."""
+
+    delta: jax.Array
+    d_start: jax.Array
+    d_params: Params
+
+
+@dataclass(frozen=True)
+class Recurrent(Layer):
+    """Base of the recurrent layers: sequences (N, T, d), with ``lengths`` (N,) where they are unequal.
+
+    Args:
+        units: u, the size of the hidden state h.
+        returns: "sequence": h at every time-step (N, T, u), for tagging. "last": h after each sequence's last valid
+            step (N, u), for many-to-one. "state": the whole state after it (N, s), to start another layer from: h
+            (s = u), for an LSTM h and c side by side (s = 2u).
+        reverse: walk each sequence's valid part from its last step to its first; outputs keep their time index, and
+            the "last" state is the one at the first step.
+        learned_state: start from a learned state instead of zeros.
+        dropout, recurrent_dropout, output_dropout: the share of inputs, of the h that goes to the next step, and of
+            outputs that training drops; one mask serves all time-steps of a sequence (Kelleher, "variational RNN").
+        initializer, recurrent_initializer, bias_initializer: of the weights from the inputs (default Xavier), from
+            the state before (default orthogonal, spectral radius 1: Z&M 26.2) and of the biases (default 0).
+
+    Called on one symbol the layer starts from zeros; called on two, ``layer(x, state)``, from that state (N, s).
+    What stands in the padding of a sequence has no effect on anything.
+    """
+
+    units: int
+    _: KW_ONLY
+    returns: str = "sequence"
+    reverse: bool = False
+    learned_state: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    output_dropout: float = 0.0
+    initializer: Any = Xavier()
+    recurrent_initializer: Any = Orthogonal()
+    bias_initializer: Any = Zeros()
+
+    gates: ClassVar[tuple[str, ...]] = ()  # in the order of the kernels' columns; () for a cell without
+    memories: ClassVar[int] = 1  # how many vectors of u numbers the state consists of
+
+    def __post_init__(self):
+        if not isinstance(self.units, int) or self.units < 1:
+            raise NetgradError(f"{self.label}: units must be a whole number of at least 1, found {self.units!r}")
+        if self.returns not in RETURNS:
+            raise NetgradError(f"{self.label}: returns must be one of {', '.join(RETURNS)}, found {self.returns!r}")
+        for name in ("dropout", "recurrent_dropout", "output_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise NetgradError(f"{self.label}: {name} must lie in [0, 1), found {getattr(self, name)!r}")
+        for name in ("initializer", "recurrent_initializer", "bias_initializer"):
+            object.__setattr__(self, name, find("initializer", getattr(self, name)))
+
+    # --- what a cell defines
+
+    def cell(self, params: Params, x: jax.Array, start: jax.Array, lengths: Any, mask: Any) -> dict[str, Any]:
+        """Every quantity of the way forward by name: at least h (N, T, u).
+
+        start (N, s) is the first state; mask (N, u), or None, is what recurrent dropout leaves of h on its way to
+        the next step.
+        """
+        raise NotImplementedError
+
+    def cell_backward(
+        self, params: Params, saved: dict[str, Any], x: jax.Array, d_h: jax.Array, d_last: jax.Array
+    ) -> Cell:
+        """The way back, from the gradient that arrives at each h (N, T, u) and at the state after the last step."""
+        raise NotImplementedError
+
+    def init_bias(self, gate: str) -> Any:
+        """The initializer of this gate's bias."""
+        return self.bias_initializer
+
+    # --- the contract
+
+    def init(self, key, in_shape):
+        self.out_shape(in_shape)
+        d = _sequence_shape(in_shape)[1]
+        keys = jax.random.split(key, max(1, len(self.gates)))
+        params: Params = {g: self._draw(k, d, self.init_bias(g)) for g, k in zip(self.gates, keys, strict=False)}
+        if not self.gates:
+            params = self._draw(keys[0], d, self.bias_initializer)
+        if self.learned_state:
+            params["state"] = jnp.zeros(self.state_size, float)
+        return params
+
+    def forward(self, params, x, context):
+        sequence, given = x if isinstance(x, tuple) else (x, None)
+        masks = self._masks(context, sequence)
+        start = self._start(params, given, context, sequence)
+        saved: dict[str, Any] = {"x": x, "start": start, "masks": masks}
+        if context.lengths is not None:
+            saved["lengths"] = context.lengths
+        saved |= self.cell(params, times(sequence, masks.get("x")), start, context.lengths, masks.get("h"))
+        ends = [
+            last_state(saved[name], part, context.lengths, reverse=self.reverse)
+            for name, part in zip(("h", "c"), jnp.split(start, self.memories, axis=1), strict=False)
+        ]
+        saved["state"] = jnp.concatenate(ends, axis=1)
+        if self.returns == "state":
+            a = saved["state"]
+        else:
+            a = times(saved["h"] if self.returns == "sequence" else ends[0], masks.get("a"))
+        return a, saved | {"a": a}
+
+    def backward(self, params, saved, d_out):
+        x = saved["x"][0] if isinstance(saved["x"], tuple) else saved["x"]
+        masks, d_last = saved["masks"], jnp.zeros_like(saved["start"])
+        d_h = jnp.zeros_like(saved["h"])
+        if self.returns == "sequence":
+            d_h = times(d_out, masks.get("a"))
+        elif self.returns == "last":
+            d_last = d_last.at[:, : self.units].set(times(d_out, masks.get("a")))
+        else:
+            d_last = d_out
+        delta, d_start, d_params = self.cell_backward(params, saved, times(x, masks.get("x")), d_h, d_last)
+        d_x = times(input_gradient(delta, self._joined(params)[0]), masks.get("x"))
+        if self.learned_state:
+            d_params["state"] = d_start.sum(0)
+        d_in = (d_x, d_start) if isinstance(saved["x"], tuple) else d_x
+        return Backward(d_in, d_params, self._by_gate(delta) if self.gates else delta)
+
+    def out_shape(self, in_shape):
+        shape = _sequence_shape(in_shape)
+        if shape is None:
+            raise ShapeError(f"{self.label} needs sequences (N, T, d), found inputs of shape {in_shape}")
+        if isinstance(in_shape[0], tuple):
+            if self.learned_state:
+                raise NetgradError(f"{self.label} is given a state and told to learn one: choose one of the two")
+            if in_shape[1:] != ((self.state_size,),):
+                raise ShapeError(
+                    f"{self.label} starts from a state of shape (N, {self.state_size}), found {in_shape[1:]}"
+                )
+        return {"sequence": (shape[0], self.units), "last": (self.units,), "state": (self.state_size,)}[self.returns]
+
+    def out_lengths(self, lengths, in_shape):
+        return lengths if self.returns == "sequence" else None
+
+    def operations(self, in_shape):
+        steps, d = _sequence_shape(in_shape)
+        return steps * max(1, len(self.gates)) * self.units * (d + self.units)
+
+    @property
+    def state_size(self) -> int:
+        """s: how many numbers the state of one sequence has."""
+        return self.memories * self.units
+
+    # --- parts
+
+    def _draw(self, key: jax.Array, d: int, bias: Any) -> Params:
+        x_key, h_key, b_key = jax.random.split(key, 3)
+        return {
+            "W_x": self.initializer(x_key, (d, self.units)),
+            "W_h": self.recurrent_initializer(h_key, (self.units, self.units)),
+            "b": bias(b_key, (self.units,)),
+        }
+
+    def _start(self, params: Params, given: Any, context: Any, x: jax.Array) -> jax.Array:
+        shape = (x.shape[0], self.state_size)
+        if given is not None:
+            start = given
+        elif self.learned_state:
+            start = jnp.broadcast_to(params["state"], shape)
+        else:
+            start = jnp.zeros(shape, x.dtype)
+        if start.shape != shape:
+            raise ShapeError(f"{self.label} starts from a state of shape {shape}, found {start.shape}")
+        return start
+
+    def _masks(self, context: Any, x: jax.Array) -> dict[str, jax.Array]:
+        """One mask a sequence for each place that has dropout, of 0 and 1/keep, so that the mean stays."""
+        if not context.training or context.key is None:
+            return {}
+        n, _, d = x.shape
+        places = {
+            "x": (self.dropout, (n, 1, d)),
+            "h": (self.recurrent_dropout, (n, self.units)),
+            "a": (self.output_dropout, (n, 1, self.units) if self.returns == "sequence" else (n, self.units)),
+        }
+        masks = {}
+        for i, (name, (rate, shape)) in enumerate(places.items()):
+            if rate:
+                kept = jax.random.bernoulli(jax.random.fold_in(context.key, i), 1 - rate, shape)
+                masks[name] = kept.astype(x.dtype) / (1 - rate)
+        return masks
+
+    def _joined(self, params: Params) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """W (d, k), U (u, k) and b (k,): the gates' weights side by side, for one product a step."""
+        if not self.gates:
+            return params["W_x"], params["W_h"], params["b"]
+        W, U, b = (jnp.concatenate([params[g][name] for g in self.gates], axis=-1) for name in ("W_x", "W_h", "b"))
+        return W, U, b
+
+    def _by_gate(self, joined: jax.Array) -> dict[str, jax.Array]:
+        """(..., k) -> a dict of (..., u) by gate."""
+        return dict(zip(self.gates, jnp.split(joined, len(self.gates), axis=-1), strict=True))
+
+    def _parts(self, dW: jax.Array, dU: jax.Array, db: jax.Array) -> Params:
+        """The gradients of `_joined`, as the parameters are kept."""
+        if not self.gates:
+            return {"W_x": dW, "W_h": dU, "b": db}
+        split = [self._by_gate(g) for g in (dW, dU, db)]
+        return {g: {"W_x": split[0][g], "W_h": split[1][g], "b": split[2][g]} for g in self.gates}
+
+    def _before(self, states: jax.Array, start: jax.Array, lengths: Any) -> jax.Array:
+        """The h (or c) that each step started from, (N, T, u)."""
+        return previous_states(states, start, spans(lengths, states), self.reverse)
+
+    def _net_input(self, params: Params, x: jax.Array, met: jax.Array, lengths: Any) -> jax.Array:
+        """z = x_t W + met_t U + b at every time-step, (N, T, k), 0 in the padding; met_t is what meets U, h_(t-1)."""
+        W, U, b = self._joined(params)
+        return within(x @ W + met @ U + b, lengths)
+
+    def _weight_gradients(self, saved: dict[str, Any], x: jax.Array, delta: jax.Array) -> Params:
+        """sum_t x_t^T delta_t, sum_t h_(t-1)^T delta_t and sum_t delta_t: one product over time and examples."""
+        mask, h0 = saved["masks"].get("h"), saved["start"][:, : self.units]
+        met, first = times(saved["h"], None if mask is None else mask[:, None]), times(h0, mask)
+        return self._parts(*weight_gradients(x, met, delta, first, saved.get("lengths"), reverse=self.reverse))
+
+
+def bias_initializer(value: Any) -> Any:
+    """An initializer, its name, or a number for a bias that starts at that value."""
+    return Constant(float(value)) if isinstance(value, int | float) else find("initializer", value)
+
+
+def _sequence_shape(in_shape: Any) -> Any:
+    """(T, d) of the first input, or None where it is no sequence of vectors."""
+    shape = in_shape[0] if in_shape and isinstance(in_shape[0], tuple) else in_shape
+    return shape if len(shape) == 2 else None
+
+
+def spans(lengths: Any, like: jax.Array) -> jax.Array:
+    """The lengths (N,), those of ``like`` (N, T, ...) where none are given."""
+    return jnp.full(like.shape[0], like.shape[1], jnp.int32) if lengths is None else lengths
+
+
+def within(value: jax.Array, lengths: Any) -> jax.Array:
+    """(N, T, k) with 0 in the padding, whatever stood there."""
+    return value if lengths is None else jnp.where(valid_steps(value.shape[1], lengths), value, 0)
+
+
+def times(value: jax.Array, mask: Any) -> jax.Array:
+    """The product with a dropout mask, where there is one."""
+    return value if mask is None else value * mask
