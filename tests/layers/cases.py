@@ -38,6 +38,7 @@ CASES = [
     Case(ng.Dense(4, activation="tanh"), (3,)),
     Case(ng.Dense(4, activation="softmax", bias=False), (3,)),
     Case(ng.Dense(2, activation=ng.PReLU(0.1), initializer="he"), (5, 3)),
+    Case(ng.Rescaling(0.5, 2.0), (3, 2)),
     Case(ng.Reshape((2, -1)), (6,)),
     Case(ng.Flatten(), (2, 3, 2)),
     Case(ng.Add(), ((3,), (3,), (3,))),

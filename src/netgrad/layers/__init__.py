@@ -20,6 +20,7 @@ from netgrad.layers.gru import GRU
 from netgrad.layers.lstm import LSTM
 from netgrad.layers.merge import Add, Concatenate, Multiply
 from netgrad.layers.rnn import RNN
+from netgrad.layers.rescaling import Rescaling
 from netgrad.layers.shape import Flatten, Reshape
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Multiply",
     "PReLU",
     "ReLU",
+    "Rescaling",
     "Reshape",
     "ScaledTanh",
     "Softmax",
