@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 
 
@@ -30,6 +32,18 @@ class DivergenceError(NetgradError):
     """Training met a number that is not finite; the message names the place where it arose."""
 
 
+class NetgradWarning(UserWarning):
+    """Something works, but probably not as meant; the message is one line and says what to look at."""
+
+
+def warn(message: str) -> None:
+    """Issue a `NetgradWarning` that points at the line of the user's that led here."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("netgrad"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, NetgradWarning, stacklevel=level)
+
+
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> NetgradError:
     """The error for a name that no registry holds, with the nearest known name suggested.
 
@@ -37,6 +51,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> NetgradError:
     NetgradError("unknown activation 'rellu': did you mean 'relu'? (known: relu, tanh)")
     """
     names = sorted(known)
-    near = difflib.get_close_matches(str(name).lower(), names, n=1)
+    wanted = str(name).lower()
+    near = difflib.get_close_matches(wanted, names, n=1) or [n for n in names if wanted in n.lower()]
     hint = f"did you mean {near[0]!r}? " if near else ""
     return NetgradError(f"unknown {kind} {name!r}: {hint}(known: {', '.join(names)})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def approximation(seed: int = 0) -> Result:
         fits[width] = model.predict(x)
         result.tell(f"{width} hidden units: RMSE", model.evaluate(x, y)["rmse"])
     errors = [float(np.sqrt(np.mean((fits[w] - y[:, 0]) ** 2))) for w in WIDTHS]
-    falls = all(b < a for a, b in zip(errors, errors[1:], strict=False))
+    falls = all(b < a for a, b in pairwise(errors))
     result.holds("the error falls with every doubling", "yes", falls, falls)
     result.holds("32 units: RMSE below 0.01", "any accuracy", f"{errors[-1]:.4f}", errors[-1] < 0.01)
     result.figures["approximation"] = _draw(x[:, 0], y[:, 0], fits, errors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,8 @@ def mnist() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Training and test images as rows of 784 numbers in [0, 1], and their digits."""
     from netgrad.data import datasets
 
-    data = datasets.load("mnist")
-    flat = [np.asarray(v, np.float32).reshape(len(v), -1) for v in (data.x, data.x_test)]
-    return flat[0], np.asarray(data.y), flat[1], np.asarray(data.y_test)
+    data = datasets.load("mnist").flat()
+    return data.x, data.y, data.x_test, data.y_test
 
 
 @experiment(
@@ -85,7 +85,7 @@ def _learning_speed(result: Result, x: np.ndarray, y: np.ndarray, seed: int) -> 
         optimizer="sgd", learning_rate=1.0, epochs=500, batch_size=None, callbacks=[speed], seed=seed,
     )  # fmt: skip
     start = speed.rows[0]
-    ordered = all(a < b for a, b in zip(start, start[1:], strict=False))
+    ordered = all(a < b for a, b in pairwise(start))
     shown = ", ".join(f"{s:.1e}" for s in start)
     result.holds("learning speed |dE/db| of hidden layers 1-4 at the start", "rising with the layer", shown, ordered)
     result.figures["depth-learning-speed"] = _draw(np.array(speed.rows))

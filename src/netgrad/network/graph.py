@@ -252,7 +252,7 @@ def _topological(sinks: Iterable[Symbol]) -> list[Symbol]:
 
 
 def _fresh(layer: Layer, counts: dict[str, int], taken: set[str]) -> str:
-    base = getattr(layer, "registered_name", type(layer).__name__.lower())
+    base = layer.registered_name or type(layer).__name__.lower()
     while True:
         counts[base] = counts.get(base, 0) + 1
         name = f"{base}_{counts[base]}"

@@ -13,7 +13,7 @@ import numpy as np
 from netgrad import optimizers
 from netgrad.data.encodings import TableEncoder
 from netgrad.errors import DivergenceError, NetgradError
-from netgrad.network import Network
+from netgrad.network import Network, Trace
 from netgrad.training.callbacks import Callback, EarlyStopping, Progress
 from netgrad.training.epoch import (
     Carry,
@@ -248,7 +248,7 @@ def divergence(
                 trace = trace_batch(
                     run.network, run.objective, carry.params, carry.state, batch, step_key(epoch_key, i), True
                 )
-                place = trace.first_non_finite() or "the norm of the gradient, which overflowed"
+                place = trace.first_non_finite() or _overflow(trace)
                 where = f"epoch {run.epoch + e + 1}, batch {i + 1}"
                 return DivergenceError(
                     f"training diverged at {where}: the first number that is not finite is in {place}; "
@@ -262,3 +262,14 @@ def _check_counts(**counts: Any) -> None:
     for name, value in counts.items():
         if not isinstance(value, int | np.integer) or value < 1:
             raise NetgradError(f"{name} must be a whole number of at least 1, found {value!r}")
+
+
+def _overflow(trace: Trace) -> str:
+    """Every gradient is finite and yet their norm is not: say where the largest stands."""
+    sizes = {
+        f"{key} of layer {node.name}": max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(node[key]))
+        for node in trace.values()
+        for key in node.values
+        if key.startswith("d") and key not in ("d_in", "delta")
+    }
+    return f"the norm of the gradient, which overflowed; its largest part is {max(sizes, key=lambda k: sizes[k])}"

@@ -1,0 +1,84 @@
+"""Every registered loss: its delta is the derivative of its value, its link and its checks do what they say."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import netgrad as ng
+from netgrad.registry import KINDS
+
+# What to hold each loss on: outputs and targets of three examples.
+RNG = np.random.default_rng(0)
+OUT = RNG.normal(size=(3, 4))
+CASES = {
+    "squared_error": [(ng.SquaredError(), OUT, RNG.normal(size=(3, 4)))],
+    "absolute_error": [(ng.AbsoluteError(), OUT, RNG.normal(size=(3, 4)))],
+    "power_error": [(ng.PowerError(R), OUT, RNG.normal(size=(3, 4))) for R in (1.2, 1.5, 2.0)],
+    "softmax_cross_entropy": [
+        (ng.SoftmaxCrossEntropy(), OUT, np.array([0, 3, 1])),
+        (ng.SoftmaxCrossEntropy(), OUT, RNG.dirichlet(np.ones(4), 3)),
+        (ng.SoftmaxCrossEntropy(), RNG.normal(size=(3, 2, 4)), np.array([[0, 1], [2, 3], [1, 1]])),
+    ],
+    "binary_cross_entropy": [(ng.BinaryCrossEntropy(), 3 * OUT, RNG.integers(0, 2, (3, 4)).astype(float))],
+    "cross_entropy": [
+        (ng.CrossEntropy(), RNG.dirichlet(np.ones(4), 3), np.array([0, 3, 1])),
+        (ng.CrossEntropy(), RNG.dirichlet(np.ones(4), 3), RNG.dirichlet(np.ones(4), 3)),
+    ],
+    "perceptron": [(ng.Perceptron(), OUT, RNG.integers(0, 2, (3, 4)).astype(float))],
+}
+ALL = [case for cases in CASES.values() for case in cases]
+
+
+def test_every_registered_loss_has_a_case():
+    own = {name for name, cls in KINDS["loss"].items() if cls.__module__.startswith("netgrad.")}
+    assert own == set(CASES)
+
+
+@pytest.mark.parametrize(
+    ("loss", "output", "target"), ALL, ids=lambda v: str(v) if isinstance(v, ng.losses.Loss) else ""
+)
+def test_delta_is_the_derivative_of_value(loss, output, target, x64):
+    output, target = jnp.asarray(output), jnp.asarray(target)
+    value = loss.value(output, target)
+    assert value.shape == output.shape[:-1]
+    auto = jax.grad(lambda o: loss.value(o, target).sum())(output)
+    np.testing.assert_allclose(loss.delta(output, target), auto, rtol=1e-9, atol=1e-12)
+    direction = np.random.default_rng(1).normal(size=output.shape)
+    h = 1e-6
+    moved = [loss.value(output + s * h * direction, target).sum() for s in (1, -1)]
+    np.testing.assert_allclose((moved[0] - moved[1]) / (2 * h), (auto * direction).sum(), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("loss", "target"), [(ng.SoftmaxCrossEntropy(), [1, 0]), (ng.BinaryCrossEntropy(), [[0, 1], [1, 0]])]
+)
+def test_extreme_logits_stay_finite(loss, target):
+    output = jnp.array([[1e4, -1e4], [-1e4, 1e4]])
+    assert jnp.isfinite(loss.value(output, jnp.asarray(target, float if loss.task == "multilabel" else int))).all()
+    assert jnp.isfinite(loss.delta(output, jnp.asarray(target, float if loss.task == "multilabel" else int))).all()
+
+
+def test_softmax_cross_entropy_is_cross_entropy_of_softmax():
+    a = ng.SoftmaxCrossEntropy().value(jnp.asarray(OUT), jnp.array([0, 3, 1]))
+    b = ng.CrossEntropy().value(jax.nn.softmax(jnp.asarray(OUT)), jnp.array([0, 3, 1]))
+    np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_a_certain_and_wrong_answer_costs_infinitely_much():
+    assert ng.CrossEntropy().value(jnp.array([[0.0, 1.0]]), jnp.array([[1.0, 0.0]]))[0] == jnp.inf
+
+
+@pytest.mark.parametrize(
+    ("loss", "shape", "target", "message"),
+    [
+        (ng.SquaredError(), (2,), np.zeros((3, 4)), "do not fit"),
+        (ng.BinaryCrossEntropy(), (1,), np.array([0, 2, 1]), r"\[0, 1\]"),
+        (ng.Perceptron(), (1,), np.array([0, 0.5, 1]), "0 or 1"),
+        (ng.SoftmaxCrossEntropy(), (3,), np.array([[0.5, 0.5, 0.5]]), "sum to 1"),
+        (ng.SoftmaxCrossEntropy(), (4, 3), np.zeros((2, 5), int), "class numbers"),
+    ],
+)
+def test_targets_are_checked(loss, shape, target, message):
+    with pytest.raises(ng.NetgradError, match=message):
+        loss.check(shape, target)
