@@ -76,6 +76,7 @@ ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U, Floats peephole
     float* d_state = scratch<kTileSlot>(6 * u * Tile::width);
     float* d_memory = d_state + u * Tile::width;
     float* deltas = d_memory + u * Tile::width;
+    const int64_t ahead = all.reverse ? u * all.examples : -u * all.examples;
     tile.read_rows(d_h_last.typed_data(), u, d_state);
     tile.read_rows(d_c_last.typed_data(), u, d_memory);
     for (int64_t s = all.steps - 1; s >= 0; --s) {
@@ -87,13 +88,13 @@ ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U, Floats peephole
       }
       for (int64_t i = 0; i < u; ++i)
         for (int v = 0; v < V; ++v) {
-          const auto gate = [&](int g) { return tile.read(gates + 4 * here, g * u + i, v); };
+          const auto gate = [&](int g) { return tile.read(gates + 4 * here, g * u + i, v, 4 * ahead); };
           const int64_t at = (i * V + v) * kLanes;
           const IntVec valid = tile.valid(t, v);
           const Vec input = gate(0), forget = gate(1), output = gate(2), candidate = gate(3);
-          const Vec before = tile.previous(c, c0.typed_data(), u, t, i, v);
+          const Vec before = tile.previous(c, c0.typed_data(), u, t, i, v, ahead);
           const Vec tanh_c = tanh(tile.read(c + here, i, v));
-          const Vec d = tile.read(d_h + here, i, v) + load(d_state + at);
+          const Vec d = tile.read(d_h + here, i, v, ahead) + load(d_state + at);
           const Vec by_output = d * tanh_c * output * (1.0f - output);
           const Vec d_c = load(d_memory + at) + d * output * (1.0f - tanh_c * tanh_c) + by_output * p[2 * u + i];
           const Vec by_input = d_c * candidate * input * (1.0f - input);
@@ -102,7 +103,7 @@ ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U, Floats peephole
           const auto emit = [&](int g, Vec value) {
             value = valid ? value : Vec{};
             store(deltas + ((g * u + i) * V + v) * kLanes, value);
-            tile.write(delta_t, g * u + i, v, value);
+            tile.write(delta_t, g * u + i, v, value, 4 * ahead);
           };
           emit(0, by_input);
           emit(1, by_forget);

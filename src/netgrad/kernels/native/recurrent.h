@@ -65,6 +65,16 @@ struct Tile {
     if (lanes(v) == kLanes) store(p, value);
     else store_some(p, value, lanes(v));
   }
+  // The same, where the next step will touch the element `ahead` floats further on: the rows of a tile are so
+  // short and so far apart that the processor does not foresee it.
+  Vec read(const float* rows, int64_t row, int v, int64_t ahead) const {
+    __builtin_prefetch(rows + row * all.examples + first + v * kLanes + ahead);
+    return read(rows, row, v);
+  }
+  void write(float* rows, int64_t row, int v, Vec value, int64_t ahead) const {
+    __builtin_prefetch(rows + row * all.examples + first + v * kLanes + ahead, 1);
+    write(rows, row, v, value);
+  }
   void read_rows(const float* rows, int64_t n, float* to) const {
     for (int64_t r = 0; r < n; ++r)
       for (int v = 0; v < V; ++v) store(to + r * width + v * kLanes, read(rows, r, v));
@@ -82,10 +92,11 @@ struct Tile {
   IntVec valid(int64_t t, int v) const { return lengths[v] > int32_t(t); }
 
   // The state that step t started from, out of all states [T][units][N] and the initial one [units][N].
-  Vec previous(const float* states, const float* initial, int64_t units, int64_t t, int64_t unit, int v) const {
+  Vec previous(const float* states, const float* initial, int64_t units, int64_t t, int64_t unit, int v,
+               int64_t ahead = 0) const {
     const int64_t before = all.reverse ? t + 1 : t - 1;
     if (before < 0 || before == all.steps) return read(initial, unit, v);
-    const Vec state = read(states + before * units * all.examples, unit, v);
+    const Vec state = read(states + before * units * all.examples, unit, v, ahead);
     if (!all.reverse) return state;
     return valid(before, v) ? state : read(initial, unit, v);
   }
