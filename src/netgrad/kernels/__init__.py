@@ -4,6 +4,7 @@ The functions here are ordinary JAX functions: a layer calls them and need not k
 """
 
 from netgrad.kernels.activation import logistic, tanh
+from netgrad.kernels.conv_pool import conv_pool_forward, conv_pool_input_gradient, conv_pool_weight_gradient
 from netgrad.kernels.convolution import conv_forward, conv_input_gradient, conv_shape, conv_weight_gradient
 from netgrad.kernels.dispatch import Status, active, call, status
 from netgrad.kernels.pooling import (
@@ -21,6 +22,9 @@ __all__ = [
     "call",
     "conv_forward",
     "conv_input_gradient",
+    "conv_pool_forward",
+    "conv_pool_input_gradient",
+    "conv_pool_weight_gradient",
     "conv_shape",
     "conv_weight_gradient",
     "logistic",

@@ -62,20 +62,37 @@ struct Taps {
     });
   }
 
-  // A row of `positions` results from the tile at x; `step` apart in the tile.
-  void run(const float* x, int64_t step, int64_t positions, const Output& out) const {
+  // A row of `positions` results from the tile at x, `step` apart in the tile, summed over the taps first .. last-1.
+  void run(const float* x, int64_t step, int64_t positions, int64_t first, int64_t last, const Output& out) const {
     const int64_t filters = bias.size(), taps = offset.size();
     const int most = positions_beside(int(ceil_div(filters, ceil_div(filters, kMaxFilters))));
     in_parts(positions, most, [&](int64_t p, int64_t count) {
       in_parts(filters, kMaxFilters, [&](int64_t f, int64_t size) {
         Output block = out;
         block.data += p * out.position_step + f * out.filter_step;
-        kCorrelate[size - 1][count - 1](x + p * step, step, offset.data(), taps, weights.data() + f * taps,
-                                        bias.data() + f, block);
+        kCorrelate[size - 1][count - 1](x + p * step, step, offset.data() + first, last - first,
+                                        weights.data() + f * taps + first * size, bias.data() + f, block);
       });
     });
   }
 };
+
+inline Taps forward_taps(const Convolution& g, int64_t columns, const float* W, const float* b) {
+  Taps taps{tap_offsets(g, columns), {}, std::vector<float>(b, b + g.filters)};
+  taps.gather(g.filters, [&](int64_t t, int64_t f) { return W[t * g.filters + f]; });
+  return taps;
+}
+
+// Row y of the results, from the tile of what it sees. Rows of the window that lie in the padding
+// are left out.
+inline void convolve_row(const Convolution& g, const Taps& taps, const float* x, int64_t y, int64_t positions,
+                         const Output& out) {
+  const int64_t top = y * g.stride_y - g.before_y, per_row = g.window_columns * g.channels;
+  int64_t first = 0, last = g.window_rows;
+  while (first < last && top + first * g.dilation_y < 0) ++first;
+  while (first < last && top + (last - 1) * g.dilation_y >= g.height) --last;
+  taps.run(x, g.stride_x * g.channels * kLanes, positions, first * per_row, last * per_row, out);
+}
 
 inline void convolve(ffi::ThreadPool& pool, const Convolution& g, float* x, const float* W, const float* b,
                      Activation activation, float* z) {
@@ -84,9 +101,7 @@ inline void convolve(ffi::ThreadPool& pool, const Convolution& g, float* x, cons
     return tile_bytes(g.rows_seen(rows), g.columns_seen(columns), g.channels);
   });
   const int64_t columns = g.columns_seen(bands.columns);
-  Taps taps{tap_offsets(g, columns), {}, std::vector<float>(b, b + g.filters)};
-  taps.gather(g.filters, [&](int64_t t, int64_t f) { return W[t * g.filters + f]; });
-
+  const Taps taps = forward_taps(g, columns, W, b);
   parallel_for(pool, g.tiles() * bands.number, [&](int64_t task) {
     const int64_t tile = task / bands.number, first = tile * kLanes;
     const Rect out = bands(task % bands.number, g.out_height, g.out_width);
@@ -95,8 +110,8 @@ inline void convolve(ffi::ThreadPool& pool, const Convolution& g, float* x, cons
     float* packed = scratch<0>(seen.rows * columns * g.channels * kLanes);
     pack(image, first, g.lanes(tile), seen, packed);
     for (int64_t y = 0; y < out.rows; ++y)
-      taps.run(packed + y * g.stride_y * columns * g.channels * kLanes, g.stride_x * g.channels * kLanes,
-               out.columns, {result.at(out.y + y, out.x, first), g.filters * g.n, g.n, g.lanes(tile), activation});
+      convolve_row(g, taps, packed + y * g.stride_y * columns * g.channels * kLanes, out.y + y, out.columns,
+                   {result.at(out.y + y, out.x, first), g.filters * g.n, g.n, g.lanes(tile), activation});
   });
 }
 
@@ -133,8 +148,17 @@ inline Phase phase_of(const Convolution& g, int64_t y, int64_t x) {
   return phase;
 }
 
-inline void convolve_back(ffi::ThreadPool& pool, const Convolution& g, float* delta, const float* W, float* d_x) {
-  const Image deltas{delta, g.n, g.out_height, g.out_width, g.filters}, result{d_x, g.n, g.height, g.width, g.channels};
+// Where deltas come from: pack_delta(first example, lanes, rect, tile) fills a tile with those of a rect, with
+// zeros beyond the edge.
+inline auto deltas_of(const Convolution& g, float* delta) {
+  const Image image{delta, g.n, g.out_height, g.out_width, g.filters};
+  return [image](int64_t first, int lanes, Rect rect, float* tile) { pack(image, first, lanes, rect, tile); };
+}
+
+template <typename PackDelta>
+void convolve_back(ffi::ThreadPool& pool, const Convolution& g, const PackDelta& pack_delta, const float* W,
+                   float* d_x) {
+  const Image result{d_x, g.n, g.height, g.width, g.channels};
   for (int64_t p = 0; p < g.stride_y * g.stride_x; ++p) {
     const Phase phase = phase_of(g, p / g.stride_x, p % g.stride_x);
     if (phase.height <= 0 || phase.width <= 0) continue;
@@ -155,23 +179,34 @@ inline void convolve_back(ffi::ThreadPool& pool, const Convolution& g, float* de
       const Rect out = bands(task % bands.number, phase.height, phase.width);
       const Rect seen{out.y + phase.delta_y, out.x + phase.delta_x, out.rows + phase.reach_y - 1, columns};
       float* packed = scratch<0>(seen.rows * columns * g.filters * kLanes);
-      pack(deltas, first, g.lanes(tile), seen, packed);
-      for (int64_t y = 0; y < out.rows; ++y)
-        taps.run(packed + y * columns * g.filters * kLanes, g.filters * kLanes, out.columns,
+      pack_delta(first, g.lanes(tile), seen, packed);
+      for (int64_t y = 0; y < out.rows; ++y) {
+        // Rows of the window beyond the last or the first row of delta are left out; they come in falling order.
+        const auto& met = phase.taps;
+        const auto inside = [&](int64_t t) {
+          const int64_t row = seen.y + y + met[t][2];
+          return row >= 0 && row < g.out_height;
+        };
+        int64_t first_tap = 0, last_tap = met.size();
+        while (first_tap < last_tap && !inside(first_tap)) ++first_tap;
+        while (first_tap < last_tap && !inside(last_tap - 1)) --last_tap;
+        taps.run(packed + y * columns * g.filters * kLanes, g.filters * kLanes, out.columns, first_tap * g.filters,
+                 last_tap * g.filters,
                  {result.at(phase.y + (out.y + y) * g.stride_y, phase.x + out.x * g.stride_x, first),
                   g.stride_x * g.channels * g.n, g.n, g.lanes(tile), Activation::identity});
+      }
     });
   }
 }
 
-// Adds the weight gradients of one band of one tile to the vectors `sum`: a few rows of positions at a time,
-// which stay in the first cache while all weights pass over them.
+// Adds the weight gradients of one band of one tile to the vectors `sum`: a few rows of positions at a time, so that
+// their deltas for a block of filters stay in the first cache while all taps pass over them.
 inline void accumulate(const Convolution& g, const float* x, int64_t columns, const float* delta, Rect out,
                        const std::vector<int32_t>& offset, float* sum) {
   const int64_t x_row = g.stride_y * columns * g.channels * kLanes, x_step = g.stride_x * g.channels * kLanes;
   const int64_t delta_step = g.filters * kLanes, delta_row = out.columns * delta_step, taps = g.taps();
   const Bands parts(out.rows, out.columns, 16, kFirstCache, [&](int64_t rows, int64_t columns) {
-    return tile_bytes(rows, columns, g.filters) + tile_bytes(g.rows_seen(rows), g.columns_seen(columns), g.channels);
+    return tile_bytes(rows, columns, std::min<int64_t>(g.filters, kMaxFilters));
   });
   for (int64_t part = 0; part < parts.number; ++part) {
     const Rect at = parts(part, out.rows, out.columns);
@@ -191,8 +226,10 @@ inline void accumulate(const Convolution& g, const float* x, int64_t columns, co
 
 // dW and db. Each weight's sum over positions is a vector, one lane per example of a tile, kept over all tiles
 // of a chunk; at the end the chunks are added in order and then the lanes: the same bits for any threads.
-inline void convolve_weights(ffi::ThreadPool& pool, const Convolution& g, float* x, float* delta, float* dW, float* db) {
-  const Image image{x, g.n, g.height, g.width, g.channels}, deltas{delta, g.n, g.out_height, g.out_width, g.filters};
+template <typename PackDelta>
+void convolve_weights(ffi::ThreadPool& pool, const Convolution& g, float* x, const PackDelta& pack_delta, float* dW,
+                      float* db) {
+  const Image image{x, g.n, g.height, g.width, g.channels};
   const Bands bands(g.out_height, g.out_width, g.tiles(), kSecondCache, [&](int64_t rows, int64_t columns) {
     return tile_bytes(g.rows_seen(rows), g.columns_seen(columns), g.channels) +
            tile_bytes(rows, columns, g.filters);
@@ -214,7 +251,7 @@ inline void convolve_weights(ffi::ThreadPool& pool, const Convolution& g, float*
       float* packed = scratch<0>(seen.rows * columns * g.channels * kLanes);
       float* packed_delta = scratch<2>(out.rows * out.columns * g.filters * kLanes);
       pack(image, first, g.lanes(tile), seen, packed);
-      pack(deltas, first, g.lanes(tile), out, packed_delta);
+      pack_delta(first, g.lanes(tile), out, packed_delta);
       accumulate(g, packed, columns, packed_delta, out, offset, sum);
     }
   });

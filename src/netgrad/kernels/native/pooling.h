@@ -53,6 +53,13 @@ inline IntVec load_bytes(const uint8_t* p, int lanes) {
 }
 
 
+// The first maximum so far, and its position; NaN counts as larger than all numbers.
+inline void keep_larger(Vec v, int32_t position, Vec& best, IntVec& at) {
+  const IntVec better = (v > best) | ((v != v) & (best == best));
+  best = better ? v : best;
+  at = better ? IntVec{} + position : at;
+}
+
 // The first maximum of each window in row-major order, and which position of the window held it; NaN counts as
 // larger than all numbers. A window wholly in the padding gives -infinity and position 0.
 inline void max_pool(ffi::ThreadPool& pool, const Pooling& g, const float* x, float* a, uint8_t* index) {
@@ -61,19 +68,19 @@ inline void max_pool(ffi::ThreadPool& pool, const Pooling& g, const float* x, fl
       for (int64_t c = 0; c < g.channels; ++c) {
         const int64_t out = ((oy * g.out_width + ox) * g.channels + c) * g.n;
         each_vector(g.n, [&](int64_t i, int lanes) {
+          // The first pixel in sight starts, so that a window of -infinities points into the image.
+          const int64_t r0 = g.first_row(oy), s0 = g.first_column(ox);
           Vec best = broadcast(-std::numeric_limits<float>::infinity());
           IntVec at = {};
-          bool none = true;
-          for (int64_t r = g.first_row(oy); r < g.last_row(oy); ++r)
-            for (int64_t s = g.first_column(ox); s < g.last_column(ox); ++s) {
+          for (int64_t r = r0; r < g.last_row(oy); ++r)
+            for (int64_t s = s0; s < g.last_column(ox); ++s) {
               const int64_t y = oy * g.stride_y - g.before_y + r, x_ = ox * g.stride_x - g.before_x + s;
               const Vec v = load_lanes(g.pixel(x, y, x_, c) + i, lanes);
               const int32_t position = int32_t(r * g.window_columns + s);
-              // The first one in sight starts, so that a window of -infinities points into the image.
-              const IntVec better = none ? IntVec{} - 1 : IntVec((v > best) | ((v != v) & (best == best)));
-              best = better ? v : best;
-              at = better ? IntVec{} + position : at;
-              none = false;
+              if (r == r0 && s == s0)
+                best = v, at = IntVec{} + position;
+              else
+                keep_larger(v, position, best, at);
             }
           store_lanes(a + out + i, best, lanes);
           store_bytes(index + out + i, at, lanes);

@@ -69,6 +69,6 @@ struct Bands {
 };
 
 constexpr int64_t kSecondCache = 384 * 1024;  // what a task's tiles may take: well within a core's L2
-constexpr int64_t kFirstCache = 24 * 1024;    // what is swept over again and again: well within L1
+constexpr int64_t kFirstCache = 28 * 1024;    // what is swept over again and again: well within L1
 
 }  // namespace netgrad
