@@ -50,10 +50,14 @@ def test_every_registered_layer_has_a_case(kind):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_shapes(case):
     layer, params, x, context = make(case)
-    a, saved = layer.forward(params, x, context)
+
+    def both(p, v):
+        a, saved = layer.forward(p, v, context)
+        return a, layer.backward(p, saved, jnp.ones_like(a))
+
+    a, back = jax.eval_shape(both, params, x)
     assert a.shape == (N, *layer.out_shape(case.in_shape))
     assert a.dtype == jnp.float32
-    back = layer.backward(params, saved, jnp.ones_like(a))
     assert jax.tree.map(jnp.shape, back.d_in) == jax.tree.map(jnp.shape, x)
     assert jax.tree.map(jnp.shape, back.d_params) == jax.tree.map(jnp.shape, params)
     assert jax.tree.leaves(back.delta)
@@ -63,28 +67,32 @@ def test_shapes(case):
 @pytest.mark.parametrize("case", [c for c in CASES if c.differentiable], ids=str)
 def test_backward_is_the_derivative_of_forward(case, x64):
     layer, params, x, context = make(case)
-    a, saved = layer.forward(params, x, context)
-    d_out = jax.random.normal(jax.random.key(7), a.shape, a.dtype)
-    ours = layer.backward(params, saved, d_out)
-
-    def error(p, v):
-        return jnp.sum(d_out * layer.forward(p, v, context)[0])
-
-    d_params, d_in = jax.grad(error, argnums=(0, 1))(params, x)
-    assert_close((ours.d_params, ours.d_in), (d_params, d_in), rtol=1e-9)
-
-    # Central differences along a random direction, which automatic differentiation has no part in.
+    d_out = jax.random.normal(jax.random.key(7), (N, *layer.out_shape(case.in_shape)), float)
     leaves, tree = jax.tree.flatten((params, x))
     directions = [
         jax.random.normal(jax.random.fold_in(jax.random.key(8), i), v.shape, v.dtype) for i, v in enumerate(leaves)
     ]
     h = 1e-6
 
-    def moved(by):
-        return error(*jax.tree.unflatten(tree, [v + by * d for v, d in zip(leaves, directions, strict=True)]))
+    def error(p, v):
+        return jnp.sum(d_out * layer.forward(p, v, context)[0])
 
-    slope = sum(jnp.vdot(d, g) for d, g in zip(directions, jax.tree.leaves((ours.d_params, ours.d_in)), strict=True))
-    np.testing.assert_allclose((moved(h) - moved(-h)) / (2 * h), slope, rtol=2e-6, atol=1e-7)
+    @jax.jit
+    def three_ways(p, v):
+        """Our gradients, automatic differentiation's, and central differences along a random direction."""
+        back = layer.backward(p, layer.forward(p, v, context)[1], d_out)
+        leaves = jax.tree.leaves((p, v))
+
+        def moved(by):
+            return error(*jax.tree.unflatten(tree, [v + by * d for v, d in zip(leaves, directions, strict=True)]))
+
+        ends = jax.lax.map(moved, jnp.array([h, -h]))
+        return (back.d_params, back.d_in), jax.grad(error, argnums=(0, 1))(p, v), (ends[0] - ends[1]) / (2 * h)
+
+    ours, theirs, difference = three_ways(params, x)
+    assert_close(ours, theirs, rtol=1e-9)
+    slope = sum(jnp.vdot(d, g) for d, g in zip(directions, jax.tree.leaves(ours), strict=True))
+    np.testing.assert_allclose(difference, slope, rtol=2e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -97,27 +105,27 @@ def test_jit_and_vmap_change_nothing(case):
         return a, back.d_in, back.d_params
 
     plain = both(params, x)
-    assert_close(jax.jit(both)(params, x), plain, rtol=2e-5, atol=2e-5)
+    compiled = jax.jit(both)
+    assert_close(compiled(params, x), plain, rtol=2e-5, atol=2e-5)
     stacked = jax.tree.map(lambda v: jnp.stack([v, 2 * v]), (params, x))
-    mapped = jax.vmap(both)(*stacked)
+    mapped = jax.jit(jax.vmap(both))(*stacked)
     assert_close(jax.tree.map(lambda v: v[0], mapped), plain, rtol=2e-5, atol=2e-5)
-    second = both(*jax.tree.map(lambda v: v[1], stacked))
+    second = compiled(*jax.tree.map(lambda v: v[1], stacked))
     assert_close(jax.tree.map(lambda v: v[1], mapped), second, rtol=2e-5, atol=5e-5)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if not c.mixes_examples], ids=str)
 def test_examples_do_not_know_each_other(case):
     layer, params, x, context = make(case)
-    context = Context(lengths=context.lengths, state=context.state)
-    a, _ = layer.forward(params, x, context)
-    order = np.random.default_rng(0).permutation(N)
-    lengths = context.lengths
-    shuffled = Context(lengths=None if lengths is None else lengths[order], state=context.state)
-    b, _ = layer.forward(params, jax.tree.map(lambda v: v[order], x), shuffled)
-    assert_close(b, a[order], rtol=1e-5, atol=1e-6)
-    alone = Context(lengths=None if lengths is None else lengths[:1], state=context.state)
-    c, _ = layer.forward(params, jax.tree.map(lambda v: v[:1], x), alone)
-    assert_close(c, a[:1], rtol=1e-5, atol=1e-6)
+
+    @jax.jit
+    def forward(v, lengths):
+        return layer.forward(params, v, Context(lengths=lengths, state=context.state))[0]
+
+    a = forward(x, context.lengths)
+    for some in (np.random.default_rng(0).permutation(N), np.array([0])):
+        b = forward(*jax.tree.map(lambda v, some=some: v[some], (x, context.lengths)))
+        assert_close(b, a[some], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.lengths], ids=str)
@@ -126,16 +134,18 @@ def test_padding_has_no_effect(case):
     first, *rest = x if isinstance(x, tuple) else (x,)
     steps = jnp.arange(first.shape[1]) < context.lengths[:, None]
     dirty = jnp.where(steps.reshape(*steps.shape, *(1,) * (first.ndim - 2)), first, jnp.nan)
-    results = []
-    for value in (first, dirty):
+
+    @jax.jit
+    def both(value):
         a, saved = layer.forward(params, (value, *rest) if rest else value, context)
         d_out = jnp.ones_like(a)
         if layer.out_lengths(context.lengths, case.in_shape) is not None:
             mask = steps.reshape(*steps.shape, *(1,) * (a.ndim - 2))
             a, d_out = jnp.where(mask, a, 0), jnp.where(mask, d_out, 0)
         back = layer.backward(params, saved, d_out)
-        results.append((a, back.d_params, back.d_in))
-    assert_close(results[1], results[0], rtol=1e-6)
+        return a, back.d_params, back.d_in
+
+    assert_close(both(dirty), both(first), rtol=1e-6)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
