@@ -16,8 +16,8 @@ lint: $(VENV)/installed-dev  ## style, formatting, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/installed-dev
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/installed-bench  ## netgrad beside PyTorch, JAX, Keras and scikit-learn; table and figure to out/bench
+	$(BIN)/python -m benchmarks --out out/bench
 
 reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values
 	$(BIN)/netgrad reproduce
@@ -45,6 +45,10 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml
 $(VENV)/installed-dev: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@ $(VENV)/installed
+
+$(VENV)/installed-bench: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet ".[bench]"
+	touch $@
 
 clean:
 	rm -rf $(VENV) build dist out .pytest_cache .mypy_cache .ruff_cache

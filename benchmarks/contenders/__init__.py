@@ -1,0 +1,36 @@
+"""The contenders: each module has ``make(work) -> step``, and step() does one whole training step and waits for it.
+
+`NAMES` says which module runs under which name, with which environment; ``applies`` leaves out works that a
+contender has no means for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from benchmarks.works import Work
+
+
+@dataclass(frozen=True)
+class Contender:
+    """module: under benchmarks.contenders; variant: handed to its make; kinds: of works it can do, all by default."""
+
+    module: str
+    variant: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ("sequence", "image", "signal", "vector")
+
+    def applies(self, work: Work) -> bool:
+        """Whether this contender can do the work."""
+        return work.kind in self.kinds
+
+
+CONTENDERS = {
+    "netgrad": Contender("with_netgrad"),
+    "netgrad without kernels": Contender("with_netgrad", environment={"NETGRAD_KERNELS": "0"}),
+    "JAX (Equinox)": Contender("with_equinox"),
+    "PyTorch": Contender("with_torch"),
+    "PyTorch compiled": Contender("with_torch", "compile"),
+    "Keras (JAX)": Contender("with_keras", environment={"KERAS_BACKEND": "jax"}),
+    "scikit-learn": Contender("with_sklearn", kinds=("vector",)),
+}

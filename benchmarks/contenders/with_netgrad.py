@@ -1,0 +1,55 @@
+"""netgrad: its own compiled training step, called as `ng.fit` calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import netgrad as ng
+from benchmarks.works import Work
+from netgrad import optimizers
+from netgrad.training.epoch import Carry, compiled_step
+
+
+def network(work: Work) -> ng.Network:
+    """The work's layers as netgrad's."""
+    layers: list[Any] = []
+    for name, *settings in work.layers:
+        match name:
+            case "rnn" | "gru" | "lstm":
+                cell = {"rnn": ng.RNN, "gru": ng.GRU, "lstm": ng.LSTM}[name](settings[0])
+                layers.append(ng.Bidirectional(cell, "concatenate") if len(settings) > 1 else cell)
+            case "conv":
+                filters, window, padding = settings
+                layers.append(ng.Conv(filters, window, padding=padding, activation="relu"))
+            case "pool":
+                layers.append(ng.MaxPool(settings[0]))
+            case "global_pool":
+                layers.append(ng.GlobalPool())
+            case "flatten":
+                layers.append(ng.Flatten())
+            case "dense":
+                layers.append(ng.Dense(settings[0], activation=settings[1]))
+    return ng.Sequential(layers)
+
+
+def make(work: Work, variant: str) -> Callable[[], None]:
+    """One step of plain gradient descent on the whole batch."""
+    data = work.data()
+    loss = "binary_cross_entropy" if work.target == "bits" else "softmax_cross_entropy"
+    model = ng.untrained(network(work), data["x"], data["y"], loss=loss, lengths=data.get("lengths"))
+    batch = jax.tree.map(jnp.asarray, model.batch(data["x"], data["y"], None, data.get("lengths")))
+    descent = optimizers.get("sgd", work.rate)
+    run = compiled_step(model.network, model.objective, descent)
+    carry = Carry(model.params, model.state, descent.init(model.params))
+    key = jax.random.key(0)
+
+    def step() -> None:
+        nonlocal carry
+        carry, _ = run(carry, batch, key)
+        jax.block_until_ready(carry)
+
+    return step

@@ -1,0 +1,87 @@
+"""PyTorch, eager or through torch.compile; its own fused recurrent and convolution layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from benchmarks.works import Work
+
+
+class Tagger(nn.Module):
+    """A recurrent layer over (N, T, d), packed where lengths differ, and a linear read-out of every step."""
+
+    def __init__(self, work: Work):
+        super().__init__()
+        (kind, units, *both), (_, outputs, _) = work.layers
+        made = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[kind]
+        self.recurrent = made(work.shape[1], units, batch_first=True, bidirectional=bool(both))
+        self.readout = nn.Linear(units * (1 + len(both)), outputs)
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
+        if lengths is None:
+            return self.readout(self.recurrent(x)[0])
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        h, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], batch_first=True, total_length=x.shape[1])
+        return self.readout(h)
+
+
+class Pooled(nn.Module):
+    """Convolutions, pooling and dense layers in a row, on channels-first arrays."""
+
+    def __init__(self, work: Work, example: torch.Tensor):
+        super().__init__()
+        parts: list[nn.Module] = []
+        dims = len(work.shape) - 1
+        for name, *settings in work.layers:
+            if name == "conv":
+                filters, window, padding = settings
+                conv = nn.LazyConv2d if dims == 2 else nn.LazyConv1d
+                parts += [conv(filters, window, padding="same" if padding == "same" else 0), nn.ReLU()]
+            elif name == "pool":
+                parts.append((nn.MaxPool2d if dims == 2 else nn.MaxPool1d)(settings[0]))
+            elif name == "global_pool":
+                parts += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+            elif name == "flatten":
+                parts.append(nn.Flatten())
+            else:
+                parts.append(nn.LazyLinear(settings[0]))
+                if settings[1] == "relu":
+                    parts.append(nn.ReLU())
+        self.parts = nn.Sequential(*parts)
+        self.parts(example)
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
+        return self.parts(x)
+
+
+def make(work: Work, variant: str) -> Callable[[], None]:
+    """One eager step, or one whose network went through torch.compile."""
+    torch.manual_seed(0)
+    data = {name: torch.from_numpy(v) for name, v in work.data().items()}
+    x, y, lengths = data["x"], data["y"], data.get("lengths")
+    if work.kind in ("image", "signal"):
+        x = x.movedim(-1, 1).contiguous()
+    net: Any = Tagger(work) if work.kind == "sequence" else Pooled(work, x[:2])
+    descent = torch.optim.SGD(net.parameters(), lr=work.rate)
+    if variant == "compile":
+        net = torch.compile(net)
+    mask = None if lengths is None else torch.arange(x.shape[1]) < lengths[:, None]
+
+    def error() -> torch.Tensor:
+        out = net(x, lengths)
+        if work.target == "bits":
+            return nn.functional.binary_cross_entropy_with_logits(out, y) * y.shape[-1]
+        if mask is not None:
+            return nn.functional.cross_entropy(out[mask], y[mask].long())
+        return nn.functional.cross_entropy(out.reshape(-1, out.shape[-1]), y.reshape(-1).long())
+
+    def step() -> None:
+        descent.zero_grad(set_to_none=True)
+        error().backward()
+        descent.step()
+
+    return step

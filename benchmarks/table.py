@@ -1,0 +1,83 @@
+"""The table and the figure of a benchmark's results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.works import WORKS
+
+OURS = ("netgrad", "netgrad without kernels")
+
+
+def others(measured: dict[str, Any]) -> dict[str, float]:
+    """Seconds a step of every contender but netgrad that ran."""
+    return {n: r["step"] for n, r in measured.items() if n not in OURS and "step" in r}
+
+
+def render(results: dict[str, Any]) -> str:
+    """Markdown: milliseconds a step by contender, the ratio to the best other, the aim, the share of the limit."""
+    names = list(dict.fromkeys(name for measured in results["works"].values() for name in measured))
+    head = ["work", *names, "best other / netgrad", "aim", "GFLOP", "share of limit"]
+    lines = [
+        f"{results['machine']}; matrix products {results['matrix_rate'] / 1e9:.0f} GFLOP/s, "
+        f"copies {results['copy_bandwidth'] / 1e9:.0f} GB/s. Milliseconds a training step, medians.",
+        "",
+        "| " + " | ".join(head) + " |",
+        "|" + "---|" * len(head),
+    ]
+    problems = []
+    for key, measured in results["works"].items():
+        work, best, ours = WORKS[key], others(measured), measured.get("netgrad", {}).get("step")
+        cells = [work.title]
+        for name in names:
+            result = measured.get(name)
+            if result is None:
+                cells.append("")
+            elif "step" in result:
+                cells.append(f"{1e3 * result['step']:.3g}")
+            else:
+                cells.append("-")
+                problems.append(f"{name} on {key}: {result['problem']}")
+        ratio = min(best.values()) / ours if best and ours else None
+        cells.append(f"**{ratio:.2f}**" if ratio else "-")
+        cells.append(f"{work.ratio:g}" if work.ratio else "1")
+        cells.append(f"{work.operations() / 1e9:.3g}")
+        cells.append(f"{100 * work.operations() / ours / results['matrix_rate']:.0f} %" if ours else "-")
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", *(f"- {problem}" for problem in problems)] if problems else []
+    lines += ["", "Import, first step (seconds) and peak memory (MiB):", "", "| work | " + " | ".join(names) + " |"]
+    lines.append("|" + "---|" * (len(names) + 1))
+    for key, measured in results["works"].items():
+        cells = [WORKS[key].title]
+        for name in names:
+            r = measured.get(name, {})
+            cells.append(f"{r['import']:.1f} + {r['first_step']:.1f}, {r['peak_memory']:.0f}" if "step" in r else "")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def draw(results: dict[str, Any]) -> Any:
+    """How many times the step of netgrad each contender's takes, by work, on a log axis."""
+    from matplotlib.figure import Figure
+
+    works = [key for key, measured in results["works"].items() if "step" in measured.get("netgrad", {})]
+    figure = Figure(figsize=(8, 1 + 0.55 * max(1, len(works))), layout="constrained")
+    axes = figure.subplots()
+    markers = "osD^v<>"
+    names = list(dict.fromkeys(n for key in works for n in results["works"][key] if n != "netgrad"))
+    for i, name in enumerate(names):
+        points = [
+            (results["works"][key][name]["step"] / results["works"][key]["netgrad"]["step"], row)
+            for row, key in enumerate(works)
+            if "step" in results["works"][key].get(name, {})
+        ]
+        if points:
+            axes.scatter(*zip(*points, strict=True), marker=markers[i % len(markers)], label=name, facecolors="none",
+                         edgecolors="black" if i else "0.6")  # fmt: skip
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set(xscale="log", xlabel="time of a training step, netgrad = 1", yticks=range(len(works)))
+    axes.set_yticklabels([WORKS[key].title for key in works], fontsize=8)
+    axes.invert_yaxis()
+    axes.grid(axis="x", which="both", color="0.9")
+    axes.legend(fontsize=7, ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1.0), frameon=False)
+    return figure

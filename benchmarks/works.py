@@ -1,0 +1,120 @@
+"""The works: what is trained, on what data, and how many floating-point operations one training step takes.
+
+Every work is one step of plain gradient descent (forward, loss, backward, update) in float32. A work says what it is
+as data (a list of layers) so that every contender builds the same network from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Work:
+    """kind "sequence" (tagging), "image", "signal" or "vector"; shape: of one example; layers: see each kind.
+
+    target: "classes" (softmax cross-entropy) or "bits" (logistic cross-entropy on every output).
+    ratio: the speed-up over the best other contender that netgrad aims at; None where there is no aim but "not slower".
+    """
+
+    name: str
+    title: str
+    kind: str
+    examples: int
+    shape: tuple[int, ...]
+    layers: tuple[tuple[Any, ...], ...]
+    outputs: int
+    target: str = "classes"
+    unequal: bool = False
+    rate: float = 0.1
+    ratio: float | None = None
+
+    def data(self) -> dict[str, np.ndarray]:
+        """Inputs x, targets y, and for sequences lengths: random, but the same for every contender."""
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(self.examples, *self.shape)).astype(np.float32)
+        steps = self.shape[:1] if self.kind == "sequence" else ()
+        if self.target == "bits":
+            y: np.ndarray = rng.integers(0, 2, (self.examples, *steps, self.outputs)).astype(np.float32)
+        else:
+            y = rng.integers(0, self.outputs, (self.examples, *steps)).astype(np.int32)
+        data = {"x": x, "y": y}
+        if self.unequal:
+            data["lengths"] = rng.integers(self.shape[0] // 4, self.shape[0] + 1, self.examples).astype(np.int32)
+        return data
+
+    def operations(self) -> int:
+        """Floating-point operations of one step: two a multiply-add, and a backward pass of two forward passes.
+
+        The first layer needs no input gradient, which spares its third part.
+        """
+        first, rest = self._multiply_adds()
+        return 2 * self.examples * (2 * first + 3 * rest)
+
+    def _multiply_adds(self) -> tuple[int, int]:
+        shape, counts = list(self.shape), []
+        for name, *settings in self.layers:
+            if name in GATES:
+                units, both = settings[0], 2 if len(settings) > 1 else 1
+                counts.append(both * GATES[name] * shape[0] * units * (shape[1] + units))
+                shape = [shape[0], both * units]
+            elif name == "conv":
+                filters, window, padding = settings
+                out = [n if padding == "same" else n - window + 1 for n in shape[:-1]]
+                counts.append(int(np.prod(out)) * window ** len(out) * shape[-1] * filters)
+                shape = [*out, filters]
+            elif name == "pool":
+                shape = [*(n // settings[0] for n in shape[:-1]), shape[-1]]
+            elif name == "global_pool":
+                shape = shape[-1:]
+            elif name == "flatten":
+                shape = [int(np.prod(shape))]
+            elif name == "dense":
+                counts.append(int(np.prod(shape)) * settings[0])
+                shape = [*shape[:-1], settings[0]]
+        return counts[0], sum(counts[1:])
+
+
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}  # products of the size of one recurrent cell, by its number of gates
+
+LENET = (
+    ("conv", 6, 5, "valid"), ("pool", 2), ("conv", 16, 5, "valid"), ("pool", 2), ("flatten",),
+    ("dense", 120, "relu"), ("dense", 84, "relu"), ("dense", 10, "identity"),
+)  # fmt: skip
+MLP = (("dense", 120, "relu"), ("dense", 84, "relu"), ("dense", 10, "identity"))
+
+
+def _tagger(*recurrent: Any, outputs: int) -> tuple[tuple[Any, ...], ...]:
+    return (recurrent, ("dense", outputs, "identity"))
+
+
+WORKS = {
+    work.name: work
+    for work in (
+        Work("reber-rnn", "Reber RNN 7-4-7, T=52, N=400", "sequence", 400, (52, 7),
+             _tagger("rnn", 4, outputs=7), 7, "bits", ratio=8),
+        Work("reber-lstm", "embedded Reber LSTM 7-20-7, T=64, N=400", "sequence", 400, (64, 7),
+             _tagger("lstm", 20, outputs=7), 7, "bits", ratio=8),
+        Work("reber-gru", "GRU 7-20-7, T=64, N=400", "sequence", 400, (64, 7),
+             _tagger("gru", 20, outputs=7), 7, "bits", ratio=8),
+        Work("reber-rnn60", "embedded Reber RNN 7-60-7, T=64, N=400", "sequence", 400, (64, 7),
+             _tagger("rnn", 60, outputs=7), 7, "bits", ratio=4),
+        Work("lstm-large", "LSTM 128-256-10, T=100, N=64", "sequence", 64, (100, 128),
+             _tagger("lstm", 256, outputs=10), 10, ratio=1.5),
+        Work("tagger", "bidirectional LSTM tagger 16-2x32-10, T=80 unequal, N=128", "sequence", 128, (80, 16),
+             _tagger("lstm", 32, "both", outputs=10), 10, unequal=True, ratio=5),
+        Work("lenet-1000", "LeNet, N=1000", "image", 1000, (28, 28, 1), LENET, 10, ratio=4),
+        Work("lenet-100", "LeNet, N=100", "image", 100, (28, 28, 1), LENET, 10, ratio=4),
+        Work("mlp-1000", "MLP 784-120-84-10, N=1000", "vector", 1000, (784,), MLP, 10, ratio=1.3),
+        Work("mlp-100", "MLP 784-120-84-10, N=100", "vector", 100, (784,), MLP, 10, ratio=1.3),
+        Work("conv64", "two 3x3 convolutions, 64 channels, 32x32, N=32", "image", 32, (32, 32, 64),
+             (("conv", 64, 3, "same"), ("conv", 64, 3, "same"), ("global_pool",), ("dense", 10, "identity")), 10,
+             ratio=1.1),
+        Work("signal", "1D convolutions over signals: 8 channels, length 1024, N=64", "signal", 64, (1024, 8),
+             (("conv", 16, 9, "valid"), ("pool", 4), ("conv", 32, 9, "valid"), ("pool", 4), ("flatten",),
+              ("dense", 5, "identity")), 5, ratio=3),
+    )
+}  # fmt: skip
