@@ -169,6 +169,8 @@ class Model:
 
     def _check_shapes(self, shapes: Mapping[str, Shape]) -> None:
         """Refuse inputs whose parameters would have other shapes than the model's."""
+        if shapes == self.shapes:
+            return  # the common case; tracing the shapes of all parameters would take longer than the prediction
         expected = self.network.param_shapes(shapes)
         for (path, want), have in zip(
             jax.tree_util.tree_leaves_with_path(expected), jax.tree.leaves(self.params), strict=True
