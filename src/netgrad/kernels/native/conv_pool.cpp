@@ -2,6 +2,7 @@
 #include "conv_pool.h"
 
 #include "geometry.h"
+#include "wide.h"
 
 namespace netgrad {
 namespace {
@@ -64,7 +65,7 @@ ffi::Error weight_gradient(ffi::ThreadPool pool, Array x, Array d_a, Array a, By
   if (int64_t(db->element_count()) != g.filters) return invalid("convolution: db must hold one number per filter");
   const auto deltas = deltas_before_pooling(g, {window[0], window[1]}, Activation(activation), d_a.typed_data(),
                                             a.typed_data(), index.typed_data());
-  convolve_weights(pool, g, x.typed_data(), deltas, dW->typed_data(), db->typed_data());
+  weight_gradients(pool, g, x.typed_data(), deltas, dW->typed_data(), db->typed_data());
   return ffi::Error::Success();
 }
 

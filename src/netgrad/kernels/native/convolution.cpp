@@ -2,6 +2,7 @@
 #include "convolution.h"
 
 #include "geometry.h"
+#include "wide.h"
 
 namespace netgrad {
 namespace {
@@ -34,7 +35,7 @@ ffi::Error weight_gradient(ffi::ThreadPool pool, Array x, Array delta, Result dW
       geometry(x.dimensions(), dW->dimensions(), delta.dimensions(), strides, padding, dilation, g);
   if (!problem.empty()) return invalid(problem);
   if (int64_t(db->element_count()) != g.filters) return invalid("convolution: db must hold one number per filter");
-  convolve_weights(pool, g, x.typed_data(), deltas_of(g, delta.typed_data()), dW->typed_data(), db->typed_data());
+  weight_gradients(pool, g, x.typed_data(), deltas_of(g, delta.typed_data()), dW->typed_data(), db->typed_data());
   return ffi::Error::Success();
 }
 
