@@ -11,13 +11,14 @@ from netgrad.layers import Layer
 class Case:
     """in_shape: without the examples' axis, a tuple of shapes for several inputs. lengths: test with padding too.
     mixes_examples: an example's output depends on the others. differentiable: False where derivatives are 0 or
-    stand-ins by definition."""
+    stand-ins by definition. symbols: the inputs are whole numbers below this one."""
 
     layer: Layer
     in_shape: Any
     lengths: bool = False
     mixes_examples: bool = False
     differentiable: bool = True
+    symbols: int | None = None
 
     def __str__(self) -> str:
         settings = {k: v for k, v in vars(self.layer).items() if isinstance(v, str | int | float | bool | tuple)}
@@ -60,4 +61,13 @@ CASES = [
     Case(ng.GRU(4), (6, 3), lengths=True),
     Case(ng.GRU(4, returns="state", reverse=True), ((6, 3), (4,)), lengths=True),
     Case(ng.GRU(4, learned_state=True, recurrent_dropout=0.3, returns="last"), (6, 3), lengths=True),
+    Case(ng.Bidirectional(ng.LSTM(3)), (6, 3), lengths=True),
+    Case(ng.Bidirectional(ng.RNN(3, learned_state=True), units=2, activation="tanh"), (6, 3), lengths=True),
+    Case(ng.Bidirectional(ng.GRU(3, dropout=0.3, returns="last")), (6, 3), lengths=True),
+    Case(ng.Embedding(7, 3), (6,), lengths=True, symbols=7),
+    Case(ng.Embedding(7, 3), (), symbols=7),
+    Case(ng.DelayTaps(3), (6, 2), lengths=True),
+    Case(ng.DelayTaps(9), (6, 2)),
+    Case(ng.Repeat(4), (3,)),
+    Case(ng.StateSpace([ng.Dense(5, activation="tanh"), ng.Dense(2)]), (6, 3), lengths=True),
 ]

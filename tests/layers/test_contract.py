@@ -28,6 +28,8 @@ def make(case, seed=0, n=N):
     x = jax.tree.unflatten(
         tree, [jax.random.normal(jax.random.fold_in(key, 3 + i), (n, *s), float) for i, s in enumerate(shapes)]
     )
+    if case.symbols:
+        x = jax.tree.map(lambda v: jnp.floor(jnp.abs(10 * v)) % case.symbols + 0.3, x)  # apart from the next number
     lengths = jnp.arange(n) % shapes[0][0] + 1 if case.lengths else None
     context = Context(
         training=True, key=jax.random.fold_in(key, 99), lengths=lengths, state=layer.init_state(case.in_shape)

@@ -14,7 +14,9 @@ from netgrad.layers.activation import (
     Threshold,
 )
 from netgrad.layers.base import Backward, Context, Layer
+from netgrad.layers.bidirectional import Bidirectional
 from netgrad.layers.dense import Dense
+from netgrad.layers.embedding import Embedding
 from netgrad.layers.forget_gate import ForgetGateRNN
 from netgrad.layers.gru import GRU
 from netgrad.layers.lstm import LSTM
@@ -22,6 +24,8 @@ from netgrad.layers.merge import Add, Concatenate, Multiply
 from netgrad.layers.rnn import RNN
 from netgrad.layers.rescaling import Rescaling
 from netgrad.layers.shape import Flatten, Reshape
+from netgrad.layers.state_space import StateSpace
+from netgrad.layers.taps import DelayTaps, Repeat
 
 __all__ = [
     "ELU",
@@ -31,9 +35,12 @@ __all__ = [
     "Activation",
     "Add",
     "Backward",
+    "Bidirectional",
     "Concatenate",
     "Context",
+    "DelayTaps",
     "Dense",
+    "Embedding",
     "Flatten",
     "ForgetGateRNN",
     "Identity",
@@ -43,10 +50,12 @@ __all__ = [
     "Multiply",
     "PReLU",
     "ReLU",
+    "Repeat",
     "Rescaling",
     "Reshape",
     "ScaledTanh",
     "Softmax",
+    "StateSpace",
     "Tanh",
     "Threshold",
 ]

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from netgrad.errors import ShapeError
 from netgrad.layers.symbol import Symbol, place
@@ -39,6 +40,10 @@ class Context:
     key: jax.Array | None = None
     lengths: jax.Array | None = None
     state: Params = field(default_factory=dict)
+
+    def replace(self, **changes: Any) -> Context:
+        """A copy with these fields changed."""
+        return dataclasses.replace(self, **changes)
 
 
 class Backward(NamedTuple):
@@ -95,6 +100,15 @@ class Layer:
     def next_state(self, state: Params, saved: dict[str, Any]) -> Params:
         """The state after a training step, from the state before and what forward saved."""
         return state
+
+    def stream_state(self, n: int) -> Params:
+        """The state with which ``n`` long sequences begin that are worked through piece by piece; {} where a layer
+        keeps nothing from one piece to the next. `forward` starts from it, `next_state` says how it goes on."""
+        return {}
+
+    def check_input(self, x: np.ndarray, name: str, lengths: np.ndarray | None) -> np.ndarray:
+        """Checked data that enter the network at this layer, as the layer wants them, or a `DataError`."""
+        return x
 
     def out_shape(self, in_shape: Any) -> Shape:
         """The output's shape without the axis of examples; raises `ShapeError` where the input does not fit."""

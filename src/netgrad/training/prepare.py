@@ -44,6 +44,9 @@ def check_inputs(network: Network, x: Any, lengths: Any = None) -> tuple[dict, d
                 raise DataError(f"lengths were given for {name}, which has no time axis: shape {value.shape}")
             span = checked[name] = as_lengths(span, len(value), value.shape[1])
         inputs[name] = as_examples(value, name, lengths=span, dtype=dtype)
+        for node in network.nodes:
+            if name in node.inputs:
+                inputs[name] = node.layer.check_input(inputs[name], name, span)
     same_examples(**inputs)
     return inputs, checked
 

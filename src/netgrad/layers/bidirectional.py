@@ -1,0 +1,103 @@
+"""Two recurrent layers over the same sequence, one from its start and one from its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from netgrad.errors import NetgradError, ShapeError
+from netgrad.layers.base import Backward, Layer
+from netgrad.layers.dense import Dense
+from netgrad.layers.recurrent import Recurrent
+from netgrad.registry import register
+
+
+@register("layer", "bidirectional")
+@dataclass(frozen=True)
+class Bidirectional(Layer):
+    """A recurrent layer and its mirror image, so that every output knows the past and the future.
+
+    Inputs (N, T, d). With ``units`` the outputs are o_t = f(h_t W_o + b_t W_b + bias), (N, T, units), where h_t comes
+    from the layer that runs forward and b_t from the one that runs backward; without, h_t and b_t side by side,
+    (N, T, 2u). What ``layer`` returns ("sequence", "last", "state") is what both return.
+
+    Parameters: "forward" and "backward", each those of ``layer``; with ``units`` also "output", with W (2u, units), of
+    which the first u rows are W_o and the others W_b, and b (units,).
+
+    Source: Z&M 26.1.4.
+
+    >>> import netgrad as ng
+    >>> ng.Bidirectional(ng.LSTM(8)).out_shape((20, 3)), ng.Bidirectional(ng.RNN(8), units=5).out_shape((20, 3))
+    ((20, 16), (20, 5))
+    """
+
+    layer: Any  # a recurrent layer
+    units: int | None = None
+    activation: Any = "identity"
+
+    def __post_init__(self):
+        if not isinstance(self.layer, Recurrent):
+            raise NetgradError(f"{self.label} wraps a recurrent layer, found {self.layer!r}: write ng.LSTM(20), say")
+        if self.units is not None:
+            object.__setattr__(self, "activation", self.output.activation)
+
+    @property
+    def directions(self) -> dict[str, Recurrent]:
+        """The two recurrent layers by name."""
+        return {"forward": self.layer, "backward": self.layer.replace(reverse=not self.layer.reverse)}
+
+    @property
+    def output(self) -> Dense:
+        """What combines h_t and b_t, where ``units`` says so."""
+        return Dense(self.units or 1, activation=self.activation)
+
+    def init(self, key, in_shape):
+        self.out_shape(in_shape)
+        keys = dict(zip(("forward", "backward", "output"), jax.random.split(key, 3), strict=True))
+        params = {name: layer.init(keys[name], in_shape) for name, layer in self.directions.items()}
+        if self.units is not None:
+            both = Bidirectional(self.layer).out_shape(in_shape)
+            params["output"] = self.output.init(keys["output"], both)
+        return params
+
+    def forward(self, params, x, context):
+        saved: dict[str, Any] = {"x": x}
+        outputs = []
+        for i, (name, layer) in enumerate(self.directions.items()):
+            own = context.replace(key=None if context.key is None else jax.random.fold_in(context.key, i))
+            a, saved[name] = layer.forward(params[name], x, own)
+            outputs.append(a)
+        a = jnp.concatenate(outputs, axis=-1)
+        if self.units is not None:
+            a, saved["output"] = self.output.forward(params["output"], a, context)
+            saved["z"] = saved["output"]["z"]
+        return a, saved | {"a": a}
+
+    def backward(self, params, saved, d_out):
+        """The gradient of o_t goes to h_t and to b_t, and each layer sends its own back through time (Z&M 26.1.4)."""
+        delta, d_params = {}, {}
+        if self.units is not None:
+            d_out, d_params["output"], delta["output"] = self.output.backward(params["output"], saved["output"], d_out)
+        d_in = jnp.zeros_like(saved["x"])
+        for (name, layer), d in zip(self.directions.items(), jnp.split(d_out, 2, axis=-1), strict=True):
+            back = layer.backward(params[name], saved[name], d)
+            d_in, d_params[name], delta[name] = d_in + back.d_in, back.d_params, back.delta
+        return Backward(d_in, d_params, delta)
+
+    def out_shape(self, in_shape):
+        if in_shape and isinstance(in_shape[0], tuple):
+            raise ShapeError(f"{self.label} takes one input; learn its two initial states with learned_state=True")
+        *rest, u = self.layer.out_shape(in_shape)
+        return (*rest, 2 * u if self.units is None else self.units)
+
+    def out_lengths(self, lengths, in_shape):
+        return self.layer.out_lengths(lengths, in_shape)
+
+    def operations(self, in_shape):
+        combine = 0
+        if self.units is not None:
+            combine = self.output.operations(Bidirectional(self.layer).out_shape(in_shape))
+        return 2 * self.layer.operations(in_shape) + combine
