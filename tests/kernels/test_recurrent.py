@@ -185,16 +185,30 @@ def assert_same(got, wanted):
     units=st.sampled_from([1, 3, 8, 13, 29]),
     reverse=st.booleans(),
 )
-@hypothesis.settings(max_examples=6, deadline=None)
+@hypothesis.settings(max_examples=4, deadline=None)
 def test_native_equals_twin(cell, activation, seed, n, steps, d, units, reverse):
     p = problem(cell, seed, n, steps, d, units)
     assert_same(everything(cell, p, reverse, activation), by_twins(cell, p, reverse, activation))
 
 
+@pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_native_equals_twin_with_many_units(cell):
-    p = problem(cell, 6, n=33, steps=3, d=70, units=130)
-    assert_same(everything(cell, p), by_twins(cell, p, False))
+def test_native_equals_twin_with_many_units(cell, reverse):
+    p = problem(cell, 6, n=37, steps=6, d=70, units=130)
+    assert_same(everything(cell, p, reverse), by_twins(cell, p, reverse))
+
+
+@pytest.mark.parametrize(
+    ("n", "steps", "d", "k"), [(1, 1, 1, 1), (5, 3, 4, 7), (50, 4, 20, 7), (40, 3, 90, 130), (0, 2, 3, 4)]
+)
+def test_dense_over_sequences_equals_twin(n, steps, d, k):
+    rng = np.random.default_rng(12)
+    x, W, b, delta = (
+        jnp.asarray(rng.normal(size=size), jnp.float32) for size in ((n, steps, d), (d, k), (k,), (n, steps, k))
+    )
+    assert_same(R.sequence_dense_forward(x, W, b), twins.sequence_dense_forward(x, W, b))
+    assert_same(R.sequence_dense_gradients(x, delta), twins.sequence_dense_gradients(x, delta))
+    assert_same(R.input_gradient(delta, W), twins.input_gradient(delta, W))
 
 
 @pytest.mark.parametrize("cell", CELLS)

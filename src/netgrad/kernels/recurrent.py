@@ -57,6 +57,9 @@ _LAYOUTS: dict[str, tuple[list, list]] = {
     ),
     "weight_gradients": ([*[_SEQUENCE] * 3, _STATE, _ROWS], [_ROWS] * 3),
     "gru_weight_gradients": ([*[_SEQUENCE] * 4, _STATE, _ROWS], [_ROWS] * 3),
+    "input_gradient": ([_SEQUENCE, _ROWS], [_SEQUENCE]),
+    "sequence_dense_forward": ([_SEQUENCE, _ROWS, _ROWS], [_SEQUENCE]),
+    "sequence_dense_gradients": ([_SEQUENCE] * 2, [_ROWS] * 2),
 }
 _LAYOUTS["gru_forward"] = _LAYOUTS["forget_gate_forward"]
 _LAYOUTS["gru_backward"] = _LAYOUTS["forget_gate_backward"]
@@ -349,7 +352,31 @@ def peephole_gradients(
 
 def input_gradient(delta: Array, W: Array) -> Array:
     """`d_x (N, T, d) = delta W^T`, the gradient that goes down to the layer below."""
-    return delta @ W.T
+    return _run("input_gradient", delta, W)
+
+
+def sequence_dense_forward(x: Array, W: Array, b: Array) -> Array:
+    """`z (N, T, k) = x_t W + b` at every time-step: the net input of a recurrent network's readout.
+
+    It keeps the memory order of the recurrent kernels, so that nothing is rearranged in between. Its way back
+    is `sequence_dense_gradients` and `input_gradient`.
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> sequence_dense_forward(jnp.ones((1, 2, 3)), jnp.ones((3, 1)), jnp.zeros(1))[0, :, 0]
+        Array([3., 3.], dtype=float32)
+    """
+    if x.ndim != 3:
+        raise ShapeError(f"x has shape {x.shape}, expected (N, T, d): sequences of vectors, examples first")
+    _check("W", W, (x.shape[2], *W.shape[1:]))
+    _check("b", b, W.shape[1:])
+    return _run("sequence_dense_forward", x, W, b)
+
+
+def sequence_dense_gradients(x: Array, delta: Array) -> tuple[Array, Array]:
+    """`dW (d, k)` and `db (k,)` of `sequence_dense_forward`: sums over examples and time-steps."""
+    _check("delta", delta, (*x.shape[:2], delta.shape[-1]))
+    return _run("sequence_dense_gradients", x, delta)
 
 
 def last_state(

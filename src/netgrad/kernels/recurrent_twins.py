@@ -285,3 +285,15 @@ def gru_weight_gradients(
     dU_gates = jnp.einsum("ntu,ntk->uk", before, delta[..., : 2 * units])
     dU_candidate = jnp.einsum("ntu,ntk->uk", reset_h, delta[..., 2 * units :])
     return dW, jnp.concatenate([dU_gates, dU_candidate], axis=1), delta.sum(axis=(0, 1))
+
+
+def input_gradient(delta: Array, W: Array) -> Array:
+    return delta @ W.T
+
+
+def sequence_dense_forward(x: Array, W: Array, b: Array) -> Array:
+    return x @ W + b
+
+
+def sequence_dense_gradients(x: Array, delta: Array) -> tuple[Array, Array]:
+    return jnp.einsum("ntd,ntk->dk", x, delta), delta.sum(axis=(0, 1))

@@ -24,10 +24,12 @@ constexpr int kColumns = kRegisters == 32 ? 12 : 6;
 // What all tiles of a call have in common.
 struct Sequences {
   int64_t examples, steps;
-  const int32_t* lengths;
-  bool reverse;
+  const int32_t* lengths;  // null: all sequences last for all steps
+  bool reverse = false;
 
   // `like` is any argument of shape (N, T, anything).
+  explicit Sequences(const Floats& like)
+      : examples(like.dimensions()[0]), steps(like.dimensions()[1]), lengths(nullptr) {}
   Sequences(const Floats& like, const Lengths& valid_steps, bool backwards)
       : examples(like.dimensions()[0]), steps(like.dimensions()[1]), lengths(valid_steps.typed_data()),
         reverse(backwards) {}
@@ -49,7 +51,8 @@ struct Tile {
   Tile(const Sequences& sequences, int64_t begin) : all(sequences), first(begin) {
     count = std::min<int64_t>(width, all.examples - first);
     int32_t padded[width] = {};
-    std::memcpy(padded, all.lengths + first, sizeof(int32_t) * count);
+    if (all.lengths) std::memcpy(padded, all.lengths + first, sizeof(int32_t) * count);
+    else std::fill_n(padded, count, int32_t(all.steps));
     std::memcpy(lengths, padded, sizeof padded);
     for (int32_t length : padded) longest = std::max(longest, length);
     longest = int32_t(std::min<int64_t>(longest, all.steps));
@@ -130,6 +133,10 @@ inline Weights transposed(const float* data, int64_t rows, int64_t stride) { ret
 struct Packed {
   int64_t rows = 0, columns;
   const float* data;
+
+  // Already so arranged.
+  Packed(const float* packed, int64_t n_rows, int64_t n_columns)
+      : rows(n_rows), columns(n_columns), data(packed) {}
 
   static size_t size(int64_t rows, int64_t columns) { return size_t(rows + 1) * columns; }
 

@@ -1,7 +1,8 @@
 // Gradients of a recurrent cell's weights: dW = sum x_t^T delta_t, dU = sum h_(t-1)^T delta_t, db = sum delta_t.
 //
-// Every sum runs over examples and time-steps. It is kept as a vector, one lane per example of a tile, and
-// reduced across the lanes once at the end.
+// Every sum runs over examples and time-steps. While there are few weights, a sum is kept as a vector, one lane
+// per example of a tile, and reduced across the lanes once at the end. When all these vectors would no longer
+// stay in cache, the columns of delta become the lanes instead.
 #include "recurrent.h"
 
 namespace netgrad {
@@ -13,6 +14,9 @@ using FullTile = Tile<kTileVectors>;
 constexpr int kBlockRows = kRegisters == 32 ? 4 : 3;
 constexpr int kBlockColumns = kRegisters == 32 ? 6 : 3;
 constexpr int64_t kChunkBytes = 256 * 1024;  // what a task copies out of its arrays at once: stays in the L2 cache
+constexpr int64_t kFewWeights = 8192;        // as vectors of sums, half a megabyte with AVX-512
+constexpr int64_t kMaxPanel = 512;           // columns of delta of a task when there are many weights
+constexpr int64_t kMaxPlaces = 128;          // pairs of an example and a step that it copies at once
 
 // sums[r][c] += a[r] * b[c], for rows a and b that hold `length` floats.
 template <int R, int C>
@@ -107,7 +111,12 @@ struct Gradients {
   }
 };
 
-ffi::Error run(ffi::ThreadPool& pool, const Gradients& g, Result& dW, Result& dU, Result& db) {
+void write_result(Result& to, const float*& from) {
+  std::copy_n(from, to->element_count(), to->typed_data());
+  from += to->element_count();
+}
+
+void run_few(ffi::ThreadPool& pool, const Gradients& g, Result& dW, Result* dU, Result& db) {
   const int64_t outputs = g.sum_rows() * g.columns;
   const int64_t pieces = g.tiles() * g.chunks();
   const int64_t tasks = std::max<int64_t>(1, std::min(pieces, 2 * pool.num_threads()));
@@ -126,10 +135,95 @@ ffi::Error run(ffi::ThreadPool& pool, const Gradients& g, Result& dW, Result& dU
   for (int64_t task = 1; task < tasks; ++task)
     for (int64_t i = 0; i < outputs; ++i) partial[i] += partial[task * outputs + i];
   const float* from = partial;
-  for (Result* to : {&dW, &db, &dU}) {
-    std::copy_n(from, (*to)->element_count(), (*to)->typed_data());
-    from += (*to)->element_count();
+  write_result(dW, from);
+  write_result(db, from);
+  if (dU) write_result(*dU, from);
+}
+
+// The gradients of many weights: a task owns a panel of columns, whose sums lie in blocks of two vectors of
+// columns by all left-hand rows. Both sides are copied place by place, a place being a step of an example.
+struct Panel {
+  const Gradients& g;
+  int64_t column, end;
+  bool reset;  // the panel belongs to the GRU's candidate
+
+  static constexpr int64_t kWidth = FullTile::width;
+  int64_t blocks() const { return (end - column + kWidth - 1) / kWidth; }
+  int64_t rows() const { return g.sum_rows(); }
+
+  void run(Result& dW, Result* dU, Result& db) const {
+    float* sums = scratch<kSumsSlot>(blocks() * rows() * kWidth);
+    std::fill_n(sums, blocks() * rows() * kWidth, 0.0f);
+    const int64_t steps = std::max<int64_t>(1, kMaxPlaces / kWidth);
+    for (int64_t first = 0; first < g.all.examples; first += kWidth) {
+      const FullTile tile(g.all, first);
+      for (int64_t t = 0; t < tile.longest; t += steps)
+        add(tile, t, std::min<int64_t>(t + steps, tile.longest), sums);
+    }
+    for (int64_t r = 0; r < rows(); ++r) {
+      float* to = r < g.inputs    ? dW->typed_data() + r * g.columns
+                  : r == g.inputs ? db->typed_data()
+                                  : (*dU)->typed_data() + (r - g.inputs - 1) * g.columns;
+      for (int64_t c = column; c < end; ++c)
+        to[c] = sums[((c - column) / kWidth * rows() + r) * kWidth + (c - column) % kWidth];
+    }
   }
+
+  void add(const FullTile& tile, int64_t begin, int64_t stop, float* sums) const {
+    const int64_t places = (stop - begin) * tile.count;
+    float* left = scratch<kTileSlot>(Packed::size(places, rows()) + blocks() * places * kWidth);
+    float* right = left + Packed::size(places, rows());
+    for (int64_t t = begin; t < stop; ++t)
+      for (int v = 0; v < kTileVectors; ++v)
+        if (const int lanes = tile.lanes(v))
+          copy_step(tile, t, v, lanes, left, right, (t - begin) * tile.count + v * kLanes, places);
+    const Packed weights(left, places, rows());
+    for (int64_t b = 0; b < blocks(); ++b)
+      multiply<kTileVectors, true>(right + b * places * kWidth, weights, sums + b * rows() * kWidth);
+  }
+
+  void copy_step(const FullTile& tile, int64_t t, int v, int lanes, float* left, float* right, int64_t place,
+                 int64_t places) const {
+    const int64_t n = g.all.examples;
+    const IntVec valid = tile.valid(t, v);
+    const auto scatter = [&](float* to, int64_t stride, Vec value) {
+      float lane[kLanes];
+      store(lane, valid ? value : Vec{});
+      for (int i = 0; i < lanes; ++i) to[i * stride] = lane[i];
+    };
+    const auto put_left = [&](int64_t row, Vec value) {
+      const int64_t block = row / kColumns * kColumns, width = std::min<int64_t>(kColumns, rows() - block);
+      scatter(left + block * (places + 1) + (place + 1) * width + row - block, width, value);
+    };
+    for (int64_t i = 0; i < g.inputs; ++i) put_left(i, tile.read(g.x + t * g.inputs * n, i, v));
+    put_left(g.inputs, broadcast(1.0f));
+    for (int64_t i = 0; i < g.units; ++i) {
+      Vec before = tile.previous(g.h, g.h0, g.units, t, i, v);
+      if (reset) before *= tile.read(g.gates + t * g.columns * n, i, v);
+      put_left(g.inputs + 1 + i, before);
+    }
+    for (int64_t c = 0; c < blocks() * kWidth; ++c) {
+      const bool exists = column + c < end;
+      const Vec value = exists ? tile.read(g.delta + t * g.columns * n, column + c, v) : Vec{};
+      scatter(right + c / kWidth * places * kWidth + place * kWidth + c % kWidth, kWidth, value);
+    }
+  }
+};
+
+void run_many(ffi::ThreadPool& pool, const Gradients& g, Result& dW, Result* dU, Result& db) {
+  const int64_t share = g.columns / pool.num_threads() / FullTile::width * FullTile::width;
+  const int64_t width = std::clamp<int64_t>(share, FullTile::width, kMaxPanel);
+  const int64_t candidate = g.gates ? 2 * g.units : g.columns;  // the first column that met reset states
+  std::vector<Panel> panels;
+  for (int64_t c = 0; c < candidate; c += width) panels.push_back({g, c, std::min(c + width, candidate), false});
+  for (int64_t c = candidate; c < g.columns; c += width)
+    panels.push_back({g, c, std::min(c + width, g.columns), true});
+  parallel_for(pool, int64_t(panels.size()), [&](int64_t i) { panels[i].run(dW, dU, db); });
+}
+
+ffi::Error run(ffi::ThreadPool& pool, const Gradients& g, Result& dW, Result* dU, Result& db) {
+  if (g.sum_rows() * g.columns <= kFewWeights) run_few(pool, g, dW, dU, db);
+  else run_many(pool, g, dW, dU, db);
   return ffi::Error::Success();
 }
 
@@ -138,7 +232,7 @@ ffi::Error gradients(ffi::ThreadPool pool, Floats x, Floats h, Floats delta, Flo
   const Gradients g{Sequences(x, lengths, reverse), x.dimensions()[2], h.dimensions()[2],
                     delta.dimensions()[2], x.typed_data(), h.typed_data(), h0.typed_data(),
                     delta.typed_data(), nullptr};
-  return run(pool, g, dW, dU, db);
+  return run(pool, g, dW, &dU, db);
 }
 
 ffi::Error gru_gradients(ffi::ThreadPool pool, Floats x, Floats h, Floats gates, Floats delta, Floats h0,
@@ -146,10 +240,25 @@ ffi::Error gru_gradients(ffi::ThreadPool pool, Floats x, Floats h, Floats gates,
   const Gradients g{Sequences(x, lengths, reverse), x.dimensions()[2], h.dimensions()[2],
                     delta.dimensions()[2], x.typed_data(), h.typed_data(), h0.typed_data(),
                     delta.typed_data(), gates.typed_data()};
-  return run(pool, g, dW, dU, db);
+  return run(pool, g, dW, &dU, db);
+}
+
+// Of a dense layer that serves every time-step.
+ffi::Error dense_gradients(ffi::ThreadPool pool, Floats x, Floats delta, Result dW, Result db) {
+  const Gradients g{Sequences(x), x.dimensions()[2], 0, delta.dimensions()[2], x.typed_data(), nullptr, nullptr,
+                    delta.typed_data(), nullptr};
+  return run(pool, g, dW, nullptr, db);
 }
 
 }  // namespace
+
+NETGRAD_KERNEL(sequence_dense_gradients, dense_gradients,
+               ffi::Ffi::Bind()
+                   .Ctx<ffi::ThreadPool>()
+                   .Arg<Floats>()   // x
+                   .Arg<Floats>()   // delta
+                   .Ret<Floats>()   // dW
+                   .Ret<Floats>())  // db
 
 NETGRAD_KERNEL(weight_gradients, gradients,
                ffi::Ffi::Bind()

@@ -1,0 +1,54 @@
+// A dense layer that serves every time-step of a sequence: the readout of a recurrent network.
+#include "recurrent.h"
+
+namespace netgrad {
+namespace {
+
+// out_t = bias + weights^T in_t for every step, with `in` (N, T, rows) and `out` (N, T, columns).
+ffi::Error product(ffi::ThreadPool& pool, const Floats& in, const Packed& weights, Result& out) {
+  const Sequences all(in);
+  for_each_tile(pool, all, [&](const auto& tile) {
+    using Tile = std::decay_t<decltype(tile)>;
+    float* rows = scratch<kTileSlot>((weights.rows + weights.columns) * Tile::width);
+    float* result = rows + weights.rows * Tile::width;
+    for (int64_t t = 0; t < all.steps; ++t) {
+      tile.read_rows(in.typed_data() + t * weights.rows * all.examples, weights.rows, rows);
+      multiply<Tile::vectors>(rows, weights, result);
+      tile.write_rows(out->typed_data() + t * weights.columns * all.examples, weights.columns, result);
+    }
+  });
+  return ffi::Error::Success();
+}
+
+ffi::Error forward(ffi::ThreadPool pool, Floats x, Floats W, Floats b, Result z) {
+  const int64_t d = W.dimensions()[0], k = W.dimensions()[1];
+  const Packed weights(scratch<kWeightsSlot>(Packed::size(d, k)), k, b.typed_data(),
+                       {by_row(W.typed_data(), d, k)});
+  return product(pool, x, weights, z);
+}
+
+ffi::Error input_gradient(ffi::ThreadPool pool, Floats delta, Floats W, Result d_x) {
+  const int64_t d = W.dimensions()[0], k = W.dimensions()[1];
+  const Packed weights(scratch<kWeightsSlot>(Packed::size(k, d)), d, nullptr,
+                       {transposed(W.typed_data(), k, k)});
+  return product(pool, delta, weights, d_x);
+}
+
+}  // namespace
+
+NETGRAD_KERNEL(sequence_dense_forward, forward,
+               ffi::Ffi::Bind()
+                   .Ctx<ffi::ThreadPool>()
+                   .Arg<Floats>()   // x
+                   .Arg<Floats>()   // W
+                   .Arg<Floats>()   // b
+                   .Ret<Floats>())  // z
+
+NETGRAD_KERNEL(input_gradient, input_gradient,
+               ffi::Ffi::Bind()
+                   .Ctx<ffi::ThreadPool>()
+                   .Arg<Floats>()   // delta
+                   .Arg<Floats>()   // W
+                   .Ret<Floats>())  // d_x
+
+}  // namespace netgrad
