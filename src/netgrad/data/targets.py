@@ -85,6 +85,15 @@ class TargetEncoder:
         """How many outputs the network needs: classes, or quantities."""
         return len(self.classes) or len(self.offset)
 
+    @property
+    def unit(self) -> float:
+        """What 1 on the scale of a single quantity is in its own units; 0 for a constant one.
+
+        >>> TargetEncoder("regression", scaling="range").fit([10.0, 20.0, 30.0]).unit
+        20.0
+        """
+        return 1 / self.factor[0] if self.factor and self.factor[0] else 0.0
+
     def fit(self, target: Any) -> TargetEncoder:
         """Learn the classes or the scale from the training target, and return self."""
         if np.ndim(target) == 2 and np.shape(target)[1] != 1:

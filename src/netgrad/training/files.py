@@ -38,7 +38,7 @@ def save(model: Model, path: str | Path) -> Path:
 
     path = Path(path)
     arrays = flatten({"params": model.params, "state": model.state})
-    description = json.dumps(describe(model), sort_keys=True)
+    description = json.dumps(describe(model))
     data = to_bytes(arrays, {"netgrad": description, "sha256": digest(arrays, description)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -89,15 +89,22 @@ class Model:
         return self.target_encoder.decode(labels) if self.target_encoder is not None else labels
 
     def evaluate(self, x: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> dict[str, float]:
-        """Loss and metrics on these examples, see `netgrad.training.metrics.score`."""
+        """Loss and metrics on these examples, see `netgrad.training.metrics.score`.
+
+        The loss is on the scale that the network was trained on; ``rmse`` in the target's own units, where an
+        encoder scaled one.
+        """
         batch = self.batch(x, y, sample_weight, lengths)
         return self.score_batch(batch)
 
     def score_batch(self, batch: Batch) -> dict[str, float]:
         """`evaluate` on a batch that has been checked already."""
         outputs, lengths = self._run(batch)
-        scores = _compiled_score(self.objective)(outputs, batch, lengths)
-        return {name: float(value) for name, value in scores.items()}
+        measured = _compiled_score(self.objective)(outputs, batch, lengths)
+        scores = {name: float(value) for name, value in measured.items()}
+        if "rmse" in scores and self.target_encoder is not None and self.target_encoder.one_dimensional:
+            scores["rmse"] *= self.target_encoder.unit
+        return scores
 
     def _run(self, batch: Batch) -> tuple[dict, dict]:
         """Outputs and their lengths, a bounded number of examples at a time."""
