@@ -107,7 +107,8 @@ class Progress(Callback):
 
     def on_epoch(self, run):
         row = run.history.rows[-1]
-        text = "  ".join(f"{key} {value:.4f}" for key, value in row.items() if key not in ("epoch", "grad_norm"))
+        shown = {key: value for key, value in row.items() if key not in ("epoch", "grad_norm")}
+        text = "  ".join(f"{key} {value:.{4 if abs(value) < 1000 else 0}f}" for key, value in shown.items())
         if self._bar is not None:
             self._bar.update(self._task, completed=run.epoch, description=text)
         elif run.epoch % max(1, round(run.epochs * self.every)) == 0 or run.epoch == run.epochs:
