@@ -87,6 +87,11 @@ class Bidirectional(Layer):
             d_in, d_params[name], delta[name] = d_in + back.d_in, back.d_params, back.delta
         return Backward(d_in, d_params, delta)
 
+    def stream_state(self, n):
+        raise NetgradError(
+            f"{self.label} cannot work through a sequence piece by piece: it looks ahead to the end of the sequence"
+        )
+
     def out_shape(self, in_shape):
         if in_shape and isinstance(in_shape[0], tuple):
             raise ShapeError(f"{self.label} takes one input; learn its two initial states with learned_state=True")

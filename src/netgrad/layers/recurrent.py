@@ -149,6 +149,17 @@ class Recurrent(Layer):
         d_in = (d_x, d_start) if isinstance(saved["x"], tuple) else d_x
         return Backward(d_in, d_params, self._by_gate(delta) if self.gates else delta)
 
+    def stream_state(self, n):
+        if self.reverse or self.learned_state or self.returns != "sequence":
+            raise NetgradError(
+                f"{self.label} cannot work through a sequence piece by piece: that needs reverse=False, "
+                "learned_state=False and returns='sequence'"
+            )
+        return {"state": jnp.zeros((n, self.state_size), float)}
+
+    def next_state(self, state, saved):
+        return {"state": saved["state"]} if state else state
+
     def out_shape(self, in_shape):
         shape = _sequence_shape(in_shape)
         if shape is None:
@@ -188,6 +199,8 @@ class Recurrent(Layer):
         shape = (x.shape[0], self.state_size)
         if given is not None:
             start = given
+        elif context.state:
+            start = context.state["state"]
         elif self.learned_state:
             start = jnp.broadcast_to(params["state"], shape)
         else:
@@ -198,7 +211,7 @@ class Recurrent(Layer):
 
     def _masks(self, context: Any, x: jax.Array) -> dict[str, jax.Array]:
         """One mask a sequence for each place that has dropout, of 0 and 1/keep, so that the mean stays."""
-        if not context.training or context.key is None:
+        if context.key is None:
             return {}
         n, _, d = x.shape
         places = {

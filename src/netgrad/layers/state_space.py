@@ -66,6 +66,11 @@ class StateSpace(Layer):
         start = jnp.zeros((x.shape[0], self.units), x.dtype)
         return scan(step, start, x, spans(context.lengths, x), reverse=False)[1]
 
+    def stream_state(self, n):
+        raise NetgradError(
+            f"{self.label} cannot work through a sequence piece by piece: it keeps no state from one to the next"
+        )
+
     def out_shape(self, in_shape):
         if len(in_shape) != 2 or not all(isinstance(n, int) for n in in_shape):
             raise ShapeError(f"{self.label} needs sequences (N, T, d), found inputs of shape {in_shape}")

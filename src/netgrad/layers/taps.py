@@ -52,6 +52,11 @@ class DelayTaps(Layer):
         parts = jnp.split(padded, self.taps, axis=-1)
         return Backward(sum(part[:, k : k + steps] for k, part in enumerate(parts)), {}, d_out)
 
+    def stream_state(self, n):
+        raise NetgradError(
+            f"{self.label} cannot work through a sequence piece by piece: its taps reach back over the border"
+        )
+
     def out_shape(self, in_shape):
         if len(in_shape) != 2 or not all(isinstance(n, int) for n in in_shape):
             raise ShapeError(f"{self.label} needs sequences (N, T, d), found inputs of shape {in_shape}")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from netgrad.network import Network, forward
 from netgrad.training.objective import Batch, Objective, gradients
+from netgrad.training.truncated import pieces, with_streams, without_streams
 
 
 class Carry(NamedTuple):
@@ -50,9 +53,41 @@ def step(
     return Carry(params, looked.state, opt_state), StepReport(looked.loss, optax.tree.norm(looked.params))
 
 
+def walk(
+    network: Network,
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    truncate: int | None,
+    carry: Carry,
+    batch: Batch,
+    key: jax.Array,
+) -> tuple[Carry, StepReport]:
+    """One batch: one update; with ``truncate``, one for each piece of so many time-steps of its sequences."""
+    if truncate is None:
+        return step(network, objective, optimizer, carry, batch, key)
+    cut = pieces(batch, truncate)
+
+    def one(carry: Carry, numbered: tuple[jax.Array, Batch]) -> tuple[Carry, StepReport]:
+        i, piece = numbered
+        return step(network, objective, optimizer, carry, piece, step_key(key, i))
+
+    begun = carry._replace(state=with_streams(network, carry.state, batch.size))
+    count = next(iter(cut.lengths.values())).shape[0]
+    done, reports = jax.lax.scan(one, begun, (jnp.arange(count), cut))
+    valid = next(iter(cut.lengths.values())).sum(1)
+    loss = reports.loss.sum() if objective.reduction == "sum" else (reports.loss * valid).sum() / valid.sum()
+    done = done._replace(state=without_streams(done.state, carry.state))
+    return done, StepReport(loss, reports.grad_norm.mean())
+
+
 def batches_of(n: int, batch_size: int) -> tuple[int, int]:
     """How many full batches an epoch of n examples has, and how many examples remain for a last, smaller one."""
     return n // batch_size, n % batch_size
+
+
+def epoch_loss(objective: Objective, losses: Any, sizes: Sequence[int]) -> Any:
+    """The loss of epochs (..., ) from those of their steps (..., steps) on batches of these sizes."""
+    return losses.sum(-1) if objective.reduction == "sum" else np.average(losses, axis=-1, weights=sizes)
 
 
 def epoch_order(key: jax.Array, n: int, shuffle: bool) -> jax.Array:
@@ -71,6 +106,7 @@ def epoch(
     optimizer: optax.GradientTransformation,
     batch_size: int,
     shuffle: bool,
+    truncate: int | None,
     carry: Carry,
     data: Batch,
     key: jax.Array,
@@ -78,18 +114,19 @@ def epoch(
     """One pass over the data. Every example is used once; the last batch is smaller where N does not divide."""
     n = data.size
     if batch_size >= n:
-        carry, report = step(network, objective, optimizer, carry, data, step_key(key, 0))
+        carry, report = walk(network, objective, optimizer, truncate, carry, data, step_key(key, 0))
         return carry, jax.tree.map(lambda v: v[None], report)
     full, rest = batches_of(n, batch_size)
     order = epoch_order(key, n, shuffle)
 
     def one(carry: Carry, i: jax.Array) -> tuple[Carry, StepReport]:
         index = jax.lax.dynamic_slice_in_dim(order, i * batch_size, batch_size)
-        return step(network, objective, optimizer, carry, data.take(index), step_key(key, i))
+        return walk(network, objective, optimizer, truncate, carry, data.take(index), step_key(key, i))
 
     carry, reports = jax.lax.scan(one, carry, jnp.arange(full))
     if rest:
-        carry, last = step(network, objective, optimizer, carry, data.take(order[-rest:]), step_key(key, full))
+        remaining = data.take(order[-rest:])
+        carry, last = walk(network, objective, optimizer, truncate, carry, remaining, step_key(key, full))
         reports = jax.tree.map(lambda a, b: jnp.append(a, b), reports, last)
     return carry, reports
 
@@ -100,6 +137,7 @@ def epochs(
     optimizer: optax.GradientTransformation,
     batch_size: int,
     shuffle: bool,
+    truncate: int | None,
     count: int,
     carry: Carry,
     data: Batch,
@@ -109,7 +147,8 @@ def epochs(
     """``count`` epochs, numbered from ``first``, in one program; each draws its key from its own number."""
 
     def one(carry: Carry, i: jax.Array) -> tuple[Carry, StepReport]:
-        return epoch(network, objective, optimizer, batch_size, shuffle, carry, data, jax.random.fold_in(key, i))
+        own = jax.random.fold_in(key, i)
+        return epoch(network, objective, optimizer, batch_size, shuffle, truncate, carry, data, own)
 
     if count == 1:
         carry, report = one(carry, first)
@@ -119,12 +158,18 @@ def epochs(
 
 @lru_cache(maxsize=64)
 def compiled_epochs(
-    network: Network, objective: Objective, optimizer: Any, batch_size: int, shuffle: bool, count: int
+    network: Network,
+    objective: Objective,
+    optimizer: Any,
+    batch_size: int,
+    shuffle: bool,
+    count: int,
+    truncate: int | None = None,
 ) -> Any:
     """`epochs` compiled for these settings: (carry, data, key, first) -> (carry, reports of shape (count, steps))."""
 
     def run(carry: Carry, data: Batch, key: jax.Array, first: Any) -> tuple[Carry, StepReport]:
-        return epochs(network, objective, optimizer, batch_size, shuffle, count, carry, data, key, first)
+        return epochs(network, objective, optimizer, batch_size, shuffle, truncate, count, carry, data, key, first)
 
     return jax.jit(run)
 

@@ -21,13 +21,16 @@ from netgrad.training.epoch import (
     batches_of,
     compiled_epochs,
     compiled_step,
+    epoch_loss,
     epoch_order,
     step_key,
 )
 from netgrad.training.history import History
 from netgrad.training.model import Model
+from netgrad.training.multistart import Starts
 from netgrad.training.objective import Batch, Objective, trace_batch
 from netgrad.training.prepare import check_inputs, encode_labels, in_shapes, make_objective, split
+from netgrad.training.truncated import check_pieces, pieces, with_streams, without_streams
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Run:
     epochs: int
     history: History = field(default_factory=History)
     epoch: int = 0
+    starts: Starts | None = None  # where several initialisations are trained at once; carry is then the best one's
 
     @property
     def network(self) -> Network:
@@ -50,9 +54,10 @@ class Run:
         """What it is trained to minimise."""
         return self.start.objective
 
-    def model(self) -> Model:
-        """The model as it stands now."""
-        return replace(self.start, params=self.carry.params, state=self.carry.state, history=self.history)
+    def model(self, carry: Carry | None = None) -> Model:
+        """The model as it stands now, or with the numbers of another ``carry``."""
+        carry = carry or self.carry
+        return replace(self.start, params=carry.params, state=carry.state, history=self.history)
 
     def stop(self, reason: str) -> None:
         """End training after this epoch."""
@@ -79,6 +84,8 @@ def fit(
     patience: int | None = None,
     shuffle: bool = True,
     epochs_per_call: int = 1,
+    starts: int = 1,
+    truncate: int | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = False,
     seed: int = 0,
@@ -105,6 +112,10 @@ def fit(
             validation set), and return the best parameters.
         shuffle: draw the examples in a new random order in every epoch.
         epochs_per_call: epochs that run as one compiled program; callbacks see the last of them only.
+        starts: train so many initialisations at once and keep the best, by validation loss, or by training loss
+            where there is no validation set; the history holds every start's loss as ``loss_1``, ``loss_2``, ...
+        truncate: for long sequences, update after every so many time-steps (20 is usual) and carry the hidden states
+            on: truncated backpropagation through time. Rows stay whole; states start from zeros in every epoch.
         progress: show a progress bar. callbacks: `netgrad.training.callbacks.Callback`s.
         seed: everything random comes from it; the same seed gives the same numbers on the same machine.
         params: start from these parameters instead of drawing them.
@@ -121,6 +132,7 @@ def fit(
     [0, 1, 1, 0]
     """
     _check_counts(epochs=epochs, epochs_per_call=epochs_per_call, batch_size=1 if batch_size is None else batch_size)
+    _check_counts(starts=starts, truncate=1 if truncate is None else truncate)
     settings = {"loss": loss, "loss_weights": loss_weights, "penalty": penalty, "reduction": reduction}
     if not isinstance(network, Model):
         start = untrained(network, x, y, lengths=lengths, seed=seed, **settings)
@@ -135,11 +147,17 @@ def fit(
     elif validation:
         data, held = split(data, validation, seed)
     first = start.params if params is None else jax.tree.map(jnp.asarray, params)
+    if truncate is not None:
+        check_pieces(start.network, data)
     chosen = optimizers.get(optimizer, learning_rate, clip_norm)
     run = Run(start, Carry(first, start.state, chosen.init(first)), epochs)
+    if starts > 1:
+        if isinstance(network, Model) or params is not None:
+            raise NetgradError("several starts draw their own parameters: give a network, and no params")
+        run.starts = Starts(start, chosen, starts, seed)
     watchers = [Progress()] * progress + [*callbacks] + ([] if patience is None else [EarlyStopping(patience)])
     key = jax.random.fold_in(jax.random.key(seed), 1)
-    train(run, chosen, data, held, batch_size or data.size, shuffle, key, watchers, epochs_per_call)
+    train(run, chosen, data, held, batch_size or data.size, shuffle, key, watchers, epochs_per_call, truncate)
     return run.model()
 
 
@@ -185,23 +203,29 @@ def train(
     key: jax.Array,
     callbacks: Sequence[Callback],
     epochs_per_call: int = 1,
+    truncate: int | None = None,
 ) -> None:
     """The loop itself: compiled epochs, history, callbacks, and a halt where a number is not finite."""
     data = jax.tree.map(jnp.asarray, data)
+    full, rest = batches_of(data.size, min(batch_size, data.size))
+    sizes = [min(batch_size, data.size)] * full + [rest] * (rest > 0)
     for callback in callbacks:
         callback.on_start(run)
     try:
         while run.epoch < run.epochs and not run.history.stopped:
             count = min(epochs_per_call, run.epochs - run.epoch)
-            program = compiled_epochs(run.network, run.objective, optimizer, batch_size, shuffle, count)
-            before = run.carry
-            run.carry, reports = program(before, data, key, run.epoch)
-            reports = jax.tree.map(np.asarray, reports)
-            if not (np.isfinite(reports.loss).all() and np.isfinite(reports.grad_norm).all()):
-                raise divergence(run, optimizer, before, reports, data, batch_size, shuffle, key)
+            program = compiled_epochs(run.network, run.objective, optimizer, batch_size, shuffle, count, truncate)
+            if run.starts is not None:
+                reports = run.starts.advance(run, program, data, held, key, sizes)
+            else:
+                before = run.carry
+                run.carry, reports = program(before, data, key, run.epoch)
+                reports = jax.tree.map(np.asarray, reports)
+                if not (np.isfinite(reports.loss).all() and np.isfinite(reports.grad_norm).all()):
+                    raise divergence(run, optimizer, before, reports, data, batch_size, shuffle, key, truncate)
             for i in range(count):
                 run.epoch += 1
-                run.history.append(_row(run, StepReport(reports.loss[i], reports.grad_norm[i]), data.size, batch_size))
+                run.history.append(_row(run, reports, i, sizes))
             if held is not None:
                 scores = run.model().score_batch(held)
                 run.history.rows[-1] |= {f"val_{name}": value for name, value in scores.items()}
@@ -212,14 +236,15 @@ def train(
             callback.on_end(run)
 
 
-def _row(run: Run, report: StepReport, n: int, batch_size: int) -> dict[str, float]:
-    full, rest = batches_of(n, min(batch_size, n))
-    sizes = [min(batch_size, n)] * full + ([rest] if rest else [])
-    if run.objective.reduction == "mean":
-        loss = float(np.average(report.loss, weights=sizes))
-    else:
-        loss = float(report.loss.sum())
-    return {"epoch": run.epoch, "loss": loss, "grad_norm": float(report.grad_norm.mean())}
+def _row(run: Run, reports: StepReport, i: int, sizes: Sequence[int]) -> dict[str, float]:
+    row = {
+        "epoch": run.epoch,
+        "loss": float(epoch_loss(run.objective, reports.loss[i], sizes)),
+        "grad_norm": float(reports.grad_norm[i].mean()),
+    }
+    if run.starts is not None:
+        row |= {f"loss_{k + 1}": float(loss) for k, loss in enumerate(run.starts.losses[:, i])}
+    return row
 
 
 def divergence(
@@ -231,6 +256,7 @@ def divergence(
     batch_size: int,
     shuffle: bool,
     key: jax.Array,
+    truncate: int | None = None,
 ) -> DivergenceError:
     """Replay the failed epochs step by step up to the first number that is not finite, and name its place."""
     bad = ~(np.isfinite(reports.loss) & np.isfinite(reports.grad_norm))
@@ -244,18 +270,32 @@ def divergence(
             order = epoch_order(epoch_key, data.size, shuffle)
         for i in range(reports.loss.shape[1]):
             batch = data if order is None else data.take(order[i * batch_size : (i + 1) * batch_size])
-            if (e, i) == (epoch, at):
-                trace = trace_batch(
-                    run.network, run.objective, carry.params, carry.state, batch, step_key(epoch_key, i), True
-                )
-                place = trace.first_non_finite() or _overflow(trace)
-                where = f"epoch {run.epoch + e + 1}, batch {i + 1}"
-                return DivergenceError(
-                    f"training diverged at {where}: the first number that is not finite is in {place}; "
-                    "try a lower learning rate, clip_norm=1.0, or inputs on a smaller scale"
-                )
-            carry, _ = one(carry, batch, step_key(epoch_key, i))
+            kept = carry.state
+            for part, part_key in _parts(batch, step_key(epoch_key, i), truncate):
+                if truncate is not None and carry.state is kept:
+                    carry = carry._replace(state=with_streams(run.network, kept, batch.size))
+                if (e, i) == (epoch, at):
+                    trace = trace_batch(run.network, run.objective, carry.params, carry.state, part, part_key, True)
+                    place = trace.first_non_finite()
+                    if place or truncate is None:
+                        where = f"epoch {run.epoch + e + 1}, batch {i + 1}"
+                        return DivergenceError(
+                            f"training diverged at {where}: the first number that is not finite is in "
+                            f"{place or _overflow(trace)}; "
+                            "try a lower learning rate, clip_norm=1.0, or inputs on a smaller scale"
+                        )
+                carry, _ = one(carry, part, part_key)
+            carry = carry._replace(state=without_streams(carry.state, kept))
     raise AssertionError("a reported step is always replayed")
+
+
+def _parts(batch: Batch, key: jax.Array, truncate: int | None) -> list[tuple[Batch, jax.Array]]:
+    """What `netgrad.training.epoch.walk` steps on, one after the other."""
+    if truncate is None:
+        return [(batch, key)]
+    cut = pieces(batch, truncate)
+    count = next(iter(cut.lengths.values())).shape[0]
+    return [(cut.take(i), step_key(key, i)) for i in range(count)]
 
 
 def _check_counts(**counts: Any) -> None:

@@ -1,0 +1,71 @@
+"""Several starts at once: K initialisations trained side by side in one compiled program, the best of them kept.
+
+Some starts end in a poor minimum or never leave their plateau; trying several and keeping the best is the simplest
+remedy (Z&M's Reber network converges from some starts and not from others).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad.errors import DivergenceError
+from netgrad.training.epoch import Carry, StepReport, epoch_loss
+from netgrad.training.model import Model
+from netgrad.training.objective import Batch
+
+if TYPE_CHECKING:
+    from netgrad.training.loop import Run
+
+
+class Starts:
+    """K runs of one network from different initial parameters.
+
+    carries: the K `Carry`s stacked along a first axis. losses (K, epochs): each start's loss in the epochs of the last
+    call. best: the number of the best start, by validation loss where there is a validation set.
+
+    All starts see the same batches in the same order. A start whose loss is no longer finite drops out; only when
+    none is left has training diverged.
+    """
+
+    def __init__(self, model: Model, optimizer: Any, count: int, seed: int):
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 2), count)
+
+        def fresh(key: jax.Array) -> Carry:
+            params, state = model.network.init(key, model.shapes)
+            return Carry(params, state, optimizer.init(params))
+
+        self.carries: Carry = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(fresh(key) for key in keys))
+        self.count, self.best = count, 0
+        self.losses = np.zeros((count, 0))
+
+    def carry(self, k: int) -> Carry:
+        """What start ``k`` stands at."""
+        return jax.tree.map(lambda leaf: leaf[k], self.carries)
+
+    def advance(self, run: Run, program: Any, data: Batch, held: Batch | None, key: jax.Array, sizes: Any) -> Any:
+        """One call of the program for all starts; ``run.carry`` becomes that of the best, whose report is returned."""
+        self.carries, reports = _for_each(program)(self.carries, data, key, run.epoch)
+        reports = jax.tree.map(np.asarray, reports)
+        self.losses = epoch_loss(run.objective, reports.loss, sizes)
+        good = np.isfinite(reports.loss).all((1, 2)) & np.isfinite(reports.grad_norm).all((1, 2))
+        if not good.any():
+            raise DivergenceError(
+                f"all {self.count} starts diverged by epoch {run.epoch + self.losses.shape[1]}: "
+                "try a lower learning rate, clip_norm=1.0, or inputs on a smaller scale"
+            )
+        final = self.losses[:, -1]
+        if held is not None:
+            final = np.array([run.model(self.carry(k)).score_batch(held)["loss"] for k in range(self.count)])
+        self.best = int(np.argmin(np.where(good & np.isfinite(final), final, np.inf)))
+        run.carry = self.carry(self.best)
+        return StepReport(reports.loss[self.best], reports.grad_norm[self.best])
+
+
+@lru_cache(maxsize=64)
+def _for_each(program: Any) -> Any:
+    return jax.jit(jax.vmap(program, in_axes=(0, None, None, None)))
