@@ -16,11 +16,14 @@ from netgrad.layers.activation import (
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.bidirectional import Bidirectional
 from netgrad.layers.dense import Dense
+from netgrad.layers.dropout import Dropout
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.forget_gate import ForgetGateRNN
 from netgrad.layers.gru import GRU
 from netgrad.layers.lstm import LSTM
 from netgrad.layers.merge import Add, Concatenate, Multiply
+from netgrad.layers.noise import GaussianNoise
+from netgrad.layers.normalisation import BatchNorm, LayerNorm, WeightNorm
 from netgrad.layers.rnn import RNN
 from netgrad.layers.rescaling import Rescaling
 from netgrad.layers.shape import Flatten, Reshape
@@ -35,16 +38,20 @@ __all__ = [
     "Activation",
     "Add",
     "Backward",
+    "BatchNorm",
     "Bidirectional",
     "Concatenate",
     "Context",
     "DelayTaps",
     "Dense",
+    "Dropout",
     "Embedding",
     "Flatten",
     "ForgetGateRNN",
+    "GaussianNoise",
     "Identity",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "Logistic",
     "Multiply",
@@ -58,4 +65,5 @@ __all__ = [
     "StateSpace",
     "Tanh",
     "Threshold",
+    "WeightNorm",
 ]

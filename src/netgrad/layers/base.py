@@ -30,8 +30,9 @@ Params = dict[str, Any]
 class Context:
     """What a layer is told that is neither input nor parameter.
 
-    training: whether dropout drops and batch statistics are taken from the batch.
-    key: the random key of this layer at this step, or None where nothing is random.
+    training: whether this is a step of training; batch statistics are then taken from the batch.
+    key: the random key of this layer at this step, or None where nothing is random: in prediction, unless dropout is
+        asked to drop there, too (`Model.monte_carlo`).
     lengths: (N,) the number of valid time-steps of each sequence, or None where all are valid.
     state: what the layer remembers between steps (running statistics, a carried hidden state); see `Layer.next_state`.
     """

@@ -1,0 +1,52 @@
+"""Training with noise: examples that differ a little each time they are seen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from netgrad.errors import NetgradError
+from netgrad.layers.base import Backward, Layer
+from netgrad.registry import register
+
+
+@register("layer", "gaussian_noise")
+@dataclass(frozen=True)
+class GaussianNoise(Layer):
+    """In training each number gets noise of mean 0 and this ``variance``: surrogate data, drawn anew in every step.
+
+    The default, 0.1, is the text's suggestion for standardised inputs. Inputs and outputs (N, ...) of any shape;
+    ``saved["noise"]`` is what was added.
+
+    Source: Pattipati "Backprop Practicalities", training with noise.
+
+    >>> import jax.numpy as jnp, netgrad as ng
+    >>> a, _ = ng.GaussianNoise().forward({}, jnp.ones((1, 2)), ng.Context())
+    >>> a.tolist()
+    [[1.0, 1.0]]
+    """
+
+    variance: float = 0.1
+
+    def __post_init__(self):
+        if not isinstance(self.variance, int | float) or not 0 <= self.variance < math.inf:
+            raise NetgradError(f"{self.label}: variance must be a number of at least 0, found {self.variance}")
+
+    def forward(self, params, x, context):
+        # Monte-Carlo prediction has a key, too, but asks what the model is unsure of, not what data might look like.
+        if context.training and context.key is not None:
+            noise = math.sqrt(self.variance) * jax.random.normal(context.key, x.shape, x.dtype)
+        else:
+            noise = jnp.zeros((), x.dtype)
+        a = x + noise
+        return a, {"x": x, "noise": noise, "a": a}
+
+    def backward(self, params, saved, d_out):
+        """dE/dx = dE/da: the noise does not depend on x."""
+        return Backward(d_out, {}, d_out)
+
+    def out_shape(self, in_shape):
+        return in_shape

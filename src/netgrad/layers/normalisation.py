@@ -1,0 +1,274 @@
+"""Normalisation: batch, layer and weight normalisation, each with its backward rule derived by hand.
+
+The usual place is between weights and activation: ``ng.Dense(64, bias=False), ng.BatchNorm(), ng.ReLU()``, where
+beta takes the part of the bias.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from netgrad.errors import NetgradError, ShapeError
+from netgrad.layers.base import Backward, Layer
+from netgrad.registry import register
+
+
+@register("layer", "batch_norm")
+@dataclass(frozen=True)
+class BatchNorm(Layer):
+    """Every unit standardised over the batch, then scaled and moved: a = gamma (x - m) / sqrt(s + epsilon) + beta.
+
+    In training m and s are the mean and the variance, with divisor n - 1 as in the text, over the batch's n examples
+    and, for sequences and images, over their positions; padding does not count, and its outputs are 0. Prediction
+    uses running averages of both, kept in the layer's state: running <- momentum running + (1 - momentum) batch.
+
+    Inputs and outputs (N, ..., units). Parameters gamma (units,), 1 at the start, and beta (units,), 0 at the start.
+    Raises `ShapeError` for a training batch of one number a unit, which has no variance.
+
+    Source: Pattipati "Batch Normalization".
+
+    >>> import jax.numpy as jnp, netgrad as ng
+    >>> layer, x = ng.BatchNorm(epsilon=0.0), jnp.array([[1.0], [2.0], [3.0]])
+    >>> params, state = layer.init(None, (1,)), layer.init_state((1,))
+    >>> layer.forward(params, x, ng.Context(training=True, state=state))[0].ravel().tolist()
+    [-1.0, 0.0, 1.0]
+    >>> layer.forward(params, x, ng.Context(state=state))[0].ravel().tolist()
+    [1.0, 2.0, 3.0]
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+
+    def __post_init__(self):
+        if not 0 <= self.momentum < 1:
+            raise NetgradError(f"{self.label}: momentum must lie in [0, 1), found {self.momentum}")
+        _check_epsilon(self)
+
+    def init(self, key, in_shape):
+        return _scale_and_shift(self, in_shape)
+
+    def init_state(self, in_shape):
+        units = in_shape[-1:]
+        return {"mean": jnp.zeros(units, float), "variance": jnp.ones(units, float)}
+
+    def forward(self, params, x, context):
+        valid = _valid(x, context.lengths)
+        saved: dict[str, Any] = {"x": x, "valid": valid}
+        x = jnp.where(valid, x, 0)
+        if context.training:
+            if valid.size < 2:
+                raise ShapeError(
+                    f"{self.label}: a batch of 1 example has no variance to normalise by: choose a batch_size that "
+                    "leaves no single example over, or LayerNorm"
+                )
+            n = valid.sum(dtype=x.dtype)
+            mean = _total(x) / n
+            degrees = jnp.maximum(n - 1, 1)
+            variance = _total(jnp.where(valid, x - mean, 0) ** 2) / degrees
+            saved |= {"n": n, "degrees": degrees}
+        else:
+            mean, variance = context.state["mean"], context.state["variance"]
+        inverse = 1 / jnp.sqrt(variance + self.epsilon)
+        normalised = (x - mean) * inverse
+        a = jnp.where(valid, params["gamma"] * normalised + params["beta"], 0)
+        saved |= {"mean": mean, "variance": variance, "inverse": inverse, "normalised": normalised, "a": a}
+        return a, saved
+
+    def backward(self, params, saved, d_out):
+        """With u = (x - m)/sqrt(s + epsilon), r = 1/sqrt(s + epsilon) and g = gamma dE/da, the gradient of u:
+
+        dE/ds = sum g (x - m) (-1/2) r^3, and dE/dm = -r sum g, since s does not change with m. Each x_i moves u_i, m
+        (by 1/n) and s (by 2 (x_i - m)/(n - 1)), so that
+
+            dE/dx_i = r (g_i - (sum g)/n - u_i (sum g u)/(n - 1)).
+
+        In prediction m and s are constants, and only the first term is left. dE/dgamma = sum dE/da u; dE/dbeta =
+        sum dE/da. (The chain rule through Pattipati's "Batch Normalization", which leaves it to the reader.)
+        """
+        u = saved["normalised"]
+        d_out = jnp.where(saved["valid"], d_out, 0)
+        g = d_in = params["gamma"] * d_out
+        if "n" in saved:
+            d_in = g - _total(g) / saved["n"] - u * _total(g * u) / saved["degrees"]
+            d_in = jnp.where(saved["valid"], d_in, 0)
+        d_params = {"gamma": _total(d_out * u), "beta": _total(d_out)}
+        return Backward(saved["inverse"] * d_in, d_params, d_out)
+
+    def next_state(self, state, saved):
+        return {
+            name: self.momentum * state[name] + (1 - self.momentum) * saved[name].astype(state[name].dtype)
+            for name in state
+        }
+
+    def out_shape(self, in_shape):
+        return _needs_units(self, in_shape)
+
+
+@register("layer", "layer_norm")
+@dataclass(frozen=True)
+class LayerNorm(Layer):
+    """Every example, at every position, standardised over its units: a = gamma (x - m) / sqrt(s + epsilon) + beta.
+
+    m and s are the mean and variance (divisor units) over the last axis, so that examples do not know each other and
+    training and prediction are the same. Inputs and outputs (N, ..., units). Parameters gamma (units,), 1 at the
+    start, and beta (units,), 0 at the start.
+
+    Source: Pattipati "Batch Normalization", alternatives: "normalize over features for each sample".
+
+    >>> import jax.numpy as jnp, netgrad as ng
+    >>> layer = ng.LayerNorm(epsilon=0.0)
+    >>> layer.forward(layer.init(None, (2,)), jnp.array([[1.0, 3.0]]), ng.Context())[0].tolist()
+    [[-1.0, 1.0]]
+    """
+
+    epsilon: float = 1e-5
+
+    def __post_init__(self):
+        _check_epsilon(self)
+
+    def init(self, key, in_shape):
+        self.out_shape(in_shape)
+        return _scale_and_shift(self, in_shape)
+
+    def forward(self, params, x, context):
+        valid = _valid(x, context.lengths)
+        x = jnp.where(valid, x, 0)
+        mean = x.mean(-1, keepdims=True)
+        inverse = 1 / jnp.sqrt(x.var(-1, keepdims=True) + self.epsilon)
+        normalised = (x - mean) * inverse
+        a = jnp.where(valid, params["gamma"] * normalised + params["beta"], 0)
+        return a, {"x": x, "valid": valid, "mean": mean, "inverse": inverse, "normalised": normalised, "a": a}
+
+    def backward(self, params, saved, d_out):
+        """dE/dx = r (g - mean g - u mean(g u)), means over the units, with g = gamma dE/da and u, r as in `BatchNorm`.
+
+        The same derivation as there, with one example's d units in the place of one unit's n examples, and divisor d.
+        """
+        u = saved["normalised"]
+        d_out = jnp.where(saved["valid"], d_out, 0)
+        g = params["gamma"] * d_out
+        d_in = saved["inverse"] * (g - g.mean(-1, keepdims=True) - u * (g * u).mean(-1, keepdims=True))
+        return Backward(d_in, {"gamma": _total(d_out * u), "beta": _total(d_out)}, d_out)
+
+    def out_shape(self, in_shape):
+        if _needs_units(self, in_shape)[-1] < 2:
+            raise ShapeError(f"{self.label} needs at least 2 units to normalise over, found {('N', *in_shape)}")
+        return in_shape
+
+
+@register("layer", "weight_norm")
+@dataclass(frozen=True)
+class WeightNorm(Layer):
+    """A layer whose weights are learned as length times direction: W = g V / ||V||, for each unit by itself.
+
+    layer: any layer that has weights W whose last axis is the units (`Dense`, `Conv`); a wrapper rather than an
+    option of theirs, so that they need not know. Parameters: the layer's own without W, V of W's shape, and the
+    lengths g (units,) under the name W_g. The layer starts exactly as it would without.
+
+    Penalties act on W_g and leave V alone: L2 on the lengths is L2 on W, while the length of V has no effect.
+
+    Source: Pattipati "Practicalities", normalisation: "normalize the weights of each layer".
+
+    >>> import jax, netgrad as ng
+    >>> params = ng.WeightNorm(ng.Dense(3)).init(jax.random.key(0), (2,))
+    >>> {name: value.shape for name, value in params.items()}
+    {'b': (3,), 'W_g': (3,), 'V': (2, 3)}
+    """
+
+    layer: Any
+
+    def __post_init__(self):
+        if not isinstance(self.layer, Layer):
+            raise NetgradError(f"WeightNorm wraps a layer, found {self.layer!r}: write WeightNorm(Dense(10))")
+
+    def placed(self, first):
+        return self.replace(layer=self.layer.placed(first))
+
+    def init(self, key, in_shape):
+        params = dict(self.layer.init(key, in_shape))
+        if "W" not in params:
+            raise NetgradError(
+                f"WeightNorm needs a layer with weights W (Dense, Conv), found {type(self.layer).__name__} with "
+                f"{', '.join(params) or 'no parameters'}"
+            )
+        V = params.pop("W")
+        return params | {"W_g": _length(V), "V": V}
+
+    def forward(self, params, x, context):
+        W = params["W_g"] * params["V"] / _length(params["V"])
+        a, saved = self.layer.forward(self._inner(params, W), x, context)
+        return a, saved | {"W": W}
+
+    def backward(self, params, saved, d_out):
+        """With v = V/||V||: dE/dg = sum dE/dW v, and dE/dV = g/||V|| (dE/dW - v dE/dg), at right angles to V.
+
+        The length's derivative is d||V||/dV = v, so that dv/dV takes away what lies along v.
+        """
+        back = self.layer.backward(self._inner(params, saved["W"]), saved, d_out)
+        d_params = dict(back.d_params)
+        dW = d_params.pop("W")
+        length = _length(params["V"])
+        v = params["V"] / length
+        d_g = (dW * v).reshape(-1, length.size).sum(0)
+        d_params |= {"W_g": d_g, "V": params["W_g"] / length * (dW - v * d_g)}
+        return Backward(back.d_in, d_params, back.delta)
+
+    def _inner(self, params, W):
+        return {name: value for name, value in params.items() if name not in ("W_g", "V")} | {"W": W}
+
+    def init_state(self, in_shape):
+        return self.layer.init_state(in_shape)
+
+    def next_state(self, state, saved):
+        return self.layer.next_state(state, saved)
+
+    def out_shape(self, in_shape):
+        return self.layer.out_shape(in_shape)
+
+    def out_lengths(self, lengths, in_shape):
+        return self.layer.out_lengths(lengths, in_shape)
+
+    def operations(self, in_shape):
+        return self.layer.operations(in_shape)
+
+    def connections(self, in_shape):
+        return self.layer.connections(in_shape)
+
+
+def _scale_and_shift(layer: Layer, in_shape: Any) -> dict[str, jax.Array]:
+    units = _needs_units(layer, in_shape)[-1:]
+    return {"gamma": jnp.ones(units, float), "beta": jnp.zeros(units, float)}
+
+
+def _needs_units(layer: Layer, in_shape: Any) -> Any:
+    if not in_shape or not isinstance(in_shape[-1], int):
+        raise ShapeError(f"{layer.label} needs inputs of shape (N, ..., units), found {('N', *in_shape)}: add an axis")
+    return in_shape
+
+
+def _check_epsilon(layer: Any) -> None:
+    if not layer.epsilon >= 0:
+        raise NetgradError(f"{layer.label}: epsilon must not be negative, found {layer.epsilon}")
+
+
+def _valid(x: jax.Array, lengths: Any) -> jax.Array:
+    """Which positions count, (N, ..., 1): those within each sequence, or all."""
+    shape = (*x.shape[:-1], 1)
+    if lengths is None or x.ndim < 3:
+        return jnp.ones(shape, bool)
+    steps = jnp.arange(x.shape[1]) < lengths[:, None]
+    return jnp.broadcast_to(steps.reshape(*steps.shape, *(1,) * (x.ndim - 2)), shape)
+
+
+def _total(value: jax.Array) -> jax.Array:
+    """(..., units) -> (units,): the sum over everything but the units."""
+    return value.reshape(-1, value.shape[-1]).sum(0)
+
+
+def _length(V: jax.Array) -> jax.Array:
+    """(..., units) -> (units,): the Euclidean length of each unit's weights."""
+    return jnp.sqrt(_total(V * V))
