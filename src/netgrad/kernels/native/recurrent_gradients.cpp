@@ -111,6 +111,21 @@ struct Gradients {
   }
 };
 
+// Lanes with bit `half` set change places with the other vector's lanes that lack it.
+template <int half, size_t... lane>
+void exchange(Vec& a, Vec& b, std::index_sequence<lane...>) {
+  const Vec first = __builtin_shufflevector(a, b, (lane & half ? kLanes + lane - half : lane)...);
+  b = __builtin_shufflevector(a, b, (lane & half ? kLanes + lane : lane + half)...);
+  a = first;
+}
+
+template <int half = kLanes / 2>
+void transpose(Vec (&block)[kLanes]) {
+  for (int i = 0; i < kLanes; ++i)
+    if (!(i & half)) exchange<half>(block[i], block[i + half], std::make_index_sequence<kLanes>());
+  if constexpr (half > 1) transpose<half / 2>(block);
+}
+
 void write_result(Result& to, const float*& from) {
   std::copy_n(from, to->element_count(), to->typed_data());
   from += to->element_count();
@@ -182,30 +197,49 @@ struct Panel {
       multiply<kTileVectors, true>(right + b * places * kWidth, weights, sums + b * rows() * kWidth);
   }
 
+  // One step of one vector of examples: places `place` and following, out of `places` in all.
   void copy_step(const FullTile& tile, int64_t t, int v, int lanes, float* left, float* right, int64_t place,
                  int64_t places) const {
     const int64_t n = g.all.examples;
     const IntVec valid = tile.valid(t, v);
-    const auto scatter = [&](float* to, int64_t stride, Vec value) {
-      float lane[kLanes];
-      store(lane, valid ? value : Vec{});
-      for (int i = 0; i < lanes; ++i) to[i * stride] = lane[i];
+    const auto left_row = [&](int64_t row) {
+      Vec value;
+      if (row < g.inputs) {
+        value = tile.read(g.x + t * g.inputs * n, row, v);
+      } else if (row == g.inputs) {
+        value = broadcast(1.0f);
+      } else {
+        const int64_t unit = row - g.inputs - 1;
+        value = tile.previous(g.h, g.h0, g.units, t, unit, v);
+        if (reset) value *= tile.read(g.gates + t * g.columns * n, unit, v);
+      }
+      return valid ? value : Vec{};
     };
-    const auto put_left = [&](int64_t row, Vec value) {
-      const int64_t block = row / kColumns * kColumns, width = std::min<int64_t>(kColumns, rows() - block);
-      scatter(left + block * (places + 1) + (place + 1) * width + row - block, width, value);
-    };
-    for (int64_t i = 0; i < g.inputs; ++i) put_left(i, tile.read(g.x + t * g.inputs * n, i, v));
-    put_left(g.inputs, broadcast(1.0f));
-    for (int64_t i = 0; i < g.units; ++i) {
-      Vec before = tile.previous(g.h, g.h0, g.units, t, i, v);
-      if (reset) before *= tile.read(g.gates + t * g.columns * n, i, v);
-      put_left(g.inputs + 1 + i, before);
+    for (int64_t block = 0; block < rows(); block += kColumns) {
+      const int64_t width = std::min<int64_t>(kColumns, rows() - block);
+      float* to = left + block * (places + 1) + (place + 1) * width;
+      for (int64_t r = 0; r < width; r += kLanes)
+        copy_transposed(to + r, width, lanes, std::min<int64_t>(kLanes, width - r),
+                        [&](int64_t i) { return left_row(block + r + i); });
     }
-    for (int64_t c = 0; c < blocks() * kWidth; ++c) {
-      const bool exists = column + c < end;
-      const Vec value = exists ? tile.read(g.delta + t * g.columns * n, column + c, v) : Vec{};
-      scatter(right + c / kWidth * places * kWidth + place * kWidth + c % kWidth, kWidth, value);
+    const auto right_row = [&](int64_t c) {
+      return valid ? tile.read(g.delta + t * g.columns * n, c, v) : Vec{};
+    };
+    for (int64_t c = 0; c < blocks() * kWidth; c += kLanes)
+      copy_transposed(right + (c / kWidth * places + place) * kWidth + c % kWidth, kWidth, lanes, kLanes,
+                      [&](int64_t i) { return column + c + i < end ? right_row(column + c + i) : Vec{}; });
+  }
+
+  // to[lane * stride + i] = row(i)[lane], for i < n <= kLanes.
+  template <class Row>
+  static void copy_transposed(float* to, int64_t stride, int lanes, int64_t n, const Row& row) {
+    Vec block[kLanes];
+    for (int i = 0; i < kLanes; ++i) block[i] = i < n ? row(i) : Vec{};
+    transpose(block);
+    for (int lane = 0; lane < lanes; ++lane) {
+      if (n == kLanes) store(to + lane * stride, block[lane]);
+      else if (n == kColumns) store_some(to + lane * stride, block[lane], kColumns % kLanes);
+      else store_some(to + lane * stride, block[lane], int(n));
     }
   }
 };
