@@ -141,8 +141,9 @@ def test_padding_has_no_effect(case):
     def both(value):
         a, saved = layer.forward(params, (value, *rest) if rest else value, context)
         d_out = jnp.ones_like(a)
-        if layer.out_lengths(context.lengths, case.in_shape) is not None:
-            mask = steps.reshape(*steps.shape, *(1,) * (a.ndim - 2))
+        if (spans := layer.out_lengths(context.lengths, case.in_shape)) is not None:
+            mask = jnp.arange(a.shape[1]) < spans[:, None]
+            mask = mask.reshape(*mask.shape, *(1,) * (a.ndim - 2))
             a, d_out = jnp.where(mask, a, 0), jnp.where(mask, d_out, 0)
         back = layer.backward(params, saved, d_out)
         return a, back.d_params, back.d_in

@@ -15,6 +15,7 @@ from netgrad.layers.activation import (
 )
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.bidirectional import Bidirectional
+from netgrad.layers.convolution import Conv, ConvTranspose
 from netgrad.layers.dense import Dense
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.embedding import Embedding
@@ -24,8 +25,9 @@ from netgrad.layers.lstm import LSTM
 from netgrad.layers.merge import Add, Concatenate, Multiply
 from netgrad.layers.noise import GaussianNoise
 from netgrad.layers.normalisation import BatchNorm, LayerNorm, WeightNorm
-from netgrad.layers.rnn import RNN
+from netgrad.layers.pooling import AveragePool, GlobalPool, MaxPool, NormPool, Pool, Subsample, SumPool
 from netgrad.layers.rescaling import Rescaling
+from netgrad.layers.rnn import RNN
 from netgrad.layers.shape import Flatten, Reshape
 from netgrad.layers.state_space import StateSpace
 from netgrad.layers.taps import DelayTaps, Repeat
@@ -37,11 +39,14 @@ __all__ = [
     "RNN",
     "Activation",
     "Add",
+    "AveragePool",
     "Backward",
     "BatchNorm",
     "Bidirectional",
     "Concatenate",
     "Context",
+    "Conv",
+    "ConvTranspose",
     "DelayTaps",
     "Dense",
     "Dropout",
@@ -49,13 +54,17 @@ __all__ = [
     "Flatten",
     "ForgetGateRNN",
     "GaussianNoise",
+    "GlobalPool",
     "Identity",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "Logistic",
+    "MaxPool",
     "Multiply",
+    "NormPool",
     "PReLU",
+    "Pool",
     "ReLU",
     "Repeat",
     "Rescaling",
@@ -63,6 +72,8 @@ __all__ = [
     "ScaledTanh",
     "Softmax",
     "StateSpace",
+    "Subsample",
+    "SumPool",
     "Tanh",
     "Threshold",
     "WeightNorm",

@@ -128,7 +128,7 @@ class ReLU(Activation):
         return jnp.maximum(z, 0)
 
     def df(self, z, a):
-        return (z > 0).astype(z.dtype)
+        return (a > 0).astype(a.dtype)  # where z > 0 and nowhere else; a is at hand even where z was not written
 
 
 @register("activation", "leaky_relu")

@@ -141,6 +141,10 @@ class Layer:
         """Multiply-adds of one forward pass of one example; 0 where the layer only moves or bends numbers."""
         return 0
 
+    def connections(self, in_shape: Any) -> int:
+        """How often one example uses a weight or bias; the multiply-adds, where a layer does not count its biases."""
+        return self.operations(in_shape)
+
     @property
     def label(self) -> str:
         """What error messages and summaries call this layer."""

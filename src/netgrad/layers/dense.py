@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,3 +93,6 @@ class Dense(Layer):
         for n in in_shape[:-1]:
             positions *= n
         return positions * in_shape[-1] * self.units
+
+    def connections(self, in_shape):
+        return self.operations(in_shape) + self.bias * math.prod(self.out_shape(in_shape))

@@ -1,0 +1,113 @@
+"""Correlation of inputs with filters and its two gradients, in one, two or three dimensions: what `Conv` is made of.
+
+    z[n, i, f]  = sum over offsets a and channels c of x[n, i s + a, c] W[a, c, f], + b[f]
+    dW[a, c, f] = sum over examples n and windows i of x[n, i s + a, c] delta[n, i, f]
+    dx[n, j, c] = sum over filters f and windows i with i s + a = j of delta[n, i, f] W[a, c, f]
+
+All three are correlations again: the weight gradient one of the input with delta, the input gradient a full one of
+delta, bordered with zeros, with the filters turned round (Z&M 26.3.6). Signals and images without groups go through
+`netgrad.kernels`, volumes and groups through XLA's convolution.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.lax import ConvDimensionNumbers, conv_general_dilated
+
+from netgrad import kernels
+from netgrad.layers.window import Windows, as_image, image
+
+
+def has_kernel(at: Windows, groups: int = 1) -> bool:
+    """Whether `netgrad.kernels` takes convolutions over these windows."""
+    return groups == 1 and as_image(at) is not None
+
+
+def correlate(
+    x: jax.Array, W: jax.Array, b: jax.Array | None, at: Windows, groups: int = 1, activation: str = "identity"
+) -> jax.Array:
+    """x (N, sizes..., channels), W (window..., channels / groups, filters), b (filters,) -> (N, out..., filters).
+
+    activation: applied in the same pass where `has_kernel`; one of "identity", "relu", "tanh" and "logistic".
+    """
+    if has_kernel(at, groups):
+        z = kernels.conv_forward(image(x), _filters(W), b, activation=activation, **_arguments(at))
+        return z.reshape(x.shape[0], *at.out, W.shape[-1])
+    n = len(at.sizes)
+    z = conv_general_dilated(
+        x,
+        W,
+        at.stride,
+        at.padding,
+        rhs_dilation=at.dilation,
+        dimension_numbers=ConvDimensionNumbers(_images(n), (n + 1, n, *range(n)), _images(n)),
+        feature_group_count=groups,
+    )
+    return z if b is None else z + b
+
+
+def input_gradient(delta: jax.Array, W: jax.Array, at: Windows, groups: int = 1) -> jax.Array:
+    """delta (N, out..., filters), W as for `correlate` -> dE/dx (N, sizes..., channels)."""
+    n = len(at.sizes)
+    *window, channels, filters = W.shape
+    if has_kernel(at, groups):
+        d_x = kernels.conv_input_gradient(image(delta), _filters(W), (1, *at.sizes)[-2:], **_arguments(at))
+        return d_x.reshape(delta.shape[0], *at.sizes, channels)
+    turned = jnp.flip(W, tuple(range(n))).reshape(*window, channels, groups, filters // groups)
+    turned = jnp.swapaxes(turned, n, n + 1).reshape(*window, groups * channels, filters // groups)
+    border = []
+    for size, out, span, s, (before, _) in zip(at.sizes, at.out, at.spans, at.stride, at.padding, strict=True):
+        spread = (out - 1) * s + 1  # delta with the zeros between its rows that the stride skipped
+        first = span - 1 - before
+        border.append((first, size + span - 1 - spread - first))
+    return conv_general_dilated(
+        delta,
+        turned,
+        (1,) * n,
+        border,
+        lhs_dilation=at.stride,
+        rhs_dilation=at.dilation,
+        dimension_numbers=ConvDimensionNumbers(_images(n), (n, n + 1, *range(n)), _images(n)),
+        feature_group_count=groups,
+    )
+
+
+def weight_gradient(x: jax.Array, delta: jax.Array, at: Windows, groups: int = 1) -> tuple[jax.Array, jax.Array]:
+    """x and delta as above -> dE/dW (window..., channels / groups, filters) and dE/db (filters,), summed over examples
+    and windows."""
+    n = len(at.sizes)
+    if has_kernel(at, groups):
+        window = (1, *at.window)[-2:]
+        dW, db = kernels.conv_weight_gradient(image(x), image(delta), window, **_arguments(at))
+        return dW.reshape(*at.window, x.shape[-1], delta.shape[-1]), db
+    border = []
+    for size, out, span, s, (before, _) in zip(at.sizes, at.out, at.spans, at.stride, at.padding, strict=True):
+        border.append((before, span + (out - 1) * s - size - before))  # negative where rows are never seen
+    by_channel = (n + 1, 0, *range(1, n + 1))  # channels stand for examples, and examples are summed over
+    dW = conv_general_dilated(
+        x,
+        delta,
+        at.dilation,
+        border,
+        rhs_dilation=at.stride,
+        dimension_numbers=ConvDimensionNumbers(by_channel, by_channel, (n, n + 1, *range(n))),
+        batch_group_count=groups,
+    )
+    return dW, delta.sum(tuple(range(n + 1)))
+
+
+def _images(n: int) -> tuple[int, ...]:
+    return (0, n + 1, *range(1, n + 1))
+
+
+def _filters(W: jax.Array) -> jax.Array:
+    return W if W.ndim == 4 else W[None]
+
+
+def _arguments(at: Windows) -> dict[str, Any]:
+    """Stride, padding and dilation as the kernels take them."""
+    at = as_image(at) or at
+    return {"strides": at.stride, "padding": at.padding, "dilation": at.dilation}
