@@ -26,7 +26,7 @@ from netgrad.losses import (
 )
 from netgrad.network import Input, Network, Sequential, Trace, apply
 from netgrad.registry import register
-from netgrad.regularizers import L1, L2, ElasticNet
+from netgrad.regularizers import L1, L2, CurvatureSmoothing, ElasticNet, WeightElimination
 from netgrad.training.callbacks import Callback, EarlyStopping, Progress, StopBelow
 from netgrad.training.files import load
 from netgrad.training.gradient_check import check_gradients
@@ -45,6 +45,7 @@ __all__ = [
     "Callback",
     "Constant",
     "CrossEntropy",
+    "CurvatureSmoothing",
     "DataError",
     "DivergenceError",
     "EarlyStopping",
@@ -69,6 +70,7 @@ __all__ = [
     "StopBelow",
     "Trace",
     "Uniform",
+    "WeightElimination",
     "Xavier",
     "Zeros",
     "apply",

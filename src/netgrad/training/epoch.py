@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from netgrad.network import Network, forward
-from netgrad.training.objective import Batch, Objective, gradients
+from netgrad.network import Network
+from netgrad.training.objective import Batch, Objective, gradients, loss
 from netgrad.training.truncated import pieces, with_streams, without_streams
 
 
@@ -43,8 +43,7 @@ def step(
     looked = gradients(network, objective, carry.params, carry.state, batch, key)
 
     def value_fn(params: dict) -> jax.Array:
-        run = forward(network, params, carry.state, batch.x, training=True, key=key, lengths=batch.lengths)
-        return objective.errors(run.outputs, batch, run.lengths)[0] + objective.penalty(params)
+        return loss(network, objective, params, carry.state, batch, key)
 
     updates, opt_state = optax.with_extra_args_support(optimizer).update(
         looked.params, carry.opt_state, carry.params, value=looked.loss, grad=looked.params, value_fn=value_fn

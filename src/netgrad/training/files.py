@@ -89,6 +89,7 @@ def describe(model: Model) -> dict[str, Any]:
         "terms": [[name, to_config(loss), weight] for name, loss, weight in objective.terms],
         "penalties": [to_config(p) for p in objective.penalties],
         "reduction": objective.reduction,
+        "weight_noise": objective.weight_noise,
         "shapes": {name: list(shape) for name, shape in model.shapes.items()},
         "history": model.history.rows,
         "stopped": model.history.stopped,
@@ -105,7 +106,8 @@ def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
     nodes = [Node(name, from_config(layer), tuple(inputs), params) for name, layer, inputs, params in config["nodes"]]
     network = Network.from_nodes(config["inputs"], nodes, config["outputs"])
     terms = tuple((name, from_config(loss), weight) for name, loss, weight in config["terms"])
-    objective = Objective(terms, tuple(from_config(p) for p in config["penalties"]), config["reduction"])
+    penalties = tuple(from_config(p) for p in config["penalties"])
+    objective = Objective(terms, penalties, config["reduction"], config.get("weight_noise", 0.0))
     shapes = {name: tuple(shape) for name, shape in config["shapes"].items()}
     params = jax.tree.map(jnp.asarray, arrays.get("params", {}))
     state = jax.tree.map(jnp.asarray, arrays.get("state", {}))

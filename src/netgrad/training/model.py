@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ class Model:
         >>> model.trace(np.eye(3), [0.1, 0.2, 0.3])["dense_1"].delta.shape
         (3, 2)
         """
-        objective = Objective(self.objective.terms, self.objective.penalties, reduction)
+        objective = replace(self.objective, reduction=reduction)
         batch = jax.tree.map(jnp.asarray, self.batch(x, y, None, lengths))
         key = jax.random.key(0) if training else None
         return trace_batch(self.network, objective, self.params, self.state, batch, key, training)

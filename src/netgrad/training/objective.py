@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from netgrad.errors import NetgradError
 from netgrad.layers.activation import Logistic, Softmax
 from netgrad.losses import Loss
 from netgrad.network import Forward, Network, Trace, backward, forward, next_state, record
-from netgrad.regularizers import Penalty
+from netgrad.regularizers import Penalty, View, is_weight
 
 
 class Batch(NamedTuple):
@@ -41,13 +42,19 @@ class Objective:
     terms: (output, loss, weight) for every output that is trained. reduction "mean" divides each output's error by
     the sum of its example weights (by the number of valid positions where there are none), so that the step does not
     depend on batch size, length or padding; "sum" adds the examples up, as the texts write their errors.
+    weight_noise: the standard deviation of the noise that every step of training adds to the weights, so that E is
+    expected over it: solutions whose error small changes of the weights raise much are avoided (Pattipati,
+    "training with noise").
     """
 
     terms: tuple[tuple[str, Loss, float], ...]
     penalties: tuple[Penalty, ...] = ()
     reduction: str = "mean"
+    weight_noise: float = 0.0
 
     def __post_init__(self):
+        if not 0 <= self.weight_noise < math.inf:
+            raise NetgradError(f"weight_noise must be a number of at least 0, found {self.weight_noise}")
         if self.reduction not in ("mean", "sum"):
             raise NetgradError(f"reduction must be 'mean' or 'sum', found {self.reduction!r}")
 
@@ -72,12 +79,14 @@ class Objective:
             d_outputs[name] = d_outputs[name] + scale * deltas
         return total, d_outputs
 
-    def penalty(self, params: dict) -> Any:
+    def penalty(self, params: dict, view: View) -> Any:
         """The sum of the penalties."""
-        return sum((p.value(params) for p in self.penalties), start=jnp.zeros((), float))
+        return sum((p.value(params, view) for p in self.penalties), start=jnp.zeros((), float))
 
     def check_network(self, network: Network) -> None:
-        """Refuse losses for outputs that do not exist, and a link function applied twice."""
+        """Refuse losses for outputs and penalties on layers that do not exist, and a link function applied twice."""
+        for penalty in self.penalties:
+            penalty.check_layers({node.params for node in network.nodes})
         for name, loss, _ in self.terms:
             if name not in network.output_names:
                 raise NetgradError(
@@ -104,6 +113,38 @@ def position_weights(shape: tuple[int, ...], weights: Any, lengths: Any) -> Any:
     return weights if mask is None else weights * mask
 
 
+def _disturbed(network: Network, objective: Objective, params: dict, key: jax.Array | None) -> dict:
+    """The parameters with the objective's noise on the weights; as they are where there is none."""
+    if not objective.weight_noise or key is None:
+        return params
+    own = jax.random.fold_in(key, len(network.nodes))  # the number after those by which nodes draw theirs
+    leaves, tree = jax.tree_util.tree_flatten_with_path(params)
+    moved = [
+        leaf + objective.weight_noise * jax.random.normal(jax.random.fold_in(own, i), leaf.shape, leaf.dtype)
+        if is_weight(path)
+        else leaf
+        for i, (path, leaf) in enumerate(leaves)
+    ]
+    return jax.tree.unflatten(tree, moved)
+
+
+def _view(network: Network, objective: Objective, state: dict, batch: Batch) -> View:
+    """What penalties may look at."""
+    return View(
+        lambda params, x: forward(network, params, state, x, lengths=batch.lengths).outputs,
+        batch.x,
+        objective.reduction,
+    )
+
+
+def loss(network: Network, objective: Objective, params: dict, state: dict, batch: Batch, key: jax.Array | None) -> Any:
+    """The loss of a training step alone, with penalties: what `gradients` is the derivative of."""
+    at = _disturbed(network, objective, params, key)
+    run = forward(network, at, state, batch.x, training=True, key=key, lengths=batch.lengths)
+    error, _ = objective.errors(run.outputs, batch, run.lengths)
+    return error + objective.penalty(params, _view(network, objective, state, batch))
+
+
 class StepGradients(NamedTuple):
     """What one look at a batch yields: the loss with penalties, its gradients, the state after, the forward pass."""
 
@@ -124,14 +165,16 @@ def gradients(
     training: bool = True,
 ) -> StepGradients:
     """Forward, loss, backward, penalties: everything of a training step but the update."""
-    run = forward(network, params, state, batch.x, training=training, key=key, lengths=batch.lengths)
-    loss, d_outputs = objective.errors(run.outputs, batch, run.lengths)
-    back = backward(network, params, run.saved, d_outputs)
+    at = _disturbed(network, objective, params, key if training else None)
+    run = forward(network, at, state, batch.x, training=training, key=key, lengths=batch.lengths)
+    error, d_outputs = objective.errors(run.outputs, batch, run.lengths)
+    back = backward(network, at, run.saved, d_outputs)
     d_params = back.params
+    view = _view(network, objective, state, batch)
     for penalty in objective.penalties:
-        loss = loss + penalty.value(params)
-        d_params = jax.tree.map(jnp.add, d_params, penalty.gradient(params))
-    return StepGradients(loss, d_params, next_state(network, state, run.saved), run, back.nodes)
+        d_params = jax.tree.map(jnp.add, d_params, penalty.gradient(params, view))
+    total = error + objective.penalty(params, view)
+    return StepGradients(total, d_params, next_state(network, state, run.saved), run, back.nodes)
 
 
 def trace_batch(

@@ -75,6 +75,7 @@ def make_objective(
     loss_weights: Any,
     penalty: Any,
     reduction: str,
+    weight_noise: float = 0.0,
 ) -> Objective:
     """The objective of these settings; a loss left out is inferred from the targets."""
     targets = named("output", y, network.output_names)
@@ -88,7 +89,7 @@ def make_objective(
         chosen = infer_loss(shapes[nodes[name]], targets[name]) if spec is None else find("loss", spec)
         terms.append((name, chosen, float(weights.get(name, 1.0))))
     several = penalty if isinstance(penalty, list | tuple) else [] if penalty is None else [penalty]
-    objective = Objective(tuple(terms), tuple(find("penalty", p) for p in several), reduction)
+    objective = Objective(tuple(terms), tuple(find("penalty", p) for p in several), reduction, weight_noise)
     objective.check_network(network)
     return objective
 
