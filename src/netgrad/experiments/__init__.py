@@ -1,6 +1,6 @@
 """The texts' experiments, each with the values that the text prints; importing this package lists them all."""
 
-from netgrad.experiments import approximation, depth, logic, power_plant, softmax
+from netgrad.experiments import approximation, depth, gates, logic, power_plant, reber, softmax
 from netgrad.experiments.base import EXPERIMENTS, Experiment, Result, Row, experiment, find
 
 __all__ = [
@@ -12,7 +12,9 @@ __all__ = [
     "depth",
     "experiment",
     "find",
+    "gates",
     "logic",
     "power_plant",
+    "reber",
     "softmax",
 ]
