@@ -1,4 +1,7 @@
-"""One contender on one work in a process of its own: asked over a pipe for a round of steps, it answers with times."""
+"""One contender on one work in a process of its own: asked over a pipe for a round of steps, it answers with times.
+
+python -m benchmarks.worker CONTENDER WORK train|predict
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import time
 from pathlib import Path
 
 from benchmarks.contenders import CONTENDERS
-from benchmarks.works import WORKS
+from benchmarks.works import find
 
 
 def peak_memory() -> float:
@@ -23,7 +26,7 @@ def peak_memory() -> float:
 def main() -> None:
     """Lines in: seconds for a round. Lines out: JSON with the seconds of every step in it."""
     started = time.perf_counter()
-    contender, work = CONTENDERS[sys.argv[1]], WORKS[sys.argv[2]]
+    contender, work = CONTENDERS[sys.argv[1]], find(sys.argv[2])
     answers = sys.stdout
     sys.stdout = sys.stderr  # frameworks that print must not disturb the answers
 
@@ -32,7 +35,8 @@ def main() -> None:
 
     module = importlib.import_module(f"benchmarks.contenders.{contender.module}")
     imported = time.perf_counter()
-    step = module.make(work, contender.variant)
+    make = {"train": module.make, "predict": module.make_prediction}[sys.argv[3]]
+    step = make(work, contender.variant)
     step()
     answer(import_seconds=imported - started, first_step_seconds=time.perf_counter() - imported)
     for line in sys.stdin:

@@ -6,7 +6,7 @@ as data (a list of layers) so that every contender builds the same network from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -118,3 +118,25 @@ WORKS = {
               ("dense", 5, "identity")), 5, ratio=3),
     )
 }  # fmt: skip
+
+
+GROWTH = {
+    "units": (4, 8, 16, 32, 64, 128, 256),
+    "length": (8, 16, 32, 64, 128, 256),
+    "examples": (1, 4, 16, 64, 256, 1024),
+}
+
+
+def find(name: str) -> Work:
+    """A work of `WORKS`, or one of its kin: "lstm/units=64" and so on along `GROWTH`, "mlp-1000/examples=1"."""
+    base, _, change = name.partition("/")
+    if not change:
+        return WORKS[base]
+    axis, _, number = change.partition("=")
+    value = int(number)
+    work = WORKS["reber-lstm" if base == "lstm" else base]
+    if axis == "examples":
+        return replace(work, name=name, title=f"{work.title}, N={value}", examples=value)
+    if axis == "length":
+        return replace(work, name=name, title=name, shape=(value, *work.shape[1:]))
+    return replace(work, name=name, title=name, layers=(("lstm", value), *work.layers[1:]))

@@ -1,4 +1,6 @@
-"""The contenders: each module has ``make(work) -> step``, and step() does one whole training step and waits for it.
+"""The contenders: each module has ``make(work, variant) -> step``; step() does one training step and waits for it.
+
+``make_prediction`` likewise: one call predicts all examples of the work, from NumPy array to NumPy array.
 
 `NAMES` says which module runs under which name, with which environment; ``applies`` leaves out works that a
 contender has no means for.

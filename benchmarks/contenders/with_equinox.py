@@ -8,6 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from benchmarks.works import Work
@@ -106,11 +107,26 @@ class Chain(eqx.Module):
         return x
 
 
+def inputs(work: Work) -> tuple[Any, Any]:
+    """The inputs as Equinox wants them, and the lengths."""
+    data = work.data()
+    x = data["x"] if work.kind in ("sequence", "vector") else np.moveaxis(data["x"], -1, 1)
+    return x, data.get("lengths", np.full(work.examples, work.shape[0]))
+
+
+def make_prediction(work: Work, variant: str) -> Callable[[], None]:
+    """One jitted forward pass, probabilities back to NumPy."""
+    x, lengths = inputs(work)
+    model = build(work, jax.random.key(0))
+    link = jax.nn.sigmoid if work.target == "bits" else jax.nn.softmax
+    predict = eqx.filter_jit(lambda model, x, lengths: link(jax.vmap(model)(x, lengths)))
+    return lambda: np.asarray(predict(model, x, lengths))
+
+
 def make(work: Work, variant: str) -> Callable[[], None]:
     """One jitted step: jax.grad through vmap, optax.sgd."""
-    data = {name: jnp.asarray(v) for name, v in work.data().items()}
-    x = data["x"] if work.kind in ("sequence", "vector") else jnp.moveaxis(data["x"], -1, 1)
-    lengths = data.get("lengths", jnp.full(work.examples, work.shape[0]))
+    x, lengths = (jnp.asarray(v) for v in inputs(work))
+    target = jnp.asarray(work.data()["y"])
     model = build(work, jax.random.key(0))
     descent = optax.sgd(work.rate)
     state = descent.init(eqx.filter(model, eqx.is_inexact_array))
@@ -134,7 +150,7 @@ def make(work: Work, variant: str) -> Callable[[], None]:
 
     def step() -> None:
         nonlocal model, state
-        model, state = update(model, state, x, data["y"], lengths)
+        model, state = update(model, state, x, target, lengths)
         jax.block_until_ready(eqx.filter(model, eqx.is_array))
 
     return step

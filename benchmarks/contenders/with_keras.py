@@ -11,8 +11,8 @@ import numpy as np
 from benchmarks.works import Work
 
 
-def make(work: Work, variant: str) -> Callable[[], None]:
-    """One compiled training step through the public interface."""
+def network(work: Work) -> tuple[keras.Model, dict[str, np.ndarray]]:
+    """The compiled network and its data."""
     keras.utils.set_random_seed(0)
     data = work.data()
     layers: list[keras.Layer] = [keras.Input(work.shape)]
@@ -46,6 +46,18 @@ def make(work: Work, variant: str) -> Callable[[], None]:
         else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     )
     net.compile(keras.optimizers.SGD(work.rate), loss)
+    return net, data
+
+
+def make_prediction(work: Work, variant: str) -> Callable[[], None]:
+    """`predict_on_batch`; its outputs are logits."""
+    net, data = network(work)
+    return lambda: net.predict_on_batch(data["x"])
+
+
+def make(work: Work, variant: str) -> Callable[[], None]:
+    """One compiled training step through the public interface."""
+    net, data = network(work)
 
     def step() -> None:
         net.train_on_batch(data["x"], data["y"])

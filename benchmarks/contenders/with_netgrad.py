@@ -36,11 +36,23 @@ def network(work: Work) -> ng.Network:
     return ng.Sequential(layers)
 
 
+def untrained(work: Work, data: dict[str, Any]) -> ng.Model:
+    """The model that every work starts from."""
+    loss = "binary_cross_entropy" if work.target == "bits" else "softmax_cross_entropy"
+    return ng.untrained(network(work), data["x"], data["y"], loss=loss, lengths=data.get("lengths"))
+
+
+def make_prediction(work: Work, variant: str) -> Callable[[], None]:
+    """`Model.predict_proba`."""
+    data = work.data()
+    model = untrained(work, data)
+    return lambda: model.predict_proba(data["x"], data.get("lengths"))
+
+
 def make(work: Work, variant: str) -> Callable[[], None]:
     """One step of plain gradient descent on the whole batch."""
     data = work.data()
-    loss = "binary_cross_entropy" if work.target == "bits" else "softmax_cross_entropy"
-    model = ng.untrained(network(work), data["x"], data["y"], loss=loss, lengths=data.get("lengths"))
+    model = untrained(work, data)
     batch = jax.tree.map(jnp.asarray, model.batch(data["x"], data["y"], None, data.get("lengths")))
     descent = optimizers.get("sgd", work.rate)
     run = compiled_step(model.network, model.objective, descent)

@@ -13,13 +13,18 @@ from benchmarks.works import Work
 def make(work: Work, variant: str) -> Callable[[], None]:
     """One step of plain gradient descent."""
     data = work.data()
-    hidden = tuple(settings[0] for _, *settings in work.layers[:-1])
     net = MLPClassifier(
-        hidden, solver="sgd", learning_rate_init=work.rate, momentum=0.0, alpha=0.0, batch_size=work.examples
-    )
+        tuple(settings[0] for _, *settings in work.layers[:-1]),
+        solver="sgd", learning_rate_init=work.rate, momentum=0.0, alpha=0.0, batch_size=work.examples,
+    )  # fmt: skip
     classes = np.arange(work.outputs)
+    return lambda: net.partial_fit(data["x"], data["y"], classes=classes)
 
-    def step() -> None:
-        net.partial_fit(data["x"], data["y"], classes=classes)
 
-    return step
+def make_prediction(work: Work, variant: str) -> Callable[[], None]:
+    """`predict_proba`."""
+    data = work.data()
+    net = MLPClassifier(tuple(settings[0] for _, *settings in work.layers[:-1]), solver="sgd")
+    # Every class must be seen once before anything can be predicted.
+    net.partial_fit(np.repeat(data["x"][:1], work.outputs, 0), np.arange(work.outputs), classes=np.arange(work.outputs))
+    return lambda: net.predict_proba(data["x"])

@@ -58,14 +58,32 @@ class Pooled(nn.Module):
         return self.parts(x)
 
 
-def make(work: Work, variant: str) -> Callable[[], None]:
-    """One eager step, or one whose network went through torch.compile."""
+def network(work: Work) -> tuple[Any, dict[str, torch.Tensor]]:
+    """The network and its data, channels first where it convolves."""
     torch.manual_seed(0)
     data = {name: torch.from_numpy(v) for name, v in work.data().items()}
-    x, y, lengths = data["x"], data["y"], data.get("lengths")
     if work.kind in ("image", "signal"):
-        x = x.movedim(-1, 1).contiguous()
-    net: Any = Tagger(work) if work.kind == "sequence" else Pooled(work, x[:2])
+        data["x"] = data["x"].movedim(-1, 1).contiguous()
+    return Tagger(work) if work.kind == "sequence" else Pooled(work, data["x"][:2]), data
+
+
+def make_prediction(work: Work, variant: str) -> Callable[[], None]:
+    """One forward pass without gradients, probabilities back to NumPy."""
+    net, data = network(work)
+    call = torch.compile(net) if variant == "compile" else net
+    link = torch.sigmoid if work.target == "bits" else lambda out: torch.softmax(out, -1)
+
+    def step() -> None:
+        with torch.inference_mode():
+            link(call(data["x"], data.get("lengths"))).numpy()
+
+    return step
+
+
+def make(work: Work, variant: str) -> Callable[[], None]:
+    """One eager step, or one whose network went through torch.compile."""
+    net, data = network(work)
+    x, y, lengths = data["x"], data["y"], data.get("lengths")
     descent = torch.optim.SGD(net.parameters(), lr=work.rate)
     if variant == "compile":
         net = torch.compile(net)

@@ -1,0 +1,31 @@
+"""Prediction: the time of one example (latency) and of ten thousand (throughput), from NumPy array to NumPy array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.processes import measure
+from benchmarks.works import find
+
+WORKS = ("mlp-1000/examples=1", "mlp-1000/examples=10000", "lenet-1000/examples=1", "lenet-1000/examples=10000",
+         "reber-lstm/examples=1", "reber-lstm/examples=10000")  # fmt: skip
+
+
+def run(names: list[str], rounds: int, seconds: float) -> dict[str, Any]:
+    """Seconds a call, by work and contender."""
+    return {name: measure(find(name), names, rounds, seconds, "predict") for name in WORKS}
+
+
+def render(results: dict[str, Any]) -> str:
+    """Markdown, in milliseconds."""
+    names = list(dict.fromkeys(name for measured in results.values() for name in measured))
+    lines = [
+        "Prediction, milliseconds a call:",
+        "",
+        "| work | " + " | ".join(names) + " |",
+        "|" + "---|" * (len(names) + 1),
+    ]
+    for key, measured in results.items():
+        cells = [f"{1e3 * measured[n]['step']:.3g}" if "step" in measured.get(n, {}) else "" for n in names]
+        lines.append(f"| {find(key).title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
