@@ -1,0 +1,225 @@
+"""The figures of a report, each a function from numbers to a `matplotlib.figure.Figure`.
+
+All ink is one colour and the background is left transparent, so that `svg` can hand the ink over to the page around
+it: the figures follow a light or a dark page. Lines differ in their dashes and marks as well as in colour.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from functools import wraps
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from netgrad.report.layers import QUANTITIES, LayerRow
+from netgrad.training.history import History
+
+INK = "#1b1f24"
+BLUE, ORANGE = "#2f86c9", "#d9730d"
+STYLE: Any = {
+    "font.size": 10,
+    "font.family": "DejaVu Sans",
+    "text.color": INK,
+    "text.parse_math": False,  # names of classes and columns may hold dollar signs
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "grid.color": INK,
+    "grid.alpha": 0.12,
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "netgrad",
+}
+MOST_POINTS = 2000  # of a scatter plot: more are not told apart, and make the file large
+MOST_CLASSES = 30  # of a confusion matrix that can be read
+
+
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Decorator: draw in the report's style, whatever the user's own matplotlib settings are."""
+
+    @wraps(draw)
+    def drawn(*args: Any, **kwargs: Any) -> Figure:
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.rcParams.update(STYLE)
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+@styled
+def learning_curve(history: History) -> Figure:
+    """Loss, and what else was measured on the validation examples, over the epochs."""
+    measured = [c for c in history.columns if c.startswith("val_") and c != "val_loss"][:1]
+    fig = Figure(figsize=(8.4, 3), layout="constrained")
+    axes = fig.subplots(1, 1 + len(measured), squeeze=False)[0]
+    epochs = history["epoch"]
+    marks = {"marker": "o", "markersize": 3} if len(epochs) <= 3 else {}
+    axes[0].plot(epochs, history["loss"], color=BLUE, label="training", **marks)
+    if "val_loss" in history:
+        axes[0].plot(epochs, history["val_loss"], color=ORANGE, linestyle="--", label="validation", **marks)
+        axes[0].legend()
+    axes[0].set_title("loss")
+    shown = np.concatenate([history[c] for c in ("loss", "val_loss") if c in history])
+    if shown.min() > 0 and shown.max() / shown.min() > 50:
+        axes[0].set_yscale("log")
+        axes[0].yaxis.set_major_formatter("{x:g}")
+    for ax, column in zip(axes[1:], measured, strict=True):
+        ax.plot(epochs, history[column], color=ORANGE, linestyle="--", **marks)
+        ax.set_title(f"{column.removeprefix('val_')} on validation examples")
+    for ax in axes:
+        ax.set_xlabel("epoch")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    return fig
+
+
+def confusion(truth: Any, predicted: Any, classes: Sequence[Any]) -> np.ndarray:
+    """How often each class (rows) was taken for each class (columns), (C, C).
+
+    >>> confusion(["a", "b", "b"], ["a", "b", "a"], ["a", "b"])
+    array([[1, 0],
+           [1, 1]])
+    """
+    place = {value: k for k, value in enumerate(classes)}
+    counts = np.zeros((len(classes), len(classes)), int)
+    np.add.at(counts, ([place[t] for t in truth], [place[p] for p in predicted]), 1)
+    return counts
+
+
+@styled
+def confusion_matrix(counts: np.ndarray, classes: Sequence[Any]) -> Figure:
+    """The counts of `confusion`, each cell shaded by its share of the row."""
+    n = len(classes)
+    longest = max(len(str(c)) for c in classes)
+    size = 1.6 + max(0.42, min(0.9, 0.11 * len(str(counts.max())) + 0.2)) * n
+    fig = Figure(figsize=(size + 0.06 * longest, size), layout="constrained")
+    ax = fig.subplots()
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    for i in range(n):
+        for k in range(n):
+            if counts[i, k]:
+                colour = BLUE if i == k else ORANGE
+                alpha = 0.15 + 0.55 * share[i, k]
+                ax.add_patch(mpl.patches.Rectangle((k - 0.46, i - 0.46), 0.92, 0.92, color=colour, alpha=alpha, lw=0))
+                weight = "normal" if i == k else "bold"
+                ax.text(k, i, str(counts[i, k]), ha="center", va="center", weight=weight)
+    ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), aspect="equal", xlabel="predicted", ylabel="true")
+    turn: Any = {"rotation": 40, "ha": "right"} if longest > 6 else {}
+    ax.set_xticks(range(n), [str(c) for c in classes], **turn)
+    ax.set_yticks(range(n), [str(c) for c in classes])
+    ax.tick_params(length=0)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    return fig
+
+
+@styled
+def pictures(images: np.ndarray, captions: Sequence[str]) -> Figure:
+    """Images (N, height, width, channels), each with its caption."""
+    across = 6
+    down = -(-len(images) // across)
+    fig = Figure(figsize=(8.4, 1.85 * down), layout="constrained")
+    axes = fig.subplots(down, across, squeeze=False).ravel()
+    for ax, image, caption in zip(axes, images, captions, strict=False):
+        grey = image.shape[-1] == 1
+        low, high = float(image.min()), float(image.max())
+        shown = (image - low) / (high - low) if high > low else np.zeros_like(image)
+        ax.imshow(shown[..., 0] if grey else shown, cmap="gray_r" if grey else None, vmin=0, vmax=1)
+        ax.set_title(caption, fontsize=9, loc="center")
+    for ax in axes:
+        ax.set_axis_off()
+    return fig
+
+
+@styled
+def quantities(truth: np.ndarray, predicted: np.ndarray, name: str) -> Figure:
+    """A regression: predicted against true values, and how far they lie apart."""
+    fig = Figure(figsize=(8.4, 3.6), layout="constrained")
+    left, right = fig.subplots(1, 2)
+    every = max(1, -(-len(truth) // MOST_POINTS))
+    low, high = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
+    left.plot([low, high], [low, high], color=INK, linewidth=0.8, linestyle=":")
+    left.plot(truth[::every], predicted[::every], "o", color=BLUE, markersize=4, alpha=0.6, markeredgewidth=0)
+    left.set(title=name, xlabel="true", ylabel="predicted")
+    _histogram(right, predicted - truth, BLUE)
+    right.axvline(0, color=INK, linewidth=0.8, linestyle=":")
+    right.locator_params(axis="x", nbins=6)
+    right.set(title="residuals", xlabel="predicted - true", ylabel="examples")
+    return fig
+
+
+@styled
+def distributions(rows: Sequence[LayerRow]) -> Figure:
+    """How z, a and delta are distributed in each layer that has weights or an activation."""
+    shown = [row for row in rows if "z" in row.values][:12]
+    fig = Figure(figsize=(8.4, 0.5 + 1.35 * len(shown)), layout="constrained")
+    axes = fig.subplots(len(shown), len(QUANTITIES), squeeze=False)
+    for i, row in enumerate(shown):
+        for ax, quantity in zip(axes[i], QUANTITIES, strict=True):
+            ax.set_yticks([])
+            ax.spines["left"].set_visible(False)
+            ax.locator_params(axis="x", nbins=4)
+            ax.tick_params(labelsize=8)
+            if quantity in row.values:
+                _histogram(ax, row.values[quantity], ORANGE if quantity == "delta" else BLUE)
+            if quantity == "delta":  # most are near 0 once a network is trained: show the others too
+                ax.set_yscale("symlog")
+                ax.set_yticks([])
+                ax.set_yticks([], minor=True)
+            if i == 0:
+                ax.set_title("delta (log counts)" if quantity == "delta" else quantity)
+        axes[i][0].set_ylabel(row.name, rotation=0, ha="right", va="center")
+    return fig
+
+
+def _histogram(ax: Any, values: np.ndarray, colour: str) -> None:
+    """Of the middle 99.8 %, so that one outlier does not squeeze all the others into one bar."""
+    values = values[np.isfinite(values)]
+    low, high = np.quantile(values, [0.001, 0.999]) if values.size else (0, 0)
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    counts, edges = np.histogram(values, bins=int(np.clip(np.sqrt(values.size), 8, 40)), range=(low, high))
+    ax.stairs(counts, edges, fill=True, color=colour, alpha=0.75)
+    ax.set_ylim(bottom=0)
+
+
+def svg(figure: Figure, alt: str, prefix: str) -> str:
+    """The figure as an SVG element that takes its ink from the page's text. prefix: keeps its ids apart from others'.
+
+    alt: what a reader who cannot see it is told.
+    """
+    buffer = io.StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", text)
+    label = escape(alt, quote=True)
+    return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+
+
+def png(figure: Figure, dots: int = 150) -> bytes:
+    """The figure as a PNG file on white."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dots, facecolor="white")
+    return buffer.getvalue()

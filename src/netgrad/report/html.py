@@ -1,0 +1,195 @@
+"""The report: one HTML file that needs nothing beside it, readable in light, in dark and in black and white."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netgrad.errors import FileError
+from netgrad.report import figures
+from netgrad.report.judgement import Judgement, judge
+from netgrad.report.layers import QUANTITIES, LayerRow, traced
+from netgrad.training.files import write_atomically
+from netgrad.training.model import Model
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+MOST_COLUMNS = 8  # of a table of mistakes: what fits on a page
+WORST = 12
+
+
+@dataclass
+class Section:
+    """A heading, an explanation, and a figure (SVG) or a table (header and rows) or both."""
+
+    title: str
+    text: str = ""
+    figure: str = ""
+    header: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+
+
+def write(model: Model, x: Any, y: Any, path: str | Path, title: str | None = None) -> Path:
+    """Write the report of a model, measured on these examples, and return its path.
+
+    x, y: test examples in their own terms, as for `Model.evaluate`. title: the data's name by default. Images among
+    them are shown where the model went most wrong; rows of a table are listed.
+    Raises `FileError` where the file cannot be written; what stood there stays whole until then.
+    """
+    path = Path(path)
+    page = render(model, x, y, title)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, page.encode())
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+    return path
+
+
+def render(model: Model, x: Any, y: Any, title: str | None = None) -> str:
+    """The report as the text of an HTML page; arguments as for `write`."""
+    import jinja2
+
+    data = model.card.get("data", {})
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(
+        title=title or data.get("name") or "A trained network",
+        what=model.card.get("what", repr(model)),
+        scores=[score(name, value) for name, value in sorted(model.evaluate(x, y).items(), key=is_loss)],
+        examples=len(y),
+        sections=list(sections(model, x, y)),
+        card=list(entries(model.card)),
+    )
+
+
+def sections(model: Model, x: Any, y: Any) -> Iterator[Section]:
+    """The parts of the report, in order; those that the model has nothing to show for are left out."""
+    if len(model.history):
+        alt = f"Learning curve over {len(model.history)} epochs: {model.history!r}"
+        stopped = f"Stopped: {model.history.stopped}." if model.history.stopped else ""
+        yield Section("Learning curve", stopped, figures.svg(figures.learning_curve(model.history), alt, "curve"))
+    judgement = judge(model, x, y)
+    if judgement is not None:
+        yield from (classes_judged if judgement.classes else quantity_judged)(model, x, judgement)
+    rows = traced(model, x, y)
+    yield layer_table(rows)
+    if any("z" in row.values for row in rows):
+        yield Section(
+            "Distributions",
+            "What the layers compute on these examples: net input z, activation a, and delta = dE/dz of each example. "
+            "A delta that shrinks from layer to layer towards the input is a gradient that vanishes.",
+            figures.svg(figures.distributions(rows), "Histograms of z, a and delta in each layer", "layers"),
+        )
+
+
+def classes_judged(model: Model, x: Any, judgement: Judgement) -> Iterator[Section]:
+    """Confusion matrix and worst mistakes of a classifier."""
+    classes = judgement.classes
+    if len(classes) <= figures.MOST_CLASSES:
+        counts = figures.confusion(judgement.truth, judgement.predicted, classes)
+        right, all_ = int(np.trace(counts)), int(counts.sum())
+        yield Section(
+            "Confusion matrix",
+            "Rows are the true classes, columns the predicted ones; shading is the share of the row.",
+            figures.svg(
+                figures.confusion_matrix(counts, classes),
+                f"Confusion matrix of {len(classes)} classes: {right} of {all_} examples on the diagonal",
+                "confusion",
+            ),
+        )
+    worst, mistakes = judgement.worst(WORST)
+    certain = judgement.certainty[worst]
+    title = "Worst mistakes" if mistakes else "Least certain"
+    text = "" if mistakes else "There are no mistakes among these examples; these were the closest. "
+    text += "The percentage is the probability that the model gave to the true class."
+    if np.ndim(x) == 4:
+        said = zip(judgement.truth[worst], judgement.predicted[worst], certain, strict=True)
+        captions = [f"{t}, taken for {p}\n{c:.1%}" if t != p else f"{t}\n{c:.1%}" for t, p, c in said]
+        alt = "Pictures: " + "; ".join(caption.replace("\n", " at ") for caption in captions)
+        yield Section(title, text, figures.svg(figures.pictures(np.asarray(x)[worst], captions), alt, "worst"))
+        return
+    header, cells = shown_columns(x, worst)
+    verdict = zip(judgement.truth[worst], judgement.predicted[worst], certain, strict=True)
+    rows = [[str(t), str(p), f"{c:.1%}", *row] for (t, p, c), row in zip(verdict, cells, strict=True)]
+    yield Section(title, text, header=["true", "predicted", "p(true)", *header], rows=rows)
+
+
+def quantity_judged(model: Model, x: Any, judgement: Judgement) -> Iterator[Section]:
+    """Predicted against true values and the largest residuals of a regression."""
+    truth, predicted = judgement.truth, judgement.predicted
+    name = str(model.card.get("target", "target"))
+    correlation = np.corrcoef(truth, predicted)[0, 1] if truth.std() and predicted.std() else float("nan")
+    yield Section(
+        "Predictions and residuals",
+        "Each point is an example; on the dotted line prediction and truth agree.",
+        figures.svg(
+            figures.quantities(truth, predicted, name),
+            f"Predicted against true {name}, correlation {correlation:.3f}, and a histogram of the residuals",
+            "quantities",
+        ),
+    )
+    worst, _ = judgement.worst(WORST)
+    header, cells = shown_columns(x, worst)
+    rows = [
+        [number(truth[i]), number(predicted[i]), number(predicted[i] - truth[i]), *row]
+        for i, row in zip(worst, cells, strict=True)
+    ]
+    yield Section("Largest residuals", header=["true", "predicted", "residual", *header], rows=rows)
+
+
+def layer_table(rows: list[LayerRow]) -> Section:
+    """Sizes and spreads of all layers."""
+    header = ["layer", "kind", "output", "parameters", *QUANTITIES]
+    cells = []
+    for row in rows:
+        shown = [row.cell(quantity) for quantity in QUANTITIES]
+        cells.append([row.name, row.layer, " × ".join(map(str, row.shape)), f"{row.parameters:,}", *shown])
+    total = f"{sum(row.parameters for row in rows):,} parameters; mean ± standard deviation over the examples."
+    return Section("Layers", total, header=header, rows=cells)
+
+
+def shown_columns(x: Any, worst: np.ndarray) -> tuple[list[str], list[list[str]]]:
+    """Names and cells of these rows, as many columns as fit; none for what is no table."""
+    if hasattr(x, "iloc"):
+        part = x.iloc[worst, :MOST_COLUMNS]
+        names, cells = [str(c) for c in part.columns], part.to_numpy(object).tolist()
+    elif np.ndim(x) == 2:
+        part = np.asarray(x)[worst, :MOST_COLUMNS]
+        names, cells = [f"x{k + 1}" for k in range(part.shape[1])], part.tolist()
+    else:
+        return [], [[] for _ in worst]
+    return names, [[number(v) if isinstance(v, float) else str(v) for v in row] for row in cells]
+
+
+def is_loss(item: tuple[str, float]) -> bool:
+    """Sorts the loss behind the scores that people read first."""
+    return item[0] == "loss"
+
+
+def score(name: str, value: float) -> tuple[str, str]:
+    """A score's name and value as the head of the page shows them."""
+    return (name, f"{100 * value:.2f} %") if name.endswith("accuracy") else (name, number(value))
+
+
+def number(value: float) -> str:
+    """A number in a cell, without exponents where it is of ordinary size.
+
+    >>> number(152804.7), number(0.98312), number(1.2e-7)
+    ('152,805', '0.9831', '1.2e-07')
+    """
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+def entries(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The card's entries as text; the parts of one in a row: "epochs 40, seed 0"."""
+    for key, value in card.items():
+        if isinstance(value, dict):
+            shown = ", ".join(f"{name.replace('_', ' ')} {part}" for name, part in value.items())
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        if shown:
+            yield key.replace("_", " "), shown

@@ -1,0 +1,87 @@
+"""One row a layer: its size, and mean and spread of z, a and delta over some examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from netgrad.training.model import Model
+
+EXAMPLES = 1000  # what a trace for a summary looks at, at most: enough for two digits, and quick
+QUANTITIES = ("z", "a", "delta")
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A node of the network. shape: of one example's output; values: z, a and delta (N, ...) where there are any."""
+
+    name: str
+    layer: str
+    shape: tuple[int, ...]
+    parameters: int
+    values: dict[str, np.ndarray]
+
+    def spread(self, quantity: str) -> tuple[float, float] | None:
+        """Mean and standard deviation, or None where the layer has no such quantity."""
+        values = self.values.get(quantity)
+        return None if values is None else (float(values.mean()), float(values.std()))
+
+    def cell(self, quantity: str) -> str:
+        """Mean ± standard deviation, with as many digits as the latter makes meaningful; empty without a quantity.
+
+        >>> LayerRow("dense_1", "Dense", (1,), 2, {"z": np.array([0.12345, 0.34567])}).cell("z")
+        '0.23 ± 0.11'
+        """
+        spread = self.spread(quantity)
+        if spread is None:
+            return ""
+        mean, deviation = spread
+        if not 1e-3 <= deviation < 1e4:
+            return f"{mean:.1e} ± {deviation:.1e}" if deviation else f"{mean:.3g} ± 0"
+        digits = max(0, 1 - math.floor(math.log10(deviation)))
+        return f"{mean:z.{digits}f} ± {deviation:.{digits}f}"
+
+
+def architecture(model: Model) -> list[LayerRow]:
+    """The rows without any examples: sizes only."""
+    return list(_rows(model, {}))
+
+
+def traced(model: Model, x: Any, y: Any, lengths: Any = None) -> list[LayerRow]:
+    """The rows with the quantities of the first `EXAMPLES` of these examples, as `Model.trace` records them.
+
+    >>> import netgrad as ng, numpy as np
+    >>> net = ng.Sequential([ng.Dense(2, activation="tanh"), ng.Dense(1)])
+    >>> rows = traced(ng.untrained(net, np.eye(3), [0.1, 0.2, 0.3]), np.eye(3), [0.1, 0.2, 0.3])
+    >>> [(row.name, row.shape, row.parameters) for row in rows]
+    [('dense_1', (2,), 8), ('dense_2', (1,), 3)]
+    """
+    trace = model.trace(_first(x), _first(y), lengths=None if lengths is None else _first(lengths))
+    return list(_rows(model, trace))
+
+
+def _rows(model: Model, trace: Any) -> Iterator[LayerRow]:
+    shapes = model.network.shapes(model.shapes)
+    counted: set[str] = set()
+    for node in model.network.nodes:
+        params = {} if node.params in counted else model.params.get(node.params, {})
+        counted.add(node.params)
+        count = sum(leaf.size for leaf in jax.tree.leaves(params))
+        values = {} if node.name not in trace else {q: _flat(trace[node.name].values.get(q)) for q in QUANTITIES}
+        values = {q: v for q, v in values.items() if v.size}
+        yield LayerRow(node.name, type(node.layer).__name__, shapes[node.name], count, values)
+
+
+def _first(examples: Any) -> Any:
+    return examples.iloc[:EXAMPLES] if hasattr(examples, "iloc") else examples[:EXAMPLES]
+
+
+def _flat(value: Any) -> np.ndarray:
+    """All numbers of an array, or of the parts that a layer keeps by name or by input (an LSTM's gates)."""
+    parts = [np.asarray(leaf).ravel() for leaf in jax.tree.leaves(value)]
+    return np.concatenate(parts) if parts else np.empty(0)
