@@ -1,0 +1,70 @@
+"""The model card: what a model file says about itself, in plain JSON and without any path of the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from netgrad.cli.sources import Source
+from netgrad.network import Network
+
+LOCAL = ("out", "quiet")  # settings that say where results go, not what they are
+
+
+def make(ctx: typer.Context, source: Source, network: Network, scores: dict[str, float], settings: dict) -> dict:
+    """The card of a model that was fitted to this source.
+
+    Keys: what, data (name, rows, train, test, description), target, task, classes, scores, settings, versions,
+    seed, command.
+    """
+    import jax
+
+    import netgrad
+
+    train, test = len(source.y), len(source.y_test)
+    classes = source.target_encoder.classes
+    into = f" into {len(classes)} classes" if classes else ""
+    return {
+        "what": f"{source.task} of {source.target!r}{into} by a network of {len(network.nodes)} layers",
+        "data": {
+            "name": source.name,
+            "rows": train + test,
+            "train": train,
+            "test": test,
+            **({"description": source.description} if source.description else {}),
+        },
+        "target": source.target,
+        "task": source.task,
+        "classes": classes,
+        "scores": {f"test_{name}": round(value, 6) for name, value in scores.items()},
+        "settings": settings,
+        "versions": {"netgrad": netgrad.__version__, "jax": jax.__version__},
+        "seed": settings["seed"],
+        "command": command_line(ctx),
+    }
+
+
+def command_line(ctx: typer.Context) -> str:
+    """The command that repeats this one: its argument by file name, and each option that is not the default."""
+    words = ["netgrad", str(ctx.info_name)]
+    for parameter in ctx.command.params:
+        value = ctx.params.get(str(parameter.name))
+        if parameter.param_type_name == "argument":
+            words.append(quoted(Path(str(value)).name))
+        elif value != parameter.default and value is not None and parameter.name not in LOCAL:
+            words += [parameter.opts[0], quoted(str(value))]
+    return " ".join(words)
+
+
+def quoted(word: str) -> str:
+    """A word of a command line, quoted where the shell would split it."""
+    import shlex
+
+    return shlex.quote(word)
+
+
+def plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings as they go into the card: without those left to their default of None."""
+    return {name: value for name, value in settings.items() if value not in (None, (), "")}

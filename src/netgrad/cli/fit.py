@@ -1,0 +1,187 @@
+"""`netgrad fit`: data in; a trained model, its scores and a report out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from netgrad.errors import FileError, NetgradError, unknown_name
+
+Text = Optional[str]  # noqa: UP045 - typer reads these annotations at run time
+Number = Optional[float]  # noqa: UP045
+Count = Optional[int]  # noqa: UP045
+
+DATA = "data"
+NETWORK = "network"
+TRAINING = "training"
+
+
+def fit(
+    ctx: typer.Context,
+    data: Annotated[
+        str,
+        typer.Argument(help="A data set's name (digits, iris, ...), or a CSV, TSV or Parquet file.", metavar="DATA"),
+    ],
+    target: Annotated[Text, typer.Option(help="The column to predict.", rich_help_panel=DATA)] = None,
+    task: Annotated[
+        Text, typer.Option(help="classification or regression; told from the target.", rich_help_panel=DATA)
+    ] = None,
+    test: Annotated[float, typer.Option(help="Share of the examples kept for testing.", rich_help_panel=DATA)] = 0.2,
+    validation: Annotated[
+        float, typer.Option(help="Share of the training examples watched in every epoch.", rich_help_panel=DATA)
+    ] = 0.1,
+    scaling: Annotated[
+        str, typer.Option(help="Of numbers: standardise, range or none.", rich_help_panel=DATA)
+    ] = "standardise",
+    missing: Annotated[str, typer.Option(help="Missing values: error or impute.", rich_help_panel=DATA)] = "error",
+    categorical: Annotated[
+        str, typer.Option(help="Columns that are categories whatever they look like: a,b.", rich_help_panel=DATA)
+    ] = "",
+    net: Annotated[str, typer.Option(help="Kind of network: mlp.", rich_help_panel=NETWORK)] = "mlp",
+    hidden: Annotated[
+        str, typer.Option(help="Units of each hidden layer; 0 for none.", rich_help_panel=NETWORK)
+    ] = "128,64",
+    activation: Annotated[str, typer.Option(help="Of the hidden layers.", rich_help_panel=NETWORK)] = "relu",
+    loss: Annotated[Text, typer.Option(help="By default as the task asks.", rich_help_panel=TRAINING)] = None,
+    optimizer: Annotated[str, typer.Option(help="adam, sgd, momentum, ...", rich_help_panel=TRAINING)] = "adam",
+    learning_rate: Annotated[
+        Number, typer.Option(help="By default the optimiser's usual one.", rich_help_panel=TRAINING)
+    ] = None,
+    schedule: Annotated[
+        str, typer.Option(help="Of the learning rate: cosine (down to 0) or constant.", rich_help_panel=TRAINING)
+    ] = "cosine",
+    epochs: Annotated[int, typer.Option(help="How often every example is used.", rich_help_panel=TRAINING)] = 40,
+    batch_size: Annotated[int, typer.Option(help="Examples a step; 0 for all.", rich_help_panel=TRAINING)] = 32,
+    penalty: Annotated[
+        str, typer.Option(help="On the weights: l2, l1 or elastic_net.", rich_help_panel=TRAINING)
+    ] = "l2",
+    alpha: Annotated[float, typer.Option(help="Strength of the penalty; 0 for none.", rich_help_panel=TRAINING)] = 1e-4,
+    clip_norm: Annotated[
+        Number, typer.Option(help="The largest norm a step's gradient may have.", rich_help_panel=TRAINING)
+    ] = None,
+    patience: Annotated[
+        Count, typer.Option(help="Stop after so many epochs that were no better.", rich_help_panel=TRAINING)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Everything random comes from it.")] = 0,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder for model.safetensors and report.html.", show_default="out/NAME"),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the test score.")] = False,
+) -> None:
+    """Train a network on a data set or a table, test it, and write the model and a report.
+
+    The target's kind decides between classification and regression. Encodings and scales are kept in the model.
+    """
+    import netgrad as ng
+    from netgrad import report
+    from netgrad.cli import card, nets, sources, tables
+    from netgrad.report.layers import traced
+
+    request = sources.Request(data, target, task, test, seed, scaling, missing, names(categorical))
+    source = sources.read(request)
+    folder = out or Path("out") / Path(source.name).name.split(".")[0]
+    check_writable(folder)
+    shape = nets.Shape(units(hidden), activation, loss)
+    network = nets.build(net, source, shape)
+    x, y = source.encoded()
+    goal = {"loss": nets.loss_of(source, shape), "penalty": penalties(penalty, alpha)}
+    start = replace(
+        ng.untrained(network, x, y, seed=seed, **goal),
+        encoder=source.encoder,
+        target_encoder=source.target_encoder,
+    )
+    steps = epochs * steps_an_epoch(len(y), validation, batch_size)
+    model = ng.fit(
+        start,
+        source.x,
+        source.y,
+        optimizer=optimizer,
+        learning_rate=learning_rates(schedule, optimizer, learning_rate, steps),
+        epochs=epochs,
+        batch_size=batch_size or None,
+        validation=validation or None,
+        clip_norm=clip_norm,
+        patience=patience,
+        progress=not quiet,
+        seed=seed,
+    )
+    scores = model.evaluate(source.x_test, source.y_test)
+    used: tuple[str, ...] = (
+        "scaling",
+        "missing",
+        "net",
+        "hidden",
+        "activation",
+        "optimizer",
+        "learning_rate",
+        "schedule",
+        "epochs",
+    )
+    used += ("batch_size", "penalty", "alpha", "clip_norm", "patience", "validation", "test", "seed")
+    settings = card.plain({name: ctx.params[name] for name in used})
+    model.card = card.make(ctx, source, network, scores, settings | {"loss": goal["loss"]})
+
+    console = tables.console()
+    console.print(f"test {tables.score_line(scores)}", style="bold")
+    if not quiet:
+        rows = traced(model, source.x_test, source.y_test)
+        console.print(tables.layers(rows, "mean ± standard deviation over test examples"))
+    saved = model.save(folder / "model.safetensors")
+    written = report.write(model, source.x_test, source.y_test, folder / "report.html")
+    if not quiet:
+        console.print(tables.facts({"model": saved, "report": written}), soft_wrap=True)
+
+
+def names(words: str) -> tuple[str, ...]:
+    """Names separated by commas."""
+    return tuple(word.strip() for word in words.split(",") if word.strip())
+
+
+def units(words: str) -> tuple[int, ...]:
+    """The units of each hidden layer, as "128,64"; none for "0" or ""."""
+    if not all(word.isdigit() for word in names(words)):
+        raise NetgradError(f"--hidden takes numbers of units such as 128,64: found {words!r}")
+    return tuple(int(word) for word in names(words) if int(word))
+
+
+def steps_an_epoch(examples: int, validation: float, batch_size: int) -> int:
+    """How many steps `netgrad.fit` makes of an epoch."""
+    trained = examples - (max(1, round(examples * validation)) if validation else 0)
+    return -(-trained // (batch_size or trained))
+
+
+def learning_rates(schedule: str, optimizer: str, rate: float | None, steps: int) -> Any:
+    """The learning rate as `netgrad.fit` takes it: a number, or optax's schedule over the whole run."""
+    import optax
+
+    from netgrad.optimizers import OPTIMIZERS, get
+
+    get(optimizer, rate)  # unknown names and rates that are not positive are refused here
+    if schedule not in ("cosine", "constant"):
+        raise unknown_name("schedule", schedule, ("cosine", "constant"))
+    start = OPTIMIZERS[optimizer][1] if rate is None else rate
+    if schedule == "constant" or start is None:
+        return rate
+    return optax.cosine_decay_schedule(start, max(1, steps))
+
+
+def penalties(penalty: str, alpha: float) -> Any:
+    """The penalty on the weights, or None where its strength is 0."""
+    from netgrad.registry import find
+
+    return replace(find("penalty", penalty), alpha=alpha) if alpha else None
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a place for results before the work is done, rather than after."""
+    at = folder.absolute()
+    while not at.exists():
+        at = at.parent
+    if not at.is_dir() or not os.access(at, os.W_OK):
+        reason = "is no folder" if not at.is_dir() else "cannot be written to"
+        raise FileError(f"{at} {reason}: name a folder for the results with --out")

@@ -1,0 +1,63 @@
+"""`netgrad inspect`: what a model file holds, and what its layers do on data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Optional
+
+import typer
+
+from netgrad.cli.predict import ModelFile, Seed, fitting, test_part
+from netgrad.errors import NetgradError
+
+
+def inspect(
+    model_file: ModelFile,
+    data: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads it at run time
+        typer.Argument(help="Data to trace the layers on, with the target; or a data set's name.", metavar="[DATA]"),
+    ] = None,
+    target: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="The column with the target; the model's own."),
+    ] = None,
+    seed: Seed = None,
+) -> None:
+    """Show a model's card, its last epochs and its layers; on data, also scores and z, a and delta of each layer."""
+    import netgrad as ng
+    from netgrad.cli import tables
+    from netgrad.report.layers import architecture, traced
+
+    model = ng.load(model_file)
+    rows, caption, scores = architecture(model), "", ""
+    if data is not None:
+        x, y = examples(model, data, target, seed)
+        rows, caption = traced(model, x, y), f"mean ± standard deviation over examples of {data}"
+        scores = tables.score_line(model.evaluate(x, y))
+    console = tables.console()
+    if model.card:
+        console.print(tables.facts(model.card))
+    if len(model.history):
+        console.print(tables.history(model.history))
+    console.print(tables.layers(rows, caption))
+    if scores:
+        console.print(f"on {data}: {scores}", style="bold")
+
+
+def examples(model: Any, data: str, target: str | None, seed: int | None) -> tuple[Any, Any]:
+    """Inputs and targets of a built-in data set's test part, or of a file."""
+    from netgrad.cli import sources
+    from netgrad.data import datasets
+    from netgrad.data.tables import split_target
+
+    if data in datasets.names():
+        source = test_part(model, data, seed)
+        return source.x_test, source.y_test
+    x = sources.read_rows(data)
+    column = target or model.card.get("target")
+    if not hasattr(x, "columns"):
+        held = datasets.read_npz(data)
+        return fitting(model, held.x_test), held.y_test
+    if column is None:
+        raise NetgradError("which column holds the target? name it with --target")
+    x, y = split_target(x, column)
+    return fitting(model, x), y

@@ -1,0 +1,101 @@
+"""`netgrad predict`: a model file and data in, predictions as CSV out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from netgrad.errors import DataError, NetgradError
+
+ModelFile = Annotated[Path, typer.Argument(help="A model file, as `netgrad fit` writes it.", metavar="MODEL")]
+Seed = Annotated[
+    Optional[int],  # noqa: UP045 - typer reads it at run time
+    typer.Option(min=0, help="For a built-in data set: the split into training and test examples; the model's own."),
+]
+
+
+def predict(
+    model_file: ModelFile,
+    data: Annotated[
+        str,
+        typer.Argument(help="A CSV, TSV, Parquet or NPZ file; or a data set's name, its test part.", metavar="DATA"),
+    ],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Write the CSV to this file.", show_default="standard output"),
+    ] = None,
+    proba: Annotated[bool, typer.Option("--proba", help="A column of probabilities for each class as well.")] = False,
+    seed: Seed = None,
+) -> None:
+    """Predict with a trained model: one line of CSV for each row of the data, in the target's own terms."""
+    import netgrad as ng
+
+    model = ng.load(model_file)
+    x, index = rows(model, data, seed)
+    table = predictions(model, x, proba)
+    if index is not None:
+        table.index = index
+    text = table.to_csv(index=index is not None)
+    if out is None:
+        sys.stdout.write(text)
+        return
+    from netgrad.training.files import write_atomically
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, text.encode())
+
+
+def rows(model: Any, data: str, seed: int | None) -> tuple[Any, Any]:
+    """The examples as the model takes them, and the names of the rows where the file has any."""
+    from netgrad.cli import sources
+    from netgrad.data import datasets
+
+    if data in datasets.names():
+        return test_part(model, data, seed).x_test, None
+    x = sources.read_rows(data)
+    index = x.index if hasattr(x, "index") and x.index.dtype.kind not in "iu" else None
+    return fitting(model, x), index
+
+
+def test_part(model: Any, data: str, seed: int | None) -> Any:
+    """The source of a built-in data set, split as it was when the model was trained."""
+    from netgrad.cli import sources
+
+    settings = model.card.get("settings", {})
+    seed = settings.get("seed", 0) if seed is None else seed
+    return sources.read(sources.Request(data, test=settings.get("test", 0.2), seed=seed))
+
+
+def fitting(model: Any, x: Any) -> Any:
+    """A table for a model that knows columns, otherwise plain numbers."""
+    is_table = hasattr(x, "columns")
+    if model.encoder is not None and not is_table:
+        names = ", ".join(column.name for column in model.encoder.columns[:10])
+        raise DataError(
+            f"this model takes a table with the columns {names}: found an array, give a CSV or Parquet file"
+        )
+    return x.to_numpy() if is_table and model.encoder is None else x
+
+
+def predictions(model: Any, x: Any, proba: bool) -> Any:
+    """A data frame of the column ``prediction`` and, if asked for, one of probabilities for each class."""
+    import numpy as np
+    import pandas as pd
+
+    if len(model.objective.terms) > 1:
+        raise NetgradError("this model has several outputs: predict with it from Python, netgrad.load(...).predict(x)")
+    predicted = np.asarray(model.predict(x))
+    if predicted.ndim > 1:
+        raise NetgradError(f"this model predicts arrays of shape {('N', *predicted.shape[1:])}: predict from Python")
+    table = pd.DataFrame({"prediction": predicted})
+    if not proba:
+        return table
+    if model.objective.terms[0][1].task == "regression":
+        raise NetgradError("--proba is for classes, and this model predicts a quantity: leave --proba out")
+    p = model.predict_proba(x)
+    p = np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
+    classes = model.target_encoder.classes if model.target_encoder else range(p.shape[1])
+    return table.assign(**{f"p({name})": p[:, k] for k, name in enumerate(classes)})

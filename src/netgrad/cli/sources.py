@@ -1,0 +1,178 @@
+"""What DATA on the command line is: a built-in data set, or a file with a table or with arrays.
+
+Each kind of source is one function from `Request` to `Source` in `KINDS`; the first that recognises the name reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netgrad.data import datasets
+from netgrad.data.encodings import TableEncoder
+from netgrad.data.tables import SUFFIXES, read_table, split_target
+from netgrad.data.targets import TargetEncoder, infer_task
+from netgrad.errors import DataError, FileError, NetgradError, unknown_name
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for. data: DATA as it was written. test: the share of examples kept for testing."""
+
+    data: str
+    target: str | None = None
+    task: str | None = None
+    test: float = 0.2
+    seed: int = 0
+    scaling: str = "standardise"
+    missing: str = "error"
+    categorical: tuple[str, ...] = ()
+
+    @property
+    def suffix(self) -> str:
+        """The kind of file, in small letters: ".csv", also for "table.CSV.gz"."""
+        return Path(self.data.lower().removesuffix(".gz")).suffix
+
+
+@dataclass(frozen=True)
+class Source:
+    """Examples in their own terms, and the encoders that turn them into what a network takes.
+
+    x, x_test: data frames, or arrays (N, ...) of float32. y, y_test: labels or quantities, (N,).
+    target: what is predicted. kind: "table", "vectors" or "images". encoder: for data frames only.
+    """
+
+    name: str
+    kind: str
+    x: Any
+    y: Any
+    x_test: Any
+    y_test: Any
+    target: str
+    target_encoder: TargetEncoder
+    encoder: TableEncoder | None = None
+    description: str = ""
+
+    @property
+    def task(self) -> str:
+        """ "classification" or "regression"."""
+        return str(self.target_encoder.task)
+
+    def encoded(self) -> tuple[np.ndarray, np.ndarray]:
+        """The training examples as the network takes them."""
+        x = self.encoder.transform(self.x) if self.encoder else self.x
+        return x, self.target_encoder.transform(self.y)
+
+
+def read(request: Request) -> Source:
+    """The source that this name stands for; `NetgradError` where it stands for none."""
+    if not 0 < request.test < 1:
+        raise NetgradError(f"--test is the share of examples kept for testing, between 0 and 1: found {request.test}")
+    for recognises, make in KINDS:
+        if recognises(request):
+            return make(request)
+    raise _unrecognised(request)
+
+
+def read_rows(data: str) -> Any:
+    """The examples of a file that are to be predicted: a data frame, or an array."""
+    request = Request(data)
+    if request.suffix in SUFFIXES:
+        return read_table(data)
+    if request.suffix == ".npz":
+        return _npz_inputs(data)
+    raise _unrecognised(request)
+
+
+def _builtin(request: Request) -> Source:
+    if request.target is not None:
+        raise NetgradError(f"the data set {request.data!r} has its own target: leave --target out")
+    return _from_arrays(request, datasets.load(request.data, test=request.test, seed=request.seed))
+
+
+def _npz(request: Request) -> Source:
+    return _from_arrays(request, datasets.read_npz(request.data, test=request.test, seed=request.seed))
+
+
+def _table(request: Request) -> Source:
+    table = read_table(request.data)
+    if request.target is None:
+        names = ", ".join(map(str, table.columns[:20]))
+        raise NetgradError(f"which column is to be predicted? name it with --target (the table has: {names})")
+    x, y = split_target(table, request.target)
+    if y.isna().any():
+        raise DataError(
+            f"the target {request.target!r} has {int(y.isna().sum())} missing values in {len(y)} rows: remove them"
+        )
+    task = request.task or infer_task(y)
+    labels = _codes(y) if task == "classification" else None
+    x, x_test, y, y_test = datasets.split(x, y, test=request.test, seed=request.seed, labels=labels)
+    return _encode_table(request, Path(request.data).name, x, y, x_test, y_test, task)
+
+
+def _from_arrays(request: Request, data: datasets.Dataset) -> Source:
+    y, y_test = (_named(labels, data.class_names) for labels in (data.y, data.y_test))
+    name = data.name if request.data in datasets.names() else Path(request.data).name
+    task = request.task or data.task
+    if data.feature_names:
+        import pandas as pd
+
+        x, x_test = (pd.DataFrame(a, columns=list(data.feature_names)) for a in (data.x, data.x_test))
+        return _encode_table(request, name, x, y, x_test, y_test, task, data.description)
+    encoder = _target_encoder(request, task, "class" if task == "classification" else "target", y, y_test)
+    kind = "images" if data.x.ndim == 4 else "vectors"
+    return Source(name, kind, data.x, y, data.x_test, y_test, encoder.name, encoder, description=data.description)
+
+
+def _encode_table(
+    request: Request, name: str, x: Any, y: Any, x_test: Any, y_test: Any, task: str, description: str = ""
+) -> Source:
+    encoder = TableEncoder(request.scaling, missing=request.missing, categorical=request.categorical).fit(x)
+    target = request.target or ("class" if task == "classification" else "target")
+    target_encoder = _target_encoder(request, task, target, y, y_test)
+    return Source(name, "table", x, y, x_test, y_test, target, target_encoder, encoder, description)
+
+
+def _target_encoder(request: Request, task: Any, name: str, y: Any, y_test: Any) -> TargetEncoder:
+    """Scales come from the training examples alone; classes from all, so that a rare one is known in both parts."""
+    import pandas as pd
+
+    y, y_test = (pd.Series(part).rename(name) for part in (y, y_test))
+    known = pd.concat([y, y_test]) if task == "classification" else y
+    return TargetEncoder(task, scaling=request.scaling).fit(known)
+
+
+def _named(labels: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
+    """Labels as their classes' names, except where these only are the numbers again."""
+    if not class_names or class_names == tuple(map(str, range(len(class_names)))):
+        return labels
+    return np.array(class_names)[labels]
+
+
+def _codes(y: Any) -> np.ndarray:
+    return np.unique(y.astype(str), return_inverse=True)[1]
+
+
+def _npz_inputs(path: str) -> np.ndarray:
+    data = datasets.read_npz(path)
+    return np.concatenate([data.x, data.x_test])
+
+
+def _unrecognised(request: Request) -> NetgradError:
+    path = Path(request.data)
+    if path.exists() or request.suffix or len(path.parts) > 1:
+        found = "there is no file" if not path.exists() else "cannot tell what is in"
+        known = ", ".join([*SUFFIXES, ".npz"])
+        return FileError(f"{found} {request.data}: expected a file named {known}, or a data set's name")
+    return unknown_name("data set", request.data, datasets.names())
+
+
+KINDS: list[tuple[Callable[[Request], bool], Callable[[Request], Source]]] = [
+    (lambda request: request.data in datasets.names(), _builtin),
+    (lambda request: request.suffix in SUFFIXES, _table),
+    (lambda request: request.suffix == ".npz", _npz),
+]

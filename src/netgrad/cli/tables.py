@@ -1,0 +1,86 @@
+"""What the commands show in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from netgrad.report.layers import QUANTITIES, LayerRow
+from netgrad.training.history import History
+
+
+def console() -> Console:
+    """The standard output, now: made anew for each use, since a test or a pipe may have replaced it."""
+    return Console(highlight=False)
+
+
+def layers(rows: Sequence[LayerRow], caption: str = "") -> Table:
+    """Units and parameters of each layer, and mean and spread of z, a and delta where they were traced."""
+    table = grid(caption=caption)
+    table.add_column("layer", style="bold", no_wrap=True)
+    table.add_column("output", justify="right")
+    table.add_column("parameters", justify="right")
+    measured = [q for q in QUANTITIES if any(q in row.values for row in rows)]
+    for quantity in measured:
+        table.add_column(quantity, justify="right", no_wrap=True)
+    for row in rows:
+        size = "x".join(map(str, row.shape))
+        cells = [row.cell(quantity) for quantity in measured]
+        table.add_row(row.name, size, f"{row.parameters:,}" if row.parameters else "", *cells)
+    if len(rows) > 1:
+        table.add_section()
+        table.add_row("", "total", f"{sum(row.parameters for row in rows):,}", *[""] * len(measured))
+    return table
+
+
+def history(history: History, last: int = 5) -> Table:
+    """The last epochs of a run."""
+    table = grid(caption=f"stopped: {history.stopped}" if history.stopped else "")
+    for column in history.columns:
+        table.add_column(column, justify="right")
+    for row in history.rows[-last:]:
+        table.add_row(*(number(row.get(column)) for column in history.columns))
+    return table
+
+
+def facts(values: dict[str, Any]) -> Table:
+    """Names and values in two columns; a dict's parts one below the other."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in values.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key.replace('_', ' ')} {number(part)}" for key, part in value.items())
+        if shown := number(value):
+            table.add_row(name, escape(shown))
+    return table
+
+
+def number(value: Any) -> str:
+    """A value in a cell; numbers with four digits."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(number, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def score_line(scores: dict[str, float]) -> str:
+    """Test scores in words: accuracy in per cent, errors in the target's own units, the loss last."""
+    words = []
+    for name, value in sorted(scores.items(), key=lambda item: item[0] == "loss"):
+        if name == "accuracy":
+            words.append(f"accuracy {100 * value:.2f} %")
+        else:
+            words.append(f"RMSE {value:.4g}" if name == "rmse" else f"{name} {value:.4f}")
+    return ", ".join(words)
+
+
+def grid(**settings: Any) -> Table:
+    """An empty table in the common style."""
+    return Table(box=box.SIMPLE_HEAD, caption_justify="left", pad_edge=False, **settings)
