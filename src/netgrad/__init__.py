@@ -10,7 +10,7 @@ Build a network of layers, train it with `fit`, look inside with `Model.trace`::
     model.trace(x[:8], y[:8])["dense_1"].delta
 """
 
-from netgrad import data, initializers, layers, losses, network, optimizers, regularizers
+from netgrad import data, initializers, layers, losses, network, optimizers, regularizers, report
 from netgrad.errors import DataError, DivergenceError, FileError, NetgradError, ShapeError
 from netgrad.initializers import Constant, FanInUniform, He, Normal, Orthogonal, Uniform, Xavier, Zeros
 from netgrad.layers import *  # noqa: F403 - the layers' own __all__
@@ -85,5 +85,6 @@ __all__ = [
     "optimizers",
     "register",
     "regularizers",
+    "report",
     "untrained",
 ]
