@@ -11,7 +11,8 @@ weights with large gradients are hardly penalised, while ``optimizer="adamw"`` s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -63,6 +64,10 @@ class Penalty:
     def check_layers(self, names: set[str]) -> None:
         """Refuse a penalty on layers that a network with parameters of these names does not have."""
 
+    def among(self, names: set[str]) -> Penalty | None:
+        """This penalty on a network that has only these layers left; None where nothing is left to penalise."""
+        return self
+
 
 @dataclass(frozen=True)
 class WeightPenalty(Penalty):
@@ -109,7 +114,13 @@ class WeightPenalty(Penalty):
     def check_layers(self, names):
         for name in self.layers or ():
             if name not in names:
-                raise unknown_name("layer with parameters", name, names)
+                raise unknown_name("layer", name, names)
+
+    def among(self, names):
+        if self.layers is None:
+            return self
+        left = tuple(name for name in self.layers if name in names)
+        return replace(self, layers=left) if left else None
 
 
 @register("penalty", "l2")
@@ -206,9 +217,14 @@ class CurvatureSmoothing(Penalty):
         n = next(iter(view.x.values())).shape[0]
         total = jnp.zeros((), float)
         for name, x in view.x.items():
-            squares = _squared_curvatures(lambda v, name=name: view.outputs(params, {**view.x, name: v}), x)
-            total = total + squares
+            along = partial(_outputs_along, view, params, name)
+            total = total + _squared_curvatures(along, x)
         return 0.5 * self.alpha * total / (n if view.reduction == "mean" else 1)
+
+
+def _outputs_along(view: View, params: dict, name: str, x: jax.Array) -> dict:
+    """The outputs as a function of one of the inputs."""
+    return view.outputs(params, {**view.x, name: x})
 
 
 def _squared_curvatures(f: Callable[[jax.Array], dict], x: jax.Array) -> jax.Array:

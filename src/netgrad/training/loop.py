@@ -14,6 +14,7 @@ from netgrad import optimizers
 from netgrad.data.encodings import TableEncoder
 from netgrad.errors import DivergenceError, NetgradError
 from netgrad.network import Network, Trace
+from netgrad.training import balance
 from netgrad.training.callbacks import Callback, EarlyStopping, Progress
 from netgrad.training.epoch import (
     Carry,
@@ -78,7 +79,10 @@ def fit(
     sample_weight: Any = None,
     lengths: Any = None,
     loss_weights: Any = None,
+    class_weight: Any = None,
+    resample: str | None = None,
     penalty: Any = None,
+    weight_noise: float | None = None,
     reduction: str | None = None,
     clip_norm: float | None = None,
     patience: int | None = None,
@@ -105,7 +109,12 @@ def fit(
         validation: a share of the examples to hold out, or a pair (x, y): measured after every epoch.
         sample_weight: (N,) or by output. lengths: (N,) valid time-steps of sequences, or by input.
         loss_weights: how much each of several outputs counts, by output.
+        class_weight: "balanced", or a dict from class to weight; by output where there are several
+            (`netgrad.training.balance`). It weighs training examples, not those held out for validation.
+        resample: "over" repeats training examples of small classes until all are equal, "under" leaves some of the
+            large ones out.
         penalty: name or instance, or several (`netgrad.regularizers`); weights only, biases stay free.
+        weight_noise: the standard deviation of noise on the weights, drawn anew in every step.
         reduction: "mean" (default) or "sum" over a batch's examples, see `netgrad.training.objective.Objective`.
         clip_norm: the largest norm a step's gradient may have; a longer one is scaled down.
         patience: stop after so many epochs without a better validation loss (training loss where there is no
@@ -134,6 +143,7 @@ def fit(
     _check_counts(epochs=epochs, epochs_per_call=epochs_per_call, batch_size=1 if batch_size is None else batch_size)
     _check_counts(starts=starts, truncate=1 if truncate is None else truncate)
     settings = {"loss": loss, "loss_weights": loss_weights, "penalty": penalty, "reduction": reduction}
+    settings["weight_noise"] = weight_noise
     if not isinstance(network, Model):
         start = untrained(network, x, y, lengths=lengths, seed=seed, **settings)
     elif given := [name for name, value in settings.items() if value is not None]:
@@ -146,6 +156,10 @@ def fit(
         held = start.batch(v_x, v_y, None, *v_lengths)
     elif validation:
         data, held = split(data, validation, seed)
+    if resample is not None:
+        data = balance.resample(data, start.objective, resample, seed)
+    if class_weight is not None:
+        data = balance.weigh_classes(data, start.objective, start.target_encoder, class_weight)
     first = start.params if params is None else jax.tree.map(jnp.asarray, params)
     if truncate is not None:
         check_pieces(start.network, data)
@@ -169,6 +183,7 @@ def untrained(
     loss: Any = None,
     loss_weights: Any = None,
     penalty: Any = None,
+    weight_noise: float | None = None,
     reduction: str | None = None,
     lengths: Any = None,
     seed: int = 0,
@@ -188,7 +203,9 @@ def untrained(
     x = encoder.transform(x) if encoder else x
     y, target_encoder = encode_labels(network, y)
     shapes = in_shapes(check_inputs(network, x, lengths)[0])
-    objective = make_objective(network, network.shapes(shapes), y, loss, loss_weights, penalty, reduction or "mean")
+    objective = make_objective(
+        network, network.shapes(shapes), y, loss, loss_weights, penalty, reduction or "mean", weight_noise or 0.0
+    )
     params, state = network.init(jax.random.fold_in(jax.random.key(seed), 0), shapes)
     return Model(network, params, state, objective, shapes, encoder=encoder, target_encoder=target_encoder)
 
