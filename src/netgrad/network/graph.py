@@ -22,7 +22,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from netgrad.errors import NetgradError, ShapeError
+from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.layers.base import Layer, Shape
 from netgrad.layers.symbol import Input, Symbol
 
@@ -107,6 +107,29 @@ class Network:
     def output_layer(self, output: str | None = None) -> Layer:
         """The layer that makes this output (the only one, by default)."""
         return self.by_name[dict(self.outputs)[output or self.output_names[0]]].layer
+
+    def without(self, output: str) -> Network:
+        """This network without one of its outputs, and without the nodes and inputs that led to that output alone.
+
+        >>> import netgrad as ng
+        >>> x = ng.Input()
+        >>> h = ng.Dense(4)(x)
+        >>> net = ng.Network(x, {"fault": ng.Dense(2)(h), "severity": ng.Dense(1)(h)})
+        >>> [node.name for node in net.without("severity").nodes]
+        ['dense_1', 'dense_2']
+        """
+        if output not in self.output_names:
+            raise unknown_name("output", output, self.output_names)
+        outputs = [pair for pair in self.outputs if pair[0] != output]
+        if not outputs:
+            raise NetgradError(f"{output!r} is the only output: a network needs at least one")
+        needed = {name for _, name in outputs}
+        for node in reversed(self.nodes):
+            if node.name in needed:
+                needed.update(node.inputs)
+        return Network.from_nodes(
+            [name for name in self.inputs if name in needed], [n for n in self.nodes if n.name in needed], outputs
+        )
 
     def shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> dict[str, Shape]:
         """The shape of every input and every node's output, without the axis of examples, before anything is made.

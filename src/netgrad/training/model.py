@@ -14,7 +14,7 @@ import numpy as np
 
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
-from netgrad.errors import NetgradError, ShapeError
+from netgrad.errors import NetgradError, ShapeError, warn
 from netgrad.layers.base import Shape
 from netgrad.network import Network, Trace, forward
 from netgrad.training.history import History
@@ -58,10 +58,7 @@ class Model:
         A dict by output where there are several. Values stay on the scale the network was trained on; `predict`
         undoes a target's scaling.
         """
-        raw = self.outputs(x, lengths)
-        linked = {name: np.asarray(loss.link(jnp.asarray(raw[name]))) for name, loss, _ in self.objective.terms}
-        linked = {name: linked.get(name, value) for name, value in raw.items()}
-        return self._single(linked)
+        return self._single(self._linked(self.outputs(x, lengths)))
 
     def predict(self, x: Any, lengths: Any = None) -> Any:
         """Predictions in the target's own terms: labels (N, ...) for a classifier, values for a regression.
@@ -75,6 +72,42 @@ class Model:
             value = linked[name] if len(self.network.outputs) > 1 else linked
             predicted[name] = self._decide(loss, value)
         return self._single(predicted)
+
+    def monte_carlo(self, x: Any, samples: int = 100, lengths: Any = None, seed: int = 0) -> tuple[Any, Any]:
+        """Mean and spread of many predictions in which dropout drops: how sure the network is of each of its outputs.
+
+        Probabilities for a classifier, as from `predict_proba`; values in the target's own terms for a regression.
+        Spread is the standard deviation over the samples. Batch statistics are those of prediction.
+
+        >>> import netgrad as ng, numpy as np
+        >>> net = ng.Sequential([ng.Dense(8, activation="relu"), ng.Dropout(), ng.Dense(1)])
+        >>> model = ng.fit(net, np.eye(3), [0.1, 0.2, 0.3], epochs=1)
+        >>> mean, spread = model.monte_carlo(np.eye(3), samples=20)
+        >>> mean.shape, bool((spread > 0).all())
+        ((3,), True)
+        """
+        if not isinstance(samples, int) or samples < 2:
+            raise NetgradError(f"a spread needs at least 2 samples, found {samples!r}")
+        inputs, spans = check_inputs(self.network, self.encode_inputs(x), lengths)
+        self._check_shapes(in_shapes(inputs))
+        batch, key = Batch(inputs, {}, {}, spans), jax.random.key(seed)
+        mean: dict[str, np.ndarray] = {}
+        squares: dict[str, np.ndarray] = {}
+        for i in range(samples):
+            drawn = self._linked(self._run(batch, jax.random.fold_in(key, i))[0])
+            drawn |= {name: self._decide(t, drawn[name]) for name, t, _ in self.objective.terms if t.task == "regression"}
+            for name, value in drawn.items():  # Welford's algorithm: one sample in memory at a time
+                away = value - mean.get(name, 0.0)
+                mean[name] = mean.get(name, 0.0) + away / (i + 1)
+                squares[name] = squares.get(name, 0.0) + away * (value - mean[name])
+        spread = {name: np.sqrt(total / (samples - 1)) for name, total in squares.items()}
+        if not any(value.any() for value in spread.values()):
+            warn("all samples are the same: this network has no dropout, and its spread of 0 says nothing")
+        return self._single(mean), self._single(spread)
+
+    def _linked(self, raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        linked = {name: np.asarray(loss.link(jnp.asarray(raw[name]))) for name, loss, _ in self.objective.terms}
+        return {name: linked.get(name, value) for name, value in raw.items()}
 
     def _decide(self, loss: Any, value: np.ndarray) -> np.ndarray:
         if loss.task == "regression":
@@ -106,14 +139,15 @@ class Model:
             scores["rmse"] *= self.target_encoder.unit
         return scores
 
-    def _run(self, batch: Batch) -> tuple[dict, dict]:
-        """Outputs and their lengths, a bounded number of examples at a time."""
+    def _run(self, batch: Batch, key: jax.Array | None = None) -> tuple[dict, dict]:
+        """Outputs and their lengths, a bounded number of examples at a time; with a key, dropout drops."""
         program = _compiled_forward(self.network)
         n = batch.size
         parts = []
         for start in range(0, n, PREDICTION_BATCH):
             part = batch if n <= PREDICTION_BATCH else batch.take(slice(start, start + PREDICTION_BATCH))
-            parts.append(program(self.params, self.state, part.x, part.lengths))
+            part_key = None if key is None else jax.random.fold_in(key, start)
+            parts.append(program(self.params, self.state, part.x, part.lengths, part_key))
         if len(parts) == 1:
             return jax.tree.map(np.asarray, parts[0])
         return jax.tree.map(lambda *p: np.concatenate(p), *parts)
@@ -145,6 +179,35 @@ class Model:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
         return f"Model of {len(self.network.nodes)} layers, {self.parameters} parameters, inputs {shapes}"
+
+    def without(self, output: str) -> Model:
+        """This model without one of its outputs: for hints, which are outputs that only training uses.
+
+        What led to that output alone is dropped with it: layers, inputs, its loss, penalties on its layers.
+        Source: Pattipati "Backprop Practicalities", training with hints.
+
+        >>> import netgrad as ng, numpy as np
+        >>> x = ng.Input()
+        >>> h = ng.Dense(4, activation="tanh")(x)
+        >>> net = ng.Network(x, {"fault": ng.Dense(2)(h), "severity": ng.Dense(1)(h)})
+        >>> model = ng.fit(net, np.eye(3), {"fault": [0, 1, 1], "severity": [0.0, 0.3, 0.9]}, epochs=1)
+        >>> model.without("severity").predict(np.eye(3)).shape
+        (3,)
+        """
+        network = self.network.without(output)
+        layers = {node.params for node in network.nodes}
+        terms = tuple(term for term in self.objective.terms if term[0] != output)
+        if not terms:
+            raise NetgradError(f"{output!r} is the only output that was trained: leave out another")
+        penalties = (penalty.among(layers) for penalty in self.objective.penalties)
+        return replace(
+            self,
+            network=network,
+            params={name: value for name, value in self.params.items() if name in layers},
+            state={name: value for name, value in self.state.items() if name in layers},
+            objective=replace(self.objective, terms=terms, penalties=tuple(p for p in penalties if p is not None)),
+            shapes={name: shape for name, shape in self.shapes.items() if name in network.inputs},
+        )
 
     # --- encodings
 
@@ -191,8 +254,8 @@ class Model:
 
 @lru_cache(maxsize=64)
 def _compiled_forward(network: Network) -> Any:
-    def run(params: dict, state: dict, x: dict, lengths: dict) -> tuple[dict, dict]:
-        done = forward(network, params, state, x, lengths=lengths)
+    def run(params: dict, state: dict, x: dict, lengths: dict, key: jax.Array | None) -> tuple[dict, dict]:
+        done = forward(network, params, state, x, key=key, lengths=lengths)
         return done.outputs, {name: span for name, span in done.lengths.items() if span is not None}
 
     return jax.jit(run)
