@@ -12,6 +12,7 @@ import numpy as np
 import optax
 
 from netgrad.network import Network
+from netgrad.training.linearise import linearise
 from netgrad.training.objective import Batch, Objective, gradients, loss
 from netgrad.training.truncated import pieces, with_streams, without_streams
 
@@ -39,14 +40,35 @@ def step(
     batch: Batch,
     key: jax.Array,
 ) -> tuple[Carry, StepReport]:
-    """One update. The optimiser also gets value, grad and value_fn, which line searches ask for."""
+    """One update.
+
+    The optimiser also gets, for those that ask: value, the loss; grad; value_fn, the loss at other parameters, whose
+    derivative is our backward rule; linearise, the outputs as a linear function of the parameters, see
+    `netgrad.training.linearise`.
+    """
     looked = gradients(network, objective, carry.params, carry.state, batch, key)
 
-    def value_fn(params: dict) -> jax.Array:
+    @jax.custom_vjp
+    def value(params: dict) -> jax.Array:
         return loss(network, objective, params, carry.state, batch, key)
 
+    def value_and_gradient(params: dict) -> tuple[jax.Array, dict]:
+        there = gradients(network, objective, params, carry.state, batch, key)
+        return there.loss, there.params
+
+    value.defvjp(value_and_gradient, lambda gradient, d: (jax.tree.map(lambda g: d * g, gradient),))
+
+    def value_fn(params: dict, linearise: Any = None) -> jax.Array:
+        return value(params)  # optax's line searches hand all further arguments on, and insist that they are taken
+
     updates, opt_state = optax.with_extra_args_support(optimizer).update(
-        looked.params, carry.opt_state, carry.params, value=looked.loss, grad=looked.params, value_fn=value_fn
+        looked.params,
+        carry.opt_state,
+        carry.params,
+        value=looked.loss,
+        grad=looked.params,
+        value_fn=value_fn,
+        linearise=lambda: linearise(network, objective, carry.params, carry.state, batch, key),
     )
     params = optax.apply_updates(carry.params, updates)
     return Carry(params, looked.state, opt_state), StepReport(looked.loss, optax.tree.norm(looked.params))
@@ -124,8 +146,9 @@ def epoch(
 
     carry, reports = jax.lax.scan(one, carry, jnp.arange(full))
     if rest:
-        remaining = data.take(order[-rest:])
-        carry, last = walk(network, objective, optimizer, truncate, carry, remaining, step_key(key, full))
+        carry, last = walk(
+            network, objective, optimizer, truncate, carry, data.take(order[-rest:]), step_key(key, full)
+        )
         reports = jax.tree.map(lambda a, b: jnp.append(a, b), reports, last)
     return carry, reports
 

@@ -1,0 +1,87 @@
+"""Optimisers by name. Any `optax.GradientTransformation` can be given instead of a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import optax
+
+from netgrad.errors import NetgradError, unknown_name
+from netgrad.optimizers.conjugate import conjugate_gradient, memoryless_quasi_newton, scaled_conjugate_gradient
+from netgrad.optimizers.first_order import delta_bar_delta, quickprop
+from netgrad.optimizers.kalman import meka
+from netgrad.optimizers.layerwise import layerwise
+from netgrad.optimizers.second_order import gauss_newton, levenberg_marquardt
+
+# Each name with its maker and the learning rate that its users start from; None where the method finds its own step.
+OPTIMIZERS: dict[str, tuple[Any, float | None]] = {
+    "sgd": (optax.sgd, 0.1),
+    "momentum": (lambda rate: optax.sgd(rate, momentum=0.9), 0.05),
+    "nesterov": (lambda rate: optax.sgd(rate, momentum=0.9, nesterov=True), 0.05),
+    "adagrad": (optax.adagrad, 0.05),
+    "rmsprop": (optax.rmsprop, 1e-3),
+    "adam": (optax.adam, 3e-3),
+    "adamw": (optax.adamw, 3e-3),
+    "delta_bar_delta": (delta_bar_delta, 0.1),
+    "quickprop": (quickprop, 0.1),
+    "rprop": (optax.rprop, 0.01),
+    "lbfgs": (optax.lbfgs, None),
+    "memoryless_quasi_newton": (memoryless_quasi_newton, None),
+    "conjugate_gradient": (conjugate_gradient, None),
+    "scaled_conjugate_gradient": (scaled_conjugate_gradient, None),
+    "gauss_newton": (gauss_newton, None),
+    "levenberg_marquardt": (levenberg_marquardt, None),
+    "meka": (meka, None),
+}
+
+
+def get(optimizer: Any, learning_rate: Any = None, clip_norm: float | None = None) -> Any:
+    """The optimiser of this name, or the given one, behind gradient clipping where ``clip_norm`` is set.
+
+    learning_rate: a number or an optax schedule (a function of the step); or a dict of them by layer, where layers
+    left out keep the name's own; by default that of `OPTIMIZERS`. Equal arguments give the same object, so that
+    compiled programs are found again.
+    Raises `NetgradError` for unknown names, rates that are not positive, a rate beside a ready optimiser, and a rate or
+    clipping for a method that finds its own step.
+
+    >>> get("sgd", 0.1) is get("sgd", 0.1)
+    True
+    """
+    rates = tuple(sorted(learning_rate.items())) if isinstance(learning_rate, Mapping) else None
+    return _get(optimizer, learning_rate if rates is None else None, rates, clip_norm)
+
+
+@lru_cache(maxsize=256)
+def _get(optimizer: Any, rate: Any, rates: tuple[tuple[str, Any], ...] | None, clip_norm: float | None) -> Any:
+    if clip_norm is not None and not clip_norm > 0:
+        raise NetgradError(f"clip_norm, the largest norm a gradient may have, must be positive, found {clip_norm}")
+    for value in (rate, *(value for _, value in rates or ())):
+        if isinstance(value, int | float) and not value > 0:
+            raise NetgradError(f"learning_rate must be positive, found {value}")
+    if isinstance(optimizer, str):
+        chosen = _by_name(optimizer, rate, rates, clip_norm)
+    elif not hasattr(optimizer, "update"):
+        raise NetgradError(
+            f"optimizer must be a name or an optax optimiser such as optax.sgd(0.1), found {optimizer!r}"
+        )
+    elif rate is not None or rates is not None:
+        raise NetgradError("learning_rate goes with an optimiser's name; an optax optimiser already has its own")
+    else:
+        chosen = optimizer
+    return chosen if clip_norm is None else optax.chain(optax.clip_by_global_norm(clip_norm), chosen)
+
+
+def _by_name(name: str, rate: Any, rates: tuple[tuple[str, Any], ...] | None, clip_norm: float | None) -> Any:
+    if name not in OPTIMIZERS:
+        raise unknown_name("optimizer", name, OPTIMIZERS)
+    make, usual = OPTIMIZERS[name]
+    if usual is None:
+        given = "clip_norm" if clip_norm is not None else "learning_rate"
+        if rate is not None or rates is not None or clip_norm is not None:
+            raise NetgradError(f"{name} finds the length of its steps itself: leave {given} out")
+        return make()
+    if rates is not None:
+        return layerwise({layer: make(value) for layer, value in rates}, make(usual))
+    return make(usual if rate is None else rate)

@@ -1,0 +1,133 @@
+"""Gauss-Newton and Levenberg-Marquardt: the squared error's curvature from the Jacobian of the outputs.
+
+Near E = 1/2 sum v r^2, with residuals r = a - t and weights v, the second derivative is J' V J + (terms with r): the
+first part is never negative and is all there is where the residuals are small. Squared error only. Of a training step
+they ask for ``linearise`` beside ``value`` and ``value_fn``; with P parameters and M residuals they hold a P x P and an
+M x P matrix, so they are for small networks and large batches.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.flatten_util import ravel_pytree
+
+from netgrad.errors import NetgradError
+
+LARGEST = 2**32  # bytes of the largest matrix that these methods start on
+
+
+class Linearised(NamedTuple):
+    """The residuals of a batch and how they depend on the parameters: E = 1/2 sum of weights * residuals^2 + penalties.
+
+    residuals, weights: (M,), one for each example and output unit; jacobian: for each parameter (M, *its shape);
+    penalised: whether there are penalties.
+    """
+
+    residuals: jax.Array
+    weights: jax.Array
+    jacobian: Any
+    penalised: bool = False
+
+
+def normal_matrix(here: Linearised) -> jax.Array:
+    """J' V J, (P, P), with the parameters in the order of `ravel_pytree`."""
+    leaves = jax.tree.leaves(here.jacobian)
+    J = jnp.concatenate([leaf.reshape(leaf.shape[0], -1) for leaf in leaves], axis=1)
+    J = J * jnp.sqrt(here.weights)[:, None]
+    return J.T @ J
+
+
+def check_size(method: str, rows: int, columns: int, itemsize: int, what: str) -> None:
+    """Refuse, in one line, a matrix that would not fit."""
+    if rows * columns * itemsize > LARGEST:
+        raise NetgradError(
+            f"{method} would hold a {rows} x {columns} matrix ({what}, {rows * columns * itemsize / 2**30:.0f} GiB): "
+            "use 'scaled_conjugate_gradient' or 'lbfgs', which hold none"
+        )
+
+
+def _solve(matrix: jax.Array, damping: jax.Array, g: jax.Array) -> jax.Array:
+    damped = matrix + damping * jnp.eye(len(g), dtype=g.dtype)
+    return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(damped), g)
+
+
+def _check_params(method: str, params: Any) -> int:
+    size = sum(leaf.size for leaf in jax.tree.leaves(params))
+    check_size(method, size, size, jax.tree.leaves(params)[0].dtype.itemsize, "parameters x parameters")
+    return size
+
+
+class LevenbergMarquardtState(NamedTuple):
+    """The damping, negative before the first step, and the factor by which it rises next."""
+
+    damping: jax.Array
+    rise: jax.Array
+
+
+def levenberg_marquardt(start: float = 1e-3) -> optax.GradientTransformationExtraArgs:
+    """Solve (J' V J + damping I) step = gradient, and let the damping follow how well the step came out.
+
+    Gain = fall of the error / fall promised by the linearised one. A step that would raise the error is not taken and
+    the damping rises, each time faster; else it is multiplied by max(1/3, 1 - (2 gain - 1)^3). It starts at ``start``
+    times the largest diagonal element. Source: Marquardt (1963); damping by Nielsen (1999).
+    """
+
+    def init(params: Any) -> LevenbergMarquardtState:
+        _check_params("levenberg_marquardt", params)
+        dtype = jax.tree.leaves(params)[0].dtype
+        return LevenbergMarquardtState(jnp.full((), -1, dtype), jnp.full((), 2, dtype))
+
+    def update(
+        updates: Any,
+        state: LevenbergMarquardtState,
+        params: Any,
+        *,
+        value: Any,
+        value_fn: Any,
+        linearise: Any,
+        **_: Any,
+    ) -> tuple[Any, LevenbergMarquardtState]:
+        g, unravel = ravel_pytree(updates)
+        matrix = normal_matrix(linearise())
+        largest = jnp.maximum(matrix.diagonal().max(), jnp.finfo(g.dtype).tiny)
+        # Between the least that rounding leaves a positive matrix, and so much that the step is nothing.
+        bounds = jnp.finfo(g.dtype).eps * largest, largest / jnp.finfo(g.dtype).eps
+        damping = jnp.clip(jnp.where(state.damping < 0, start * largest, state.damping), *bounds)
+        step = _solve(matrix, damping, g)
+        moved = unravel(-step)
+        promised = 0.5 * step @ (damping * step + g)
+        gain = (value - value_fn(optax.tree.add(params, moved))) / promised
+        taken = gain > 0  # not so where it is NaN
+        factor = jnp.where(taken, jnp.maximum(1 / 3, 1 - (2 * gain - 1) ** 3), state.rise)
+        rise = jnp.where(taken, 2, jnp.minimum(2 * state.rise, 1e6)).astype(g.dtype)
+        moved = jax.tree.map(lambda leaf: jnp.where(taken, leaf, 0), moved)
+        return moved, LevenbergMarquardtState(jnp.clip(damping * factor, *bounds), rise)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def gauss_newton(damping: float = 1e-3) -> optax.GradientTransformationExtraArgs:
+    """Solve (J' V J + damping * mean diagonal * I) step = gradient, and shorten the step until the error falls enough.
+
+    The damping stays: it only keeps the matrix invertible. Source: Pattipati, "Backprop Practicalities", second-order
+    methods, where Q ~ sum of x~ x~' is this matrix and "add mu I if Q is not positive definite"; Nocedal & Wright 10.3.
+    """
+
+    def init(params: Any) -> optax.EmptyState:
+        _check_params("gauss_newton", params)
+        return optax.EmptyState()
+
+    def update(
+        updates: Any, state: optax.EmptyState, params: Any, *, linearise: Any, **_: Any
+    ) -> tuple[Any, optax.EmptyState]:
+        g, unravel = ravel_pytree(updates)
+        matrix = normal_matrix(linearise())
+        level = jnp.maximum(matrix.diagonal().mean(), jnp.finfo(g.dtype).tiny)
+        return unravel(-_solve(matrix, damping * level, g)), state
+
+    search = optax.scale_by_backtracking_linesearch(max_backtracking_steps=20, increase_factor=jnp.inf)
+    return optax.chain(optax.GradientTransformationExtraArgs(init, update), search)
