@@ -29,6 +29,7 @@ from netgrad.registry import register
 from netgrad.regularizers import L1, L2, CurvatureSmoothing, ElasticNet, WeightElimination
 from netgrad.training.callbacks import Callback, EarlyStopping, Progress, StopBelow
 from netgrad.training.files import load
+from netgrad.training.generate import sample, unroll
 from netgrad.training.gradient_check import check_gradients
 from netgrad.training.history import History
 from netgrad.training.loop import fit, untrained
@@ -86,5 +87,7 @@ __all__ = [
     "register",
     "regularizers",
     "report",
+    "sample",
+    "unroll",
     "untrained",
 ]

@@ -16,10 +16,10 @@ from netgrad.data.reber import (
     possible_next,
     reber,
 )
-from netgrad.data.sequences import Sequences, pad_sequences, read_sequences
+from netgrad.data.sequences import Sequences, delayed, pad_sequences, read_sequences
 from netgrad.data.tables import read_table, split_target
 from netgrad.data.targets import TargetEncoder, infer_task
-from netgrad.data.text import Vocabulary, read_text, stream_batches, windows
+from netgrad.data.text import Vocabulary, read_text, stream_batches, streams, windows
 
 __all__ = [
     "Dataset",
@@ -35,6 +35,7 @@ __all__ = [
     "as_lengths",
     "augment",
     "count_mistakes",
+    "delayed",
     "embedded_reber",
     "infer_task",
     "is_reber",
@@ -54,6 +55,7 @@ __all__ = [
     "split",
     "split_target",
     "stream_batches",
+    "streams",
     "valid_steps",
     "windows",
 ]

@@ -62,6 +62,23 @@ def pad_sequences(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarr
     return x, lengths
 
 
+def delayed(y: np.ndarray, first: float = 0, steps: int = 1) -> np.ndarray:
+    """Sequences (N, T, ...) ``steps`` time-steps late, with ``first`` where nothing was before.
+
+    What a network is given that is to learn from the true outputs before (teacher forcing), or that sees delayed
+    outputs (NARMA). `netgrad.unroll` runs it on its own outputs afterwards.
+
+    >>> delayed(np.array([[1, 2, 3]]))
+    array([[0, 1, 2]])
+    """
+    y = np.asarray(y)
+    if y.ndim < 2 or steps < 1:
+        raise DataError(f"delayed needs sequences (N, T, ...) and steps of at least 1, found {y.shape} and {steps}")
+    late = np.full_like(y, first)
+    late[:, steps:] = y[:, :-steps]
+    return late
+
+
 def read_sequences(
     path: str | Path | pd.DataFrame,
     *,

@@ -121,6 +121,23 @@ def stream_batches(ids: np.ndarray, batch: int, steps: int = 20) -> tuple[np.nda
     return cut(ids[:used]), cut(ids[1 : used + 1])
 
 
+def streams(ids: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """One long stream of symbols (L,) as ``rows`` long rows that lie side by side, and the symbol after each.
+
+    For truncated backpropagation through time with ``ng.fit(..., truncate=20)``, which cuts the rows into pieces and
+    carries the hidden states on. Returns inputs and targets, each (rows, (L - 1) // rows).
+
+    >>> x, y = streams(np.arange(8), rows=2)
+    >>> x, y
+    (array([[0, 1, 2],
+           [3, 4, 5]]), array([[1, 2, 3],
+           [4, 5, 6]]))
+    """
+    _check_stream(ids, 1, rows)
+    steps = (len(ids) - 1) // rows
+    return ids[: rows * steps].reshape(rows, steps), ids[1 : rows * steps + 1].reshape(rows, steps)
+
+
 def windows(ids: np.ndarray, steps: int, stride: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Windows of `steps` symbols of a stream (L,), each `stride` (default: `steps`) after the one before.
 

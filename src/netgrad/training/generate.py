@@ -1,0 +1,121 @@
+"""Running a trained network on its own outputs: writing text, and unrolling decoders and NARMA models."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad.data.text import Vocabulary
+from netgrad.errors import DataError, NetgradError
+from netgrad.network import Network, forward, next_state
+from netgrad.training.model import Model
+from netgrad.training.prepare import check_inputs
+from netgrad.training.truncated import with_streams
+
+
+def sample(model: Model, prime: str, length: int = 200, *, temperature: float = 1.0, seed: int = 0) -> str:
+    """Text that a character model writes after ``prime``, symbol by symbol: each is drawn and becomes the next input.
+
+    Args:
+        model: predicts the next symbol at every time-step; its ``card["vocabulary"]`` says which symbols there are.
+        prime: the beginning, at least one symbol; it is not repeated in the result.
+        length: how many symbols to write.
+        temperature: below 1 the likely symbols become likelier; 0 always takes the likeliest.
+        seed: of the draws.
+
+    Raises:
+        DataError: for an empty prime or a symbol that the model does not know.
+        NetgradError: for a model without a vocabulary, a length below 1 or a negative temperature.
+    """
+    if "vocabulary" not in model.card:
+        raise NetgradError("this model has no vocabulary: sample is for models of text, trained on characters")
+    if length < 1 or temperature < 0:
+        raise NetgradError(f"length must be at least 1 and temperature not negative, found {length} and {temperature}")
+    vocabulary = Vocabulary.from_config(model.card["vocabulary"])
+    if not prime:
+        raise DataError("the prime is empty: give at least one symbol to go on from")
+    ids = jnp.asarray(vocabulary.encode(prime))[None]
+    written = _writer(model.network, length, temperature == 0)(
+        model.params, model.state, ids, jnp.maximum(temperature, 1e-6), jax.random.key(seed)
+    )
+    return vocabulary.decode(np.asarray(written))
+
+
+@lru_cache(maxsize=16)
+def _writer(network: Network, length: int, greedy: bool) -> Any:
+    """(params, state, ids (1, P), temperature, key) -> the next ``length`` symbols, in one program."""
+    (name,) = network.inputs
+
+    def go_on(params: dict, state: dict, ids: jax.Array) -> tuple[dict, jax.Array]:
+        run = forward(network, params, state, {name: ids})
+        (logits,) = run.outputs.values()
+        return next_state(network, state, run.saved), logits[0, -1]
+
+    def write(params: dict, state: dict, ids: jax.Array, temperature: jax.Array, key: jax.Array) -> jax.Array:
+        state, logits = go_on(params, with_streams(network, state, 1), ids)
+
+        def one(carry: tuple[dict, jax.Array], k: jax.Array) -> tuple[tuple[dict, jax.Array], jax.Array]:
+            state, logits = carry
+            symbol = logits.argmax() if greedy else jax.random.categorical(k, logits / temperature)
+            return go_on(params, state, symbol[None, None]), symbol
+
+        return jax.lax.scan(one, (state, logits), jax.random.split(key, length))[1]
+
+    return jax.jit(write)
+
+
+def unroll(model: Model, inputs: Any, feedback: str, steps: int, *, first: float = 0.0, lengths: Any = None) -> Any:
+    """Outputs (N, steps, ...) of a network that sees its own earlier outputs instead of the true ones.
+
+    While training, input ``feedback`` held the true outputs one time-step late (`netgrad.data.delayed`: teacher
+    forcing). Here it starts with ``first`` and is filled, step by step, with what the network itself said: values of
+    a regression as they are, of a classifier the likeliest class, as a number (N, T) or one-hot (N, T, classes) as the
+    network was trained. For decoders (encoder-decoder), one-to-many and NARMA models; nothing that follows the
+    feedback may look ahead.
+
+    Args:
+        model: of one output (N, T, units). inputs: all its inputs but ``feedback``, by name; {} if there are none.
+        steps: T. first: what stands before the first output. lengths: as for `Model.predict`.
+
+    >>> import netgrad as ng, numpy as np
+    >>> y = np.cumsum(np.ones((1, 5, 1)), axis=1)  # y_t = y_(t-1) + 1
+    >>> before = ng.Input("before")
+    >>> net = ng.Network([before], ng.Dense(1)(before))
+    >>> model = ng.fit(net, ng.data.delayed(y), y, loss="squared_error", learning_rate=0.3, epochs=400)
+    >>> ng.unroll(model, {}, feedback="before", steps=8)[0, :, 0].round(1)
+    array([1., 2., 3., 4., 5., 6., 7., 8.], dtype=float32)
+    """
+    if feedback not in model.network.inputs:
+        raise NetgradError(f"feedback names an input: one of {', '.join(model.network.inputs)}, found {feedback!r}")
+    if len(model.network.outputs) > 1:
+        raise NetgradError("unroll needs a network with one output, so that it is clear what is fed back")
+    shape = model.shapes[feedback]
+    n = len(np.asarray(next(iter(inputs.values())))) if inputs else 1
+    fed = jnp.full((n, steps, *shape[1:]), first, jnp.float32 if len(shape) > 1 else jnp.int32)
+    given, spans = check_inputs(model.network, dict(inputs) | {feedback: np.asarray(fed)}, lengths)
+    ((_, loss, _),) = model.objective.terms
+    program = _feeder(model.network, loss, feedback)
+    return np.asarray(program(model.params, model.state, given | {feedback: fed}, spans))
+
+
+@lru_cache(maxsize=16)
+def _feeder(network: Network, loss: Any, feedback: str) -> Any:
+    def run(params: dict, state: dict, inputs: dict, lengths: dict) -> jax.Array:
+        def outputs(fed: jax.Array) -> jax.Array:
+            (out,) = forward(network, params, state, inputs | {feedback: fed}, lengths=lengths).outputs.values()
+            return loss.link(out)
+
+        def one(t: Any, fed: jax.Array) -> jax.Array:
+            said = outputs(fed)[:, t]
+            if loss.task == "classification":
+                said = said.argmax(-1) if fed.ndim == 2 else jax.nn.one_hot(said.argmax(-1), said.shape[-1])
+            return fed.at[:, t + 1].set(said.astype(fed.dtype))
+
+        fed = jax.lax.fori_loop(0, inputs[feedback].shape[1] - 1, one, inputs[feedback])
+        return outputs(fed)
+
+    return jax.jit(run)
