@@ -63,6 +63,7 @@ ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U, Floats h_, Floa
     constexpr int V = Tile::vectors;
     float* d_state = scratch<kTileSlot>(3 * u * Tile::width);
     float* deltas = d_state + u * Tile::width;
+    const int64_t ahead = all.reverse ? u * all.examples : -u * all.examples;
     tile.read_rows(d_h_last.typed_data(), u, d_state);
     for (int64_t s = all.steps - 1; s >= 0; --s) {
       const int64_t t = all.step(s), here = t * u * all.examples;
@@ -75,16 +76,16 @@ ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U, Floats h_, Floa
         for (int v = 0; v < V; ++v) {
           const int64_t at = (i * V + v) * kLanes;
           const IntVec valid = tile.valid(t, v);
-          const Vec forget = tile.read(gates + 2 * here, i, v);
-          const Vec candidate = tile.read(gates + 2 * here, u + i, v);
-          const Vec before = tile.previous(h, h0.typed_data(), u, t, i, v);
-          const Vec d = tile.read(d_h + here, i, v) + load(d_state + at);
+          const Vec forget = tile.read(gates + 2 * here, i, v, 2 * ahead);
+          const Vec candidate = tile.read(gates + 2 * here, u + i, v, 2 * ahead);
+          const Vec before = tile.previous(h, h0.typed_data(), u, t, i, v, ahead);
+          const Vec d = tile.read(d_h + here, i, v, ahead) + load(d_state + at);
           const Vec by_forget = valid ? d * (before - candidate) * forget * (1.0f - forget) : Vec{};
           const Vec by_candidate = valid ? d * (1.0f - forget) * (1.0f - candidate * candidate) : Vec{};
           store(deltas + at, by_forget);
           store(deltas + u * Tile::width + at, by_candidate);
-          tile.write(delta_t, i, v, by_forget);
-          tile.write(delta_t, u + i, v, by_candidate);
+          tile.write(delta_t, i, v, by_forget, 2 * ahead);
+          tile.write(delta_t, u + i, v, by_candidate, 2 * ahead);
           store(d_state + at, valid ? d * forget : load(d_state + at));
         }
       multiply<V, true>(deltas, weights, d_state);

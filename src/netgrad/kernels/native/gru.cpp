@@ -79,6 +79,7 @@ ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U_, Floats h_, Flo
     float* d_state = scratch<kTileSlot>(5 * u * Tile::width);
     float* d_reset_state = d_state + u * Tile::width;  // the gradient at reset * h_(t-1)
     float* deltas = d_reset_state + u * Tile::width;
+    const int64_t ahead = all.reverse ? u * all.examples : -u * all.examples;
     tile.read_rows(d_h_last.typed_data(), u, d_state);
     for (int64_t s = all.steps - 1; s >= 0; --s) {
       const int64_t t = all.step(s), here = t * u * all.examples;
@@ -92,15 +93,16 @@ ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U_, Floats h_, Flo
         for (int v = 0; v < V; ++v) {
           const int64_t at = (i * V + v) * kLanes;
           const IntVec valid = tile.valid(t, v);
-          const Vec update = tile.read(gates_t, u + i, v), candidate = tile.read(gates_t, 2 * u + i, v);
-          const Vec before = tile.previous(h, h0.typed_data(), u, t, i, v);
-          const Vec d = tile.read(d_h + here, i, v) + load(d_state + at);
+          const Vec update = tile.read(gates_t, u + i, v, 3 * ahead);
+          const Vec candidate = tile.read(gates_t, 2 * u + i, v, 3 * ahead);
+          const Vec before = tile.previous(h, h0.typed_data(), u, t, i, v, ahead);
+          const Vec d = tile.read(d_h + here, i, v, ahead) + load(d_state + at);
           const Vec by_update = valid ? d * (candidate - before) * update * (1.0f - update) : Vec{};
           const Vec by_candidate = valid ? d * update * (1.0f - candidate * candidate) : Vec{};
           store(deltas + u * Tile::width + at, by_update);
           store(deltas + 2 * u * Tile::width + at, by_candidate);
-          tile.write(delta_t, u + i, v, by_update);
-          tile.write(delta_t, 2 * u + i, v, by_candidate);
+          tile.write(delta_t, u + i, v, by_update, 3 * ahead);
+          tile.write(delta_t, 2 * u + i, v, by_candidate, 3 * ahead);
           store(d_state + at, valid ? d * (1.0f - update) : load(d_state + at));
         }
       multiply<V>(deltas + 2 * u * Tile::width, candidate_weights, d_reset_state);
@@ -108,11 +110,11 @@ ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U_, Floats h_, Flo
         for (int v = 0; v < V; ++v) {
           const int64_t at = (i * V + v) * kLanes;
           const IntVec valid = tile.valid(t, v);
-          const Vec reset = tile.read(gates_t, i, v), d = load(d_reset_state + at);
+          const Vec reset = tile.read(gates_t, i, v, 3 * ahead), d = load(d_reset_state + at);
           const Vec before = tile.previous(h, h0.typed_data(), u, t, i, v);
           const Vec by_reset = valid ? d * before * reset * (1.0f - reset) : Vec{};
           store(deltas + at, by_reset);
-          tile.write(delta_t, i, v, by_reset);
+          tile.write(delta_t, i, v, by_reset, 3 * ahead);
           store(d_state + at, load(d_state + at) + (valid ? d * reset : Vec{}));
         }
       multiply<V, true>(deltas, gate_weights, d_state);

@@ -77,6 +77,7 @@ struct Backward {
       constexpr int V = Tile::vectors;
       float* d_state = scratch<kTileSlot>(2 * units * Tile::width);
       float* deltas = d_state + units * Tile::width;
+      const int64_t ahead = all.reverse ? units * all.examples : -units * all.examples;
       tile.read_rows(d_h_last, units, d_state);
       for (int64_t s = all.steps - 1; s >= 0; --s) {
         const int64_t t = all.step(s), here = t * units * all.examples;
@@ -88,10 +89,10 @@ struct Backward {
           for (int v = 0; v < V; ++v) {
             const int64_t at = (i * V + v) * kLanes;
             const IntVec valid = tile.valid(t, v);
-            const Vec d = tile.read(d_h + here, i, v) + load(d_state + at);
-            const Vec now = valid ? d * F::derivative(tile.read(h + here, i, v)) : Vec{};
+            const Vec d = tile.read(d_h + here, i, v, ahead) + load(d_state + at);
+            const Vec now = valid ? d * F::derivative(tile.read(h + here, i, v, ahead)) : Vec{};
             store(deltas + at, now);
-            tile.write(delta + here, i, v, now);
+            tile.write(delta + here, i, v, now, ahead);
             store(d_state + at, valid ? Vec{} : load(d_state + at));
           }
         multiply<V, true>(deltas, weights, d_state);
