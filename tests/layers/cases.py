@@ -77,7 +77,7 @@ CASES = [
     Case(ng.GlobalPool("max"), (4, 3, 2)),
     Case(ng.GlobalPool("norm"), (4, 3, 2), lengths=True),
     Case(ng.Subsample(3, stride=2, padding=1, aggregation="max", activation="tanh"), (6, 2), lengths=True),
-    Case(ng.Subsample(aggregation="norm", activation=ng.PReLU()), (4, 4, 3)),
+    Case(ng.Subsample(2, aggregation="norm", activation=ng.PReLU()), (4, 4, 3)),
     Case(ng.RNN(4), (6, 3), lengths=True),
     Case(ng.RNN(4, "relu", returns="last", reverse=True), (6, 3), lengths=True),
     Case(ng.RNN(4, ng.PReLU(0.1), learned_state=True), (6, 3), lengths=True),

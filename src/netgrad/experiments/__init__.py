@@ -1,6 +1,6 @@
 """The texts' experiments, each with the values that the text prints; importing this package lists them all."""
 
-from netgrad.experiments import approximation, depth, gates, logic, power_plant, reber, softmax
+from netgrad.experiments import approximation, convolution, depth, gates, logic, mnist_cnn, power_plant, reber, softmax
 from netgrad.experiments.base import EXPERIMENTS, Experiment, Result, Row, experiment, find
 
 __all__ = [
@@ -9,11 +9,13 @@ __all__ = [
     "Result",
     "Row",
     "approximation",
+    "convolution",
     "depth",
     "experiment",
     "find",
     "gates",
     "logic",
+    "mnist_cnn",
     "power_plant",
     "reber",
     "softmax",

@@ -59,6 +59,7 @@ class _Filters(Layer):
         return (*self.windows(in_shape).window, in_shape[-1], self.filters)
 
     def init(self, key, in_shape):
+        self.result_shape(in_shape)
         W_key, b_key, f_key = jax.random.split(key, 3)
         draw = self.initializer or for_activation(self.activation.registered_name, first=False)
         params = {"W": draw(W_key, self.filter_shape(in_shape))}
@@ -69,7 +70,11 @@ class _Filters(Layer):
         return params
 
     def connections(self, in_shape):
-        return self.operations(in_shape) + self.bias * math.prod(self.out_shape(in_shape))
+        return self.operations(in_shape) + self.bias * math.prod(self.result_shape(in_shape))
+
+    def result_shape(self, in_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The output's shape as `out_shape` gives it, without its warnings."""
+        raise NotImplementedError
 
     def _gradients(self, dW, db, of_activation):
         d_params = {"W": dW}
@@ -176,14 +181,17 @@ class Conv(_Filters):
         return Backward(d_in, self._gradients(dW, db, of_activation), self._as_maps(delta))
 
     def out_shape(self, in_shape):
-        at = self.windows(in_shape)
-        channels = in_shape[-1]
+        out = self.result_shape(in_shape)
+        for line in self.windows(in_shape).unseen():
+            warn(f"{self.label}: {line}")
+        return out
+
+    def result_shape(self, in_shape):
+        at, channels = self.windows(in_shape), in_shape[-1]
         if channels % self.groups:
             raise ShapeError(f"{self.label}: {channels} channels cannot be split into {self.groups} groups")
         if self.depth is not None and self.depth > channels:
             raise ShapeError(f"{self.label}: filters of depth {self.depth} do not fit an input of {channels} channels")
-        for line in at.unseen():
-            warn(f"{self.label}: {line}")
         places = 1 if self.depth is None else channels - self.depth + 1
         return (*at.out, places * self.filters)
 
@@ -260,6 +268,9 @@ class ConvTranspose(_Filters):
         return Backward(d_in, self._gradients(dW, db, of_activation), delta)
 
     def out_shape(self, in_shape):
+        return self.result_shape(in_shape)
+
+    def result_shape(self, in_shape):
         return (*self.windows(in_shape).sizes, self.filters)
 
     def out_lengths(self, lengths, in_shape):

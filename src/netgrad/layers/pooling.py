@@ -29,7 +29,7 @@ class Pool(Layer):
     """Base of the pooling layers: (N, sizes..., channels) -> (N, out..., channels), each channel on its own.
 
     Args:
-        window: k, a number, or one for each axis; 2 by default.
+        window: k, a number, or one for each axis.
         stride: by default the window, so that windows do not overlap (Z&M 26.3.4).
         padding: as in `Conv`; what stands in it is part of no window: it is never the maximum and does not count in
             an average. Steps of a sequence beyond its length are treated in the same way.
@@ -37,14 +37,14 @@ class Pool(Layer):
     A pooling of your own is a subclass with `aggregate` and `spread`.
     """
 
-    window: Any = 2
+    window: Any
     stride: Any = None
     padding: Any = "valid"
 
     def __post_init__(self):
         object.__setattr__(self, "window", as_setting(self.label, "window", self.window, 1))
-        stride = self.window if self.stride is None else self.stride
-        object.__setattr__(self, "stride", as_setting(self.label, "stride", stride, 1))
+        if self.stride is not None:
+            object.__setattr__(self, "stride", as_setting(self.label, "stride", self.stride, 1))
         object.__setattr__(self, "padding", as_padding(self.label, self.padding))
 
     def aggregate(self, v: jax.Array, present: jax.Array | None) -> tuple[jax.Array, dict[str, jax.Array]]:
@@ -63,7 +63,8 @@ class Pool(Layer):
 
     def windows(self, in_shape: tuple[int, ...]) -> Windows:
         """The windows over an input of this shape; raises `ShapeError` where there are none."""
-        at = windows_over(self.label, in_shape, self.window, self.stride, self.padding, 1)
+        stride = self.window if self.stride is None else self.stride
+        at = windows_over(self.label, in_shape, self.window, stride, self.padding, 1)
         for k, pair in zip(at.window, at.padding, strict=True):
             if max(pair) >= k:
                 raise ShapeError(
@@ -280,7 +281,7 @@ class Subsample(Layer):
     ((14, 14, 6), 12, 5880)
     """
 
-    window: Any = 2
+    window: Any
     stride: Any = None
     padding: Any = "valid"
     aggregation: str = "average"

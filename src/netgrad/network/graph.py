@@ -17,7 +17,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -25,6 +25,9 @@ import numpy as np
 from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.layers.base import Layer, Shape
 from netgrad.layers.symbol import Input, Symbol
+
+if TYPE_CHECKING:
+    from netgrad.network.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -134,16 +137,53 @@ class Network:
     def shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> dict[str, Shape]:
         """The shape of every input and every node's output, without the axis of examples, before anything is made.
 
-        Raises `ShapeError` at the first layer that cannot take what reaches it.
+        Raises `ShapeError` at the first layer that cannot take what reaches it. What layers warn of, such as rows of
+        an image that no window reaches, is said when a network meets a shape for the first time.
 
         >>> import netgrad as ng
         >>> ng.Sequential([ng.Dense(8), ng.Dense(3)]).shapes((5,))
         {'x': (5,), 'dense_1': (8,), 'dense_2': (3,)}
         """
         shapes = dict(self._in_shapes(in_shapes))
-        for node in self.nodes:
-            shapes[node.name] = node.layer.out_shape(self.in_shape(node, shapes))
-        return shapes
+        key = tuple((name, tuple(shape)) for name, shape in shapes.items())
+        if key not in self._known_shapes:
+            for node in self.nodes:
+                shapes[node.name] = node.layer.out_shape(self.in_shape(node, shapes))
+            self._known_shapes[key] = shapes
+        return dict(self._known_shapes[key])
+
+    @cached_property
+    def _known_shapes(self) -> dict[tuple, dict[str, Shape]]:
+        return {}
+
+    def summary(self, in_shapes: Shape | Mapping[str, Shape]) -> Summary:
+        """The table of layers for inputs of these shapes: outputs, parameters, multiply-adds, connections, memory.
+
+        Nothing is allocated. Prints as text and shows as HTML in a notebook; its rows and totals are attributes.
+
+        >>> import netgrad as ng
+        >>> net = ng.Sequential([ng.Conv(6, 5, activation="relu"), ng.MaxPool(2), ng.Flatten(), ng.Dense(10)])
+        >>> net.summary((28, 28, 1))
+        layer       settings                     output       parameters  multiply-adds  connections    memory
+        ------------------------------------------------------------------------------------------------------
+        x           input                        28 x 28 x 1                                           3.1 KiB
+        conv_1      Conv(6, 5, activation=relu)  24 x 24 x 6         156         86,400       89,856  13.5 KiB
+        max_pool_1  MaxPool(2)                   12 x 12 x 6           0              0        3,456   3.4 KiB
+        flatten_1   Flatten()                    864                   0              0            0   3.4 KiB
+        dense_1     Dense(10)                    10                8,650          8,640        8,650      40 B
+        ------------------------------------------------------------------------------------------------------
+        total                                                      8,806         95,040      101,962  20.3 KiB
+        parameters take 34.4 KiB; work and memory are those of one example
+        """
+        from netgrad.network.summary import summarise
+
+        return summarise(self, in_shapes)
+
+    def draw(self, in_shapes: Shape | Mapping[str, Shape]) -> Any:
+        """The same as a drawing, a `matplotlib.figure.Figure`: every layer's output to scale, arrows between them."""
+        from netgrad.network.drawing import draw
+
+        return draw(self, in_shapes)
 
     def init(self, key: jax.Array | int, in_shapes: Shape | Mapping[str, Shape]) -> tuple[dict, dict]:
         """Fresh parameters and state for inputs of these shapes (without the axis of examples).

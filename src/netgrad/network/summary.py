@@ -1,0 +1,167 @@
+"""What a network will need, before anything is made: shapes, parameters, work and memory of every layer."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from netgrad.layers.base import Layer, Shape
+from netgrad.network.graph import Network
+
+_HEAD = ("layer", "settings", "output", "parameters", "multiply-adds", "connections", "memory")
+_LEFT = 3  # columns of text; the others are numbers
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One node: its output's shape, parameters (0 where another use of the same layer has them), multiply-adds and
+    connections (uses of a weight or bias) of one example, and the memory of its output for one example, in bytes."""
+
+    name: str
+    settings: str
+    out_shape: Shape
+    parameters: int
+    operations: int
+    connections: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The table of a network; prints as text, shows as HTML in a notebook."""
+
+    inputs: Mapping[str, Shape]
+    rows: tuple[SummaryRow, ...]
+    itemsize: int
+
+    @property
+    def parameters(self) -> int:
+        """Of all layers together."""
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def operations(self) -> int:
+        """Multiply-adds of one forward pass of one example."""
+        return sum(row.operations for row in self.rows)
+
+    @property
+    def connections(self) -> int:
+        """Uses of a weight or bias in one forward pass of one example."""
+        return sum(row.connections for row in self.rows)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the outputs of all layers take for one example; training keeps at least so much."""
+        return sum(row.memory for row in self.rows)
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """The table as text: head, one row for each input and layer, and the totals."""
+        table: list[tuple[str, ...]] = [_HEAD]
+        for name, shape in self.inputs.items():
+            size = math.prod(shape) * self.itemsize
+            table.append((name, "input", show_shape(shape), "", "", "", show_bytes(size)))
+        for row in self.rows:
+            numbers = (f"{n:,}" for n in (row.parameters, row.operations, row.connections))
+            table.append((row.name, row.settings, show_shape(row.out_shape), *numbers, show_bytes(row.memory)))
+        numbers = (f"{n:,}" for n in (self.parameters, self.operations, self.connections))
+        return [*table, ("total", "", "", *numbers, show_bytes(self.memory))]
+
+    def __str__(self) -> str:
+        table = self.cells()
+        widths = [max(len(row[i]) for row in table) for i in range(len(_HEAD))]
+        lines = []
+        for row in table:
+            cells = (c.ljust(w) if i < _LEFT else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+            lines.append("  ".join(cells).rstrip())
+        rule = "-" * max(map(len, lines))
+        foot = (
+            f"parameters take {show_bytes(self.parameters * self.itemsize)}; work and memory are those of one example"
+        )
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], foot])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        def row(cells: tuple[str, ...], tag: str) -> str:
+            sides = ("left" if i < _LEFT else "right" for i in range(len(cells)))
+            inside = (
+                f'<{tag} style="text-align:{s}">{html.escape(c)}</{tag}>' for c, s in zip(cells, sides, strict=True)
+            )
+            return f"<tr>{''.join(inside)}</tr>"
+
+        head, *body, total = self.cells()
+        rows = "".join(row(cells, "td") for cells in body)
+        return f"<table><thead>{row(head, 'th')}</thead><tbody>{rows}</tbody><tfoot>{row(total, 'th')}</tfoot></table>"
+
+
+def summarise(network: Network, in_shapes: Shape | Mapping[str, Shape]) -> Summary:
+    """The summary of a network for inputs of these shapes; nothing is allocated. See `Network.summary`."""
+    shapes = network.shapes(in_shapes)
+    params = network.param_shapes(in_shapes)
+    itemsize = jnp.result_type(float).itemsize
+    rows, counted = [], set()
+    for node in network.nodes:
+        in_shape = network.in_shape(node, shapes)
+        own = [] if node.params in counted else jax.tree.leaves(params.get(node.params, {}))
+        counted.add(node.params)
+        rows.append(
+            SummaryRow(
+                node.name,
+                describe_layer(node.layer),
+                shapes[node.name],
+                sum(math.prod(leaf.shape) for leaf in own),
+                node.layer.operations(in_shape),
+                node.layer.connections(in_shape),
+                math.prod(shapes[node.name]) * itemsize,
+            )
+        )
+    return Summary({name: shapes[name] for name in network.inputs}, tuple(rows), itemsize)
+
+
+def describe_layer(layer: Layer) -> str:
+    """A layer in a few words: its class and the settings that are not the default, initialisers left out.
+
+    >>> import netgrad as ng
+    >>> describe_layer(ng.Conv(6, 5, activation="relu", initializer="he"))
+    'Conv(6, 5, activation=relu)'
+    """
+    shown = []
+    for field in dataclasses.fields(layer):
+        value = getattr(layer, field.name)
+        if field.name == "name" or field.name.endswith("initializer"):
+            continue
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if required:
+            shown.append(_setting(value))
+        elif value != field.default:
+            shown.append(f"{field.name}={_setting(value)}")
+    return f"{type(layer).__name__}({', '.join(shown)})"
+
+
+def _setting(value: Any) -> str:
+    name = getattr(value, "registered_name", "")
+    return name if name else str(value)
+
+
+def show_shape(shape: Shape) -> str:
+    """A shape as people write it: 28 x 28 x 6."""
+    return " x ".join(map(str, shape)) or "1"
+
+
+def show_bytes(count: float) -> str:
+    """A number of bytes with a unit.
+
+    >>> show_bytes(200), show_bytes(13824), show_bytes(3 * 2**30)
+    ('200 B', '13.5 KiB', '3.0 GiB')
+    """
+    if count < 1024:
+        return f"{count:.0f} B"
+    power = min(int(math.log2(count)) // 10, 3)
+    return f"{count / 1024**power:.1f} {('KiB', 'MiB', 'GiB')[power - 1]}"
