@@ -12,26 +12,18 @@ import numpy as np
 
 from netgrad import optimizers
 from netgrad.data.encodings import TableEncoder
-from netgrad.errors import DivergenceError, NetgradError
-from netgrad.network import Network, Trace
+from netgrad.errors import NetgradError
+from netgrad.network import Network
 from netgrad.training import balance
 from netgrad.training.callbacks import Callback, EarlyStopping, Progress
-from netgrad.training.epoch import (
-    Carry,
-    StepReport,
-    batches_of,
-    compiled_epochs,
-    compiled_step,
-    epoch_loss,
-    epoch_order,
-    step_key,
-)
+from netgrad.training.epoch import Carry, StepReport, epoch_loss
 from netgrad.training.history import History
+from netgrad.training.memory import InMemory
 from netgrad.training.model import Model
 from netgrad.training.multistart import Starts
-from netgrad.training.objective import Batch, Objective, trace_batch
+from netgrad.training.objective import Batch, Objective
 from netgrad.training.prepare import check_inputs, encode_labels, in_shapes, make_objective, split
-from netgrad.training.truncated import check_pieces, pieces, with_streams, without_streams
+from netgrad.training.truncated import check_pieces
 
 
 @dataclass
@@ -171,7 +163,8 @@ def fit(
         run.starts = Starts(start, chosen, starts, seed)
     watchers = [Progress()] * progress + [*callbacks] + ([] if patience is None else [EarlyStopping(patience)])
     key = jax.random.fold_in(jax.random.key(seed), 1)
-    train(run, chosen, data, held, batch_size or data.size, shuffle, key, watchers, epochs_per_call, truncate)
+    source = InMemory(start.network, start.objective, chosen, data, batch_size or data.size, shuffle, key, truncate)
+    train(run, source, held, watchers, epochs_per_call)
     return run.model()
 
 
@@ -211,38 +204,21 @@ def untrained(
 
 
 def train(
-    run: Run,
-    optimizer: Any,
-    data: Batch,
-    held: Batch | None,
-    batch_size: int,
-    shuffle: bool,
-    key: jax.Array,
-    callbacks: Sequence[Callback],
-    epochs_per_call: int = 1,
-    truncate: int | None = None,
+    run: Run, source: InMemory, held: Batch | None, callbacks: Sequence[Callback], epochs_per_call: int = 1
 ) -> None:
-    """The loop itself: compiled epochs, history, callbacks, and a halt where a number is not finite."""
-    data = jax.tree.map(jnp.asarray, data)
-    full, rest = batches_of(data.size, min(batch_size, data.size))
-    sizes = [min(batch_size, data.size)] * full + [rest] * (rest > 0)
+    """The loop itself: compiled epochs, history and callbacks."""
     for callback in callbacks:
         callback.on_start(run)
     try:
         while run.epoch < run.epochs and not run.history.stopped:
             count = min(epochs_per_call, run.epochs - run.epoch)
-            program = compiled_epochs(run.network, run.objective, optimizer, batch_size, shuffle, count, truncate)
             if run.starts is not None:
-                reports = run.starts.advance(run, program, data, held, key, sizes)
+                reports = run.starts.advance(run, source.program(count), source.data, held, source.key, source.sizes)
             else:
-                before = run.carry
-                run.carry, reports = program(before, data, key, run.epoch)
-                reports = jax.tree.map(np.asarray, reports)
-                if not (np.isfinite(reports.loss).all() and np.isfinite(reports.grad_norm).all()):
-                    raise divergence(run, optimizer, before, reports, data, batch_size, shuffle, key, truncate)
+                run.carry, reports = source.advance(run.carry, run.epoch, count)
             for i in range(count):
                 run.epoch += 1
-                run.history.append(_row(run, reports, i, sizes))
+                run.history.append(_row(run, reports, i, source.sizes))
             if held is not None:
                 scores = run.model().score_batch(held)
                 run.history.rows[-1] |= {f"val_{name}": value for name, value in scores.items()}
@@ -264,69 +240,7 @@ def _row(run: Run, reports: StepReport, i: int, sizes: Sequence[int]) -> dict[st
     return row
 
 
-def divergence(
-    run: Run,
-    optimizer: Any,
-    carry: Carry,
-    reports: StepReport,
-    data: Batch,
-    batch_size: int,
-    shuffle: bool,
-    key: jax.Array,
-    truncate: int | None = None,
-) -> DivergenceError:
-    """Replay the failed epochs step by step up to the first number that is not finite, and name its place."""
-    bad = ~(np.isfinite(reports.loss) & np.isfinite(reports.grad_norm))
-    epoch, at = (int(i) for i in np.argwhere(bad)[0])
-    one = compiled_step(run.network, run.objective, optimizer)
-    for e in range(epoch + 1):
-        epoch_key = jax.random.fold_in(key, run.epoch + e)
-        if batch_size >= data.size:
-            order = None
-        else:
-            order = epoch_order(epoch_key, data.size, shuffle)
-        for i in range(reports.loss.shape[1]):
-            batch = data if order is None else data.take(order[i * batch_size : (i + 1) * batch_size])
-            kept = carry.state
-            for part, part_key in _parts(batch, step_key(epoch_key, i), truncate):
-                if truncate is not None and carry.state is kept:
-                    carry = carry._replace(state=with_streams(run.network, kept, batch.size))
-                if (e, i) == (epoch, at):
-                    trace = trace_batch(run.network, run.objective, carry.params, carry.state, part, part_key, True)
-                    place = trace.first_non_finite()
-                    if place or truncate is None:
-                        where = f"epoch {run.epoch + e + 1}, batch {i + 1}"
-                        return DivergenceError(
-                            f"training diverged at {where}: the first number that is not finite is in "
-                            f"{place or _overflow(trace)}; "
-                            "try a lower learning rate, clip_norm=1.0, or inputs on a smaller scale"
-                        )
-                carry, _ = one(carry, part, part_key)
-            carry = carry._replace(state=without_streams(carry.state, kept))
-    raise AssertionError("a reported step is always replayed")
-
-
-def _parts(batch: Batch, key: jax.Array, truncate: int | None) -> list[tuple[Batch, jax.Array]]:
-    """What `netgrad.training.epoch.walk` steps on, one after the other."""
-    if truncate is None:
-        return [(batch, key)]
-    cut = pieces(batch, truncate)
-    count = next(iter(cut.lengths.values())).shape[0]
-    return [(cut.take(i), step_key(key, i)) for i in range(count)]
-
-
 def _check_counts(**counts: Any) -> None:
     for name, value in counts.items():
         if not isinstance(value, int | np.integer) or value < 1:
             raise NetgradError(f"{name} must be a whole number of at least 1, found {value!r}")
-
-
-def _overflow(trace: Trace) -> str:
-    """Every gradient is finite and yet their norm is not: say where the largest stands."""
-    sizes = {
-        f"{key} of layer {node.name}": max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(node[key]))
-        for node in trace.values()
-        for key in node.values
-        if key.startswith("d") and key not in ("d_in", "delta")
-    }
-    return f"the norm of the gradient, which overflowed; its largest part is {max(sizes, key=lambda k: sizes[k])}"

@@ -1,0 +1,67 @@
+"""Examples that are all in memory, and how epochs go over them: so many at a time in one compiled program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad.network import Network
+from netgrad.training.divergence import divergence, first_bad
+from netgrad.training.epoch import Carry, StepReport, batches_of, compiled_epochs, epoch_order, step_key
+from netgrad.training.objective import Batch, Objective
+
+
+@dataclass
+class InMemory:
+    """What is trained on what: everything of a run that stays as it is from epoch to epoch."""
+
+    network: Network
+    objective: Objective
+    optimizer: Any
+    data: Batch
+    batch_size: int
+    shuffle: bool
+    key: jax.Array
+    truncate: int | None = None
+
+    def __post_init__(self):
+        self.data = jax.tree.map(jnp.asarray, self.data)
+
+    @property
+    def sizes(self) -> list[int]:
+        """The number of examples in each batch of an epoch."""
+        batch_size = min(self.batch_size, self.data.size)
+        full, rest = batches_of(self.data.size, batch_size)
+        return [batch_size] * full + [rest] * (rest > 0)
+
+    def program(self, count: int) -> Any:
+        """``count`` epochs as one program, see `netgrad.training.epoch.compiled_epochs`."""
+        return compiled_epochs(
+            self.network, self.objective, self.optimizer, self.batch_size, self.shuffle, count, self.truncate
+        )
+
+    def advance(self, carry: Carry, first: int, count: int) -> tuple[Carry, StepReport]:
+        """``count`` epochs, numbered from ``first``; raises `DivergenceError` where a number is not finite."""
+        after, reports = self.program(count)(carry, self.data, self.key, first)
+        reports = jax.tree.map(np.asarray, reports)
+        if (bad := first_bad(reports)) is not None:
+            steps = self._steps(first)
+            raise divergence(self.network, self.objective, self.optimizer, carry, steps, bad, self.truncate)
+        return after, reports
+
+    def _steps(self, first: int) -> Iterator[tuple[str, Batch, jax.Array]]:
+        """The steps from epoch ``first`` on, without end: where each is, its batch and its random key."""
+        epoch = first
+        while True:
+            key = jax.random.fold_in(self.key, epoch)
+            order = epoch_order(key, self.data.size, self.shuffle)
+            for i in range(len(self.sizes)):
+                index = order[i * self.batch_size : (i + 1) * self.batch_size]
+                batch = self.data if self.batch_size >= self.data.size else self.data.take(index)
+                yield f"epoch {epoch + 1}, batch {i + 1}", batch, step_key(key, i)
+            epoch += 1
