@@ -94,6 +94,8 @@ def as_lengths(lengths: Any, examples: int, steps: int) -> np.ndarray:
     Traceback (most recent call last):
     netgrad.errors.DataError: lengths[1] is 0: expected whole numbers from 1 to 4, the time-steps of x
     """
+    if steps < 1:
+        raise DataError("x is empty: its sequences have 0 time-steps, at least one is needed")
     if lengths is None:
         return np.full(examples, steps, np.int32)
     array = _numeric(lengths, "lengths")
