@@ -13,11 +13,11 @@ from netgrad.errors import NetgradError, ShapeError, warn
 from netgrad.initializers import Zeros, for_activation
 from netgrad.layers.activation import Identity, Logistic, ReLU, Tanh
 from netgrad.layers.base import Backward, Layer
-from netgrad.layers.correlation import correlate, has_kernel, input_gradient, weight_gradient
+from netgrad.layers.correlation import correlate, has_kernel, input_gradient, runs_natively, weight_gradient
 from netgrad.layers.window import Windows, as_padding, as_setting, positions, windows_onto, windows_over, within
 from netgrad.registry import find, register
 
-_FUSED = (Identity(), ReLU(), Tanh(), Logistic())  # what the kernels apply in the same pass
+FUSED = (Identity(), ReLU(), Tanh(), Logistic())  # what the kernels apply in the same pass
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,9 @@ class _Filters(Layer):
         if of_activation := self.activation.init(f_key, (self.filters,)):
             params["activation"] = of_activation
         return params
+
+    def scannable(self, in_shape):
+        return runs_natively(self.windows(in_shape))
 
     def connections(self, in_shape):
         return self.operations(in_shape) + self.bias * math.prod(self.result_shape(in_shape))
@@ -154,7 +157,7 @@ class Conv(_Filters):
         at, seen, W = self._slid(x, params["W"])
         z = correlate(seen, W, params.get("b"), at, self.groups)
         fused = self.activation.registered_name
-        if has_kernel(at, self.groups) and self.activation in _FUSED:
+        if has_kernel(at, self.groups) and self.activation in FUSED:
             # In the same pass over the results; z is computed only where somebody looks at it.
             a = correlate(seen, W, params.get("b"), at, activation=fused)
         else:
@@ -201,6 +204,9 @@ class Conv(_Filters):
     def operations(self, in_shape):
         places = 1 if self.depth is None else in_shape[-1] - self.depth + 1
         return positions(self.windows(in_shape)) * places * math.prod(self.filter_shape(in_shape))
+
+    def scannable(self, in_shape):
+        return self.depth is None and runs_natively(self.windows(in_shape), self.groups)
 
     def _turned(self, W):
         return jnp.flip(W, tuple(range(W.ndim - (2 if self.depth is None else 1)))) if self.flip else W

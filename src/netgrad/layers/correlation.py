@@ -26,6 +26,11 @@ def has_kernel(at: Windows, groups: int = 1) -> bool:
     return groups == 1 and as_image(at) is not None
 
 
+def runs_natively(at: Windows, groups: int = 1) -> bool:
+    """Whether on this machine's CPU the kernels compute them, not XLA."""
+    return has_kernel(at, groups) and jnp.result_type(float) == jnp.float32 and kernels.active("conv_forward")
+
+
 def correlate(
     x: jax.Array, W: jax.Array, b: jax.Array | None, at: Windows, groups: int = 1, activation: str = "identity"
 ) -> jax.Array:
@@ -34,7 +39,7 @@ def correlate(
     activation: applied in the same pass where `has_kernel`; one of "identity", "relu", "tanh" and "logistic".
     """
     if has_kernel(at, groups):
-        z = kernels.conv_forward(image(x), _filters(W), b, activation=activation, **_arguments(at))
+        z = kernels.conv_forward(image(x), as_filters(W), b, activation=activation, **arguments(at))
         return z.reshape(x.shape[0], *at.out, W.shape[-1])
     n = len(at.sizes)
     z = conv_general_dilated(
@@ -54,7 +59,7 @@ def input_gradient(delta: jax.Array, W: jax.Array, at: Windows, groups: int = 1)
     n = len(at.sizes)
     *window, channels, filters = W.shape
     if has_kernel(at, groups):
-        d_x = kernels.conv_input_gradient(image(delta), _filters(W), (1, *at.sizes)[-2:], **_arguments(at))
+        d_x = kernels.conv_input_gradient(image(delta), as_filters(W), (1, *at.sizes)[-2:], **arguments(at))
         return d_x.reshape(delta.shape[0], *at.sizes, channels)
     turned = jnp.flip(W, tuple(range(n))).reshape(*window, channels, groups, filters // groups)
     turned = jnp.swapaxes(turned, n, n + 1).reshape(*window, groups * channels, filters // groups)
@@ -81,7 +86,7 @@ def weight_gradient(x: jax.Array, delta: jax.Array, at: Windows, groups: int = 1
     n = len(at.sizes)
     if has_kernel(at, groups):
         window = (1, *at.window)[-2:]
-        dW, db = kernels.conv_weight_gradient(image(x), image(delta), window, **_arguments(at))
+        dW, db = kernels.conv_weight_gradient(image(x), image(delta), window, **arguments(at))
         return dW.reshape(*at.window, x.shape[-1], delta.shape[-1]), db
     border = []
     for size, out, span, s, (before, _) in zip(at.sizes, at.out, at.spans, at.stride, at.padding, strict=True):
@@ -103,11 +108,12 @@ def _images(n: int) -> tuple[int, ...]:
     return (0, n + 1, *range(1, n + 1))
 
 
-def _filters(W: jax.Array) -> jax.Array:
+def as_filters(W: jax.Array) -> jax.Array:
+    """Filters over an image: those of a signal get a height of 1."""
     return W if W.ndim == 4 else W[None]
 
 
-def _arguments(at: Windows) -> dict[str, Any]:
+def arguments(at: Windows) -> dict[str, Any]:
     """Stride, padding and dilation as the kernels take them."""
     at = as_image(at) or at
     return {"strides": at.stride, "padding": at.padding, "dilation": at.dilation}

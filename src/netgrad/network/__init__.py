@@ -2,6 +2,7 @@
 
 from netgrad.layers.symbol import Input, Symbol
 from netgrad.network.execution import Forward, Gradients, apply, backward, forward, next_state
+from netgrad.network.fusion import fused
 from netgrad.network.graph import Network, Node, Sequential
 from netgrad.network.trace import NodeTrace, Trace, record
 
@@ -18,6 +19,7 @@ __all__ = [
     "apply",
     "backward",
     "forward",
+    "fused",
     "next_state",
     "record",
 ]

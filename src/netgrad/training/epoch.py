@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from netgrad.network import Network
+from netgrad.network import Network, fused
 from netgrad.training.linearise import linearise
 from netgrad.training.objective import Batch, Objective, gradients, loss
+from netgrad.training.stepwise import epochs_by_step, scannable
 from netgrad.training.truncated import pieces, with_streams, without_streams
 
 
@@ -46,6 +47,7 @@ def step(
     derivative is our backward rule; linearise, the outputs as a linear function of the parameters, see
     `netgrad.training.linearise`.
     """
+    network = network if batch.lengths else fused(network)
     looked = gradients(network, objective, carry.params, carry.state, batch, key)
 
     @jax.custom_vjp
@@ -188,12 +190,22 @@ def compiled_epochs(
     count: int,
     truncate: int | None = None,
 ) -> Any:
-    """`epochs` compiled for these settings: (carry, data, key, first) -> (carry, reports of shape (count, steps))."""
+    """`epochs` compiled for these settings: (carry, data, key, first) -> (carry, reports of shape (count, steps)).
 
-    def run(carry: Carry, data: Batch, key: jax.Array, first: Any) -> tuple[Carry, StepReport]:
+    One program, or one for each step where a layer is slow inside a loop (`netgrad.training.stepwise`).
+    """
+
+    @jax.jit
+    def together(carry: Carry, data: Batch, key: jax.Array, first: Any) -> tuple[Carry, StepReport]:
         return epochs(network, objective, optimizer, batch_size, shuffle, truncate, count, carry, data, key, first)
 
-    return jax.jit(run)
+    one = partial(walk, network, objective, optimizer, truncate)
+    apart = epochs_by_step(one, epoch_order, step_key, batch_size, shuffle, count)
+
+    def run(carry: Carry, data: Batch, key: jax.Array, first: Any) -> tuple[Carry, StepReport]:
+        return (together if scannable(network, data) else apart)(carry, data, key, first)
+
+    return run
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,7 @@ from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError, ShapeError, warn
 from netgrad.layers.base import Shape
-from netgrad.network import Network, Trace, forward
+from netgrad.network import Network, Trace, forward, fused
 from netgrad.training.history import History
 from netgrad.training.metrics import score
 from netgrad.training.objective import Batch, Objective, trace_batch
@@ -48,9 +48,7 @@ class Model:
 
     def outputs(self, x: Any, lengths: Any = None) -> dict[str, np.ndarray]:
         """The network's raw outputs by name, (N, ..., units): logits where the loss has a link function."""
-        inputs, spans = check_inputs(self.network, self.encode_inputs(x), lengths)
-        self._check_shapes(in_shapes(inputs))
-        return self._run(Batch(inputs, {}, {}, spans))[0]
+        return self._run(self._inputs(x, lengths))[0]
 
     def predict_proba(self, x: Any, lengths: Any = None) -> Any:
         """What the outputs mean: probabilities (N, ..., classes) for a classifier, values for a regression.
@@ -58,7 +56,7 @@ class Model:
         A dict by output where there are several. Values stay on the scale the network was trained on; `predict`
         undoes a target's scaling.
         """
-        return self._single(self._linked(self.outputs(x, lengths)))
+        return self._single(self._run(self._inputs(x, lengths), link=True)[0])
 
     def predict(self, x: Any, lengths: Any = None) -> Any:
         """Predictions in the target's own terms: labels (N, ...) for a classifier, values for a regression.
@@ -88,13 +86,11 @@ class Model:
         """
         if not isinstance(samples, int) or samples < 2:
             raise NetgradError(f"a spread needs at least 2 samples, found {samples!r}")
-        inputs, spans = check_inputs(self.network, self.encode_inputs(x), lengths)
-        self._check_shapes(in_shapes(inputs))
-        batch, key = Batch(inputs, {}, {}, spans), jax.random.key(seed)
+        batch, key = self._inputs(x, lengths), jax.random.key(seed)
         mean: dict[str, np.ndarray] = {}
         squares: dict[str, np.ndarray] = {}
         for i in range(samples):
-            drawn = self._linked(self._run(batch, jax.random.fold_in(key, i))[0])
+            drawn = self._run(batch, jax.random.fold_in(key, i), link=True)[0]
             drawn |= {name: self._decide(t, drawn[name]) for name, t, _ in self.objective.terms if t.task == "regression"}
             for name, value in drawn.items():  # Welford's algorithm: one sample in memory at a time
                 away = value - mean.get(name, 0.0)
@@ -105,9 +101,10 @@ class Model:
             warn("all samples are the same: this network has no dropout, and its spread of 0 says nothing")
         return self._single(mean), self._single(spread)
 
-    def _linked(self, raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        linked = {name: np.asarray(loss.link(jnp.asarray(raw[name]))) for name, loss, _ in self.objective.terms}
-        return {name: linked.get(name, value) for name, value in raw.items()}
+    def _inputs(self, x: Any, lengths: Any) -> Batch:
+        inputs, spans = check_inputs(self.network, self.encode_inputs(x), lengths)
+        self._check_shapes(in_shapes(inputs))
+        return Batch(inputs, {}, {}, spans)
 
     def _decide(self, loss: Any, value: np.ndarray) -> np.ndarray:
         if loss.task == "regression":
@@ -139,9 +136,12 @@ class Model:
             scores["rmse"] *= self.target_encoder.unit
         return scores
 
-    def _run(self, batch: Batch, key: jax.Array | None = None) -> tuple[dict, dict]:
-        """Outputs and their lengths, a bounded number of examples at a time; with a key, dropout drops."""
-        program = _compiled_forward(self.network)
+    def _run(self, batch: Batch, key: jax.Array | None = None, link: bool = False) -> tuple[dict, dict]:
+        """Outputs and their lengths, a bounded number of examples at a time.
+
+        With a key, dropout drops; with ``link`` the outputs are what they mean, see `Loss.link`.
+        """
+        program = _compiled_forward(self.network, self.objective if link else None)
         n = batch.size
         parts = []
         for start in range(0, n, PREDICTION_BATCH):
@@ -253,10 +253,13 @@ class Model:
 
 
 @lru_cache(maxsize=64)
-def _compiled_forward(network: Network) -> Any:
+def _compiled_forward(network: Network, linked: Objective | None) -> Any:
     def run(params: dict, state: dict, x: dict, lengths: dict, key: jax.Array | None) -> tuple[dict, dict]:
-        done = forward(network, params, state, x, key=key, lengths=lengths)
-        return done.outputs, {name: span for name, span in done.lengths.items() if span is not None}
+        done = forward(network if lengths else fused(network), params, state, x, key=key, lengths=lengths)
+        outputs = dict(done.outputs)
+        for name, loss, _ in linked.terms if linked is not None else ():
+            outputs[name] = loss.link(outputs[name])
+        return outputs, {name: span for name, span in done.lengths.items() if span is not None}
 
     return jax.jit(run)
 

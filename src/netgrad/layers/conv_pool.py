@@ -1,0 +1,85 @@
+"""A convolution and the max-pooling after it in one pass, for training and prediction when nobody looks.
+
+Between the two stands the largest array of most image networks; here it is never written to memory. `netgrad.network.
+fusion` puts this layer where a graph has the pair, and the trace, which shows that array, runs the pair itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netgrad import kernels
+from netgrad.layers.base import Backward, Layer
+from netgrad.layers.convolution import FUSED, Conv
+from netgrad.layers.correlation import arguments, as_filters, has_kernel
+from netgrad.layers.pooling import MaxPool
+from netgrad.layers.window import as_image, image
+
+
+@dataclass(frozen=True)
+class ConvPool(Layer):
+    """``pool`` of ``conv``, with the parameters of ``conv``; only what `fits` accepts, and no ``lengths``."""
+
+    conv: Conv
+    pool: MaxPool
+
+    @staticmethod
+    def fits(conv: Layer, pool: Layer) -> bool:
+        """Whether these two layers, one after the other, can be one pass (whatever the input's shape)."""
+        return (
+            type(conv) is Conv
+            and type(pool) is MaxPool
+            and conv.activation in FUSED
+            and conv.groups == 1
+            and conv.depth is None
+            and not conv.flip
+            and pool.stride in (None, pool.window)
+            and pool.padding == "valid"
+        )
+
+    def forward(self, params, x, context):
+        maps = self.conv.result_shape(x.shape[1:])
+        if not has_kernel(self.conv.windows(x.shape[1:])):
+            z, of_conv = self.conv.forward(params, x, context)
+            a, of_pool = self.pool.forward({}, z, context)
+            return a, {"conv": of_conv, "pool": of_pool, "a": a}
+        settings = self._settings(x.shape[1:], maps)
+        a, index = kernels.conv_pool_forward(image(x), as_filters(params["W"]), params.get("b"), **settings)
+        pooled = a.reshape(x.shape[0], *self.pool.windows(maps).out, maps[-1])
+        return pooled, {"x": x, "a": pooled, "a_image": a, "index": index}
+
+    def backward(self, params, saved, d_out):
+        if "pool" in saved:
+            d_maps = self.pool.backward({}, saved["pool"], d_out).d_in
+            return self.conv.backward(params, saved["conv"], d_maps)
+        x, a, index = saved["x"], saved["a_image"], saved["index"]
+        at = self.conv.windows(x.shape[1:])
+        settings = self._settings(x.shape[1:], self.conv.result_shape(x.shape[1:]))
+        d_a, size = d_out.reshape(a.shape), (1, *at.sizes)[-2:]
+        d_x = kernels.conv_pool_input_gradient(d_a, a, index, as_filters(params["W"]), size, **settings)
+        dW, db = kernels.conv_pool_weight_gradient(image(x), d_a, a, index, (1, *at.window)[-2:], **settings)
+        d_params = {"W": dW.reshape(params["W"].shape)} | ({"b": db} if self.conv.bias else {})
+        return Backward(d_x.reshape(x.shape), d_params, d_out)
+
+    def out_shape(self, in_shape):
+        return self.pool.out_shape(self.conv.out_shape(in_shape))
+
+    def _settings(self, in_shape, maps):
+        at = self.pool.windows(maps)
+        window = (as_image(at) or at).window
+        named = self.conv.activation.registered_name
+        return {"window": window, "activation": named, **arguments(self.conv.windows(in_shape))}
+
+
+@dataclass(frozen=True)
+class Pooled(Layer):
+    """Stands where the pooling was, and hands on what `ConvPool` has pooled already."""
+
+    def forward(self, params, x, context):
+        return x, {"x": x, "a": x}
+
+    def backward(self, params, saved, d_out):
+        return Backward(d_out, {}, d_out)
+
+    def out_shape(self, in_shape):
+        return in_shape
