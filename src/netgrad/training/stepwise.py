@@ -1,0 +1,59 @@
+"""An epoch as one compiled call a step, for networks that are slow inside a compiled loop.
+
+XLA's own convolution takes ten times as long within a scan on a CPU as on its own. Such layers say so
+(`netgrad.layers.Layer.scannable`), and their epochs run here: the same batches in the same order with the same keys,
+only that Python stands between the steps. The numbers agree to rounding, as the two programs are not fused alike.
+What `netgrad.kernels` computes needs none of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from netgrad.network import Network
+from netgrad.training.objective import Batch
+
+
+def scannable(network: Network, batch: Batch) -> bool:
+    """Whether a step on examples of these shapes may stand inside a compiled loop without becoming slow."""
+    if jax.default_backend() != "cpu":
+        return True
+    shapes = network.shapes({name: tuple(value.shape[1:]) for name, value in batch.x.items()})
+    return all(node.layer.scannable(network.in_shape(node, shapes)) for node in network.nodes)
+
+
+def epochs_by_step(
+    walk: Callable, epoch_order: Callable, step_key: Callable, batch_size: int, shuffle: bool, count: int
+) -> Callable:
+    """The same as a compiled `netgrad.training.epoch.epochs`: (carry, data, key, first) -> (carry, reports).
+
+    walk: (carry, batch, key) -> (carry, report), one batch; it is compiled here.
+    """
+
+    @partial(jax.jit, static_argnames="size")
+    def one(carry: Any, data: Batch, order: jax.Array, key: jax.Array, i: Any, size: int) -> Any:
+        index = jax.lax.dynamic_slice_in_dim(order, i * batch_size, size)
+        return walk(carry, data.take(index), step_key(key, i))
+
+    whole = jax.jit(lambda carry, data, key: walk(carry, data, step_key(key, 0)))
+
+    def run(carry: Any, data: Batch, key: jax.Array, first: int) -> Any:
+        n, reports = data.size, []
+        for epoch in range(count):
+            own = jax.random.fold_in(key, first + epoch)
+            if batch_size >= n:
+                carry, report = whole(carry, data, own)
+                reports.append(report)
+                continue
+            order = epoch_order(own, n, shuffle)
+            for i in range(-(-n // batch_size)):
+                carry, report = one(carry, data, order, own, i, min(batch_size, n - i * batch_size))
+                reports.append(report)
+        return carry, jax.tree.map(lambda *v: jnp.stack(v).reshape(count, -1), *reports)
+
+    return run
