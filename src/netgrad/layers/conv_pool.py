@@ -18,24 +18,19 @@ from netgrad.layers.window import as_image, image
 
 @dataclass(frozen=True)
 class ConvPool(Layer):
-    """``pool`` of ``conv``, with the parameters of ``conv``; only what `fits` accepts, and no ``lengths``."""
+    """``pool`` of ``conv``, with the parameters of ``conv``; only pairs that `of` accepts, and no ``lengths``."""
 
     conv: Conv
     pool: MaxPool
 
-    @staticmethod
-    def fits(conv: Layer, pool: Layer) -> bool:
-        """Whether these two layers, one after the other, can be one pass (whatever the input's shape)."""
-        return (
-            type(conv) is Conv
-            and type(pool) is MaxPool
-            and conv.activation in FUSED
-            and conv.groups == 1
-            and conv.depth is None
-            and not conv.flip
-            and pool.stride in (None, pool.window)
-            and pool.padding == "valid"
-        )
+    @classmethod
+    def of(cls, conv: Layer, pool: Layer) -> ConvPool | None:
+        """These two layers, one after the other, as one; None where they cannot be."""
+        if type(conv) is not Conv or type(pool) is not MaxPool:
+            return None
+        plain = conv.activation in FUSED and conv.groups == 1 and conv.depth is None and not conv.flip
+        side_by_side = pool.stride in (None, pool.window) and pool.padding == "valid"
+        return cls(conv, pool) if plain and side_by_side else None
 
     def forward(self, params, x, context):
         maps = self.conv.result_shape(x.shape[1:])

@@ -26,9 +26,11 @@ def fused(network: Network) -> Network:
     changed: dict[str, Node] = {}
     for node in network.nodes:
         before = network.by_name.get(node.inputs[0])
-        if before is None or uses[before.name] > 1 or not ConvPool.fits(before.layer, node.layer):
+        if before is None or uses[before.name] > 1:
             continue
-        changed[before.name] = Node(before.name, ConvPool(before.layer, node.layer), before.inputs, before.params)
+        if (joined := ConvPool.of(before.layer, node.layer)) is None:
+            continue
+        changed[before.name] = Node(before.name, joined, before.inputs, before.params)
         changed[node.name] = Node(node.name, Pooled(), node.inputs, node.params)
     if not changed:
         return network

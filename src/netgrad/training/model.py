@@ -91,7 +91,9 @@ class Model:
         squares: dict[str, np.ndarray] = {}
         for i in range(samples):
             drawn = self._run(batch, jax.random.fold_in(key, i), link=True)[0]
-            drawn |= {name: self._decide(t, drawn[name]) for name, t, _ in self.objective.terms if t.task == "regression"}
+            for name, loss, _ in self.objective.terms:
+                if loss.task == "regression":
+                    drawn[name] = self._decide(loss, drawn[name])
             for name, value in drawn.items():  # Welford's algorithm: one sample in memory at a time
                 away = value - mean.get(name, 0.0)
                 mean[name] = mean.get(name, 0.0) + away / (i + 1)
