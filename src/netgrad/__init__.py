@@ -11,7 +11,7 @@ Build a network of layers, train it with `fit`, look inside with `Model.trace`::
 """
 
 from netgrad import data, initializers, layers, losses, network, optimizers, regularizers, report
-from netgrad.errors import DataError, DivergenceError, FileError, NetgradError, ShapeError
+from netgrad.errors import DataError, DivergenceError, FileError, NetgradError, NetgradWarning, ShapeError
 from netgrad.initializers import Constant, FanInUniform, He, Normal, Orthogonal, Uniform, Xavier, Zeros
 from netgrad.layers import *  # noqa: F403 - the layers' own __all__
 from netgrad.layers import __all__ as _layers
@@ -28,6 +28,7 @@ from netgrad.network import Input, Network, Sequential, Trace, apply
 from netgrad.registry import register
 from netgrad.regularizers import L1, L2, CurvatureSmoothing, ElasticNet, WeightElimination
 from netgrad.training.callbacks import Callback, EarlyStopping, Progress, StopBelow
+from netgrad.training.checkpoint import Checkpoint
 from netgrad.training.files import load
 from netgrad.training.generate import sample, unroll
 from netgrad.training.gradient_check import check_gradients
@@ -44,6 +45,7 @@ __all__ = [
     "AbsoluteError",
     "BinaryCrossEntropy",
     "Callback",
+    "Checkpoint",
     "Constant",
     "CrossEntropy",
     "CurvatureSmoothing",
@@ -58,6 +60,7 @@ __all__ = [
     "Input",
     "Model",
     "NetgradError",
+    "NetgradWarning",
     "Network",
     "Normal",
     "Orthogonal",

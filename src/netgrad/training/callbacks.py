@@ -24,6 +24,13 @@ class Callback:
     def on_end(self, run: Run) -> None:
         """After the last epoch, however the run ended."""
 
+    def state(self) -> dict[str, Any]:
+        """What the callback remembers from epoch to epoch, for a checkpoint: plain values, arrays and `Carry`s."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Remember what `state` once gave, in a run that goes on from a checkpoint; it follows `on_start`."""
+
 
 @dataclass
 class EarlyStopping(Callback):
@@ -66,6 +73,13 @@ class EarlyStopping(Callback):
     def on_end(self, run):
         if self._carry is not None:
             run.carry = self._carry
+
+    def state(self):
+        return {"best": self.best, "best_epoch": self.best_epoch, "carry": self._carry, "count": self._count}
+
+    def restore(self, state):
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self._carry, self._count = state["carry"], state["count"]
 
 
 @dataclass

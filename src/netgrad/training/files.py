@@ -39,7 +39,7 @@ def save(model: Model, path: str | Path) -> Path:
     path = Path(path)
     arrays = flatten({"params": model.params, "state": model.state})
     description = json.dumps(describe(model))
-    data = to_bytes(arrays, {"netgrad": description, "sha256": digest(arrays, description)})
+    data = in_order(to_bytes(arrays, {"netgrad": description, "sha256": digest(arrays, description)}))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, data)
@@ -54,17 +54,8 @@ def load(path: str | Path) -> Model:
     Raises `FileError`, in one line, for a file that is missing, truncated, altered, of another kind, or written by
     a newer netgrad.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
-    if not path.is_file():
-        raise FileError(f"no model file at {path}: expected a .safetensors file written by netgrad")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
-        raise FileError(f"{path} is truncated or is no safetensors file: {str(error).splitlines()[0]}") from None
+    arrays, metadata = read(path)
     description = metadata.get("netgrad")
     if description is None:
         raise FileError(f"{path} is a safetensors file, but no netgrad model: it carries no architecture")
@@ -76,6 +67,19 @@ def load(path: str | Path) -> Model:
         raise
     except (NetgradError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise FileError(f"{path} does not describe a model this netgrad can build: {error}") from None
+
+
+def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays and the metadata of a safetensors file, or `FileError`."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise FileError(f"no model file at {path}: expected a .safetensors file written by netgrad")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise FileError(f"{path} is truncated or is no safetensors file: {str(error).splitlines()[0]}") from None
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -150,6 +154,15 @@ def unflatten(flat: dict[str, np.ndarray]) -> dict[str, Any]:
             branch = branch.setdefault(parent, {})
         branch[leaf] = value
     return tree
+
+
+def in_order(data: bytes) -> bytes:
+    """The safetensors file with its header's entries sorted: safetensors writes metadata in random order, and the
+    same model is to be the same file."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the arrays begin at a multiple of 8 bytes
+    return len(header).to_bytes(8, "little") + header + data[8 + size :]
 
 
 def digest(arrays: dict[str, np.ndarray], description: str) -> str:

@@ -16,6 +16,7 @@ from netgrad.errors import NetgradError
 from netgrad.network import Network
 from netgrad.training import balance
 from netgrad.training.callbacks import Callback, EarlyStopping, Progress
+from netgrad.training.checkpoint import Checkpoint, fingerprint, rates
 from netgrad.training.epoch import Carry, StepReport, epoch_loss
 from netgrad.training.history import History
 from netgrad.training.memory import InMemory
@@ -35,6 +36,8 @@ class Run:
     epochs: int
     history: History = field(default_factory=History)
     epoch: int = 0
+    callbacks: Sequence[Callback] = ()
+    settings: dict[str, Any] = field(default_factory=dict)  # all that decides the numbers, as JSON: for checkpoints
     starts: Starts | None = None  # where several initialisations are trained at once; carry is then the best one's
 
     @property
@@ -83,6 +86,8 @@ def fit(
     starts: int = 1,
     truncate: int | None = None,
     callbacks: Sequence[Callback] = (),
+    checkpoint: Any = None,
+    keep: int = 3,
     progress: bool = False,
     seed: int = 0,
     params: dict | None = None,
@@ -117,6 +122,8 @@ def fit(
             where there is no validation set; the history holds every start's loss as ``loss_1``, ``loss_2``, ...
         truncate: for long sequences, update after every so many time-steps (20 is usual) and carry the hidden states
             on: truncated backpropagation through time. Rows stay whole; states start from zeros in every epoch.
+        checkpoint: a folder, or a `netgrad.Checkpoint`. What is needed to go on is written there after every epoch, and the same call once more
+            goes on from there, to the same bits; the last ``keep`` stay, and the best.
         progress: show a progress bar. callbacks: `netgrad.training.callbacks.Callback`s.
         seed: everything random comes from it; the same seed gives the same numbers on the same machine.
         params: start from these parameters instead of drawing them.
@@ -161,10 +168,28 @@ def fit(
         if isinstance(network, Model) or params is not None:
             raise NetgradError("several starts draw their own parameters: give a network, and no params")
         run.starts = Starts(start, chosen, starts, seed)
-    watchers = [Progress()] * progress + [*callbacks] + ([] if patience is None else [EarlyStopping(patience)])
+    run.callbacks = [Progress()] * progress + [*callbacks] + ([] if patience is None else [EarlyStopping(patience)])
     key = jax.random.fold_in(jax.random.key(seed), 1)
     source = InMemory(start.network, start.objective, chosen, data, batch_size or data.size, shuffle, key, truncate)
-    train(run, source, held, watchers, epochs_per_call)
+    if checkpoint is not None:
+        run.settings = {
+            "optimizer": optimizer if isinstance(optimizer, str) else "given",
+            "learning_rate": rates(learning_rate),
+            "clip_norm": clip_norm,
+            "batch_size": source.batch_size,
+            "shuffle": shuffle,
+            "truncate": truncate,
+            "starts": starts,
+            "seed": seed,
+            "data": fingerprint(data),
+            "validation_data": fingerprint(held),
+            "first_parameters": fingerprint(first),
+        }
+        run.callbacks = [
+            *run.callbacks,
+            checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint, keep),
+        ]
+    train(run, source, held, epochs_per_call)
     return run.model()
 
 
@@ -203,11 +228,9 @@ def untrained(
     return Model(network, params, state, objective, shapes, encoder=encoder, target_encoder=target_encoder)
 
 
-def train(
-    run: Run, source: InMemory, held: Batch | None, callbacks: Sequence[Callback], epochs_per_call: int = 1
-) -> None:
+def train(run: Run, source: InMemory, held: Batch | None, epochs_per_call: int = 1) -> None:
     """The loop itself: compiled epochs, history and callbacks."""
-    for callback in callbacks:
+    for callback in run.callbacks:
         callback.on_start(run)
     try:
         while run.epoch < run.epochs and not run.history.stopped:
@@ -222,10 +245,10 @@ def train(
             if held is not None:
                 scores = run.model().score_batch(held)
                 run.history.rows[-1] |= {f"val_{name}": value for name, value in scores.items()}
-            for callback in callbacks:
+            for callback in run.callbacks:
                 callback.on_epoch(run)
     finally:
-        for callback in callbacks:
+        for callback in run.callbacks:
             callback.on_end(run)
 
 
