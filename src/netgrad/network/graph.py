@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -194,7 +194,7 @@ class Network:
         key = jax.random.key(key) if isinstance(key, int) else key
         shapes = self.shapes(in_shapes)
         self._check_memory(key, shapes)
-        return jax.jit(lambda k: self._draw(k, shapes))(key)
+        return _draw(self, tuple(shapes.items()), key)
 
     def _draw(self, key: jax.Array, shapes: dict[str, Shape]) -> tuple[dict, dict]:
         params: dict[str, Any] = {}
@@ -294,6 +294,11 @@ def _finish(sources: Sequence[Symbol], sinks: Iterable[Symbol]) -> tuple[tuple[N
         nodes.append(Node(name, layer.placed(first), tuple(names[s] for s in symbol.inputs), params))
     _check_unused(sources, order)
     return tuple(nodes), names
+
+
+@partial(jax.jit, static_argnums=(0, 1))  # by structure: fitting one network many times compiles this once
+def _draw(network: Network, shapes: tuple[tuple[str, Shape], ...], key: jax.Array) -> tuple[dict, dict]:
+    return network._draw(key, dict(shapes))
 
 
 def _topological(sinks: Iterable[Symbol]) -> list[Symbol]:
