@@ -134,7 +134,7 @@ def fit(
     saved = model.save(folder / "model.safetensors")
     written = report.write(model, source.x_test, source.y_test, folder / "report.html")
     if not quiet:
-        console.print(tables.facts({"model": saved, "report": written}), soft_wrap=True)
+        console.print(f"model   {saved}\nreport  {written}", soft_wrap=True, markup=False)
 
 
 def names(words: str) -> tuple[str, ...]:

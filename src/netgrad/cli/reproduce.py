@@ -77,12 +77,12 @@ def perform(experiment: Any, seed: int, out: Path | None) -> dict[str, Any]:
     screen.print(beside(result))
     for note in result.notes:
         screen.print(note, markup=False)
-    files = [figure(fig, out / f"{experiment.name}-{name}.png") for name, fig in result.figures.items()] if out else []
-    for file in files:
-        screen.print(f"figure: {file}", markup=False, soft_wrap=True)
+    for name, fig in result.figures.items() if out else ():
+        stem = name if name.startswith(experiment.name) else f"{experiment.name}-{name}"
+        screen.print(f"figure: {figure(fig, out / f'{stem}.png')}", markup=False, soft_wrap=True)
     screen.print(f"{seconds:.1f} s\n", style="dim")
     rows = [{"quantity": r.quantity, "text": r.text, "here": r.here, "ok": r.ok} for r in result.rows]
-    return record | {"ok": result.ok, "seconds": round(seconds, 2), "rows": rows, "notes": result.notes}
+    return record | {"ok": result.ok, "rows": rows, "notes": result.notes}
 
 
 def missing(needs: tuple[str, ...]) -> str:

@@ -15,8 +15,8 @@ import numpy as np
 from netgrad.data import datasets
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.tables import SUFFIXES, read_table, split_target
-from netgrad.data.targets import TargetEncoder, infer_task
-from netgrad.errors import DataError, FileError, NetgradError, unknown_name
+from netgrad.data.targets import TargetEncoder
+from netgrad.errors import FileError, NetgradError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Request:
 
     data: str
     target: str | None = None
-    task: str | None = None
+    task: Any = None
     test: float = 0.2
     seed: int = 0
     scaling: str = "standardise"
@@ -104,11 +104,9 @@ def _table(request: Request) -> Source:
         names = ", ".join(map(str, table.columns[:20]))
         raise NetgradError(f"which column is to be predicted? name it with --target (the table has: {names})")
     x, y = split_target(table, request.target)
-    if y.isna().any():
-        raise DataError(
-            f"the target {request.target!r} has {int(y.isna().sum())} missing values in {len(y)} rows: remove them"
-        )
-    task = request.task or infer_task(y)
+    # What is wrong with the file is told by its own rows, before they are shuffled.
+    _table_encoder(request).fit(x)
+    task = str(TargetEncoder(request.task, scaling=request.scaling).fit(y).task)
     labels = _codes(y) if task == "classification" else None
     x, x_test, y, y_test = datasets.split(x, y, test=request.test, seed=request.seed, labels=labels)
     return _encode_table(request, Path(request.data).name, x, y, x_test, y_test, task)
@@ -131,10 +129,14 @@ def _from_arrays(request: Request, data: datasets.Dataset) -> Source:
 def _encode_table(
     request: Request, name: str, x: Any, y: Any, x_test: Any, y_test: Any, task: str, description: str = ""
 ) -> Source:
-    encoder = TableEncoder(request.scaling, missing=request.missing, categorical=request.categorical).fit(x)
+    encoder = _table_encoder(request).fit(x)
     target = request.target or ("class" if task == "classification" else "target")
     target_encoder = _target_encoder(request, task, target, y, y_test)
     return Source(name, "table", x, y, x_test, y_test, target, target_encoder, encoder, description)
+
+
+def _table_encoder(request: Request) -> TableEncoder:
+    return TableEncoder(request.scaling, missing=request.missing, categorical=request.categorical)
 
 
 def _target_encoder(request: Request, task: Any, name: str, y: Any, y_test: Any) -> TargetEncoder:

@@ -60,7 +60,7 @@ def render(model: Model, x: Any, y: Any, title: str | None = None) -> str:
         title=title or data.get("name") or "A trained network",
         what=model.card.get("what", repr(model)),
         scores=[score(name, value) for name, value in sorted(model.evaluate(x, y).items(), key=is_loss)],
-        examples=len(y),
+        examples=len(next(iter(y.values())) if isinstance(y, dict) else y),
         sections=list(sections(model, x, y)),
         card=list(entries(model.card)),
     )

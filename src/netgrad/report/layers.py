@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,8 @@ def _rows(model: Model, trace: Any) -> Iterator[LayerRow]:
 
 
 def _first(examples: Any) -> Any:
+    if isinstance(examples, Mapping):
+        return {name: _first(part) for name, part in examples.items()}
     return examples.iloc[:EXAMPLES] if hasattr(examples, "iloc") else examples[:EXAMPLES]
 
 

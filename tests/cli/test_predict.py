@@ -1,0 +1,110 @@
+"""`netgrad predict` and `netgrad inspect`: what was trained is read again and used."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import netgrad as ng
+
+
+def test_predictions_are_in_the_targets_own_terms(netgrad, price_model, kind_model, houses):
+    table = pd.read_csv(houses)
+    prices = pd.read_csv(io.StringIO(netgrad("predict", price_model / "model.safetensors", houses).out))
+    assert list(prices) == ["prediction"]
+    assert np.abs(prices["prediction"] - table["price"]).mean() < 20000
+    kinds = pd.read_csv(io.StringIO(netgrad("predict", kind_model / "model.safetensors", houses).out))
+    assert (kinds["prediction"] == table["kind"]).mean() > 0.9
+
+
+def test_the_target_column_need_not_be_there_and_columns_may_stand_anywhere(netgrad, kind_model, houses, tmp_path):
+    table = pd.read_csv(houses)
+    path = tmp_path / "new.csv"
+    table[["price", "colour", "rooms", "size"]].to_csv(path, index=False)
+    model = kind_model / "model.safetensors"
+    assert netgrad("predict", model, path).out == netgrad("predict", model, houses).out
+
+
+def test_probabilities_to_a_file(netgrad, kind_model, houses, tmp_path):
+    out = tmp_path / "new" / "p.csv"
+    result = netgrad("predict", kind_model / "model.safetensors", houses, "--proba", "--out", out)
+    assert (result.status, result.out) == (0, "")
+    table = pd.read_csv(out)
+    assert list(table) == ["prediction", "p(big)", "p(small)"]
+    assert np.allclose(table["p(big)"] + table["p(small)"], 1, atol=1e-5)
+    assert ((table["p(big)"] > 0.5) == (table["prediction"] == "big")).all()
+
+
+def test_rows_keep_their_names(netgrad, kind_model, houses, tmp_path):
+    table = pd.read_csv(houses).head(3).set_index(pd.Index(["a", "b", "c"]))
+    table.to_csv(tmp_path / "named.csv")
+    lines = netgrad("predict", kind_model / "model.safetensors", tmp_path / "named.csv").out.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["", "a", "b", "c"]
+
+
+def test_a_data_sets_test_part_is_the_one_that_was_kept_apart(netgrad, tmp_path):
+    netgrad("fit", "iris", "--out", tmp_path, "-q", "--epochs", "20", "--seed", "3")
+    path = tmp_path / "model.safetensors"
+    model = ng.load(path)
+    assert len(netgrad("predict", path, "iris").out.splitlines()) == 1 + model.card["data"]["test"]
+    shown = netgrad("inspect", path, "iris").out
+    assert f"accuracy {100 * model.card['scores']['test_accuracy']:.2f} %" in shown
+
+
+def test_inspect_shows_card_history_and_layers(netgrad, price_model, houses):
+    shown = netgrad("inspect", price_model / "model.safetensors").out
+    for word in ("regression of 'price'", "houses.csv", "val_loss", "dense_1", "dense_2", "total"):
+        assert word in shown
+    traced = netgrad("inspect", price_model / "model.safetensors", houses).out
+    assert "delta" in traced
+    assert "±" in traced
+    assert "r2 0.9" in traced
+
+
+def test_inspect_takes_a_model_that_was_made_from_python(netgrad, houses, tmp_path, refused):
+    model = ng.fit(ng.Sequential([ng.Dense(1)]), np.eye(4), np.arange(4.0), epochs=1)
+    path = model.save(tmp_path / "plain.safetensors")
+    assert "dense_1" in netgrad("inspect", path).out
+    (tmp_path / "four.csv").write_text("a,b,c,d,y\n1,0,0,0,0\n0,1,0,0,1\n")
+    assert "name it with --target" in refused("inspect", path, tmp_path / "four.csv")
+    assert "r2" in netgrad("inspect", path, tmp_path / "four.csv", "--target", "y").out
+    assert "do not fit this model" in refused("predict", path, tmp_path / "four.csv")
+
+
+@pytest.mark.parametrize("command", ["predict", "inspect"])
+def test_models_that_cannot_be_read(refused, kind_model, houses, tmp_path, command):
+    whole = (kind_model / "model.safetensors").read_bytes()
+    half = tmp_path / "half.safetensors"
+    half.write_bytes(whole[: len(whole) // 2])
+    assert "truncated" in refused(command, half, houses)
+    assert "no model file" in refused(command, tmp_path / "none.safetensors", houses)
+    altered = tmp_path / "altered.safetensors"
+    altered.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert "altered" in refused(command, altered, houses)
+    assert "safetensors" in refused(command, houses, houses)
+
+
+def test_data_that_do_not_fit_the_model(refused, netgrad, price_model, kind_model, tmp_path):
+    model = kind_model / "model.safetensors"
+    path = tmp_path / "new.csv"
+    path.write_text("size,rooms,price\n1,2,3\n")
+    assert "no column 'colour'" in refused("predict", model, path)
+    path.write_text("size,rooms,colour,price\nlarge,2,red,3\n")
+    assert "'large' in row 1 of 1" in refused("predict", model, path)
+    path.write_text("size,rooms,colour,price,kind\n1,2,red,3,huge\n")
+    assert "'huge' in row 1 of 1" in refused("inspect", model, path)
+    np.savez(tmp_path / "x.npz", x=np.eye(6), y=np.arange(6.0))
+    assert "takes a table with the columns" in refused("predict", model, tmp_path / "x.npz")
+    path.write_text("size,rooms,colour,price,kind\n1,2,red,3,big\n")
+    assert "--proba is for classes" in refused("predict", price_model / "model.safetensors", path, "--proba")
+
+
+def test_an_unknown_category_is_a_warning_of_one_line(netgrad, kind_model, tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text("size,rooms,colour,price\n150,2,mauve,3\n")
+    result = netgrad("predict", kind_model / "model.safetensors", path)
+    assert result.status == 0
+    assert result.err.startswith("netgrad: warning: ")
+    assert len(result.err.splitlines()) == 1
+    assert "'mauve'" in result.err

@@ -1,0 +1,83 @@
+"""`netgrad reproduce`, on experiments made for the purpose: nothing here trains."""
+
+import json
+
+import pytest
+from matplotlib.figure import Figure
+
+from netgrad.errors import DivergenceError
+from netgrad.experiments import EXPERIMENTS
+from netgrad.experiments.base import Experiment, Result
+
+
+@pytest.fixture
+def three(monkeypatch):
+    """An experiment that comes out, one that does not, and one that breaks off."""
+
+    def right(seed):
+        result = Result(figures={"line": Figure()}, notes=["a note with [brackets]"])
+        result.close("two times two [x]", 4, 4.0, atol=0.1)
+        result.tell("seed", seed)
+        return result
+
+    def wrong(seed):
+        result = Result()
+        result.close("two times two", 5, 4, atol=0.1)
+        return result
+
+    def broken(seed):
+        raise DivergenceError("training diverged at epoch 1")
+
+    for name in list(EXPERIMENTS):
+        monkeypatch.delitem(EXPERIMENTS, name)
+    for run in (right, wrong, broken):
+        monkeypatch.setitem(EXPERIMENTS, run.__name__, Experiment(run.__name__, "Arithmetic", "a text, 1.1", run))
+
+
+def test_all_values_came_out(netgrad, three, tmp_path):
+    result = netgrad("reproduce", "right", "--out", tmp_path / "figures", "--json", tmp_path / "r.json", "--seed", "7")
+    assert result.status == 0
+    assert "two times two [x]" in result.out
+    assert "a note with [brackets]" in result.out
+    assert "1 of 1 experiments came out" in result.out
+    assert (tmp_path / "figures" / "right-line.png").read_bytes().startswith(b"\x89PNG")
+    content = json.loads((tmp_path / "r.json").read_text())
+    assert content["seed"] == 7
+    rows = content["experiments"][0]["rows"]
+    assert rows[0] == {"quantity": "two times two [x]", "text": "4", "here": "4.00", "ok": True}
+    assert rows[1] == {"quantity": "seed", "text": "", "here": "7", "ok": None}
+
+
+def test_a_value_that_did_not_come_out_is_status_1_and_the_others_still_run(netgrad, three, tmp_path):
+    result = netgrad("reproduce", "--json", tmp_path / "r.json")
+    assert result.status == 1
+    assert "NOT" in result.out
+    assert "failed: training diverged at epoch 1" in result.out
+    assert "1 of 3 experiments came out; not: wrong, broken" in result.out
+    assert [e["ok"] for e in json.loads((tmp_path / "r.json").read_text())["experiments"]] == [True, False, False]
+
+
+def test_missing_data_are_said_and_passed_over(netgrad, three, monkeypatch, tmp_path):
+    monkeypatch.setenv("NETGRAD_DATA", str(tmp_path))
+    (tmp_path / "mnist.npz").write_bytes(b"not the published file")
+    lacking = Experiment("lacking", "Needs data", "a text", lambda seed: Result(), needs=("mnist",))
+    monkeypatch.setitem(EXPERIMENTS, "lacking", lacking)
+    result = netgrad("reproduce", "lacking", "right")
+    assert result.status == 0
+    assert "skipped: " in result.out
+    assert "1 of 1 experiments came out; skipped for want of data: lacking" in result.out
+
+
+def test_the_list_runs_nothing(netgrad, three):
+    result = netgrad("reproduce", "--list")
+    assert result.status == 0
+    for word in ("right", "wrong", "broken", "a text, 1.1"):
+        assert word in result.out
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(refused, three):
+    assert "unknown experiment 'rihgt': did you mean 'right'?" in refused("reproduce", "rihgt")
+
+
+def test_the_real_registry_has_experiments(netgrad):
+    assert "power-plant" in netgrad("reproduce", "--list").out
