@@ -35,6 +35,7 @@ from netgrad.training.gradient_check import check_gradients
 from netgrad.training.history import History
 from netgrad.training.loop import fit, untrained
 from netgrad.training.model import Model
+from netgrad.training.stream import Stream
 
 __version__ = "0.1.0"
 
@@ -72,6 +73,7 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "SquaredError",
     "StopBelow",
+    "Stream",
     "Trace",
     "Uniform",
     "WeightElimination",

@@ -113,9 +113,12 @@ def epoch_loss(objective: Objective, losses: Any, sizes: Sequence[int]) -> Any:
     return losses.sum(-1) if objective.reduction == "sum" else np.average(losses, axis=-1, weights=sizes)
 
 
-def epoch_order(key: jax.Array, n: int, shuffle: bool) -> jax.Array:
-    """The order in which an epoch with this key visits its n examples."""
-    return jax.random.permutation(jax.random.fold_in(key, 0), n) if shuffle else jnp.arange(n)
+def epoch_order(key: jax.Array, n: int, shuffle: bool, begun: Any = None) -> jax.Array:
+    """The order in which an epoch with this key visits its n examples, or those of the chunk after ``begun`` steps."""
+    if not shuffle:
+        return jnp.arange(n)
+    own = jax.random.fold_in(key, 0)
+    return jax.random.permutation(own if begun is None else jax.random.fold_in(own, begun), n)
 
 
 def step_key(key: jax.Array, i: Any) -> jax.Array:
@@ -133,23 +136,27 @@ def epoch(
     carry: Carry,
     data: Batch,
     key: jax.Array,
+    begun: Any = None,
 ) -> tuple[Carry, StepReport]:
-    """One pass over the data. Every example is used once; the last batch is smaller where N does not divide."""
-    n = data.size
+    """One pass over the data. Every example is used once; the last batch is smaller where N does not divide.
+
+    begun: where the data are only a chunk of the epoch's, the number of its steps before them.
+    """
+    n, before = data.size, 0 if begun is None else begun
     if batch_size >= n:
-        carry, report = walk(network, objective, optimizer, truncate, carry, data, step_key(key, 0))
+        carry, report = walk(network, objective, optimizer, truncate, carry, data, step_key(key, before))
         return carry, jax.tree.map(lambda v: v[None], report)
     full, rest = batches_of(n, batch_size)
-    order = epoch_order(key, n, shuffle)
+    order = epoch_order(key, n, shuffle, begun)
 
     def one(carry: Carry, i: jax.Array) -> tuple[Carry, StepReport]:
         index = jax.lax.dynamic_slice_in_dim(order, i * batch_size, batch_size)
-        return walk(network, objective, optimizer, truncate, carry, data.take(index), step_key(key, i))
+        return walk(network, objective, optimizer, truncate, carry, data.take(index), step_key(key, before + i))
 
     carry, reports = jax.lax.scan(one, carry, jnp.arange(full))
     if rest:
         carry, last = walk(
-            network, objective, optimizer, truncate, carry, data.take(order[-rest:]), step_key(key, full)
+            network, objective, optimizer, truncate, carry, data.take(order[-rest:]), step_key(key, before + full)
         )
         reports = jax.tree.map(lambda a, b: jnp.append(a, b), reports, last)
     return carry, reports
@@ -167,12 +174,13 @@ def epochs(
     data: Batch,
     key: jax.Array,
     first: Any,
+    begun: Any = None,
 ) -> tuple[Carry, StepReport]:
     """``count`` epochs, numbered from ``first``, in one program; each draws its key from its own number."""
 
     def one(carry: Carry, i: jax.Array) -> tuple[Carry, StepReport]:
         own = jax.random.fold_in(key, i)
-        return epoch(network, objective, optimizer, batch_size, shuffle, truncate, carry, data, own)
+        return epoch(network, objective, optimizer, batch_size, shuffle, truncate, carry, data, own, begun)
 
     if count == 1:
         carry, report = one(carry, first)
@@ -192,18 +200,20 @@ def compiled_epochs(
 ) -> Any:
     """`epochs` compiled for these settings: (carry, data, key, first) -> (carry, reports of shape (count, steps)).
 
+    A further argument, ``begun``, says that the data are one chunk of an epoch, see `epoch`.
+
     One program, or one for each step where a layer is slow inside a loop (`netgrad.training.stepwise`).
     """
 
     @jax.jit
-    def together(carry: Carry, data: Batch, key: jax.Array, first: Any) -> tuple[Carry, StepReport]:
-        return epochs(network, objective, optimizer, batch_size, shuffle, truncate, count, carry, data, key, first)
+    def together(carry: Carry, data: Batch, *when: Any) -> tuple[Carry, StepReport]:
+        return epochs(network, objective, optimizer, batch_size, shuffle, truncate, count, carry, data, *when)
 
     one = partial(walk, network, objective, optimizer, truncate)
     apart = epochs_by_step(one, epoch_order, step_key, batch_size, shuffle, count)
 
-    def run(carry: Carry, data: Batch, key: jax.Array, first: Any) -> tuple[Carry, StepReport]:
-        return (together if scannable(network, data) else apart)(carry, data, key, first)
+    def run(carry: Carry, data: Batch, *when: Any) -> tuple[Carry, StepReport]:
+        return (together if scannable(network, data) else apart)(carry, data, *when)
 
     return run
 

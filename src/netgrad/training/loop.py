@@ -24,6 +24,7 @@ from netgrad.training.model import Model
 from netgrad.training.multistart import Starts
 from netgrad.training.objective import Batch, Objective
 from netgrad.training.prepare import check_inputs, encode_labels, in_shapes, make_objective, split
+from netgrad.training.stream import Streaming, as_stream
 from netgrad.training.truncated import check_pieces
 
 
@@ -63,7 +64,7 @@ class Run:
 def fit(
     network: Network | Model,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     loss: Any = None,
     optimizer: Any = "adam",
@@ -96,7 +97,8 @@ def fit(
 
     Args:
         network: the network; or a model, which goes on from its parameters with its own objective.
-        x: (N, ...) inputs, or a dict of them by input name.
+        x: (N, ...) inputs, or a dict of them by input name; or a `netgrad.Stream` of chunks (x, y), or a function that
+            starts one, for more examples than fit into memory.
         y: targets, or a dict of them by output name: class numbers (N,), labels of any kind, or numbers (N, units).
         loss: name or instance, or a dict by output; inferred from the targets where left out.
         optimizer: a name (see `netgrad.optimizers.OPTIMIZERS`) or any optax optimiser.
@@ -122,8 +124,8 @@ def fit(
             where there is no validation set; the history holds every start's loss as ``loss_1``, ``loss_2``, ...
         truncate: for long sequences, update after every so many time-steps (20 is usual) and carry the hidden states
             on: truncated backpropagation through time. Rows stay whole; states start from zeros in every epoch.
-        checkpoint: a folder, or a `netgrad.Checkpoint`. What is needed to go on is written there after every epoch, and the same call once more
-            goes on from there, to the same bits; the last ``keep`` stay, and the best.
+        checkpoint: a folder, or a `netgrad.Checkpoint`. What is needed to go on is written there after every epoch,
+            and the same call once more goes on from there, to the same bits; the last ``keep`` stay, and the best.
         progress: show a progress bar. callbacks: `netgrad.training.callbacks.Callback`s.
         seed: everything random comes from it; the same seed gives the same numbers on the same machine.
         params: start from these parameters instead of drawing them.
@@ -141,15 +143,31 @@ def fit(
     """
     _check_counts(epochs=epochs, epochs_per_call=epochs_per_call, batch_size=1 if batch_size is None else batch_size)
     _check_counts(starts=starts, truncate=1 if truncate is None else truncate)
+    stream = as_stream(
+        x,
+        y,
+        sample_weight=sample_weight,
+        lengths=lengths,
+        validation=None if isinstance(validation, tuple) else validation,
+        batch_size=None if batch_size else 0,
+        class_weight=class_weight,
+        resample=resample,
+        truncate=truncate,
+        epochs_per_call=None if epochs_per_call == 1 else epochs_per_call,
+        starts=None if starts == 1 else starts,
+    )
+    more: dict[str, Any] = {"sample_weight": sample_weight, "lengths": lengths}
+    if stream is not None:
+        x, y, more = stream.first()
     settings = {"loss": loss, "loss_weights": loss_weights, "penalty": penalty, "reduction": reduction}
     settings["weight_noise"] = weight_noise
     if not isinstance(network, Model):
-        start = untrained(network, x, y, lengths=lengths, seed=seed, **settings)
+        start = untrained(network, x, y, lengths=more.get("lengths"), seed=seed, **settings)
     elif given := [name for name, value in settings.items() if value is not None]:
         raise NetgradError(f"a model goes on with its own objective: leave {given[0]} out, or train model.network anew")
     else:
         start = network
-    data, held = start.batch(x, y, sample_weight, lengths), None
+    data, held = start.batch(x, y, **more), None
     if isinstance(validation, tuple):
         v_x, v_y, *v_lengths = validation
         held = start.batch(v_x, v_y, None, *v_lengths)
@@ -170,7 +188,12 @@ def fit(
         run.starts = Starts(start, chosen, starts, seed)
     run.callbacks = [Progress()] * progress + [*callbacks] + ([] if patience is None else [EarlyStopping(patience)])
     key = jax.random.fold_in(jax.random.key(seed), 1)
-    source = InMemory(start.network, start.objective, chosen, data, batch_size or data.size, shuffle, key, truncate)
+    source: InMemory | Streaming
+    if stream is not None:
+        source = Streaming(start, chosen, stream, batch_size or 1, shuffle, key)
+    else:
+        batch_size = batch_size or data.size
+        source = InMemory(start.network, start.objective, chosen, data, batch_size, shuffle, key, truncate)
     if checkpoint is not None:
         run.settings = {
             "optimizer": optimizer if isinstance(optimizer, str) else "given",
@@ -228,14 +251,14 @@ def untrained(
     return Model(network, params, state, objective, shapes, encoder=encoder, target_encoder=target_encoder)
 
 
-def train(run: Run, source: InMemory, held: Batch | None, epochs_per_call: int = 1) -> None:
+def train(run: Run, source: InMemory | Streaming, held: Batch | None, epochs_per_call: int = 1) -> None:
     """The loop itself: compiled epochs, history and callbacks."""
     for callback in run.callbacks:
         callback.on_start(run)
     try:
         while run.epoch < run.epochs and not run.history.stopped:
             count = min(epochs_per_call, run.epochs - run.epoch)
-            if run.starts is not None:
+            if run.starts is not None and isinstance(source, InMemory):
                 reports = run.starts.advance(run, source.program(count), source.data, held, source.key, source.sizes)
             else:
                 run.carry, reports = source.advance(run.carry, run.epoch, count)

@@ -30,29 +30,29 @@ def scannable(network: Network, batch: Batch) -> bool:
 def epochs_by_step(
     walk: Callable, epoch_order: Callable, step_key: Callable, batch_size: int, shuffle: bool, count: int
 ) -> Callable:
-    """The same as a compiled `netgrad.training.epoch.epochs`: (carry, data, key, first) -> (carry, reports).
+    """The same as a compiled `netgrad.training.epoch.epochs`: (carry, data, key, first, begun) -> (carry, reports).
 
     walk: (carry, batch, key) -> (carry, report), one batch; it is compiled here.
     """
 
     @partial(jax.jit, static_argnames="size")
-    def one(carry: Any, data: Batch, order: jax.Array, key: jax.Array, i: Any, size: int) -> Any:
+    def one(carry: Any, data: Batch, order: jax.Array, key: jax.Array, i: Any, before: Any, size: int) -> Any:
         index = jax.lax.dynamic_slice_in_dim(order, i * batch_size, size)
-        return walk(carry, data.take(index), step_key(key, i))
+        return walk(carry, data.take(index), step_key(key, before + i))
 
-    whole = jax.jit(lambda carry, data, key: walk(carry, data, step_key(key, 0)))
+    whole = jax.jit(lambda carry, data, key, before: walk(carry, data, step_key(key, before)))
 
-    def run(carry: Any, data: Batch, key: jax.Array, first: int) -> Any:
-        n, reports = data.size, []
+    def run(carry: Any, data: Batch, key: jax.Array, first: int, begun: int | None = None) -> Any:
+        n, before, reports = data.size, begun or 0, []
         for epoch in range(count):
             own = jax.random.fold_in(key, first + epoch)
             if batch_size >= n:
-                carry, report = whole(carry, data, own)
+                carry, report = whole(carry, data, own, before)
                 reports.append(report)
                 continue
-            order = epoch_order(own, n, shuffle)
+            order = epoch_order(own, n, shuffle, begun)
             for i in range(-(-n // batch_size)):
-                carry, report = one(carry, data, order, own, i, min(batch_size, n - i * batch_size))
+                carry, report = one(carry, data, order, own, i, before, min(batch_size, n - i * batch_size))
                 reports.append(report)
         return carry, jax.tree.map(lambda *v: jnp.stack(v).reshape(count, -1), *reports)
 

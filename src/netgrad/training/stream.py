@@ -1,0 +1,219 @@
+"""Training on more examples than fit into memory: chunks that are read one after the other, in every epoch anew.
+
+Few chunks are in memory at a time: the one that is trained on and the one that is being read, as they came and as the
+network takes them; the first one stays. Batches do not reach across chunks: each chunk's last batch is smaller where
+they do not divide. With ``shuffle`` the chunks come in a new order in every epoch, where they can be read in any order,
+and the examples of each chunk in a new order, too; all of it follows from the seed. Without it, and with chunks that
+are a multiple of the batch size, a stream trains to the same bits as the same examples in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad.errors import DataError, FileError, NetgradError
+from netgrad.training.divergence import divergence, first_bad
+from netgrad.training.epoch import Carry, StepReport, batches_of, compiled_epochs, epoch_order, step_key
+from netgrad.training.model import Model
+from netgrad.training.objective import Batch
+
+
+class Stream:
+    """Chunks (x, y) of examples, read anew in every epoch; `netgrad.fit` takes one instead of x.
+
+    chunks: a function that starts a new pass, such as a generator function; its chunks come in the order it gives.
+    x and y are what `netgrad.fit` takes, targets as numbers; a third part may be a dict with ``sample_weight`` and
+    ``lengths``.
+
+    >>> import netgrad as ng, numpy as np
+    >>> def chunks():
+    ...     for seed in range(3):
+    ...         x = np.random.default_rng(seed).normal(size=(64, 2))
+    ...         yield x, x.sum(1)
+    >>> net = ng.Sequential([ng.Dense(1)])
+    >>> model = ng.fit(net, ng.Stream(chunks), optimizer="sgd", epochs=10)
+    >>> bool(model.history["loss"][-1] < 1e-3)
+    True
+    """
+
+    def __init__(self, chunks: Callable[[], Iterable[Any]]):
+        if not callable(chunks):
+            raise NetgradError(
+                f"a stream is a function that starts a new pass over its chunks, found {type(chunks).__name__}: every "
+                "epoch reads them anew"
+            )
+        self._pass: Callable[[], Iterable[Any]] = chunks
+        self._count: int | None = None
+        self._read: Callable[[int], Any] = lambda i: None
+
+    @classmethod
+    def numbered(cls, count: int, read: Callable[[int], Any]) -> Stream:
+        """``count`` chunks that can be read in any order: ``read(i)`` gives the i-th, counted from 0."""
+        stream = cls(lambda: map(read, range(count)))
+        stream._count, stream._read = count, read
+        return stream
+
+    @classmethod
+    def arrays(cls, x: Any, y: Any, chunk: int = 65_536) -> Stream:
+        """Arrays that lie on disk: paths of .npy files, or anything that is sliced like an array (h5py, zarr).
+
+        ``chunk`` examples are read at a time. Raises `FileError` for what cannot be read.
+        """
+        x, y = (_mapped(a) if isinstance(a, str | Path) else a for a in (x, y))
+        if len(x) != len(y):
+            raise DataError(f"x has {len(x)} examples but y has {len(y)}")
+        if not isinstance(chunk, int) or chunk < 1:
+            raise NetgradError(f"chunk must be a whole number of at least 1 example, found {chunk!r}")
+
+        def read(i: int) -> tuple[np.ndarray, np.ndarray]:
+            part = slice(i * chunk, (i + 1) * chunk)
+            return np.asarray(x[part]), np.asarray(y[part])
+
+        return cls.numbered(-(-len(x) // chunk), read)
+
+    @classmethod
+    def parquet(cls, path: str | Path, target: str, features: Iterable[str] | None = None) -> Stream:
+        """The row groups of a Parquet file of numbers; ``features`` are all columns but the target where left out.
+
+        x is (rows, features). Raises `FileError` for what is no Parquet file, `DataError` for columns that are missing
+        or hold no numbers.
+        """
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+
+        try:
+            file = ParquetFile(path)
+        except (ArrowException, OSError) as error:
+            raise FileError(f"cannot read {path} as Parquet: {str(error).splitlines()[0]}") from None
+        known = file.schema_arrow
+        columns = [name for name in known.names if name != target] if features is None else list(features)
+        for name in (target, *columns):
+            if name not in known.names:
+                raise DataError(f"{path} has no column {name!r}: it has {', '.join(known.names)}")
+            kind = known.field(name).type.to_pandas_dtype()
+            if not np.issubdtype(kind, np.number) and kind is not np.bool_:
+                raise DataError(f"column {name!r} of {path} holds {known.field(name).type}, a stream takes numbers")
+
+        def read(i: int) -> tuple[np.ndarray, np.ndarray]:
+            table = file.read_row_group(i, columns=[*columns, target])
+            return np.stack([table[name].to_numpy() for name in columns], axis=1), table[target].to_numpy()
+
+        return cls.numbered(file.num_row_groups, read)
+
+    def chunks(self, key: jax.Array | None = None) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
+        """One pass: (x, y, further arguments) of each chunk; with a key, in a random order where they are numbered."""
+        if key is None or self._count is None:
+            given: Iterable[Any] = self._pass()
+        else:
+            given = map(self._read, np.asarray(jax.random.permutation(jax.random.fold_in(key, 0), self._count)))
+        for chunk in given:
+            if not isinstance(chunk, tuple) or len(chunk) not in (2, 3):
+                raise DataError(f"a stream's chunks are pairs (x, y), found {type(chunk).__name__}")
+            x, y, *more = chunk
+            yield x, y, (more[0] if more else {})
+
+    def first(self) -> tuple[Any, Any, dict[str, Any]]:
+        """The first chunk, which stands for the others when shapes and loss are found out."""
+        chunk = next(iter(self.chunks()), None)
+        if chunk is None:
+            raise DataError("the stream has no chunks")
+        if (
+            hasattr(chunk[0], "columns")
+            or np.asarray(chunk[1] if not isinstance(chunk[1], dict) else 0).dtype.kind in "OUS"
+        ):
+            raise DataError(
+                "a stream's chunks must be arrays of numbers: encode tables and labels before, or go on from a model "
+                "that has their encoders"
+            )
+        return chunk
+
+
+@dataclass
+class Streaming:
+    """What `netgrad.training.memory.InMemory` is for examples in memory."""
+
+    start: Model
+    optimizer: Any
+    stream: Stream
+    batch_size: int
+    shuffle: bool
+    key: jax.Array
+
+    def __post_init__(self):
+        self.sizes: list[int] = []  # of the batches of the last epoch
+
+    def advance(self, carry: Carry, first: int, count: int) -> tuple[Carry, StepReport]:
+        """One epoch, numbered ``first``; raises `DivergenceError` where a number is not finite."""
+        model, key = self.start, jax.random.fold_in(self.key, first)
+        program = compiled_epochs(model.network, model.objective, self.optimizer, self.batch_size, self.shuffle, 1)
+        self.sizes, reports, running = [], [], None
+        for x, y, more in self.stream.chunks(key if self.shuffle else None):
+            data = jax.tree.map(jnp.asarray, model.batch(x, y, **more))
+            # The program of the chunk before ran while this one was read; only now is it waited for.
+            if running is not None:
+                reports.append(self._finish(first, key, *running))
+            begun = len(self.sizes)
+            after, report = program(carry, data, self.key, first, begun)
+            running, carry = (carry, data, begun, report), after
+            batch_size = min(self.batch_size, data.size)
+            full, rest = batches_of(data.size, batch_size)
+            self.sizes += [batch_size] * full + [rest] * (rest > 0)
+        if running is None:
+            raise DataError(
+                f"the stream gave no chunk in epoch {first + 1}: its function must start a new pass each time"
+            )
+        reports.append(self._finish(first, key, *running))
+        return carry, jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *reports)
+
+    def _finish(
+        self, epoch: int, key: jax.Array, carry: Carry, data: Batch, begun: int, report: StepReport
+    ) -> StepReport:
+        """Wait for a chunk's program; the carry is what the chunk began with."""
+        report = jax.tree.map(np.asarray, report)
+        if (bad := first_bad(report)) is None:
+            return report
+
+        def steps() -> Iterator[tuple[str, Batch, jax.Array]]:
+            order = epoch_order(key, data.size, self.shuffle, begun)
+            for i in range(report.loss.size):
+                part = (
+                    data if self.batch_size >= data.size else data.take(order[i * self.batch_size :][: self.batch_size])
+                )
+                yield f"epoch {epoch + 1}, batch {begun + i + 1}", part, step_key(key, begun + i)
+
+        raise divergence(self.start.network, self.start.objective, self.optimizer, carry, steps(), bad)
+
+
+def as_stream(x: Any, y: Any, **unsuited: Any) -> Stream | None:
+    """The stream that ``x`` is, or None for examples in memory; refuses what cannot be had with one."""
+    if not isinstance(x, Stream) and not (callable(x) and not hasattr(x, "__array__")):
+        if y is None:
+            raise DataError("y, the targets, are missing: only a netgrad.Stream brings its own")
+        return None
+    for name, value in {"y": y, **unsuited}.items():
+        if value is not None:
+            raise NetgradError(f"{name} cannot be given with a stream{_INSTEAD.get(name, '')}")
+    return x if isinstance(x, Stream) else Stream(x)
+
+
+_INSTEAD = {
+    "y": ": its chunks hold the targets",
+    "sample_weight": ": its chunks can hold them, as (x, y, {'sample_weight': ...})",
+    "lengths": ": its chunks can hold them, as (x, y, {'lengths': ...})",
+    "validation": " as a share: give a pair (x, y)",
+    "batch_size": " as None: a batch is not more than a chunk",
+}
+
+
+def _mapped(path: str | Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot read {path} as a .npy file: {str(error).splitlines()[0]}") from None
