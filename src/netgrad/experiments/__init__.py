@@ -1,6 +1,19 @@
 """The texts' experiments, each with the values that the text prints; importing this package lists them all."""
 
-from netgrad.experiments import approximation, convolution, depth, gates, logic, mnist_cnn, power_plant, reber, softmax
+from netgrad.experiments import (
+    approximation,
+    bias_variance,
+    convolution,
+    depth,
+    gates,
+    logic,
+    mnist_cnn,
+    power_plant,
+    reber,
+    regularisation,
+    softmax,
+    weight_initialisation,
+)
 from netgrad.experiments.base import EXPERIMENTS, Experiment, Result, Row, experiment, find
 
 __all__ = [
@@ -9,6 +22,7 @@ __all__ = [
     "Result",
     "Row",
     "approximation",
+    "bias_variance",
     "convolution",
     "depth",
     "experiment",
@@ -18,5 +32,7 @@ __all__ = [
     "mnist_cnn",
     "power_plant",
     "reber",
+    "regularisation",
     "softmax",
+    "weight_initialisation",
 ]
