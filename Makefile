@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench reproduce kernels sanitize clean
+.PHONY: demo test lint bench reproduce pictures kernels sanitize clean
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -21,6 +21,9 @@ bench: $(VENV)/installed-bench  ## netgrad beside PyTorch, JAX, Keras and scikit
 
 reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values
 	$(BIN)/netgrad reproduce
+
+pictures: $(VENV)/installed  ## the README's pictures
+	$(BIN)/python docs/images/make.py
 
 kernels: $(VENV)/installed-dev  ## rebuild the C++ kernels into the source tree, where they are found first
 	cmake -S . -B build/kernels -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python

@@ -24,7 +24,11 @@ def fit(
     ctx: typer.Context,
     data: Annotated[
         str,
-        typer.Argument(help="A data set's name (digits, iris, ...), or a CSV, TSV or Parquet file.", metavar="DATA"),
+        typer.Argument(
+            help="A data set's name (digits, mnist, iris, ...), a CSV, TSV, Parquet or NPZ file, or a folder with a "
+            "sub-folder of pictures for each class.",
+            metavar="DATA",
+        ),
     ],
     target: Annotated[Text, typer.Option(help="The column to predict.", rich_help_panel=DATA)] = None,
     task: Annotated[
@@ -41,10 +45,22 @@ def fit(
     categorical: Annotated[
         str, typer.Option(help="Columns that are categories whatever they look like: a,b.", rich_help_panel=DATA)
     ] = "",
-    net: Annotated[str, typer.Option(help="Kind of network: mlp.", rich_help_panel=NETWORK)] = "mlp",
+    size: Annotated[
+        Count, typer.Option(min=1, help="Height and width to bring pictures to.", rich_help_panel=DATA)
+    ] = None,
+    augment: Annotated[
+        str, typer.Option(help="Of pictures in training: shift=2,rotation=10,noise=0.1.", rich_help_panel=DATA)
+    ] = "",
+    net: Annotated[str, typer.Option(help="Kind of network: mlp or cnn.", rich_help_panel=NETWORK)] = "mlp",
     hidden: Annotated[
-        str, typer.Option(help="Units of each hidden layer; 0 for none.", rich_help_panel=NETWORK)
-    ] = "128,64",
+        Text,
+        typer.Option(
+            help="Units of each hidden layer; 0 for none.",
+            rich_help_panel=NETWORK,
+            show_default="128,64 for mlp, 120,84 for cnn",
+        ),
+    ] = None,
+    filters: Annotated[str, typer.Option(help="Of each convolution of a cnn.", rich_help_panel=NETWORK)] = "6,16",
     activation: Annotated[str, typer.Option(help="Of the hidden layers.", rich_help_panel=NETWORK)] = "relu",
     loss: Annotated[Text, typer.Option(help="By default as the task asks.", rich_help_panel=TRAINING)] = None,
     optimizer: Annotated[str, typer.Option(help="adam, sgd, momentum, ...", rich_help_panel=TRAINING)] = "adam",
@@ -82,11 +98,17 @@ def fit(
     from netgrad.cli import card, nets, sources, tables
     from netgrad.report.layers import traced
 
-    request = sources.Request(data, target, task, test, seed, scaling, missing, names(categorical))
+    request = sources.Request(data, target, task, test, seed, scaling, missing, names(categorical), size)
     source = sources.read(request)
     folder = out or Path("out") / Path(source.name).name.split(".")[0]
     check_writable(folder)
-    shape = nets.Shape(units(hidden), activation, loss)
+    shape = nets.Shape(
+        None if hidden is None else units("--hidden", hidden),
+        activation,
+        loss,
+        units("--filters", filters),
+        amounts("--augment", augment),
+    )
     network = nets.build(net, source, shape)
     x, y = source.encoded()
     goal = {"loss": nets.loss_of(source, shape), "penalty": penalties(penalty, alpha)}
@@ -114,8 +136,11 @@ def fit(
     used: tuple[str, ...] = (
         "scaling",
         "missing",
+        "size",
+        "augment",
         "net",
         "hidden",
+        "filters",
         "activation",
         "optimizer",
         "learning_rate",
@@ -142,11 +167,25 @@ def names(words: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in words.split(",") if word.strip())
 
 
-def units(words: str) -> tuple[int, ...]:
+def units(option: str, words: str) -> tuple[int, ...]:
     """The units of each hidden layer, as "128,64"; none for "0" or ""."""
     if not all(word.isdigit() for word in names(words)):
-        raise NetgradError(f"--hidden takes numbers of units such as 128,64: found {words!r}")
+        raise NetgradError(f"{option} takes numbers such as 128,64: found {words!r}")
     return tuple(int(word) for word in names(words) if int(word))
+
+
+def amounts(option: str, words: str) -> dict[str, float]:
+    """How much of each augmentation, as "shift=2,rotation=10"."""
+    found: dict[str, float] = {}
+    for word in names(words):
+        name, _, value = word.partition("=")
+        if name not in ("shift", "rotation", "noise"):
+            raise unknown_name("augmentation", name, ("shift", "rotation", "noise"))
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise NetgradError(f"{option} takes amounts such as shift=2,rotation=10: found {word!r}") from None
+    return found
 
 
 def steps_an_epoch(examples: int, validation: float, batch_size: int) -> int:

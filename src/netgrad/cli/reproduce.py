@@ -77,9 +77,10 @@ def perform(experiment: Any, seed: int, out: Path | None) -> dict[str, Any]:
     screen.print(beside(result))
     for note in result.notes:
         screen.print(note, markup=False)
-    for name, fig in result.figures.items() if out else ():
-        stem = name if name.startswith(experiment.name) else f"{experiment.name}-{name}"
-        screen.print(f"figure: {figure(fig, out / f'{stem}.png')}", markup=False, soft_wrap=True)
+    if out is not None:
+        for name, fig in result.figures.items():
+            stem = name if name.startswith(experiment.name) else f"{experiment.name}-{name}"
+            screen.print(f"figure: {figure(fig, out / f'{stem}.png')}", markup=False, soft_wrap=True)
     screen.print(f"{seconds:.1f} s\n", style="dim")
     rows = [{"quantity": r.quantity, "text": r.text, "here": r.here, "ok": r.ok} for r in result.rows]
     return record | {"ok": result.ok, "rows": rows, "notes": result.notes}

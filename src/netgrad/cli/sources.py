@@ -1,4 +1,4 @@
-"""What DATA on the command line is: a built-in data set, or a file with a table or with arrays.
+"""What DATA on the command line is: a built-in data set, a folder of pictures, or a file with a table or arrays.
 
 Each kind of source is one function from `Request` to `Source` in `KINDS`; the first that recognises the name reads it.
 """
@@ -14,6 +14,7 @@ import numpy as np
 
 from netgrad.data import datasets
 from netgrad.data.encodings import TableEncoder
+from netgrad.data.images import read_image_folder
 from netgrad.data.tables import SUFFIXES, read_table, split_target
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import FileError, NetgradError, unknown_name
@@ -31,6 +32,7 @@ class Request:
     scaling: str = "standardise"
     missing: str = "error"
     categorical: tuple[str, ...] = ()
+    size: int | None = None
 
     @property
     def suffix(self) -> str:
@@ -96,6 +98,17 @@ def _builtin(request: Request) -> Source:
 
 def _npz(request: Request) -> Source:
     return _from_arrays(request, datasets.read_npz(request.data, test=request.test, seed=request.seed))
+
+
+def _pictures(request: Request) -> Source:
+    if request.target is not None:
+        raise NetgradError(f"the classes of {request.data} are its sub-folders: leave --target out")
+    folder = read_image_folder(request.data, request.size)
+    x, x_test, y, y_test = datasets.split(folder.x, folder.y, test=request.test, seed=request.seed, labels=folder.y)
+    name = Path(request.data).resolve().name
+    description = f"{len(folder.y):,} pictures of {len(folder.class_names)} classes"
+    data = datasets.Dataset(name, x, y, x_test, y_test, folder.class_names, description=description)
+    return _from_arrays(request, data)
 
 
 def _table(request: Request) -> Source:
@@ -169,12 +182,13 @@ def _unrecognised(request: Request) -> NetgradError:
     if path.exists() or request.suffix or len(path.parts) > 1:
         found = "there is no file" if not path.exists() else "cannot tell what is in"
         known = ", ".join([*SUFFIXES, ".npz"])
-        return FileError(f"{found} {request.data}: expected a file named {known}, or a data set's name")
+        return FileError(f"{found} {request.data}: expected a file named {known}, a folder, or a data set's name")
     return unknown_name("data set", request.data, datasets.names())
 
 
 KINDS: list[tuple[Callable[[Request], bool], Callable[[Request], Source]]] = [
     (lambda request: request.data in datasets.names(), _builtin),
+    (lambda request: Path(request.data).is_dir(), _pictures),
     (lambda request: request.suffix in SUFFIXES, _table),
     (lambda request: request.suffix == ".npz", _npz),
 ]
