@@ -9,7 +9,7 @@ import numpy as np
 import netgrad as ng
 from netgrad.experiments.base import Result, experiment
 
-SETS, EXAMPLES, SIGMA = 30, 20, 0.3
+SETS, EXAMPLES, SIGMA = 40, 20, 0.3
 ALPHAS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 GRID = np.linspace(-1, 1, 101)[:, None]
 
@@ -26,7 +26,7 @@ def truth(x: np.ndarray) -> np.ndarray:
     seconds=8,
 )
 def bias_variance(seed: int = 0) -> Result:
-    """The same network trained on 30 sets of 20 noisy examples for each strength of L2."""
+    """The same network trained on 40 sets of 20 noisy examples for each strength of L2."""
     result, rng = Result(), np.random.default_rng(seed)
     sets = []
     for _ in range(SETS):
@@ -58,15 +58,7 @@ def bias_variance(seed: int = 0) -> Result:
 def _trained(x: np.ndarray, y: np.ndarray, alpha: float, seed: int) -> ng.Model:
     net = ng.Sequential([ng.Dense(20, activation="tanh", initializer=ng.Normal(2.0)), ng.Dense(1)])
     return ng.fit(
-        net,
-        x,
-        y,
-        penalty=ng.L2(alpha),
-        learning_rate=0.01,
-        batch_size=None,
-        epochs=1000,
-        epochs_per_call=1000,
-        seed=seed,
+        net, x, y, penalty=ng.L2(alpha), optimizer="lbfgs", batch_size=None, epochs=200, epochs_per_call=200, seed=seed
     )
 
 

@@ -133,7 +133,7 @@ def weight_decay(seed: int = 0) -> Result:
     alpha, rate, result = 0.1, 0.05, Result()
     rules = {"SGD": optax.identity(), "Adam": optax.scale_by_adam()}
     for name, rule in rules.items():
-        common = {"batch_size": 16, "epochs": 20, "epochs_per_call": 20, "seed": seed}
+        common: dict[str, Any] = {"batch_size": 16, "epochs": 20, "epochs_per_call": 20, "seed": seed}
         penalised = ng.fit(net, x, y, optimizer=optax.chain(rule, optax.scale(-rate)), penalty=ng.L2(alpha), **common)
         decayed = ng.fit(net, x, y, optimizer=shrinking(rule, rate, alpha), **common)
         pairs = zip(jax.tree.leaves(penalised.params), jax.tree.leaves(decayed.params), strict=True)
