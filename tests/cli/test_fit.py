@@ -105,6 +105,7 @@ def test_arrays_from_an_npz_file(no_report, netgrad, tmp_path):
             "1",
         ),
         ("--penalty", "l1", "--alpha", "0.01", "--scaling", "range", "--validation", "0"),
+        ("--penalty", "weight_elimination", "--dropout", "0.5", "--class-weight", "balanced", "--resample", "over"),
     ],
     ids=lambda settings: " ".join(settings),
 )

@@ -62,6 +62,9 @@ def fit(
     ] = None,
     filters: Annotated[str, typer.Option(help="Of each convolution of a cnn.", rich_help_panel=NETWORK)] = "6,16",
     activation: Annotated[str, typer.Option(help="Of the hidden layers.", rich_help_panel=NETWORK)] = "relu",
+    dropout: Annotated[
+        float, typer.Option(help="Share of each hidden layer that training drops.", rich_help_panel=NETWORK)
+    ] = 0.0,
     loss: Annotated[Text, typer.Option(help="By default as the task asks.", rich_help_panel=TRAINING)] = None,
     optimizer: Annotated[str, typer.Option(help="adam, sgd, momentum, ...", rich_help_panel=TRAINING)] = "adam",
     learning_rate: Annotated[
@@ -73,9 +76,16 @@ def fit(
     epochs: Annotated[int, typer.Option(help="How often every example is used.", rich_help_panel=TRAINING)] = 40,
     batch_size: Annotated[int, typer.Option(help="Examples a step; 0 for all.", rich_help_panel=TRAINING)] = 32,
     penalty: Annotated[
-        str, typer.Option(help="On the weights: l2, l1 or elastic_net.", rich_help_panel=TRAINING)
+        str, typer.Option(help="l2, l1, elastic_net, weight_elimination or curvature.", rich_help_panel=TRAINING)
     ] = "l2",
     alpha: Annotated[float, typer.Option(help="Strength of the penalty; 0 for none.", rich_help_panel=TRAINING)] = 1e-4,
+    class_weight: Annotated[
+        Text, typer.Option(help="balanced: small classes count as much as large ones.", rich_help_panel=TRAINING)
+    ] = None,
+    resample: Annotated[
+        Text,
+        typer.Option(help="Equal classes: over repeats small ones, under cuts large ones.", rich_help_panel=TRAINING),
+    ] = None,
     clip_norm: Annotated[
         Number, typer.Option(help="The largest norm a step's gradient may have.", rich_help_panel=TRAINING)
     ] = None,
@@ -107,6 +117,7 @@ def fit(
         activation,
         loss,
         units("--filters", filters),
+        dropout,
         amounts("--augment", augment),
     )
     network = nets.build(net, source, shape)
@@ -127,6 +138,8 @@ def fit(
         epochs=epochs,
         batch_size=batch_size or None,
         validation=validation or None,
+        class_weight=class_weight,
+        resample=resample,
         clip_norm=clip_norm,
         patience=patience,
         progress=not quiet,
@@ -142,12 +155,24 @@ def fit(
         "hidden",
         "filters",
         "activation",
+        "dropout",
         "optimizer",
         "learning_rate",
         "schedule",
         "epochs",
     )
-    used += ("batch_size", "penalty", "alpha", "clip_norm", "patience", "validation", "test", "seed")
+    used += (
+        "batch_size",
+        "penalty",
+        "alpha",
+        "class_weight",
+        "resample",
+        "clip_norm",
+        "patience",
+        "validation",
+        "test",
+        "seed",
+    )
     settings = card.plain({name: ctx.params[name] for name in used})
     model.card = card.make(ctx, source, network, scores, settings | {"loss": goal["loss"]})
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from netgrad.cli.sources import Source
 from netgrad.errors import NetgradError, unknown_name
-from netgrad.layers import Augment, Conv, Dense, Flatten, Layer, MaxPool, Rescaling
+from netgrad.layers import Augment, Conv, Dense, Dropout, Flatten, Layer, MaxPool, Rescaling
 from netgrad.network import Network, Sequential
 from netgrad.registry import find
 
@@ -17,12 +18,14 @@ from netgrad.registry import find
 @dataclass(frozen=True)
 class Shape:
     """What is asked of the network. hidden: units of each hidden layer; None for what suits the kind of network.
-    loss: a name, or None for the target's own. filters: of each convolution. augment: settings of `Augment`."""
+    loss: a name, or None for the target's own. filters: of each convolution. dropout: the share of each hidden layer
+    that training drops. augment: settings of `Augment`."""
 
     hidden: tuple[int, ...] | None = None
     activation: str = "relu"
     loss: str | None = None
     filters: tuple[int, ...] = (6, 16)
+    dropout: float = 0.0
     augment: dict[str, Any] = field(default_factory=dict)
 
 
@@ -55,7 +58,12 @@ def cnn(source: Source, shape: Shape) -> Network:
 
 def hidden_layers(shape: Shape, usual: tuple[int, ...]) -> list[Layer]:
     """The dense hidden layers that were asked for, or the usual ones."""
-    return [Dense(units, activation=shape.activation) for units in (usual if shape.hidden is None else shape.hidden)]
+    layers: list[Layer] = []
+    for units in usual if shape.hidden is None else shape.hidden:
+        layers.append(Dense(units, activation=shape.activation))
+        if shape.dropout:
+            layers.append(Dropout(shape.dropout))
+    return layers
 
 
 def first_layers(source: Source, shape: Shape, *, flat: bool = True) -> list[Layer]:
