@@ -21,7 +21,10 @@ def predict(
     model_file: ModelFile,
     data: Annotated[
         str,
-        typer.Argument(help="A CSV, TSV, Parquet or NPZ file; or a data set's name, its test part.", metavar="DATA"),
+        typer.Argument(
+            help="A CSV, TSV, Parquet or NPZ file; a folder of pictures; or a data set's name, its test part.",
+            metavar="DATA",
+        ),
     ],
     out: Annotated[
         Optional[Path],  # noqa: UP045
@@ -55,9 +58,27 @@ def rows(model: Any, data: str, seed: int | None) -> tuple[Any, Any]:
 
     if data in datasets.names():
         return test_part(model, data, seed).x_test, None
+    if Path(data).is_dir():
+        return pictures(model, Path(data))
     x = sources.read_rows(data)
     index = x.index if hasattr(x, "index") and x.index.dtype.kind not in "iu" else None
     return fitting(model, x), index
+
+
+def pictures(model: Any, folder: Path) -> tuple[Any, Any]:
+    """The pictures in a folder and its sub-folders, brought to the model's size where it was trained so, and their
+    names."""
+    import pandas as pd
+
+    from netgrad.data.images import SUFFIXES, read_images
+
+    shape = next(iter(model.shapes.values()))
+    if len(shape) != 3:
+        raise DataError(f"{folder} is a folder of pictures, this model takes inputs {('N', *shape)}".replace("'", ""))
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+    size = model.card.get("settings", {}).get("size")
+    x = read_images(files, size, shape[2])
+    return x, pd.Index([str(f.relative_to(folder)) for f in files], name="file")
 
 
 def test_part(model: Any, data: str, seed: int | None) -> Any:

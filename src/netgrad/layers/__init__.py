@@ -13,6 +13,7 @@ from netgrad.layers.activation import (
     Tanh,
     Threshold,
 )
+from netgrad.layers.augmentation import Augment
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.bidirectional import Bidirectional
 from netgrad.layers.convolution import Conv, ConvTranspose
@@ -39,6 +40,7 @@ __all__ = [
     "RNN",
     "Activation",
     "Add",
+    "Augment",
     "AveragePool",
     "Backward",
     "BatchNorm",
