@@ -27,12 +27,13 @@ from netgrad.losses import (
 from netgrad.network import Input, Network, Sequential, Trace, apply
 from netgrad.registry import register
 from netgrad.regularizers import L1, L2, CurvatureSmoothing, ElasticNet, WeightElimination
-from netgrad.training.callbacks import Callback, EarlyStopping, Progress, StopBelow
+from netgrad.training.callbacks import Callback, EarlyStopping, Progress, ReduceOnPlateau, StopBelow
 from netgrad.training.checkpoint import Checkpoint
 from netgrad.training.files import load
 from netgrad.training.generate import sample, unroll
 from netgrad.training.gradient_check import check_gradients
 from netgrad.training.history import History
+from netgrad.training.learning_rate import find_learning_rate
 from netgrad.training.loop import fit, untrained
 from netgrad.training.model import Model
 from netgrad.training.stream import Stream
@@ -68,6 +69,7 @@ __all__ = [
     "Perceptron",
     "PowerError",
     "Progress",
+    "ReduceOnPlateau",
     "Sequential",
     "ShapeError",
     "SoftmaxCrossEntropy",
@@ -82,6 +84,7 @@ __all__ = [
     "apply",
     "check_gradients",
     "data",
+    "find_learning_rate",
     "fit",
     "initializers",
     "layers",

@@ -9,10 +9,12 @@ from netgrad.optimizers.first_order import delta_bar_delta, quickprop
 from netgrad.optimizers.kalman import meka
 from netgrad.optimizers.layerwise import layerwise
 from netgrad.optimizers.names import OPTIMIZERS, get
+from netgrad.optimizers.schedules import SCHEDULES, schedule
 from netgrad.optimizers.second_order import Linearised, gauss_newton, levenberg_marquardt
 
 __all__ = [
     "OPTIMIZERS",
+    "SCHEDULES",
     "Linearised",
     "conjugate_gradient",
     "delta_bar_delta",
@@ -24,4 +26,5 @@ __all__ = [
     "memoryless_quasi_newton",
     "quickprop",
     "scaled_conjugate_gradient",
+    "schedule",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netgrad.errors import NetgradError
+from netgrad.optimizers.schedules import adjustable, set_level
 
 if TYPE_CHECKING:
     from netgrad.training.loop import Run
@@ -23,6 +24,10 @@ class Callback:
 
     def on_end(self, run: Run) -> None:
         """After the last epoch, however the run ended."""
+
+    def wrap(self, optimizer: Any) -> Any:
+        """The optimiser that the run is to have, for a callback that changes what it does; before `on_start`."""
+        return optimizer
 
     def state(self) -> dict[str, Any]:
         """What the callback remembers from epoch to epoch, for a checkpoint: plain values, arrays and `Carry`s."""
@@ -80,6 +85,69 @@ class EarlyStopping(Callback):
     def restore(self, state):
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self._carry, self._count = state["carry"], state["count"]
+
+
+@dataclass
+class ReduceOnPlateau(Callback):
+    """Multiply the learning rate by ``factor`` when ``monitor`` was no better for ``patience`` epochs.
+
+    monitor: a column of the history; "val_loss" by default, "loss" where there is no validation set. Better is lower by
+    more than the share ``threshold`` of the best. ``lowest``: the share of the first rate at which reducing ends. The
+    history gets a column ``rate_factor``. `netgrad.fit` makes one for ``schedule="plateau"``.
+
+    >>> import netgrad as ng, numpy as np
+    >>> net = ng.Sequential([ng.Dense(1)])
+    >>> slow = ng.ReduceOnPlateau(factor=0.5, patience=1, threshold=0.5)
+    >>> model = ng.fit(net, np.eye(3), [1.0, 2.0, 3.0], epochs=6, callbacks=[slow])
+    >>> model.history["rate_factor"].tolist()
+    [1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125]
+    """
+
+    factor: float = 0.1
+    patience: int = 5
+    monitor: str | None = None
+    threshold: float = 1e-4
+    lowest: float = 1e-4
+    level: float = field(default=1.0, init=False)
+    best: float = field(default=math.inf, init=False)
+    _count: int = field(default=0, init=False, repr=False)
+
+    def __post_init__(self):
+        if not 0 < self.factor < 1:
+            raise NetgradError(
+                f"factor, by which the rate is multiplied, must lie between 0 and 1, found {self.factor}"
+            )
+        if not isinstance(self.patience, int) or self.patience < 1:
+            raise NetgradError(f"patience must be a whole number of at least 1 epoch, found {self.patience!r}")
+
+    def wrap(self, optimizer):
+        return adjustable(optimizer)
+
+    def on_start(self, run):
+        self.level, self.best, self._count = 1.0, math.inf, 0
+
+    def on_epoch(self, run):
+        row = run.history.rows[-1]
+        monitor = self.monitor or ("val_loss" if "val_loss" in row else "loss")
+        if monitor not in row:
+            raise NetgradError(f"ReduceOnPlateau watches {monitor!r}, but the history has {', '.join(row)}")
+        if row[monitor] < self.best - self.threshold * abs(self.best) or self.best == math.inf:
+            self.best, self._count = row[monitor], 0
+        else:
+            self._count += 1
+        if self._count >= self.patience:
+            self._count, self.level = 0, max(self.lowest, self.level * self.factor)
+            run.carry = run.carry._replace(opt_state=set_level(run.carry.opt_state, self.level))
+            if run.starts is not None:
+                carries = run.starts.carries
+                run.starts.carries = carries._replace(opt_state=set_level(carries.opt_state, self.level))
+        row["rate_factor"] = self.level
+
+    def state(self):
+        return {"level": self.level, "best": self.best, "count": self._count}
+
+    def restore(self, state):
+        self.level, self.best, self._count = state["level"], state["best"], state["count"]
 
 
 @dataclass

@@ -14,8 +14,9 @@ from netgrad import optimizers
 from netgrad.data.encodings import TableEncoder
 from netgrad.errors import NetgradError
 from netgrad.network import Network
+from netgrad.optimizers.schedules import scheduled
 from netgrad.training import balance
-from netgrad.training.callbacks import Callback, EarlyStopping, Progress
+from netgrad.training.callbacks import Callback, EarlyStopping, Progress, ReduceOnPlateau
 from netgrad.training.checkpoint import Checkpoint, fingerprint, rates
 from netgrad.training.epoch import Carry, StepReport, epoch_loss
 from netgrad.training.history import History
@@ -69,6 +70,7 @@ def fit(
     loss: Any = None,
     optimizer: Any = "adam",
     learning_rate: Any = None,
+    schedule: str | None = None,
     epochs: int = 20,
     batch_size: int | None = 32,
     validation: Any = None,
@@ -102,7 +104,9 @@ def fit(
         y: targets, or a dict of them by output name: class numbers (N,), labels of any kind, or numbers (N, units).
         loss: name or instance, or a dict by output; inferred from the targets where left out.
         optimizer: a name (see `netgrad.optimizers.OPTIMIZERS`) or any optax optimiser.
-        learning_rate: a number or optax schedule, for an optimiser given by name.
+        learning_rate: a number or optax schedule, for an optimiser given by name; or a dict of them by layer.
+        schedule: how the rate goes on from there over the run: "constant", "step", "one_over_t", "cosine", "warm_up",
+            "warm_up_cosine" (`netgrad.optimizers.schedules`), or "plateau" (`netgrad.ReduceOnPlateau`).
         epochs: how often every example is used. batch_size: examples a step; None for all of them at once, 1 for
             one at a time. The last batch of an epoch is smaller where they do not divide.
         validation: a share of the examples to hold out, or a pair (x, y): measured after every epoch.
@@ -180,13 +184,20 @@ def fit(
     first = start.params if params is None else jax.tree.map(jnp.asarray, params)
     if truncate is not None:
         check_pieces(start.network, data)
+    watchers = [Progress()] * progress + [*callbacks] + ([] if patience is None else [EarlyStopping(patience)])
+    if schedule == "plateau":
+        watchers.append(ReduceOnPlateau())
+    elif schedule is not None:
+        steps = None if stream else epochs * -(-data.size // (batch_size or data.size))
+        learning_rate = scheduled(schedule, optimizer, learning_rate, steps)
     chosen = optimizers.get(optimizer, learning_rate, clip_norm)
+    for callback in watchers:
+        chosen = callback.wrap(chosen)
     run = Run(start, Carry(first, start.state, chosen.init(first)), epochs)
     if starts > 1:
         if isinstance(network, Model) or params is not None:
             raise NetgradError("several starts draw their own parameters: give a network, and no params")
         run.starts = Starts(start, chosen, starts, seed)
-    run.callbacks = [Progress()] * progress + [*callbacks] + ([] if patience is None else [EarlyStopping(patience)])
     key = jax.random.fold_in(jax.random.key(seed), 1)
     source: InMemory | Streaming
     if stream is not None:
@@ -208,10 +219,8 @@ def fit(
             "validation_data": fingerprint(held),
             "first_parameters": fingerprint(first),
         }
-        run.callbacks = [
-            *run.callbacks,
-            checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint, keep),
-        ]
+        watchers.append(checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint, keep))
+    run.callbacks = watchers
     train(run, source, held, epochs_per_call)
     return run.model()
 
