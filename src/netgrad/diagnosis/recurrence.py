@@ -106,8 +106,6 @@ def _recurrent_node(model: Model, name: str | None) -> Node:
     if name is not None and name not in nodes:
         raise NetgradError(f"{name!r} is no recurrent layer of this network: choose {' or '.join(nodes)}")
     node = nodes[name] if name is not None else next(iter(nodes.values()))
-    if node.layer.reverse:
-        raise NetgradError(
-            f"layer {node.name} runs backwards: train it with reverse=False on flipped sequences to look"
-        )
+    if isinstance(node.layer, Recurrent) and node.layer.reverse:
+        raise NetgradError(f"layer {node.name} runs backwards: look at one with reverse=False, on flipped sequences")
     return node
