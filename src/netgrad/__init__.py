@@ -36,6 +36,7 @@ from netgrad.training.history import History
 from netgrad.training.learning_rate import find_learning_rate
 from netgrad.training.loop import fit, untrained
 from netgrad.training.model import Model
+from netgrad.training.selection import bootstrap, cross_validate, network_size, prediction_error, three_way_split
 from netgrad.training.stream import Stream
 
 __version__ = "0.1.0"
@@ -82,7 +83,9 @@ __all__ = [
     "Xavier",
     "Zeros",
     "apply",
+    "bootstrap",
     "check_gradients",
+    "cross_validate",
     "data",
     "find_learning_rate",
     "fit",
@@ -91,11 +94,14 @@ __all__ = [
     "load",
     "losses",
     "network",
+    "network_size",
     "optimizers",
+    "prediction_error",
     "register",
     "regularizers",
     "report",
     "sample",
     "unroll",
+    "three_way_split",
     "untrained",
 ]
