@@ -14,6 +14,7 @@ from netgrad.cli.fit import fit
 from netgrad.cli.inspect import inspect
 from netgrad.cli.predict import predict
 from netgrad.cli.reproduce import reproduce
+from netgrad.cli.sample import sample
 from netgrad.errors import NetgradError
 
 app = typer.Typer(
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (fit, predict, inspect, reproduce):
+for command in (fit, predict, sample, inspect, reproduce):
     app.command()(command)
 
 # Typer's own errors about the way a command was written (the class above UsageError, wherever it lives).

@@ -25,8 +25,8 @@ def fit(
     data: Annotated[
         str,
         typer.Argument(
-            help="A data set's name (digits, mnist, iris, ...), a CSV, TSV, Parquet or NPZ file, or a folder with a "
-            "sub-folder of pictures for each class.",
+            help="A data set's name (digits, mnist, iris, ...), a CSV, TSV, Parquet, NPZ or text file, or a folder "
+            "with a sub-folder of pictures for each class.",
             metavar="DATA",
         ),
     ],
@@ -45,19 +45,29 @@ def fit(
     categorical: Annotated[
         str, typer.Option(help="Columns that are categories whatever they look like: a,b.", rich_help_panel=DATA)
     ] = "",
+    id: Annotated[
+        str, typer.Option(help="Of sequences: the column that tells which one a row belongs to.", rich_help_panel=DATA)
+    ] = "id",
+    time: Annotated[
+        Text, typer.Option(help="Of sequences: the column that orders a sequence's rows.", rich_help_panel=DATA)
+    ] = None,
+    goal: Annotated[
+        str,
+        typer.Option(help="Of sequences: tag each row, label the whole, or forecast.", rich_help_panel=DATA),
+    ] = "tag",
     size: Annotated[
         Count, typer.Option(min=1, help="Height and width to bring pictures to.", rich_help_panel=DATA)
     ] = None,
     augment: Annotated[
         str, typer.Option(help="Of pictures in training: shift=2,rotation=10,noise=0.1.", rich_help_panel=DATA)
     ] = "",
-    net: Annotated[str, typer.Option(help="Kind of network: mlp or cnn.", rich_help_panel=NETWORK)] = "mlp",
+    net: Annotated[str, typer.Option(help="mlp, cnn; for sequences rnn, lstm, gru.", rich_help_panel=NETWORK)] = "mlp",
     hidden: Annotated[
         Text,
         typer.Option(
             help="Units of each hidden layer; 0 for none.",
             rich_help_panel=NETWORK,
-            show_default="128,64 for mlp, 120,84 for cnn",
+            show_default="128,64 for mlp, 120,84 for cnn, 64 for sequences, 128 for text",
         ),
     ] = None,
     filters: Annotated[str, typer.Option(help="Of each convolution of a cnn.", rich_help_panel=NETWORK)] = "6,16",
@@ -65,6 +75,9 @@ def fit(
     dropout: Annotated[
         float, typer.Option(help="Share of each hidden layer that training drops.", rich_help_panel=NETWORK)
     ] = 0.0,
+    bidirectional: Annotated[
+        bool, typer.Option("--bidirectional", help="Read sequences from both ends.", rich_help_panel=NETWORK)
+    ] = False,
     loss: Annotated[Text, typer.Option(help="By default as the task asks.", rich_help_panel=TRAINING)] = None,
     optimizer: Annotated[str, typer.Option(help="adam, sgd, momentum, ...", rich_help_panel=TRAINING)] = "adam",
     learning_rate: Annotated[
@@ -89,6 +102,9 @@ def fit(
     clip_norm: Annotated[
         Number, typer.Option(help="The largest norm a step's gradient may have.", rich_help_panel=TRAINING)
     ] = None,
+    truncate: Annotated[
+        int, typer.Option(min=1, help="Of text: symbols between two updates.", rich_help_panel=TRAINING)
+    ] = 20,
     patience: Annotated[
         Count, typer.Option(help="Stop after so many epochs that were no better.", rich_help_panel=TRAINING)
     ] = None,
@@ -105,9 +121,13 @@ def fit(
     """
     import netgrad as ng
     from netgrad import report
-    from netgrad.cli import card, nets, sources, tables
+    from netgrad.cli import card, nets, sequences, sources, tables
     from netgrad.report.layers import traced
 
+    if sequences.asked(net):
+        sequences.fit(ctx)
+        return
+    sequences.refuse(ctx, sequences.ONLY_HERE, f"is for sequences, and has no effect with --net {net}")
     request = sources.Request(data, target, task, test, seed, scaling, missing, names(categorical), size)
     source = sources.read(request)
     folder = out or Path("out") / Path(source.name).name.split(".")[0]
@@ -122,9 +142,9 @@ def fit(
     )
     network = nets.build(net, source, shape)
     x, y = source.encoded()
-    goal = {"loss": nets.loss_of(source, shape), "penalty": penalties(penalty, alpha)}
+    aims = {"loss": nets.loss_of(source, shape), "penalty": penalties(penalty, alpha)}
     start = replace(
-        ng.untrained(network, x, y, seed=seed, **goal),
+        ng.untrained(network, x, y, seed=seed, **aims),
         encoder=source.encoder,
         target_encoder=source.target_encoder,
     )
@@ -174,7 +194,7 @@ def fit(
         "seed",
     )
     settings = card.plain({name: ctx.params[name] for name in used})
-    model.card = card.make(ctx, source, network, scores, settings | {"loss": goal["loss"]})
+    model.card = card.make(ctx, source, network, scores, settings | {"loss": aims["loss"]})
 
     console = tables.console()
     console.print(f"test {tables.score_line(scores)}", style="bold")

@@ -35,10 +35,14 @@ def predict(
 ) -> None:
     """Predict with a trained model: one line of CSV for each row of the data, in the target's own terms."""
     import netgrad as ng
+    from netgrad.cli import sequences
 
     model = ng.load(model_file)
-    x, index = rows(model, data, seed)
-    table = predictions(model, x, proba)
+    if "sequences" in model.card:
+        table, index = sequences.predictions(model, data), None
+    else:
+        x, index = rows(model, data, seed)
+        table = predictions(model, x, proba)
     if index is not None:
         table.index = index
     text = table.to_csv(index=index is not None)

@@ -1,0 +1,24 @@
+"""`netgrad sample`: text from a character model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netgrad.cli.predict import ModelFile
+
+
+def sample(
+    model_file: ModelFile,
+    prime: Annotated[str, typer.Option(help="The beginning, at least one symbol that the model knows.")] = "\n",
+    length: Annotated[int, typer.Option(min=1, help="How many symbols to write.")] = 400,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, help="Below 1 likely symbols become likelier; 0 takes the likeliest.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed writes another text.")] = 0,
+) -> None:
+    """Write text with a character model, after the symbols of --prime."""
+    import netgrad as ng
+
+    print(prime + ng.sample(ng.load(model_file), prime, length, temperature=temperature, seed=seed))

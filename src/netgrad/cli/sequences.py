@@ -1,0 +1,211 @@
+"""`netgrad fit` and `predict` for sequences: tables in long format, and texts for a character model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+from netgrad.errors import NetgradError
+
+TEXTS = (".txt",)
+
+# The options of `netgrad fit` that mean something here; any other one that is given is refused.
+COMMON = [
+    "data",
+    "net",
+    "hidden",
+    "dropout",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "epochs",
+    "batch_size",
+    "penalty",
+    "alpha",
+    "clip_norm",
+    "patience",
+    "test",
+    "seed",
+    "out",
+    "quiet",
+]
+ONLY_HERE = ("id", "time", "goal", "bidirectional", "truncate")
+OF_TEXT = [*COMMON, "truncate"]
+OF_TABLE = [*COMMON, "id", "time", "goal", "target", "task", "bidirectional", "validation"]
+
+
+def cells() -> dict[str, Any]:
+    """What --net may be for sequences."""
+    from netgrad.layers import GRU, LSTM, RNN
+
+    return {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+
+
+def asked(net: str) -> bool:
+    """Whether this --net is for sequences."""
+    return net in ("rnn", "lstm", "gru")
+
+
+def refuse(ctx: typer.Context, names: Iterable[str], why: str) -> None:
+    """Refuse these options where they were given: they would change nothing, in silence."""
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(str(parameter.name))
+        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
+            raise NetgradError(f"{parameter.opts[0]} {why}: leave it out")
+
+
+def fit(ctx: typer.Context) -> None:
+    """Train on the sequences that the command names, test, and write model.safetensors."""
+    from netgrad.cli import card, tables
+    from netgrad.cli.fit import check_writable
+    from netgrad.data import datasets
+
+    given = ctx.params
+    name = Path(given["data"]).name.split(".")[0]
+    folder = given["out"] or Path("out") / name
+    check_writable(folder)
+    if not 0 < given["test"] < 1:
+        raise NetgradError(f"--test is a share between 0 and 1, found {given['test']}")
+    is_text = given["data"] in datasets._TEXTS or Path(given["data"]).suffix.lower() in TEXTS
+    if is_text and given["bidirectional"]:
+        raise NetgradError("--bidirectional would show a character model the symbol it is to predict: leave it out")
+    used, kind = (OF_TEXT, "text") if is_text else (OF_TABLE, "sequences from a table")
+    refuse(ctx, set(given) - set(used), f"has no effect on {kind} with --net {given['net']}")
+    model, scores, about = (train_text if is_text else train_table)(given)
+    model.card = about | {
+        "scores": {f"test_{key}": round(value, 6) for key, value in scores.items()},
+        "seed": given["seed"],
+        "command": card.command_line(ctx),
+    }
+    console = tables.console()
+    console.print(f"test {tables.score_line(scores)}", style="bold")
+    saved = model.save(folder / "model.safetensors")
+    if not given["quiet"]:
+        console.print(f"model   {saved}", soft_wrap=True, markup=False)
+
+
+def train_text(given: dict[str, Any]) -> tuple[Any, dict[str, float], dict[str, Any]]:
+    """A character model, trained in pieces on all but the last share of the text; its card holds the vocabulary."""
+    import netgrad as ng
+    from netgrad.data import Vocabulary, load_text, streams
+
+    text = load_text(given["data"])
+    vocabulary = Vocabulary(text)
+    ids = vocabulary.encode(text)
+    cut = len(ids) - max(2, round(len(ids) * given["test"]))
+    rows = max(1, min(given["batch_size"] or 32, cut // (given["truncate"] + 1)))
+    x, y = streams(ids[:cut], rows)
+    hidden = recurrent(given, (128,))
+    net = ng.Sequential([ng.Embedding(len(vocabulary), 32), *hidden, ng.Dense(len(vocabulary))])
+    options = options_of(given, -(-x.shape[1] // given["truncate"])) | {
+        "truncate": given["truncate"],
+        "batch_size": None,
+    }
+    model = ng.fit(net, x, y, **options)
+    scores = model.evaluate(*streams(ids[cut:], 1))
+    scores["bits"] = scores["loss"] / float(np.log(2))
+    about = {
+        "what": f"text, symbol by symbol, by a network of {len(net.nodes)} layers",
+        "data": {"name": Path(given["data"]).name, "symbols": len(text)},
+        "task": "text",
+        "vocabulary": vocabulary.to_config(),
+    }
+    return model, scores, about
+
+
+def train_table(given: dict[str, Any]) -> tuple[Any, dict[str, float], dict[str, Any]]:
+    """Tags, labels or forecasts from a table with one row for each time-step; whole sequences are kept for testing."""
+    import netgrad as ng
+    from netgrad.cli.fit import steps_an_epoch
+    from netgrad.data import TargetEncoder, read_sequences, read_table
+
+    if given["target"] is None:
+        raise NetgradError("which column is to be predicted? name it with --target")
+    table = read_table(given["data"])
+    columns = {"id": given["id"], "time": given["time"], "goal": given["goal"]}
+    target = given["target"]
+    if target not in table.columns or given["id"] not in table.columns:
+        read_sequences(table, target=target, **columns)  # which says what is missing
+    names = table[given["id"]].dropna().unique()
+    held = np.random.default_rng(given["seed"]).permutation(len(names))[: max(1, round(len(names) * given["test"]))]
+    if len(held) >= len(names):
+        raise NetgradError(f"{len(names)} sequence is too few to keep one for testing: give more, or a smaller --test")
+    in_test = table[given["id"]].isin(names[held])
+    encoder = TargetEncoder(given["task"]).fit(table[target])  # also a rare label is known in both parts
+    train = read_sequences(table[~in_test], target=target, target_encoder=encoder, **columns)
+    test = read_sequences(table[in_test], target=target, target_encoder=encoder, encoder=train.encoder, **columns)
+    layers = recurrent(given, (64,), returns="last" if given["goal"] == "label" else "sequence")
+    units = max(2, len(encoder.classes)) if encoder.task == "classification" else 1
+    loss = "softmax_cross_entropy" if encoder.task == "classification" else "squared_error"
+    validation = given["validation"] or None
+    batch_size = given["batch_size"] or None
+    options = options_of(given, steps_an_epoch(len(train.x), given["validation"], given["batch_size"]))
+    options |= {"batch_size": batch_size, "validation": validation, "loss": loss}
+    model = ng.fit(ng.Sequential([*layers, ng.Dense(units)]), train.x, train.y, lengths=train.lengths, **options)
+    unseen = model.batch(test.x, test.y, None, test.lengths)
+    model = replace(model, encoder=train.encoder, target_encoder=encoder)
+    scores = model.score_batch(unseen)
+    about = {
+        "what": f"{given['goal']} {target!r} of sequences by a network of {len(model.network.nodes)} layers",
+        "data": {"name": Path(given["data"]).name, "sequences": len(names), "test": len(held)},
+        "target": target,
+        "task": encoder.task,
+        "sequences": columns,
+    }
+    return model, scores, about
+
+
+def recurrent(given: dict[str, Any], usual: tuple[int, ...], returns: str = "sequence") -> list[Any]:
+    """The recurrent layers that the command asks for, the last of which returns as it is told."""
+    import netgrad as ng
+    from netgrad.cli.fit import units
+
+    sizes = usual if given["hidden"] is None else units("--hidden", given["hidden"])
+    if not sizes:
+        raise NetgradError(f"--net {given['net']} needs at least one hidden layer: give --hidden 64, say")
+    layers = []
+    for i, size in enumerate(sizes):
+        last = returns if i == len(sizes) - 1 else "sequence"
+        layer = cells()[given["net"]](size, returns=last, output_dropout=given["dropout"])
+        layers.append(ng.Bidirectional(layer) if given["bidirectional"] else layer)
+    return layers
+
+
+def options_of(given: dict[str, Any], steps: int) -> dict[str, Any]:
+    """The settings of `netgrad.fit` that all sequences share; steps: updates in an epoch."""
+    from netgrad.cli.fit import learning_rates, penalties
+
+    rate = learning_rates(given["schedule"], given["optimizer"], given["learning_rate"], given["epochs"] * steps)
+
+    return {
+        "optimizer": given["optimizer"],
+        "learning_rate": rate,
+        "epochs": given["epochs"],
+        "penalty": penalties(given["penalty"], given["alpha"]),
+        "clip_norm": given["clip_norm"] or 1.0,  # gradients through time explode now and then
+        "patience": given["patience"],
+        "progress": not given["quiet"],
+        "seed": given["seed"],
+    }
+
+
+def predictions(model: Any, data: str) -> Any:
+    """A data frame of predictions: one row for each time-step, or for each sequence where it has one label."""
+    import pandas as pd
+
+    from netgrad.data import read_sequences, read_table
+
+    columns = dict(model.card["sequences"])
+    goal = columns.pop("goal")
+    # Nothing is held back for a target: all rows are inputs.
+    found = read_sequences(read_table(data), target=None, encoder=model.encoder, **columns)
+    predicted = np.asarray(model.predict(found.x, lengths=found.lengths))
+    if goal == "label":
+        return pd.DataFrame({columns["id"]: found.ids, "prediction": predicted})
+    steps = [(name, t + 1, predicted[i, t]) for i, name in enumerate(found.ids) for t in range(found.lengths[i])]
+    return pd.DataFrame(steps, columns=[columns["id"], "step", "prediction"])

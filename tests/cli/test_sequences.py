@@ -1,0 +1,59 @@
+"""Sequences on the command line: tables in long format, and texts."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory):
+    """Random walks: whether each is above its start at each step, and which way it drifts."""
+    path, rng = tmp_path_factory.mktemp("steps") / "walks.csv", np.random.default_rng(0)
+    rows = ["id,t,v,mood,kind"]
+    for i in range(40):
+        drift, place = rng.choice([-1, 1]), 0.0
+        for t in range(rng.integers(4, 9)):
+            v = rng.normal(drift)
+            place += v
+            rows.append(f"w{i},{t},{v:.3f},{'up' if place > 0 else 'down'},{'rise' if drift > 0 else 'fall'}")
+    path.write_text("\n".join(rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "columns", "rows"),
+    [
+        (("--net", "lstm", "--bidirectional", "--target", "mood"), "id,step,prediction", None),
+        (("--net", "rnn", "--target", "kind", "--goal", "label"), "id,prediction", 40),
+        (("--net", "gru", "--target", "v", "--goal", "forecast"), "id,step,prediction", None),
+    ],
+)
+def test_fit_and_predict(netgrad, steps, tmp_path, options, columns, rows):
+    fitted = netgrad("fit", steps, *options, "--time", "t", "--hidden", "8", "--epochs", 3, "--out", tmp_path, "-q")
+    assert fitted.status == 0, fitted.err
+    assert fitted.out.startswith("test ")
+    predicted = netgrad("predict", tmp_path / "model.safetensors", steps)
+    lines = predicted.out.strip().splitlines()
+    assert lines[0] == columns
+    assert len(lines) - 1 == (rows or len(steps.read_text().splitlines()) - 1)
+
+
+def test_a_text_is_learned_and_written(netgrad, refused, tmp_path):
+    text = tmp_path / "rhyme.txt"
+    text.write_text("round and round the garden, like a teddy bear. " * 20)
+    fitted = netgrad("fit", text, "--net", "gru", "--hidden", "16", "--epochs", 4, "--out", tmp_path, "-q")
+    assert fitted.status == 0, fitted.err
+    assert "bits" in fitted.out
+    written = netgrad("sample", tmp_path / "model.safetensors", "--prime", "round", "--length", 12)
+    assert written.out.startswith("round")
+    assert len(written.out) == len("round") + 12 + 1
+    assert "'!' at position 0" in refused("sample", tmp_path / "model.safetensors", "--prime", "!")
+    assert "--bidirectional" in refused("fit", text, "--net", "gru", "--bidirectional")
+    assert "--filters has no effect on text" in refused("fit", text, "--net", "gru", "--filters", "3")
+
+
+def test_wrong_questions(refused, steps):
+    assert "--target" in refused("fit", steps, "--net", "rnn")
+    assert "'mod'" in refused("fit", steps, "--net", "rnn", "--target", "mod")
+    assert "'walk'" in refused("fit", steps, "--net", "rnn", "--target", "mood", "--id", "walk")
+    assert "at least one hidden layer" in refused("fit", steps, "--net", "rnn", "--target", "mood", "--hidden", "0")
+    assert "is for sequences" in refused("fit", "iris", "--bidirectional")
