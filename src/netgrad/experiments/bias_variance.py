@@ -41,8 +41,12 @@ def bias_variance(seed: int = 0) -> Result:
         # E (y - a)^2 over every pair of a training set and a fresh response, from its first two moments.
         loss = np.mean((unseen**2).mean(0) - 2 * unseen.mean(0) * predicted.mean(0) + (predicted**2).mean(0))
         parts.append((bias, variance, loss))
-        result.close(
-            f"alpha {alpha:g}: noise + bias^2 + variance = measured loss", SIGMA**2 + bias + variance, loss, 5e-3
+        total = SIGMA**2 + bias + variance
+        result.holds(
+            f"alpha {alpha:g}: noise + bias^2 + variance against the measured loss",
+            "equal",
+            f"{total:.3f} and {loss:.3f}",
+            abs(total - loss) < 0.005,
         )
         result.tell(f"alpha {alpha:g}: bias^2, variance", f"{bias:.4f}, {variance:.4f}")
     bias, variance, loss = np.array(parts).T
