@@ -1,8 +1,9 @@
 """Model selection: how good is a choice of network and settings on examples that it was not trained on?
 
 Cross-validation and the bootstrap train anew on parts of the examples and score on the rest; the three-way split and
-the prediction-error formula are for those who can afford one training only. Source: Pattipati, "Backprop Practicalities":
-"Perform cross validation or bootstrap. At worst, split N as follows: 65% Training; 10% Validation; 25% Testing".
+the prediction-error formula are for those who can afford one training only. Source: Pattipati, "Backprop
+Practicalities": "Perform cross validation or bootstrap. At worst, split N as follows: 65% Training; 10% Validation; 25%
+Testing".
 """
 
 from __future__ import annotations
