@@ -189,6 +189,12 @@ BAD = {
     "Levenberg-Marquardt on classes": (
         lambda: ng.fit(ng.Sequential([ng.Dense(2)]), X, LABELS, optimizer="levenberg_marquardt"), "squared error"),
     "MEKA with a penalty": (lambda: train("meka", CURVE, penalty="l2"), "no place for penalties"),
+    "dropout": (
+        lambda: ng.fit(ng.Sequential([ng.Dropout(), ng.Dense(1)]), *CURVE, optimizer="meka"), "dropout of dropout_1"),
+    "noise on the weights": (
+        lambda: train("gauss_newton", CURVE, weight_noise=0.1), "leave weight_noise out"),
+    "statistics of a batch": (
+        lambda: ng.fit(ng.Sequential([ng.BatchNorm(), ng.Dense(1)]), *CURVE, optimizer="gauss_newton"), "one example"),
     "a rate for a layer that is not there": (
         lambda: train("sgd", CURVE, learning_rate={"dense_3": 0.1}), "did you mean"),
     "a negative rate for a layer": (

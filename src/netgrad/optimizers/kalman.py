@@ -6,6 +6,7 @@ feedforward neural networks". Squared error only.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import jax
@@ -60,10 +61,14 @@ def meka(uncertainty: float = 10.0, noise: float = 0.1, drift: float = 1e-4) -> 
         HP = {name: jnp.einsum("mnu,unk->muk", H[name], P) for name, P in state.covariance.items()}
         spread = sum(jnp.einsum("muk,lku->ml", HP[name], H[name]) for name in H)
         root = jnp.linalg.cholesky(noise * jnp.eye(m, dtype=scale.dtype) + spread)
-        error = jax.scipy.linalg.solve_triangular(root, scale * here.residuals, lower=True)
+        # One solve for all right-hand sides: root^-1 of the error and of each group's H' P.
+        sides = [(scale * here.residuals)[:, None], *(HP[name].reshape(m, -1) for name in state.covariance)]
+        solved = jax.scipy.linalg.solve_triangular(root, jnp.concatenate(sides, axis=1), lower=True)
+        error, *parts = jnp.split(solved, list(accumulate(side.shape[1] for side in sides))[:-1], axis=1)
+        error = error[:, 0]
         moved, covariance = {}, {}
-        for name, P in state.covariance.items():
-            part = jax.scipy.linalg.solve_triangular(root, HP[name].reshape(m, -1), lower=True).reshape(HP[name].shape)
+        for (name, P), part in zip(state.covariance.items(), parts, strict=True):
+            part = part.reshape(HP[name].shape)
             moved[name] = -jnp.einsum("muk,m->ku", part, error)
             # A square is taken off, so that P stays symmetric whatever the rounding.
             covariance[name] = P - jnp.einsum("muk,mul->ukl", part, part) + drift * jnp.eye(P.shape[-1], dtype=P.dtype)

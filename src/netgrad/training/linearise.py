@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import jax
 import jax.numpy as jnp
 
@@ -30,16 +32,20 @@ def linearise(
             f"this optimizer looks at one example at a time, layer {next(iter(state))} carries a state from batch to "
             "batch: leave the layer out or use another optimizer"
         )
+    if objective.weight_noise:
+        raise NetgradError("this optimizer is for steps without chance: leave weight_noise out")
     names = [name for name, _, _ in objective.terms]
 
     def example(one: Batch) -> tuple[dict, dict, dict]:
         one = jax.tree.map(lambda v: v[None], one)
         run = forward(network, params, {}, one.x, training=True, key=key, lengths=one.lengths)
+        if drawn := [name for name, kept in run.saved.items() if "mask" in kept]:
+            raise NetgradError(f"this optimizer is for steps without chance: leave the dropout of {drawn[0]} out")
         sizes = {name: run.outputs[name].size for name in names}
         check_size("the Jacobian", batch.size * sum(sizes.values()), _count(params), 4, "outputs x parameters")
 
         def row(unit: jax.Array) -> dict:
-            parts = jnp.split(unit, list(_running(sizes.values())))
+            parts = jnp.split(unit, list(accumulate(sizes.values()))[:-1])
             d = {name: jnp.zeros_like(value) for name, value in run.outputs.items()}
             d |= {name: part.reshape(d[name].shape) for name, part in zip(names, parts, strict=True)}
             return backward(network, params, run.saved, d).params
@@ -64,14 +70,6 @@ def linearise(
         jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), jacobian),
         bool(objective.penalties),
     )
-
-
-def _running(sizes) -> list[int]:
-    ends, total = [], 0
-    for size in sizes:
-        total += size
-        ends.append(total)
-    return ends[:-1]
 
 
 def _count(params: dict) -> int:

@@ -1,0 +1,138 @@
+"""The optimisers side by side: XOR, the power plant and a small regression, by steps and by seconds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+import netgrad as ng
+from netgrad import optimizers
+from netgrad.experiments import power_plant
+from netgrad.experiments.base import Result, experiment
+from netgrad.training.epoch import Carry
+from netgrad.training.memory import InMemory
+
+STEPS = 500
+FIRST_ORDER = ("sgd", "momentum", "adam", "delta_bar_delta", "rprop", "quickprop")
+CURVATURE = ("memoryless_quasi_newton", "conjugate_gradient", "scaled_conjugate_gradient", "lbfgs")
+JACOBIAN = ("gauss_newton", "levenberg_marquardt", "meka")
+NAMES = (*FIRST_ORDER, *CURVATURE, *JACOBIAN)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The loss before each step, and how long a step takes."""
+
+    loss: np.ndarray
+    seconds: float
+
+
+def tasks() -> dict[str, tuple[ng.Network, np.ndarray, np.ndarray]]:
+    """Name, network and examples of each."""
+    x = np.linspace(-1, 1, 60)[:, None]
+    xor = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.0, 1, 1, 0])
+    return {
+        "XOR, 2-4-1": (_tanh(4), *xor),
+        "power plant, 2-3-2-1": (power_plant.network("logistic"), power_plant.X, power_plant.Y),
+        "sin 4x, 1-10-1": (_tanh(10), x, np.sin(4 * x[:, 0])),
+    }
+
+
+def _tanh(units: int) -> ng.Network:
+    return ng.Sequential([ng.Dense(units, activation="tanh"), ng.Dense(1)])
+
+
+def follow(name: str, network: ng.Network, x: np.ndarray, y: np.ndarray, seed: int) -> Curve:
+    """``STEPS`` steps on all examples at once, compiled first and timed after: the best of five runs."""
+    start = ng.untrained(network, x, y, loss="squared_error", seed=seed)
+    optimizer = optimizers.get(name)
+    data = start.batch(x, y)
+    source = InMemory(network, start.objective, optimizer, data, data.size, False, jax.random.key(seed))
+    carry = Carry(start.params, start.state, optimizer.init(start.params))
+    _, reports = source.advance(carry, 0, STEPS)
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        source.advance(carry, 0, STEPS)
+        times.append(time.perf_counter() - began)
+    return Curve(np.asarray(reports.loss)[:, 0], min(times) / STEPS)
+
+
+def steps_to(curve: Curve, share: float = 0.01) -> int:
+    """How many steps it takes to this share of the first loss; all of them where it is not reached."""
+    below = np.flatnonzero(curve.loss < share * curve.loss[0])
+    return int(below[0]) if len(below) else STEPS
+
+
+@experiment(
+    "optimisers", "The optimisers side by side, by steps and by seconds", 'Pattipati, "Backprop Practicalities"',
+    seconds=90,
+)  # fmt: skip
+def optimisers(seed: int = 0) -> Result:
+    """Every method's loss on three small tasks, from the same start, each at its usual learning rate."""
+    result = Result()
+    curves: dict[str, dict[str, Curve]] = {}
+    for task, (network, x, y) in tasks().items():
+        curves[task] = {name: follow(name, network, x, y, seed) for name in NAMES}
+        for name, curve in curves[task].items():
+            took = steps_to(curve)
+            took_text = f"{took} steps" if took < STEPS else f"more than {STEPS} steps"
+            result.tell(f"{task}: {name}", f"to 1% of the loss: {took_text}; {curve.seconds * 1e6:.0f} µs a step")
+        falls = {name: curve.loss[-1] < curve.loss[0] for name, curve in curves[task].items()}
+        result.holds(
+            f"{task}: methods that lower the loss", "", f"{sum(falls.values())} of {len(falls)}", all(falls.values())
+        )
+        slowest = max(steps_to(curves[task][name]) for name in CURVATURE + JACOBIAN)
+        fastest = min(steps_to(curves[task][name]) for name in FIRST_ORDER)
+        found = f"at most {slowest} against at least {fastest}"
+        result.holds(f"{task}: steps, curvature against first order", "fewer", found, slowest < fastest)
+    result.notes.append(
+        "The text names these methods and prints no values for them. Rates are the usual ones, not tuned to a task; "
+        "seconds are of this machine, without the compilation."
+    )
+    result.figures["optimisers"] = _figure(curves)
+    return result
+
+
+def _figure(curves: dict[str, dict[str, Curve]]) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 6.6), layout="constrained")
+    grid = figure.subplots(2, len(curves), sharey="col")
+    for column, (task, by_name) in enumerate(curves.items()):
+        above, below = grid[0][column], grid[1][column]
+        for name, curve in by_name.items():
+            line = _line(name)
+            loss = curve.loss[: steps_to(curve, FLOOR / curve.loss[0]) + 1]
+            above.loglog(np.arange(1, len(loss) + 1), loss, label=name.replace("_", " "), **line)
+            below.loglog(curve.seconds * np.arange(1, len(loss) + 1), loss, **line)
+        above.set(title=task, xlabel="steps")
+        below.set(xlabel="seconds")
+        lowest = min(curve.loss.min() for curve in by_name.values())
+        above.set_ylim(max(lowest / 2, FLOOR))
+    for axes in grid[:, 0]:
+        axes.set_ylabel("loss")
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False)
+    return figure
+
+
+FLOOR = 1e-10  # below lies little but the rounding of float32
+
+
+def _line(name: str) -> dict[str, Any]:
+    """Colour by family, shade and dashes within it."""
+    from matplotlib import colormaps
+
+    family, names = next((f, names) for f, names in _FAMILIES.items() if name in names)
+    at = names.index(name)
+    shade = 0.95 - 0.5 * at / len(names)
+    return {"color": colormaps[family](shade), "linestyle": _DASHES[at % len(_DASHES)], "linewidth": 1.5}
+
+
+_FAMILIES = {"Greys": FIRST_ORDER, "Blues": CURVATURE, "Reds": JACOBIAN}
+_DASHES = ("-", "--", "-.", ":")
