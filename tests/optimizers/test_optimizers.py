@@ -190,9 +190,9 @@ BAD = {
         lambda: ng.fit(ng.Sequential([ng.Dense(2)]), X, LABELS, optimizer="levenberg_marquardt"), "squared error"),
     "MEKA with a penalty": (lambda: train("meka", CURVE, penalty="l2"), "no place for penalties"),
     "dropout": (
-        lambda: ng.fit(ng.Sequential([ng.Dropout(), ng.Dense(1)]), *CURVE, optimizer="meka"), "dropout of dropout_1"),
+        lambda: ng.fit(ng.Sequential([ng.Dropout(), ng.Dense(1)]), *CURVE, optimizer="meka"), "leave dropout"),
     "noise on the weights": (
-        lambda: train("gauss_newton", CURVE, weight_noise=0.1), "leave weight_noise out"),
+        lambda: train("gauss_newton", CURVE, weight_noise=0.1), "leave dropout and noise"),
     "statistics of a batch": (
         lambda: ng.fit(ng.Sequential([ng.BatchNorm(), ng.Dense(1)]), *CURVE, optimizer="gauss_newton"), "one example"),
     "a rate for a layer that is not there": (

@@ -32,15 +32,13 @@ def linearise(
             f"this optimizer looks at one example at a time, layer {next(iter(state))} carries a state from batch to "
             "batch: leave the layer out or use another optimizer"
         )
-    if objective.weight_noise:
-        raise NetgradError("this optimizer is for steps without chance: leave weight_noise out")
+    if objective.weight_noise or _draws(network, params, batch):
+        raise NetgradError("this optimizer is for steps without chance: leave dropout and noise out")
     names = [name for name, _, _ in objective.terms]
 
     def example(one: Batch) -> tuple[dict, dict, dict]:
         one = jax.tree.map(lambda v: v[None], one)
         run = forward(network, params, {}, one.x, training=True, key=key, lengths=one.lengths)
-        if drawn := [name for name, kept in run.saved.items() if "mask" in kept]:
-            raise NetgradError(f"this optimizer is for steps without chance: leave the dropout of {drawn[0]} out")
         sizes = {name: run.outputs[name].size for name in names}
         check_size("the Jacobian", batch.size * sum(sizes.values()), _count(params), 4, "outputs x parameters")
 
@@ -70,6 +68,19 @@ def linearise(
         jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), jacobian),
         bool(objective.penalties),
     )
+
+
+def _draws(network: Network, params: dict, batch: Batch) -> bool:
+    """Whether the outputs depend on the random key: mapped over two keys, they would have to be two."""
+
+    def outputs(key: jax.Array) -> dict:
+        return forward(network, params, {}, batch.x, training=True, key=key, lengths=batch.lengths).outputs
+
+    try:
+        jax.eval_shape(jax.vmap(outputs, out_axes=None), jax.random.split(jax.random.key(0)))
+    except ValueError:
+        return True
+    return False
 
 
 def _count(params: dict) -> int:
