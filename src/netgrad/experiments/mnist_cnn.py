@@ -97,8 +97,8 @@ def mnist_cnn(seed: int = 0) -> Result:
     result.notes.append(
         "The text shows a single run of each, and does not say how it drew the initial weights. Here they are "
         "netgrad's defaults after Kelleher 8.4.2: He where a rectifier stands before, Xavier in the first layer and in "
-        "the linear last one. With He in every layer these step sizes are at the edge of what is stable: some runs "
-        "jump to several hundred errors for an epoch, and the median of ten seeds was 171 for the CNN. "
+        "the linear last one. Both step sizes are near the edge of what is stable: for an epoch a run can jump to "
+        "many errors, and does so more often with He in every layer; that is why medians are compared. "
         "Bands in the first figure are the smallest and largest errors of the ten seeds."
     )
     return result
