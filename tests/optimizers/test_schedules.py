@@ -37,6 +37,16 @@ def test_by_name_in_fit():
     np.testing.assert_array_equal(named.history["loss"], given.history["loss"])
 
 
+def test_pieces_of_long_sequences_are_steps():
+    """6 time-steps in pieces of 2, 3 epochs of one batch: 9 updates."""
+    x = np.random.default_rng(0).normal(size=(4, 6, 1))
+    rnn = ng.Sequential([ng.RNN(2), ng.Dense(1)])
+    settings = {"truncate": 2, "epochs": 3, "batch_size": None}
+    named = ng.fit(rnn, x, x, optimizer="sgd", learning_rate=0.1, schedule="cosine", **settings)
+    given = ng.fit(rnn, x, x, optimizer=optax.sgd(optax.cosine_decay_schedule(0.1, 9)), **settings)
+    np.testing.assert_array_equal(named.history["loss"], given.history["loss"])
+
+
 def test_a_level_scales_the_updates():
     optimizer = adjustable(optax.sgd(0.5))
     state = set_level(optimizer.init({"w": np.ones(2)}), 0.1)
@@ -63,6 +73,9 @@ def test_plateau_by_name_with_starts_and_checkpoint(tmp_path):
 BAD = {
     "an unknown name": (lambda: ng.fit(NET, X, Y, schedule="cosin"), "did you mean 'cosine'"),
     "no rate to schedule": (lambda: ng.fit(NET, X, Y, optimizer="lbfgs", schedule="cosine"), "has a learning rate"),
+    "no rate in every step": (lambda: ng.fit(NET, X, Y, optimizer="rprop", schedule="cosine"), "in every step"),
+    "Rprop with a schedule": (
+        lambda: ng.fit(NET, X, Y, optimizer="rprop", learning_rate=optax.constant_schedule(0.1)), "paces itself"),
     "two schedules": (
         lambda: ng.fit(NET, X, Y, learning_rate=optax.constant_schedule(0.1), schedule="cosine"), "leave one of them"),
     "a negative rate": (lambda: ng.fit(NET, X, Y, learning_rate=-1.0, schedule="cosine"), "must be positive"),

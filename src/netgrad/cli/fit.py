@@ -79,12 +79,18 @@ def fit(
         bool, typer.Option("--bidirectional", help="Read sequences from both ends.", rich_help_panel=NETWORK)
     ] = False,
     loss: Annotated[Text, typer.Option(help="By default as the task asks.", rich_help_panel=TRAINING)] = None,
-    optimizer: Annotated[str, typer.Option(help="adam, sgd, momentum, ...", rich_help_panel=TRAINING)] = "adam",
+    optimizer: Annotated[
+        str, typer.Option(help="adam, sgd, rprop, lbfgs, levenberg_marquardt, ...", rich_help_panel=TRAINING)
+    ] = "adam",
     learning_rate: Annotated[
         Number, typer.Option(help="By default the optimiser's usual one.", rich_help_panel=TRAINING)
     ] = None,
     schedule: Annotated[
-        str, typer.Option(help="Of the learning rate: cosine (down to 0) or constant.", rich_help_panel=TRAINING)
+        str,
+        typer.Option(
+            help="Of the learning rate: constant, step, one_over_t, cosine, warm_up, warm_up_cosine or plateau.",
+            rich_help_panel=TRAINING,
+        ),
     ] = "cosine",
     epochs: Annotated[int, typer.Option(help="How often every example is used.", rich_help_panel=TRAINING)] = 40,
     batch_size: Annotated[int, typer.Option(help="Examples a step; 0 for all.", rich_help_panel=TRAINING)] = 32,
@@ -107,6 +113,12 @@ def fit(
     ] = 20,
     patience: Annotated[
         Count, typer.Option(help="Stop after so many epochs that were no better.", rich_help_panel=TRAINING)
+    ] = None,
+    checkpoint: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="Folder to go on from when a run was killed; the same command again.", rich_help_panel=TRAINING
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Everything random comes from it.")] = 0,
     out: Annotated[
@@ -148,13 +160,13 @@ def fit(
         encoder=source.encoder,
         target_encoder=source.target_encoder,
     )
-    steps = epochs * steps_an_epoch(len(y), validation, batch_size)
     model = ng.fit(
         start,
         source.x,
         source.y,
         optimizer=optimizer,
-        learning_rate=learning_rates(schedule, optimizer, learning_rate, steps),
+        learning_rate=learning_rate,
+        schedule=schedule_of(schedule, optimizer),
         epochs=epochs,
         batch_size=batch_size or None,
         validation=validation or None,
@@ -162,6 +174,7 @@ def fit(
         resample=resample,
         clip_norm=clip_norm,
         patience=patience,
+        checkpoint=checkpoint,
         progress=not quiet,
         seed=seed,
     )
@@ -233,25 +246,15 @@ def amounts(option: str, words: str) -> dict[str, float]:
     return found
 
 
-def steps_an_epoch(examples: int, validation: float, batch_size: int) -> int:
-    """How many steps `netgrad.fit` makes of an epoch."""
-    trained = examples - (max(1, round(examples * validation)) if validation else 0)
-    return -(-trained // (batch_size or trained))
+def schedule_of(schedule: str, optimizer: str) -> str | None:
+    """The schedule as `netgrad.fit` takes it: none for an optimiser that finds the length of its steps itself."""
+    from netgrad.optimizers import SCHEDULES, get
+    from netgrad.optimizers.names import takes_schedule
 
-
-def learning_rates(schedule: str, optimizer: str, rate: float | None, steps: int) -> Any:
-    """The learning rate as `netgrad.fit` takes it: a number, or optax's schedule over the whole run."""
-    import optax
-
-    from netgrad.optimizers import OPTIMIZERS, get
-
-    get(optimizer, rate)  # unknown names and rates that are not positive are refused here
-    if schedule not in ("cosine", "constant"):
-        raise unknown_name("schedule", schedule, ("cosine", "constant"))
-    start = OPTIMIZERS[optimizer][1] if rate is None else rate
-    if schedule == "constant" or start is None:
-        return rate
-    return optax.cosine_decay_schedule(start, max(1, steps))
+    get(optimizer)  # an unknown name is refused here
+    if schedule not in (*SCHEDULES, "plateau"):
+        raise unknown_name("schedule", schedule, (*SCHEDULES, "plateau"))
+    return schedule if takes_schedule(optimizer) else None
 
 
 def penalties(penalty: str, alpha: float) -> Any:

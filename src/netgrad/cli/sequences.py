@@ -102,7 +102,7 @@ def train_text(given: dict[str, Any]) -> tuple[Any, dict[str, float], dict[str, 
     x, y = streams(ids[:cut], rows)
     hidden = recurrent(given, (128,))
     net = ng.Sequential([ng.Embedding(len(vocabulary), 32), *hidden, ng.Dense(len(vocabulary))])
-    options = options_of(given, -(-x.shape[1] // given["truncate"])) | {
+    options = options_of(given) | {
         "truncate": given["truncate"],
         "batch_size": None,
     }
@@ -121,7 +121,6 @@ def train_text(given: dict[str, Any]) -> tuple[Any, dict[str, float], dict[str, 
 def train_table(given: dict[str, Any]) -> tuple[Any, dict[str, float], dict[str, Any]]:
     """Tags, labels or forecasts from a table with one row for each time-step; whole sequences are kept for testing."""
     import netgrad as ng
-    from netgrad.cli.fit import steps_an_epoch
     from netgrad.data import TargetEncoder, read_sequences, read_table
 
     if given["target"] is None:
@@ -144,7 +143,7 @@ def train_table(given: dict[str, Any]) -> tuple[Any, dict[str, float], dict[str,
     loss = "softmax_cross_entropy" if encoder.task == "classification" else "squared_error"
     validation = given["validation"] or None
     batch_size = given["batch_size"] or None
-    options = options_of(given, steps_an_epoch(len(train.x), given["validation"], given["batch_size"]))
+    options = options_of(given)
     options |= {"batch_size": batch_size, "validation": validation, "loss": loss}
     model = ng.fit(ng.Sequential([*layers, ng.Dense(units)]), train.x, train.y, lengths=train.lengths, **options)
     unseen = model.batch(test.x, test.y, None, test.lengths)
@@ -176,19 +175,21 @@ def recurrent(given: dict[str, Any], usual: tuple[int, ...], returns: str = "seq
     return layers
 
 
-def options_of(given: dict[str, Any], steps: int) -> dict[str, Any]:
-    """The settings of `netgrad.fit` that all sequences share; steps: updates in an epoch."""
-    from netgrad.cli.fit import learning_rates, penalties
+def options_of(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings of `netgrad.fit` that all sequences share."""
+    from netgrad.cli.fit import penalties, schedule_of
 
-    rate = learning_rates(given["schedule"], given["optimizer"], given["learning_rate"], given["epochs"] * steps)
-
+    schedule = schedule_of(given["schedule"], given["optimizer"])
+    usual_clip = None if schedule is None else 1.0  # gradients through time explode now and then
     return {
         "optimizer": given["optimizer"],
-        "learning_rate": rate,
+        "learning_rate": given["learning_rate"],
+        "schedule": schedule,
         "epochs": given["epochs"],
         "penalty": penalties(given["penalty"], given["alpha"]),
-        "clip_norm": given["clip_norm"] or 1.0,  # gradients through time explode now and then
+        "clip_norm": given["clip_norm"] or usual_clip,
         "patience": given["patience"],
+        "checkpoint": given["checkpoint"],
         "progress": not given["quiet"],
         "seed": given["seed"],
     }

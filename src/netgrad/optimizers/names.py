@@ -15,6 +15,14 @@ from netgrad.optimizers.kalman import meka
 from netgrad.optimizers.layerwise import layerwise
 from netgrad.optimizers.second_order import gauss_newton, levenberg_marquardt
 
+
+def rprop(learning_rate: float) -> optax.GradientTransformationExtraArgs:
+    """`optax.rprop`, whose steps begin at this rate and then follow the signs of the gradient alone."""
+    if callable(learning_rate):
+        raise NetgradError("rprop only begins at learning_rate and then paces itself: give it a number, no schedule")
+    return optax.rprop(learning_rate)
+
+
 # Each name with its maker and the learning rate that its users start from; None where the method finds its own step.
 OPTIMIZERS: dict[str, tuple[Any, float | None]] = {
     "sgd": (optax.sgd, 0.1),
@@ -26,7 +34,7 @@ OPTIMIZERS: dict[str, tuple[Any, float | None]] = {
     "adamw": (optax.adamw, 3e-3),
     "delta_bar_delta": (delta_bar_delta, 0.1),
     "quickprop": (quickprop, 0.1),
-    "rprop": (optax.rprop, 0.01),
+    "rprop": (rprop, 0.01),
     "lbfgs": (optax.lbfgs, None),
     "memoryless_quasi_newton": (memoryless_quasi_newton, None),
     "conjugate_gradient": (conjugate_gradient, None),
@@ -35,6 +43,11 @@ OPTIMIZERS: dict[str, tuple[Any, float | None]] = {
     "levenberg_marquardt": (levenberg_marquardt, None),
     "meka": (meka, None),
 }
+
+
+def takes_schedule(name: str) -> bool:
+    """Whether the learning rate of this optimiser means something in every step."""
+    return OPTIMIZERS[name][1] is not None and OPTIMIZERS[name][0] is not rprop
 
 
 def get(optimizer: Any, learning_rate: Any = None, clip_norm: float | None = None) -> Any:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from netgrad.errors import NetgradError, unknown_name
-from netgrad.optimizers.names import OPTIMIZERS
+from netgrad.optimizers.names import OPTIMIZERS, takes_schedule
 
 Schedule = Callable[[Any], Any]
 
@@ -86,12 +86,13 @@ def scheduled(name: str, optimizer: Any, learning_rate: Any, steps: int | None) 
     """
     if name not in SCHEDULES:
         raise unknown_name("schedule", name, (*SCHEDULES, "plateau"))
-    usual = OPTIMIZERS[optimizer][1] if isinstance(optimizer, str) and optimizer in OPTIMIZERS else None
-    if usual is None:
-        raise NetgradError(f"a schedule needs an optimiser by name that has a learning rate, found {optimizer!r}")
+    if not isinstance(optimizer, str) or optimizer not in OPTIMIZERS or not takes_schedule(optimizer):
+        raise NetgradError(
+            f"a schedule needs an optimiser by name that has a learning rate in every step, found {optimizer!r}"
+        )
     if steps is None:
         raise NetgradError("a schedule by name needs the number of steps: with a stream, give learning_rate a schedule")
-    start = usual if learning_rate is None else learning_rate
+    start = OPTIMIZERS[optimizer][1] if learning_rate is None else learning_rate
     if isinstance(start, dict):
         return {layer: schedule(name, rate, steps) for layer, rate in start.items()}
     if not isinstance(start, int | float):

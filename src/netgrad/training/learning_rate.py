@@ -13,6 +13,7 @@ import optax
 from netgrad import optimizers
 from netgrad.errors import NetgradError, unknown_name
 from netgrad.network import Network
+from netgrad.optimizers.names import takes_schedule
 from netgrad.training.epoch import Carry
 from netgrad.training.loop import untrained
 from netgrad.training.memory import InMemory
@@ -82,11 +83,10 @@ def find_learning_rate(
         raise NetgradError(f"the range of rates must rise from above 0, found {lowest} to {highest}")
     if not isinstance(steps, int) or steps < 10:
         raise NetgradError(f"the range test needs at least 10 steps, found {steps!r}")
-    rates_by_name = {name: rate for name, (_, rate) in optimizers.OPTIMIZERS.items() if rate is not None}
-    if optimizer not in rates_by_name:
-        if optimizer in optimizers.OPTIMIZERS:
-            raise NetgradError(f"{optimizer} finds the length of its steps itself: it has no learning rate to look for")
-        raise unknown_name("optimizer", optimizer, rates_by_name)
+    if optimizer not in optimizers.OPTIMIZERS:
+        raise unknown_name("optimizer", optimizer, optimizers.OPTIMIZERS)
+    if not takes_schedule(optimizer):
+        raise NetgradError(f"{optimizer} finds the length of its steps itself: it has no learning rate to look for")
     start = network
     if not isinstance(start, Model):
         start = untrained(start, x, y, lengths=lengths, seed=seed, **settings)

@@ -188,7 +188,7 @@ def fit(
     if schedule == "plateau":
         watchers.append(ReduceOnPlateau())
     elif schedule is not None:
-        steps = None if stream else epochs * -(-data.size // (batch_size or data.size))
+        steps = None if stream else epochs * steps_an_epoch(data, batch_size, truncate)
         learning_rate = scheduled(schedule, optimizer, learning_rate, steps)
     chosen = optimizers.get(optimizer, learning_rate, clip_norm)
     for callback in watchers:
@@ -293,6 +293,12 @@ def _row(run: Run, reports: StepReport, i: int, sizes: Sequence[int]) -> dict[st
     if run.starts is not None:
         row |= {f"loss_{k + 1}": float(loss) for k, loss in enumerate(run.starts.losses[:, i])}
     return row
+
+
+def steps_an_epoch(data: Batch, batch_size: int | None, truncate: int | None) -> int:
+    """How many updates an epoch in memory has."""
+    batches = -(-data.size // (batch_size or data.size))
+    return batches if truncate is None else batches * -(-next(iter(data.x.values())).shape[1] // truncate)
 
 
 def _check_counts(**counts: Any) -> None:

@@ -1,0 +1,55 @@
+"""Schedules, optimisers and checkpoints from the command line."""
+
+import numpy as np
+import pytest
+
+import netgrad as ng
+from netgrad.optimizers import OPTIMIZERS, SCHEDULES
+
+
+@pytest.fixture
+def fit(monkeypatch, netgrad, houses, tmp_path):
+    monkeypatch.setattr(ng.report, "write", lambda model, x, y, path: path)
+
+    def run(*options):
+        return netgrad("fit", houses, "--target", "price", "--hidden", "3", "-q", "--out", tmp_path / "out", *options)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--optimizer", "levenberg_marquardt", "--batch-size", "0"),
+        ("--optimizer", "delta_bar_delta", "--schedule", "warm_up_cosine"),
+        ("--optimizer", "rprop"),
+        ("--schedule", "plateau"),
+    ],
+    ids=" ".join,
+)
+def test_reach_the_training(fit, tmp_path, options):
+    result = fit("--epochs", "3", *options)
+    assert (result.status, result.err) == (0, "")
+    assert len(ng.load(tmp_path / "out" / "model.safetensors").history) == 3
+
+
+def test_a_checkpoint_goes_on(fit, tmp_path):
+    plain = ("--schedule", "constant")
+    assert fit("--epochs", "4", *plain).status == 0
+    whole = ng.load(tmp_path / "out" / "model.safetensors")
+    folder = tmp_path / "kept"
+    assert fit("--epochs", "2", *plain, "--checkpoint", folder).status == 0
+    assert fit("--epochs", "4", *plain, "--checkpoint", folder).status == 0
+    resumed = ng.load(tmp_path / "out" / "model.safetensors")
+    np.testing.assert_array_equal(whole.params["dense_1"]["W"], resumed.params["dense_1"]["W"])
+    assert whole.history.rows == resumed.history.rows
+    other = fit("--epochs", "4", *plain, "--checkpoint", folder, "--seed", "5")
+    assert other.status == 2
+    assert "checkpoints of another run" in other.err
+
+
+def test_every_name_is_known(fit):
+    for option, known in (("--optimizer", OPTIMIZERS), ("--schedule", (*SCHEDULES, "plateau"))):
+        result = fit(option, "nothing")
+        assert result.status == 2
+        assert all(name in result.err for name in known)
