@@ -24,6 +24,13 @@ def test_initializer_depends_on_the_place():
     assert [type(n.layer.initializer).__name__ for n in net.nodes] == ["Xavier", "He", "Xavier"]
 
 
+def test_layers_that_hand_the_inputs_on_leave_the_next_one_first():
+    net = ng.Sequential(
+        [ng.Flatten(), ng.Dropout(0.2), ng.Dense(4, activation="relu"), ng.Flatten(), ng.Dense(4, "relu")]
+    )
+    assert [type(n.layer.initializer).__name__ for n in net.nodes if n.name.startswith("dense")] == ["Xavier", "He"]
+
+
 def test_a_layer_used_twice_has_one_set_of_parameters():
     a, b = ng.Input("a"), ng.Input("b")
     twin = ng.Dense(3, activation="tanh")

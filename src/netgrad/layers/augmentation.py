@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from netgrad.data.images import augment
 from netgrad.errors import NetgradError, ShapeError
@@ -32,6 +33,8 @@ class Augment(Layer):
     >>> bool((layer.forward({}, x, ng.Context(training=True, key=jax.random.key(0)))[0] == x).all())
     False
     """
+
+    hands_on: ClassVar[bool] = True
 
     shift: float = 0.0
     rotation: float = 0.0

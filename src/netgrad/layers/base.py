@@ -75,6 +75,9 @@ class Layer:
     name: str | None = field(default=None, kw_only=True)
     kind: ClassVar[str] = "layer"
     registered_name: ClassVar[str] = ""  # set by netgrad.register
+    hands_on: ClassVar[bool] = (
+        False  # only rearranges, scales or roughens: the next layer is still a first one
+    )
 
     def init(self, key: jax.Array, in_shape: Any) -> Params:
         """The parameters for inputs of this shape (without the axis of examples); {} where there are none."""

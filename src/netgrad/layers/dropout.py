@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +36,8 @@ class Dropout(Layer):
     >>> set(a.ravel().tolist()) <= {0.0, 4.0}
     True
     """
+
+    hands_on: ClassVar[bool] = True
 
     rate: float = 0.5
     classic: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +29,8 @@ class GaussianNoise(Layer):
     >>> a.tolist()
     [[1.0, 1.0]]
     """
+
+    hands_on: ClassVar[bool] = True
 
     variance: float = 0.1
 

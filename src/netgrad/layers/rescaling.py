@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from netgrad.errors import NetgradError
 from netgrad.layers.base import Backward, Layer
@@ -25,6 +26,8 @@ class Rescaling(Layer):
     >>> layer.offset, round(layer.factor, 4)
     (1.5, 0.8944)
     """
+
+    hands_on: ClassVar[bool] = True
 
     offset: float = 0.0
     factor: float = 1.0

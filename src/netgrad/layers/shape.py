@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from netgrad.errors import ShapeError
 from netgrad.layers.base import Backward, Layer
@@ -19,6 +20,8 @@ class Reshape(Layer):
     >>> ng.Reshape((28, 28, 1)).out_shape((784,))
     (28, 28, 1)
     """
+
+    hands_on: ClassVar[bool] = True
 
     shape: tuple[int, ...]
 
@@ -47,6 +50,8 @@ class Reshape(Layer):
 @dataclass(frozen=True)
 class Flatten(Layer):
     """Each example as one row of numbers: (N, ...) -> (N, product of the rest)."""
+
+    hands_on: ClassVar[bool] = True
 
     def forward(self, params, x, context):
         a = x.reshape(x.shape[0], -1)

@@ -273,6 +273,7 @@ def _finish(sources: Sequence[Symbol], sinks: Iterable[Symbol]) -> tuple[tuple[N
     taken = set(names.values()) | {s.layer.name for s in order if s.layer is not None and s.layer.name}
     counts: dict[str, int] = {}
     shared: dict[int, str] = {}
+    unweighted = set(sources)  # the inputs, and what only hands them on: the layer after them is a first layer
     nodes: list[Node] = []
     for symbol in order:
         layer = symbol.layer
@@ -289,7 +290,9 @@ def _finish(sources: Sequence[Symbol], sinks: Iterable[Symbol]) -> tuple[tuple[N
             if params in (node.params for node in nodes):
                 raise NetgradError(f"two different layers are named {params!r}: give them different names")
             shared[id(layer)] = params
-        first = all(s.layer is None for s in symbol.inputs)
+        first = all(s in unweighted for s in symbol.inputs)
+        if first and layer.hands_on:
+            unweighted.add(symbol)
         names[symbol] = name
         nodes.append(Node(name, layer.placed(first), tuple(names[s] for s in symbol.inputs), params))
     _check_unused(sources, order)

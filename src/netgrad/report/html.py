@@ -19,6 +19,7 @@ from netgrad.training.model import Model
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 MOST_COLUMNS = 8  # of a table of mistakes: what fits on a page
 WORST = 12
+WORST_OF_CLASS = 3  # where mistakes are shown as pictures
 
 
 @dataclass
@@ -101,7 +102,8 @@ def classes_judged(model: Model, x: Any, judgement: Judgement) -> Iterator[Secti
                 "confusion",
             ),
         )
-    worst, mistakes = judgement.worst(WORST)
+    pictures = np.ndim(x) == 4 and len(classes) <= figures.MOST_CLASSES
+    worst, mistakes = judgement.worst_of_each(WORST_OF_CLASS) if pictures else judgement.worst(WORST)
     certain = judgement.certainty[worst]
     title = "Worst mistakes" if mistakes else "Least certain"
     text = "" if mistakes else "There are no mistakes among these examples; these were the closest. "

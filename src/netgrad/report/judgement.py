@@ -26,6 +26,12 @@ class Judgement:
         wrong = order[self.truth[order] != self.predicted[order]]
         return (wrong[:count], True) if len(wrong) else (order[:count], False)
 
+    def worst_of_each(self, count: int) -> tuple[np.ndarray, bool]:
+        """`worst` of each true class, at most ``count`` of it, class by class."""
+        worst, mistakes = self.worst(len(self.truth))
+        of = [worst[self.truth[worst] == name][:count] for name in self.classes]
+        return (np.concatenate(of), True) if mistakes else (worst[: count * len(of)], False)
+
 
 def judge(model: Model, x: Any, y: Any) -> Judgement | None:
     """The model's predictions for these examples; None for what is not one label or one number an example."""
