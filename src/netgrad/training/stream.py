@@ -66,17 +66,17 @@ class Stream:
 
         ``chunk`` examples are read at a time. Raises `FileError` for what cannot be read.
         """
-        x, y = (_mapped(a) if isinstance(a, str | Path) else a for a in (x, y))
-        if len(x) != len(y):
-            raise DataError(f"x has {len(x)} examples but y has {len(y)}")
+        n = len(_opened(x))
+        if n != len(_opened(y)):
+            raise DataError(f"x has {n} examples but y has {len(_opened(y))}")
         if not isinstance(chunk, int) or chunk < 1:
             raise NetgradError(f"chunk must be a whole number of at least 1 example, found {chunk!r}")
 
         def read(i: int) -> tuple[np.ndarray, np.ndarray]:
             part = slice(i * chunk, (i + 1) * chunk)
-            return np.asarray(x[part]), np.asarray(y[part])
+            return np.asarray(_opened(x)[part]), np.asarray(_opened(y)[part])
 
-        return cls.numbered(-(-len(x) // chunk), read)
+        return cls.numbered(-(-n // chunk), read)
 
     @classmethod
     def parquet(cls, path: str | Path, target: str, features: Iterable[str] | None = None) -> Stream:
@@ -212,8 +212,11 @@ _INSTEAD = {
 }
 
 
-def _mapped(path: str | Path) -> np.ndarray:
+def _opened(array: Any) -> Any:
+    """An array as it is, a path as the mapped array behind it; mapped anew for each chunk, so that memory is let go."""
+    if not isinstance(array, str | Path):
+        return array
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.load(array, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise FileError(f"cannot read {path} as a .npy file: {str(error).splitlines()[0]}") from None
+        raise FileError(f"cannot read {array} as a .npy file: {str(error).splitlines()[0]}") from None
