@@ -28,7 +28,7 @@ class LSTM(Recurrent):
 
     forget_bias: where the forget gate's bias starts, a number or an initializer; default 3, so that the memory fades
     by 5% a step (1 - logistic(3)) and errors reach some 20 steps back from the first epoch on. With 0 it fades by a
-    half, with 1 by a quarter: on the embedded Reber grammar (`netgrad reproduce embedded_reber`) both learn the long
+    half, with 1 by a quarter: on the embedded Reber grammar (`netgrad reproduce embedded-reber`) both learn the long
     dependency late or never.
     peepholes: let the gates see the memory: input and forget gate c_(t-1), output gate c_t, each unit its own, with
     weights W_peephole (units,) in those gates (Pattipati, "Long Short-term Memory Networks").
@@ -85,7 +85,7 @@ class LSTM(Recurrent):
         return {"z": z, "gates": self._by_gate(gates), "c": c, "h": h, "way_back": gates}
 
     def cell_backward(self, params, saved, x, d_h, d_last):
-        """One time-step back (Z&M 26.2.3; Kelleher eq. 124-146); dE/dh_t from above and, as dE/dh_(t+1 ->), below:
+        """One time-step back (Z&M 26.2.3; Kelleher eq. 124-146):
 
         dE/dh_t = (from the layer above) + sum over gates of delta_(t+1) W_h^T          (Kelleher eq. 124, 145)
         delta_output = dE/dh_t * tanh(c_t) * output (1 - output)                         (eq. 126, 136)
