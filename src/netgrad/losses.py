@@ -17,6 +17,7 @@ import numpy as np
 
 from netgrad.data.checks import as_examples, as_labels, valid_steps
 from netgrad.errors import DataError, NetgradError, ShapeError
+from netgrad.kernels.loss import weighted_loss
 from netgrad.registry import register
 
 
@@ -40,6 +41,18 @@ class Loss:
     def delta(self, output: jax.Array, target: jax.Array) -> jax.Array:
         """dE/d(output), of the output's shape, for the value of each example itself."""
         raise NotImplementedError
+
+    def weighted(self, output: jax.Array, target: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The sum of weight * value, and weight * delta: what a step of training needs of this loss.
+
+        weight: one number, or one for each value (N, ...); where it is 0, the output and target have no effect.
+        """
+        values, deltas = self.value(output, target), self.delta(output, target)
+        if weight.ndim == 0:
+            return weight * values.sum(), weight * deltas
+        # where, not a product alone: whatever stands in the padding, NaN included, has no effect.
+        w = weight[..., None]
+        return jnp.where(weight != 0, weight * values, 0).sum(), jnp.where(w != 0, w * deltas, 0)
 
     def link(self, output: jax.Array) -> jax.Array:
         """What the output means: probabilities where ``logits``, else the output itself."""
@@ -130,6 +143,11 @@ class SoftmaxCrossEntropy(Loss):
             return p - jax.nn.one_hot(target, output.shape[-1], dtype=p.dtype)
         return p * jnp.sum(target, axis=-1, keepdims=True) - target
 
+    def weighted(self, output, target, weight):
+        if not _are_classes(output, target):
+            return super().weighted(output, target, weight)
+        return weighted_loss("softmax_cross_entropy", super().weighted, output, target, weight)
+
     def link(self, output):
         return jax.nn.softmax(output, axis=-1)
 
@@ -175,6 +193,9 @@ class BinaryCrossEntropy(Loss):
 
     def delta(self, output, target):
         return jax.nn.sigmoid(output) - target
+
+    def weighted(self, output, target, weight):
+        return weighted_loss("logistic_cross_entropy", super().weighted, output, target, weight)
 
     def link(self, output):
         return jax.nn.sigmoid(output)

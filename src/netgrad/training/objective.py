@@ -64,19 +64,14 @@ class Objective:
         d_outputs = {name: jnp.zeros_like(value) for name, value in outputs.items()}
         for name, loss, weight in self.terms:
             output, target = outputs[name], batch.y[name]
-            values = loss.value(output, target)
-            deltas = loss.delta(output, target)
-            w = position_weights(values.shape, batch.weights.get(name), lengths.get(name))
-            if w is not None:
-                # where, not a product alone: whatever stands in the padding, NaN included, has no effect.
-                values = jnp.where(w != 0, w * values, 0)
-                deltas = jnp.where(w[..., None] != 0, w[..., None] * deltas, 0)
+            w = position_weights(output.shape[:-1], batch.weights.get(name), lengths.get(name))
             scale: Any = weight
             if self.reduction == "mean":
-                count = values.size if w is None else jnp.maximum(w.sum(), jnp.finfo(w.dtype).tiny)
+                count = math.prod(output.shape[:-1]) if w is None else jnp.maximum(w.sum(), jnp.finfo(w.dtype).tiny)
                 scale = weight / count
-            total = total + scale * values.sum()
-            d_outputs[name] = d_outputs[name] + scale * deltas
+            error, delta = loss.weighted(output, target, jnp.asarray(scale if w is None else scale * w, output.dtype))
+            total = total + error
+            d_outputs[name] = d_outputs[name] + delta
         return total, d_outputs
 
     def penalty(self, params: dict, view: View) -> Any:

@@ -4,6 +4,7 @@
 // per example of a tile, and reduced across the lanes once at the end. When all these vectors would no longer
 // stay in cache, the columns of delta become the lanes instead.
 #include "recurrent.h"
+#include "transpose.h"
 
 namespace netgrad {
 namespace {
@@ -110,21 +111,6 @@ struct Gradients {
                                                    sums + (r * columns + c) * kLanes, columns);
   }
 };
-
-// Lanes with bit `half` set change places with the other vector's lanes that lack it.
-template <int half, size_t... lane>
-void exchange(Vec& a, Vec& b, std::index_sequence<lane...>) {
-  const Vec first = __builtin_shufflevector(a, b, (lane & half ? kLanes + lane - half : lane)...);
-  b = __builtin_shufflevector(a, b, (lane & half ? kLanes + lane : lane + half)...);
-  a = first;
-}
-
-template <int half = kLanes / 2>
-void transpose(Vec (&block)[kLanes]) {
-  for (int i = 0; i < kLanes; ++i)
-    if (!(i & half)) exchange<half>(block[i], block[i + half], std::make_index_sequence<kLanes>());
-  if constexpr (half > 1) transpose<half / 2>(block);
-}
 
 void write_result(Result& to, const float*& from) {
   std::copy_n(from, to->element_count(), to->typed_data());

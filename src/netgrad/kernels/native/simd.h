@@ -79,6 +79,32 @@ inline Vec exp(Vec x) {
   return x == x ? result : x;
 }
 
+// 2 artanh(s) = ln((1 + s) / (1 - s)) for |s| <= 1/3, by its series.
+inline Vec twice_artanh(Vec s) {
+  const Vec q = s * s;
+  Vec p = broadcast(2.0f / 15);
+  p = p * q + 2.0f / 13;
+  p = p * q + 2.0f / 11;
+  p = p * q + 2.0f / 9;
+  p = p * q + 2.0f / 7;
+  p = p * q + 2.0f / 5;
+  p = p * q + 2.0f / 3;
+  return p * q * s + 2.0f * s;
+}
+
+// ln(1 + e) for 0 <= e <= 1, within 4 units in the last place also where e is small.
+inline Vec log_of_one_plus(Vec e) { return twice_artanh(e / (2.0f + e)); }
+
+// ln x of a normal, finite x > 0, within 4 units in the last place.
+inline Vec log(Vec x) {
+  // x = 2^n m with m between sqrt(1/2) and sqrt(2).
+  const IntVec n = (bits(x) - 0x3F3504F3) >> 23;
+  const Vec m = from_bits(bits(x) - (n << 23));
+  const Vec whole = __builtin_convertvector(n, Vec);
+  const Vec result = whole * 0.693147180559945f + twice_artanh((m - 1.0f) / (m + 1.0f));
+  return x == x ? result : x;
+}
+
 // 1 / (1 + e^-x) within 4 units in the last place.
 inline Vec logistic(Vec x) { return 1.0f / (1.0f + exp(-x)); }
 

@@ -1,0 +1,42 @@
+"""Two Python threads that train at once: neither disturbs the other, and both get the bits that they get alone."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import jax
+import numpy as np
+
+import netgrad as ng
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(70, 9, 3)).astype(np.float32)
+Y = RNG.integers(0, 4, (70, 9))
+PICTURES = RNG.normal(size=(70, 10, 10, 1)).astype(np.float32)
+NETWORKS = {
+    "sequences": lambda: (ng.Sequential([ng.LSTM(20), ng.Dense(4)]), X, Y),
+    "other sizes": lambda: (ng.Sequential([ng.GRU(33), ng.RNN(5), ng.Dense(4)]), X, Y),
+    "pictures": lambda: (
+        ng.Sequential([ng.Conv(6, 3, activation="relu"), ng.MaxPool(2), ng.Flatten(), ng.Dense(4)]),
+        PICTURES,
+        Y[:, 0],
+    ),
+}
+
+
+def trained(name, start=None):
+    """The parameters after some epochs."""
+    network, x, y = NETWORKS[name]()
+    if start is not None:
+        start.wait()
+    model = ng.fit(network, x, y, loss="softmax_cross_entropy", epochs=20, batch_size=32, seed=1)
+    return jax.tree.map(np.asarray, model.params)
+
+
+def test_training_in_two_threads_gives_the_bits_of_training_alone():
+    alone = {name: trained(name) for name in NETWORKS}
+    for pair in (("sequences", "other sizes"), ("pictures", "sequences"), ("sequences", "sequences")):
+        start = Barrier(2)
+        with ThreadPoolExecutor(2) as threads:
+            together = list(threads.map(lambda name, start=start: trained(name, start), pair))
+        for name, params in zip(pair, together, strict=True):
+            jax.tree.map(np.testing.assert_array_equal, params, alone[name])
