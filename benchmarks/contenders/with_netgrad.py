@@ -21,7 +21,7 @@ def network(work: Work) -> ng.Network:
         match name:
             case "rnn" | "gru" | "lstm":
                 cell = {"rnn": ng.RNN, "gru": ng.GRU, "lstm": ng.LSTM}[name](settings[0])
-                layers.append(ng.Bidirectional(cell, "concatenate") if len(settings) > 1 else cell)
+                layers.append(ng.Bidirectional(cell) if len(settings) > 1 else cell)
             case "conv":
                 filters, window, padding = settings
                 layers.append(ng.Conv(filters, window, padding=padding, activation="relu"))
