@@ -75,9 +75,7 @@ class Layer:
     name: str | None = field(default=None, kw_only=True)
     kind: ClassVar[str] = "layer"
     registered_name: ClassVar[str] = ""  # set by netgrad.register
-    hands_on: ClassVar[bool] = (
-        False  # only rearranges, scales or roughens: the next layer is still a first one
-    )
+    hands_on: ClassVar[bool] = False  # only rearranges, scales or roughens: the next layer is still a first one
 
     def init(self, key: jax.Array, in_shape: Any) -> Params:
         """The parameters for inputs of this shape (without the axis of examples); {} where there are none."""
@@ -167,11 +165,3 @@ class Layer:
     def replace(self, **changes: Any) -> Any:
         """A copy with these fields changed."""
         return dataclasses.replace(self, **changes)
-
-
-def weight_gradient(x: jax.Array, delta: jax.Array) -> jax.Array:
-    """x^T delta summed over examples and, for sequences and images, over positions: one matrix product.
-
-    x (..., d), delta (..., units) -> (d, units).
-    """
-    return x.reshape(-1, x.shape[-1]).T @ delta.reshape(-1, delta.shape[-1])

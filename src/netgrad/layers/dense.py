@@ -10,8 +10,9 @@ import jax
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.initializers import Zeros, for_activation
+from netgrad.kernels.dense import dense_forward, dense_gradients, dense_input_gradient
 from netgrad.layers.activation import Identity
-from netgrad.layers.base import Backward, Layer, weight_gradient
+from netgrad.layers.base import Backward, Layer
 from netgrad.registry import find, register
 
 
@@ -64,9 +65,7 @@ class Dense(Layer):
         return params
 
     def forward(self, params, x, context):
-        z = x @ params["W"]
-        if self.bias:
-            z = z + params["b"]
+        z = dense_forward(x, params["W"], params.get("b"))
         a, _ = self.activation.forward(params.get("activation", {}), z, context)
         return a, {"x": x, "z": z, "a": a}
 
@@ -76,12 +75,11 @@ class Dense(Layer):
         Kelleher eq. 23-30; Allauzen "Back-propagation: generalization".
         """
         delta, of_activation, _ = self.activation.backward(params.get("activation", {}), saved, d_out)
-        d_params = {"W": weight_gradient(saved["x"], delta)}
-        if self.bias:
-            d_params["b"] = delta.reshape(-1, self.units).sum(0)
+        d_W, d_b = dense_gradients(saved["x"], delta)
+        d_params = {"W": d_W, "b": d_b} if self.bias else {"W": d_W}
         if of_activation:
             d_params["activation"] = of_activation
-        return Backward(delta @ params["W"].T, d_params, delta)
+        return Backward(dense_input_gradient(delta, params["W"]), d_params, delta)
 
     def out_shape(self, in_shape):
         if not in_shape or not isinstance(in_shape[-1], int):
