@@ -83,7 +83,8 @@ struct Gradients {
     add_rows(left + u * length, right, length, in, states, 2 * u, columns, sums);
   }
 
-  // One step of one vector of examples, cleared where it is padding, as a column of rows `length` apart.
+  // One step of one vector of examples, cleared where it is padding, as a column of rows `length` apart. Every read
+  // also fetches what the next step will read, which lies too far away for the processor to foresee.
   void copy_step(const FullTile& tile, int64_t t, int v, float* left, float* right, int64_t length) const {
     const int64_t n = all.examples;
     const IntVec valid = tile.valid(t, v);
@@ -91,15 +92,15 @@ struct Gradients {
       store(to, valid ? value : Vec{});
       to += length;
     };
-    for (int64_t i = 0; i < inputs; ++i) put(left, tile.read(x + t * inputs * n, i, v));
+    for (int64_t i = 0; i < inputs; ++i) put(left, tile.read(x + t * inputs * n, i, v, inputs * n));
     put(left, broadcast(1.0f));
     float* reset = left + units * length;
     for (int64_t i = 0; i < units; ++i) {
-      const Vec before = tile.previous(h, h0, units, t, i, v);
+      const Vec before = tile.previous(h, h0, units, t, i, v, units * n);
       put(left, before);
-      if (gates) put(reset, before * tile.read(gates + t * columns * n, i, v));
+      if (gates) put(reset, before * tile.read(gates + t * columns * n, i, v, columns * n));
     }
-    for (int64_t c = 0; c < columns; ++c) put(right, tile.read(delta + t * columns * n, c, v));
+    for (int64_t c = 0; c < columns; ++c) put(right, tile.read(delta + t * columns * n, c, v, columns * n));
   }
 
   void add_rows(const float* left, const float* right, int64_t length, int64_t row, int64_t row_end,
