@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import optax
 
 import netgrad as ng
 from netgrad.data.reber import Mistakes, ReberStrings, count_mistakes, reber
@@ -49,8 +52,9 @@ def train(
     starts: int = 1,
     callbacks: Sequence[ng.Callback] = (),
     every: int = 100,
+    optimizer: Any = None,
 ) -> ng.Model:
-    """Gradient descent with step 1 on the whole training set, as the text trains all its Reber networks.
+    """Gradient descent with step 1 (or another optimiser) on the whole training set, as the text trains them all.
 
     The loss is the mean over all positions of the binary cross-entropy summed over the seven outputs. The text does
     not print its normalisation; with the sum over positions a step of 1 would be some 16,000 times as long.
@@ -61,8 +65,7 @@ def train(
         strings.y,
         lengths=strings.lengths,
         loss="binary_cross_entropy",
-        optimizer="sgd",
-        learning_rate=1.0,
+        optimizer=optimizer or optax.sgd(1.0),
         batch_size=None,
         epochs=epochs,
         epochs_per_call=every,
