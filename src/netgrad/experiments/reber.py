@@ -75,7 +75,7 @@ def train(
     )
 
 
-@experiment("reber", "The Reber grammar, with an RNN of 4 units and with MLPs", "Z&M 26.1.3, example", seconds=60)
+@experiment("reber", "The Reber grammar, with an RNN of 4 units and with MLPs", "Z&M 26.1.3, example", seconds=35)
 def run(seed: int = 0) -> Result:
     """400 strings to learn from, 100 unseen ones, at least 30 symbols each; step 1, full batch."""
     starts = 8
