@@ -1,7 +1,7 @@
 """Penalties R that are added to the loss: on the weights, in closed form, or on what the network does with its inputs.
 
 Only weights are penalised, never biases, "since they are just thresholds" (Z&M 26.4.1). By netgrad's naming rule
-a parameter is a weight if its name begins with W (or U, peephole and embedding weights are named W_... too).
+a parameter is a weight if its name begins with W, as those of recurrent layers (W_x, W_h, W_peephole) do.
 
 L2 in the loss and weight decay in the optimiser are the same for plain gradient descent. They differ wherever the
 optimiser rescales the gradient: Adam divides the penalty's gradient by the same running size as the loss's, so that
