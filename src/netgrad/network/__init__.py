@@ -1,6 +1,7 @@
-"""The computation graph: built (`graph`), run forward and backward (`execution`), looked at (`trace`)."""
+"""The computation graph: built (`graph`), run forward and backward (`execution`), looked at (`trace`), changed (`edit`)."""
 
 from netgrad.layers.symbol import Input, Symbol
+from netgrad.network.edit import with_first, with_last, with_layers
 from netgrad.network.execution import Forward, Gradients, apply, backward, forward, next_state
 from netgrad.network.fusion import fused
 from netgrad.network.graph import Network, Node, Sequential
@@ -22,4 +23,7 @@ __all__ = [
     "fused",
     "next_state",
     "record",
+    "with_first",
+    "with_last",
+    "with_layers",
 ]

@@ -24,6 +24,8 @@ class History:
 
     rows: list[dict[str, float]] = field(default_factory=list)
     stopped: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)  # what the run was asked for, as plain JSON
+    events: list[dict[str, Any]] = field(default_factory=list)  # what was noticed on the way: epoch, finding, message
 
     def append(self, row: dict[str, float]) -> None:
         """Add the row of one epoch."""

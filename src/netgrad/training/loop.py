@@ -94,6 +94,7 @@ def fit(
     progress: bool = False,
     seed: int = 0,
     params: dict | None = None,
+    fix: bool = False,
 ) -> Model:
     """Train a network, or train a model further, and return the `Model`.
 
@@ -133,6 +134,9 @@ def fit(
         progress: show a progress bar. callbacks: `netgrad.training.callbacks.Callback`s.
         seed: everything random comes from it; the same seed gives the same numbers on the same machine.
         params: start from these parameters instead of drawing them.
+        fix: when the network does not train as it should, try the remedies of what `Model.diagnose` finds and keep
+            those that help; what was changed is warned of and stands in ``history.events``
+            (`netgrad.diagnosis.repair`).
 
     Raises:
         NetgradError: for unusable data or settings, in one line.
@@ -145,6 +149,11 @@ def fit(
     >>> model.predict(x).tolist()
     [0, 1, 1, 0]
     """
+    if fix:
+        from netgrad.diagnosis.repair import fit_with_remedies  # a floor above: only here, and only when asked
+
+        asked = {name: value for name, value in locals().items() if name not in ("fix", "fit_with_remedies")}
+        return fit_with_remedies(**asked)
     _check_counts(epochs=epochs, epochs_per_call=epochs_per_call, batch_size=1 if batch_size is None else batch_size)
     _check_counts(starts=starts, truncate=1 if truncate is None else truncate)
     stream = as_stream(
@@ -185,6 +194,7 @@ def fit(
     if truncate is not None:
         check_pieces(start.network, data)
     watchers = [Progress()] * progress + [*callbacks] + ([] if patience is None else [EarlyStopping(patience)])
+    asked_rate = learning_rate
     if schedule == "plateau":
         watchers.append(ReduceOnPlateau())
     elif schedule is not None:
@@ -194,6 +204,16 @@ def fit(
     for callback in watchers:
         chosen = callback.wrap(chosen)
     run = Run(start, Carry(first, start.state, chosen.init(first)), epochs)
+    run.history.settings = {
+        "optimizer": optimizer if isinstance(optimizer, str) else "given",
+        "learning_rate": asked_rate if isinstance(asked_rate, int | float | None) else "given",
+        "schedule": schedule,
+        "clip_norm": clip_norm,
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "seed": seed,
+        "drawn": params is None and isinstance(network, Network),  # whether drawing again gives where it began
+    }
     if starts > 1:
         if isinstance(network, Model) or params is not None:
             raise NetgradError("several starts draw their own parameters: give a network, and no params")

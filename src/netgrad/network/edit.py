@@ -1,0 +1,54 @@
+"""A network like another, with some of its layers changed: what remedies do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from netgrad.layers.base import Layer
+from netgrad.network.graph import Network, Node
+
+
+def with_layers(network: Network, change: Callable[[Node], Layer]) -> Network:
+    """The same graph with ``change(node)`` in the place of each node's layer; names and connections stay.
+
+    >>> import netgrad as ng
+    >>> net = ng.Sequential([ng.Dense(4, activation="logistic"), ng.Dense(1)])
+    >>> wider = with_layers(net, lambda node: node.layer.replace(units=2 * node.layer.units))
+    >>> [node.layer.units for node in wider.nodes]
+    [8, 2]
+    """
+    nodes = [replace(node, layer=change(node)) for node in network.nodes]
+    return Network.from_nodes(network.inputs, nodes, network.outputs)
+
+
+def with_first(network: Network, layer: Layer, name: str, input: str | None = None) -> Network:
+    """The network with one more layer between an input (the first by default) and all that it feeds.
+
+    >>> import netgrad as ng
+    >>> net = with_first(ng.Sequential([ng.Dense(4)]), ng.Rescaling(0.0, 2.0), "rescaling")
+    >>> [(node.name, node.inputs) for node in net.nodes]
+    [('rescaling', ('x',)), ('dense_1', ('rescaling',))]
+    """
+    source, name = input or network.inputs[0], _free(network, name)
+    fed = [replace(n, inputs=tuple(name if i == source else i for i in n.inputs)) for n in network.nodes]
+    return Network.from_nodes(network.inputs, [Node(name, layer, (source,), name), *fed], network.outputs)
+
+
+def with_last(network: Network, layer: Layer, name: str, output: str | None = None) -> Network:
+    """The network with one more layer behind an output (the first by default).
+
+    >>> import netgrad as ng
+    >>> net = with_last(ng.Sequential([ng.Dense(1)]), ng.Rescaling(0.0, 2.0), "rescaling")
+    >>> [(node.name, node.inputs) for node in net.nodes], net.outputs
+    ([('dense_1', ('x',)), ('rescaling', ('dense_1',))], (('dense_1', 'rescaling'),))
+    """
+    key, name = output or network.output_names[0], _free(network, name)
+    outputs = [(k, name if k == key else node) for k, node in network.outputs]
+    last = Node(name, layer, (dict(network.outputs)[key],), name)
+    return Network.from_nodes(network.inputs, [*network.nodes, last], outputs)
+
+
+def _free(network: Network, name: str) -> str:
+    taken = {*network.inputs, *network.by_name}
+    return next(n for n in (name, *(f"{name}_{i}" for i in range(2, len(taken) + 3))) if n not in taken)
