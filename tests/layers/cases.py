@@ -53,6 +53,7 @@ CASES = [
     Case(ng.WeightNorm(ng.Conv(3, 2, activation=ng.PReLU(0.1), bias=False)), (5, 2)),
     Case(ng.Reshape((2, -1)), (6,)),
     Case(ng.Flatten(), (2, 3, 2)),
+    Case(ng.Permute((2, 0, 1)), (2, 3, 4)),
     Case(ng.Add(), ((3,), (3,), (3,))),
     Case(ng.Multiply(), ((3,), (3,), (3,))),
     Case(ng.Concatenate(), ((2, 3), (2, 1))),

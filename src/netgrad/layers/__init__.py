@@ -29,7 +29,7 @@ from netgrad.layers.normalisation import BatchNorm, LayerNorm, WeightNorm
 from netgrad.layers.pooling import AveragePool, GlobalPool, MaxPool, NormPool, Pool, Subsample, SumPool
 from netgrad.layers.rescaling import Rescaling
 from netgrad.layers.rnn import RNN
-from netgrad.layers.shape import Flatten, Reshape
+from netgrad.layers.shape import Flatten, Permute, Reshape
 from netgrad.layers.state_space import StateSpace
 from netgrad.layers.taps import DelayTaps, Repeat
 
@@ -66,6 +66,7 @@ __all__ = [
     "Multiply",
     "NormPool",
     "PReLU",
+    "Permute",
     "Pool",
     "ReLU",
     "Repeat",

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netgrad.errors import ShapeError
+from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Backward, Layer
 from netgrad.registry import register
 
@@ -65,3 +65,46 @@ class Flatten(Layer):
 
     def out_lengths(self, lengths, in_shape):
         return None
+
+
+@register("layer", "permute")
+@dataclass(frozen=True)
+class Permute(Layer):
+    """The axes of each example in another order: axis i of the output is axis ``order[i]`` of the input.
+
+    Axes are counted without that of the examples. Brings data of frameworks that put the channels first, (N, channels,
+    height, width), into the order used here with ``Permute((1, 2, 0))``. Raises `NetgradError` where ``order`` does not
+    name each axis once, `ShapeError` for inputs of another number of axes.
+
+    >>> import netgrad as ng
+    >>> ng.Permute((1, 2, 0)).out_shape((3, 28, 32))
+    (28, 32, 3)
+    """
+
+    hands_on: ClassVar[bool] = True
+
+    order: tuple[int, ...]
+
+    def __post_init__(self):
+        object.__setattr__(self, "order", tuple(self.order))
+        if sorted(self.order) != list(range(len(self.order))):
+            raise NetgradError(
+                f"{self.label}: order must name each axis once, 0 to {len(self.order) - 1}, found {self.order}"
+            )
+
+    def forward(self, params, x, context):
+        self.out_shape(x.shape[1:])
+        a = x.transpose(0, *(axis + 1 for axis in self.order))
+        return a, {"x": x, "a": a}
+
+    def backward(self, params, saved, d_out):
+        back = sorted(range(len(self.order)), key=lambda axis: self.order[axis])
+        return Backward(d_out.transpose(0, *(axis + 1 for axis in back)), {}, d_out)
+
+    def out_shape(self, in_shape):
+        if len(in_shape) != len(self.order):
+            raise ShapeError(f"{self.label}: order {self.order} does not fit inputs {('N', *in_shape)}")
+        return tuple(in_shape[axis] for axis in self.order)
+
+    def out_lengths(self, lengths, in_shape):
+        return lengths if self.order[:1] == (0,) else None
