@@ -1,0 +1,121 @@
+"""What classifiers share: classes, probabilities, decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted
+
+from netgrad.errors import DataError, NetgradError
+from netgrad.estimators.base import Estimator
+from netgrad.estimators.settings import check_settings
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Classifier(ClassifierMixin, Estimator):
+    """Base of the classifiers: `Estimator` for labels of any kind, two or more classes, or several labels at once.
+
+    Attributes
+    ----------
+    classes_ : the labels, sorted; for multi-label targets (N, labels) the numbers of the labels.
+    out_activation_ : "softmax"; "logistic" for two classes (one unit) and for multi-label targets (one unit a label).
+    """
+
+    _measure = "val_accuracy"
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+        """One epoch more on these examples. classes: all there will be; needed in the first call."""
+        check_settings(self)
+        if not hasattr(self, "classes_"):
+            if classes is None:
+                raise NetgradError("classes must be passed on the first call to partial_fit.")
+            if type_of_target(y) == "multilabel-indicator":
+                self._learn_labels(np.asarray(y))
+            else:
+                self._learn_classes(np.unique(classes))
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise NetgradError(f"classes={classes} are not those of the first partial_fit, {self.classes_}")
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    # --- targets
+
+    def _learn_targets(self, y: Any, first: bool) -> np.ndarray:
+        check_classification_targets(y)
+        kind = type_of_target(y)
+        if kind == "multiclass-multioutput":
+            raise NetgradError(
+                "y holds several targets of more than two classes each: wrap the estimator in "
+                "sklearn.multioutput.MultiOutputClassifier"
+            )
+        several = kind == "multilabel-indicator"
+        if first and not (hasattr(self, "_several") and not hasattr(self, "model_")):
+            if several:
+                self._learn_labels(np.asarray(y))
+            else:
+                self._learn_classes(np.unique(y))
+        if several != self._several or (several and y.shape[1] != len(self.classes_)):
+            raise DataError(f"y is {kind}, the classes known from before are {list(self.classes_)}")
+        if several:
+            return np.asarray(y.toarray() if hasattr(y, "toarray") else y, np.float32)
+        return self._numbers(np.asarray(y))
+
+    def _learn_classes(self, classes: np.ndarray) -> None:
+        if len(classes) < 2:
+            raise DataError(f"y has one class only, {classes[0]!r}: a classifier needs two or more classes")
+        self.classes_, self._several = classes, False
+
+    def _learn_labels(self, y: np.ndarray) -> None:
+        self.classes_, self._several = np.arange(y.shape[1]), True
+
+    def _numbers(self, y: np.ndarray) -> np.ndarray:
+        """Labels as their numbers among the classes."""
+        found = np.searchsorted(self.classes_, y)
+        found = np.minimum(found, len(self.classes_) - 1)
+        wrong = self.classes_[found] != y
+        if wrong.any():
+            raise DataError(f"y holds the class {y[wrong][0]!r}; the classes known from before are {self.classes_}")
+        return found.astype(np.int32)
+
+    def _units(self) -> int:
+        return 1 if len(self.classes_) == 2 and not self._several else len(self.classes_)
+
+    def _loss(self, network, shape):
+        units = network.shapes(shape)[network.outputs[0][1]][-1]
+        if self._several or units == 1:
+            return "binary_cross_entropy"
+        return "softmax_cross_entropy"
+
+    def _strata(self, target):
+        return None if self._several else target
+
+    @property
+    def out_activation_(self) -> str:
+        """The function that the outputs go through on their way to probabilities."""
+        check_is_fitted(self)
+        return "softmax" if self.model_.objective.terms[0][1].task == "classification" else "logistic"
+
+    # --- prediction
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities (N, classes), in the order of ``classes_``; for multi-label targets of each label by itself."""
+        p = self._predicted(X)
+        return np.concatenate([1 - p, p], axis=-1) if p.shape[-1] == 1 and not self._several else p
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """The logarithms of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each example (N,); for multi-label targets 0 or 1 for each label (N, labels)."""
+        p = self.predict_proba(X)
+        return (p >= 0.5).astype(int) if self._several else self.classes_[p.argmax(-1)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,72 @@
+"""X and y as scikit-learn's users have them, as checked arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from sklearn.base import is_regressor
+from sklearn.utils.validation import column_or_1d, validate_data
+
+from netgrad.errors import DataError, ShapeError
+
+
+@dataclass(frozen=True)
+class Examples:
+    """x (N, ...) and, for sequences of unequal length, how many of their time-steps are valid (N,)."""
+
+    x: np.ndarray
+    lengths: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        return self.x.shape[1:]
+
+    def take(self, index: np.ndarray) -> Examples:
+        """These examples only."""
+        return Examples(self.x[index], None if self.lengths is None else self.lengths[index])
+
+
+def table(estimator: Any, X: Any, y: Any, reset: bool, *, more_axes: bool = False) -> tuple[Examples, Any]:
+    """Arrays, sparse matrices (made dense) and tables by scikit-learn's own check; y is None in prediction.
+
+    more_axes: whether examples may have more than one axis.
+    """
+    settings: dict[str, Any] = {
+        "accept_sparse": ["csr", "csc"],
+        "dtype": jnp.zeros(0, float).dtype,
+        "reset": reset,
+        "allow_nd": more_axes,
+    }
+    predicting = y is None and not reset
+    if predicting:
+        X = validate_data(estimator, X, **settings)
+    else:
+        X, y = validate_data(estimator, X, y, multi_output=True, y_numeric=is_regressor(estimator), **settings)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+    return Examples(X.toarray() if hasattr(X, "toarray") else X), y
+
+
+def weights(sample_weight: Any, n: int) -> np.ndarray | None:
+    """The weights of the examples (N,), or None where all count alike."""
+    if sample_weight is None:
+        return None
+    given = np.asarray(sample_weight, jnp.zeros(0, float).dtype)
+    if given.ndim == 0:
+        given = np.full(n, given)
+    if given.ndim != 1:
+        raise ShapeError(f"sample_weight has shape {given.shape}: Sample weights must be 1D array or scalar, ({n},)")
+    if given.shape != (n,):
+        raise ShapeError(f"sample_weight.shape == {given.shape}, expected ({n},)!")
+    if not np.isfinite(given).all() or (given < 0).any():
+        raise DataError("sample_weight must be finite and not negative")
+    if not given.any():
+        raise DataError("sample_weight is 0 for all: Sample weights must contain at least one non-zero number.")
+    return given

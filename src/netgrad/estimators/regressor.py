@@ -1,0 +1,59 @@
+"""What regressors share: numbers out, one or several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from netgrad.errors import DataError
+from netgrad.estimators.base import Estimator
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Regressor(RegressorMixin, Estimator):
+    """Base of the regressors: `Estimator` for one number (N,) or several (N, outputs) of each example.
+
+    Parameters
+    ----------
+    loss : "squared_error", or any of netgrad's losses for numbers ("absolute_error", "power_error"), or an instance.
+
+    Attributes
+    ----------
+    out_activation_ : "identity".
+    """
+
+    loss: Any = "squared_error"
+
+    _measure = "val_r2"
+    out_activation_ = "identity"
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """One epoch more on these examples."""
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def _learn_targets(self, y: Any, first: bool) -> np.ndarray:
+        y = np.asarray(y)
+        if first:
+            self._single, self._outputs = y.ndim == 1, 1 if y.ndim == 1 else y.shape[1]
+        elif y.ndim != (1 if self._single else 2) or (y.ndim == 2 and y.shape[1] != self._outputs):
+            raise DataError(f"y has shape {y.shape}; before it had {self._outputs} outputs")
+        return y
+
+    def _units(self) -> int:
+        return self._outputs
+
+    def _loss(self, network, shape):
+        return self.loss
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The values (N,) or (N, outputs)."""
+        values = self._predicted(X)
+        return values[..., 0] if self._single else values
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,152 @@
+"""scikit-learn's solvers in netgrad's terms: the optimiser, how its rate goes on, and when training stops."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from netgrad import optimizers
+from netgrad.optimizers import OPTIMIZERS
+from netgrad.training.callbacks import Callback
+
+# Those whose numbers can be changed without compiling anew: a search over learning rates compiles one program.
+_ADJUSTABLE = {
+    "sgd": lambda nesterov: optax.inject_hyperparams(optax.sgd, static_args="nesterov")(
+        learning_rate=1e-3, momentum=0.9, nesterov=nesterov
+    ),
+    "adam": lambda _: optax.inject_hyperparams(optax.adam)(learning_rate=1e-3, b1=0.9, b2=0.999, eps=1e-8),
+    "adamw": lambda _: optax.inject_hyperparams(optax.adamw)(learning_rate=1e-3, b1=0.9, b2=0.999, eps=1e-8),
+}
+
+
+def uses_batches(solver: str) -> bool:
+    """Whether this solver steps along mini-batches; the others see all examples in every step."""
+    return OPTIMIZERS[solver][1] is not None
+
+
+def optimizer(estimator: Any) -> Any:
+    """The optimiser of an estimator's ``solver``; equal settings give the same object."""
+    clip = estimator.clip_norm
+    if estimator.solver in _ADJUSTABLE:
+        return optimizers.get(_adjustable(estimator.solver, bool(estimator.nesterovs_momentum)), None, clip)
+    if not uses_batches(estimator.solver):
+        return optimizers.get(estimator.solver)
+    return optimizers.get(estimator.solver, float(estimator.learning_rate_init), clip)
+
+
+@lru_cache(maxsize=16)
+def _adjustable(solver: str, nesterov: bool) -> Any:
+    return _ADJUSTABLE[solver](nesterov)
+
+
+def numbers(estimator: Any) -> dict[str, float]:
+    """What an adjustable optimiser is set to at the start."""
+    rate = {"learning_rate": estimator.learning_rate_init}
+    if estimator.solver == "sgd":
+        return rate | {"momentum": estimator.momentum}
+    return rate | {"b1": estimator.beta_1, "b2": estimator.beta_2, "eps": estimator.epsilon}
+
+
+def adjust(opt_state: Any, **values: float) -> Any:
+    """The state of an adjustable optimiser with these numbers changed; any other state as it is."""
+
+    def changed(part: Any) -> Any:
+        if not _has_numbers(part):
+            return part
+        new = {name: jnp.full_like(part.hyperparams[name], value) for name, value in values.items()}
+        return part._replace(hyperparams=part.hyperparams | new)
+
+    return jax.tree.map(changed, opt_state, is_leaf=_has_numbers)
+
+
+def _has_numbers(part: Any) -> bool:
+    return hasattr(part, "hyperparams")
+
+
+class Pace(Callback):
+    """How long an estimator trains and at what rate, by the rules of scikit-learn's perceptrons.
+
+    Training ends when the loss (the score on the held-out examples, with ``early_stopping``) was not better than its
+    best by ``tol`` for more than ``n_iter_no_change`` epochs in a row; with ``learning_rate="adaptive"`` the rate is
+    then divided by 5 instead, as long as it is above 1e-6. "invscaling" divides the rate by
+    (examples seen + 1) ** ``power_t``. Solvers that see all examples in every step end where the gradient's norm
+    falls to ``tol``, too.
+
+    kept: the optimiser's state of an earlier run to go on from. It keeps what estimators show: ``losses``,
+    ``scores``, ``best_loss``, ``best_score``, and the optimiser's state for the next `partial_fit`.
+    """
+
+    def __init__(self, estimator: Any, measure: str | None, examples: int, seen: int = 0, kept: Any = None):
+        self.of, self.measure, self.examples, self.seen, self.kept = estimator, measure, examples, seen, kept
+        self.losses: list[float] = []
+        self.scores: list[float] = []
+        self.best_loss, self.best_score = math.inf, -math.inf
+        self.rate = float(estimator.learning_rate_init)
+        self.converged = False
+        self._idle = 0
+        self._best: Any = None
+
+    def on_start(self, run):
+        if self.kept is not None:
+            run.carry = run.carry._replace(opt_state=self.kept)
+        else:
+            self._adjust(run, **numbers(self.of))
+
+    def on_epoch(self, run):
+        row = run.history.rows[-1]
+        self.seen += self.examples
+        self.losses.append(row["loss"])
+        if self.of.verbose:
+            print(f"Iteration {run.epoch}, loss = {row['loss']:.8f}")
+        if self.measure is not None:
+            self._score(run, row[self.measure])
+        else:
+            self._idle = self._idle + 1 if row["loss"] > self.best_loss - self.of.tol else 0
+        self.best_loss = min(self.best_loss, row["loss"])
+        if self.of.solver == "sgd" and self.of.learning_rate == "invscaling":
+            self._adjust(run, learning_rate=self.rate / (self.seen + 1) ** self.of.power_t)
+        if not uses_batches(self.of.solver) and row["grad_norm"] <= self.of.tol:
+            self._stop(run, f"the gradient's norm fell to {row['grad_norm']:.2g}")
+        elif self._idle > self.of.n_iter_no_change:
+            self._slow_down_or_stop(run)
+
+    def on_end(self, run):
+        self.kept = run.carry.opt_state
+        if self._best is not None:
+            run.carry = self._best
+
+    def _score(self, run: Any, score: float) -> None:
+        self.scores.append(score)
+        if self.of.verbose:
+            print(f"Validation score: {score:f}")
+        self._idle = self._idle + 1 if score < self.best_score + self.of.tol else 0
+        if score > self.best_score or self._best is None:
+            self.best_score, self._best = score, run.carry
+
+    def _slow_down_or_stop(self, run: Any) -> None:
+        what = "Training loss" if self.measure is None else "Validation score"
+        reason = f"{what} did not improve more than tol={self.of.tol:g} for {self.of.n_iter_no_change} epochs in a row."
+        if self.of.solver == "sgd" and self.of.learning_rate == "adaptive" and self.rate > 1e-6:
+            self.rate, self._idle = self.rate / 5, 0
+            self._adjust(run, learning_rate=self.rate)
+            if self.of.verbose:
+                print(f"{reason} Setting learning rate to {self.rate:f}")
+        else:
+            self._stop(run, reason)
+
+    def _stop(self, run: Any, reason: str) -> None:
+        self.converged = True
+        if self.of.verbose:
+            print(f"{reason} Stopping.")
+        run.stop(reason)
+
+    def _adjust(self, run: Any, **values: float) -> None:
+        run.carry = run.carry._replace(opt_state=adjust(run.carry.opt_state, **values))
+        if run.starts is not None:
+            carries = run.starts.carries
+            run.starts.carries = carries._replace(opt_state=adjust(carries.opt_state, **values))

@@ -1,0 +1,10 @@
+"""scikit-learn's own checks, for every estimator, without a list of exceptions."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from netgrad.estimators import ESTIMATORS
+
+
+@parametrize_with_checks([cls() for cls in ESTIMATORS])
+def test_scikit_learns_own_check(estimator, check):
+    check(estimator)
