@@ -15,6 +15,7 @@ from netgrad.cli.inspect import inspect
 from netgrad.cli.predict import predict
 from netgrad.cli.reproduce import reproduce
 from netgrad.cli.sample import sample
+from netgrad.cli.serve import serve
 from netgrad.errors import NetgradError
 
 app = typer.Typer(
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (fit, predict, sample, inspect, reproduce):
+for command in (fit, predict, sample, inspect, serve, reproduce):
     app.command()(command)
 
 # Typer's own errors about the way a command was written (the class above UsageError, wherever it lives).

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netgrad.data.encodings import missing_column
 from netgrad.errors import DataError, FileError
@@ -46,16 +48,21 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise FileError(f"{path} is a folder: expected a file" if path.is_dir() else f"there is no file {path}")
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty: expected a table with column names and at least one row")
-    try:
-        table = pd.read_parquet(path) if suffix == ".parquet" else _read_text(path, suffix)
-    except DataError:
-        raise
-    except (OSError, ValueError, EOFError, zlib.error) as error:  # pandas' and pyarrow's errors among them
-        reason = str(error).strip().split("\n")[0]
-        raise FileError(f"{path} cannot be read as {suffix.removeprefix('.').upper()}: {reason}") from error
-    if table.empty:
-        raise DataError(f"{path} holds {len(table)} rows of {table.shape[1]} columns: expected at least one of each")
-    return table
+    if suffix == ".parquet":
+        return _checked(lambda: pd.read_parquet(path), str(path), "PARQUET")
+    return _checked(lambda: _read_text(lambda: path, str(path), suffix), str(path), suffix[1:].upper())
+
+
+def parse_table(data: bytes, name: str = "the table") -> pd.DataFrame:
+    """The table in a CSV text, read as `read_table` reads a file; ``name`` is what errors call it.
+
+    >>> parse_table(b"height,kind\\n1.5,fern\\n")
+       height  kind
+    0     1.5  fern
+    """
+    if not data.strip():
+        raise DataError(f"{name} is empty: expected a table with column names and at least one row")
+    return _checked(lambda: _read_text(lambda: io.BytesIO(data), name, ".csv"), name, "CSV")
 
 
 def split_target(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Series]:
@@ -76,20 +83,35 @@ def split_target(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Ser
     return table.drop(columns=target), table[target]
 
 
+def _checked(read: Callable[[], pd.DataFrame], name: str, kind: str) -> pd.DataFrame:
+    """What ``read`` returns, its errors in one line."""
+    try:
+        table = read()
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, zlib.error) as error:  # pandas' and pyarrow's errors among them
+        reason = str(error).strip().split("\n")[0]
+        raise FileError(f"{name} cannot be read as {kind}: {reason}") from error
+    if table.empty:
+        raise DataError(f"{name} holds {len(table)} rows of {table.shape[1]} columns: expected at least one of each")
+    return table
+
+
 def _suffix(path: Path) -> str:
     name = path.name.lower().removesuffix(".gz")
     return Path(name).suffix
 
 
-def _read_text(path: Path, suffix: str) -> pd.DataFrame:
+def _read_text(source: Callable[[], Any], path: str, suffix: str) -> pd.DataFrame:
+    """``source`` gives the text from its beginning each time it is called."""
     import pandas as pd
 
     separator = "\t" if suffix == ".tsv" else ","
     # The names are read apart, as data, because pandas would silently rename a second column of one name.
-    names = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
+    names = pd.read_csv(source(), sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
     if suffix == ".csv" and names.shape[1] == 1 and ";" in names.iloc[0, 0]:
         separator = ";"
-        names = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
+        names = pd.read_csv(source(), sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
     header = [str(name).strip() for name in names.iloc[0]]
     for position, name in enumerate(header):
         if not name and position > 0:
@@ -97,6 +119,6 @@ def _read_text(path: Path, suffix: str) -> pd.DataFrame:
         if header.index(name) < position:
             raise DataError(f"{path} has more than one column {name!r}: expected different names")
     row_names = 0 if not header[0] else None
-    table = pd.read_csv(path, sep=separator, na_values=["?"], skipinitialspace=True, index_col=row_names)
+    table = pd.read_csv(source(), sep=separator, na_values=["?"], skipinitialspace=True, index_col=row_names)
     table.columns = pd.Index(header[1:] if row_names == 0 else header)
     return table

@@ -48,7 +48,7 @@ class Model:
 
     def outputs(self, x: Any, lengths: Any = None) -> dict[str, np.ndarray]:
         """The network's raw outputs by name, (N, ..., units): logits where the loss has a link function."""
-        return self._run(self._inputs(x, lengths))[0]
+        return self.run_batch(self._inputs(x, lengths))[0]
 
     def predict_proba(self, x: Any, lengths: Any = None) -> Any:
         """What the outputs mean: probabilities (N, ..., classes) for a classifier, values for a regression.
@@ -56,7 +56,7 @@ class Model:
         A dict by output where there are several. Values stay on the scale the network was trained on; `predict`
         undoes a target's scaling.
         """
-        return self._single(self._run(self._inputs(x, lengths), link=True)[0])
+        return self._single(self.run_batch(self._inputs(x, lengths), link=True)[0])
 
     def predict(self, x: Any, lengths: Any = None) -> Any:
         """Predictions in the target's own terms: labels (N, ...) for a classifier, values for a regression.
@@ -64,12 +64,11 @@ class Model:
         Classes are numbers, or the labels that `fit` was given. A single regression unit is squeezed to (N, ...).
         A dict by output where there are several.
         """
-        predicted = {}
-        linked = self.predict_proba(x, lengths)
-        for name, loss, _ in self.objective.terms:
-            value = linked[name] if len(self.network.outputs) > 1 else linked
-            predicted[name] = self._decide(loss, value)
-        return self._single(predicted)
+        return self._single(self.decide(self.run_batch(self._inputs(x, lengths), link=True)[0]))
+
+    def decide(self, linked: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """From what the outputs mean to predictions, by output: the second half of `predict`."""
+        return {name: self._decide(loss, linked[name]) for name, loss, _ in self.objective.terms}
 
     def monte_carlo(self, x: Any, samples: int = 100, lengths: Any = None, seed: int = 0) -> tuple[Any, Any]:
         """Mean and spread of many predictions in which dropout drops: how sure the network is of each of its outputs.
@@ -90,7 +89,7 @@ class Model:
         mean: dict[str, np.ndarray] = {}
         squares: dict[str, np.ndarray] = {}
         for i in range(samples):
-            drawn = self._run(batch, jax.random.fold_in(key, i), link=True)[0]
+            drawn = self.run_batch(batch, jax.random.fold_in(key, i), link=True)[0]
             for name, loss, _ in self.objective.terms:
                 if loss.task == "regression":
                     drawn[name] = self._decide(loss, drawn[name])
@@ -131,14 +130,14 @@ class Model:
 
     def score_batch(self, batch: Batch) -> dict[str, float]:
         """`evaluate` on a batch that has been checked already."""
-        outputs, lengths = self._run(batch)
+        outputs, lengths = self.run_batch(batch)
         measured = _compiled_score(self.objective)(outputs, batch, lengths)
         scores = {name: float(value) for name, value in measured.items()}
         if "rmse" in scores and self.target_encoder is not None and self.target_encoder.one_dimensional:
             scores["rmse"] *= self.target_encoder.unit
         return scores
 
-    def _run(self, batch: Batch, key: jax.Array | None = None, link: bool = False) -> tuple[dict, dict]:
+    def run_batch(self, batch: Batch, key: jax.Array | None = None, link: bool = False) -> tuple[dict, dict]:
         """Outputs and their lengths, a bounded number of examples at a time.
 
         With a key, dropout drops; with ``link`` the outputs are what they mean, see `Loss.link`.
@@ -172,6 +171,12 @@ class Model:
         batch = jax.tree.map(jnp.asarray, self.batch(x, y, None, lengths))
         key = jax.random.key(0) if training else None
         return trace_batch(self.network, objective, self.params, self.state, batch, key, training)
+
+    def diagnose(self, x: Any, y: Any, *, lengths: Any = None, validation: Any = None) -> Any:
+        """What is wrong with this network, where, how that shows, and what to do: `netgrad.diagnosis.diagnose`."""
+        from netgrad.diagnosis import diagnose  # a floor above: only when asked
+
+        return diagnose(self, x, y, lengths=lengths, validation=validation)
 
     @property
     def parameters(self) -> int:
