@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import jax
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -14,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from netgrad.errors import DataError, NetgradError
-from netgrad.estimators import inputs, solver
+from netgrad.estimators import inputs, solvers
 from netgrad.estimators.settings import check_settings
 from netgrad.network import Network
 from netgrad.regularizers import L2
@@ -45,6 +46,8 @@ class Estimator(BaseEstimator):
     max_fun : taken for the sake of scikit-learn's users; ``max_iter`` bounds "lbfgs", whose steps are few.
     n_starts : so many initialisations are trained side by side in one program, and the best is kept.
     clip_norm : the largest norm a step's gradient may have.
+    dtype : "float32", "float64", or "auto": single precision, which is faster; but double, as in scikit-learn, for
+        tables of up to 10,000 numbers that are not of single precision themselves.
     callbacks : further `netgrad.Callback`s.
 
     Attributes
@@ -79,6 +82,7 @@ class Estimator(BaseEstimator):
     max_fun: int = 15000
     n_starts: int = 1
     clip_norm: float | None = None
+    dtype: str = "auto"
     callbacks: Any = ()
 
     # --- what a kind of estimator defines
@@ -126,13 +130,16 @@ class Estimator(BaseEstimator):
         target = self._learn_targets(y, first)
         weights = inputs.weights(sample_weight, len(examples))
         rng = check_random_state(self.random_state)
-        start: Network | Model = self._start(examples, rng) if first else self.model_
         if self.early_stopping and incremental:
             raise NetgradError("partial_fit holds no examples out: set early_stopping=False, or call fit")
+        if first:
+            self._double = inputs.double(examples.x, self.dtype)
+        start: Network | Model = self._start(examples, rng) if first else self.model_
         train, validation = (examples, target, weights), None
-        if self.early_stopping and solver.uses_batches(self.solver):
+        if self.early_stopping and solvers.uses_batches(self.solver):
             train, validation = self._hold_out(train, rng)
-        self._train(start, train, validation, rng, first, incremental)
+        with jax.enable_x64(self._double):
+            self._train(start, train, validation, rng, first, incremental)
         return self
 
     def _start(self, examples: inputs.Examples, rng: np.random.RandomState) -> Network:
@@ -153,12 +160,12 @@ class Estimator(BaseEstimator):
                 mean = 1.0 if weights is None else float(np.mean(weights))
                 settings["penalty"] = L2(float(self.alpha) / (size * mean))
         kept = self._kept if incremental and not first else None
-        pace = solver.Pace(self, self._measure if validation else None, n, 0 if first else self.t_, kept)
+        pace = solvers.Pace(self, self._measure if validation else None, n, 0 if first else self.t_, kept)
         model = fit(
             start,
             examples.x,
             target,
-            optimizer=solver.optimizer(self),
+            optimizer=solvers.optimizer(self),
             epochs=1 if incremental else int(self.max_iter),
             batch_size=size,
             validation=validation,
@@ -180,9 +187,11 @@ class Estimator(BaseEstimator):
 
     def _batch_size(self, n: int) -> int:
         if self.batch_size == "auto":
-            return min(200, n) if solver.uses_batches(self.solver) else n
+            return min(200, n) if solvers.uses_batches(self.solver) else n
         if self.batch_size > n:
-            warnings.warn(f"batch_size={self.batch_size} is more than the {n} examples: all are one batch", stacklevel=5)
+            warnings.warn(
+                f"batch_size={self.batch_size} is more than the {n} examples: all are one batch", stacklevel=5
+            )
         return min(int(self.batch_size), n)
 
     def _hold_out(self, data: Any, rng: np.random.RandomState) -> tuple[Any, Any]:
@@ -201,12 +210,13 @@ class Estimator(BaseEstimator):
         validation = (out.x, target[held]) if out.lengths is None else (out.x, target[held], out.lengths)
         return (examples.take(kept), target[kept], None if weights is None else weights[kept]), validation
 
-    def _remember(self, model: Model, pace: solver.Pace, first: bool) -> None:
+    def _remember(self, model: Model, pace: solvers.Pace, first: bool) -> None:
         """What scikit-learn's users look for after a fit."""
-        self.model_ = model
-        self._kept = pace.kept
+        # As NumPy arrays they can be pickled, and are of the precision of whoever goes on to compute with them.
+        self.model_ = replace(model, params=_arrays(model.params), state=_arrays(model.state))
+        self._kept = _arrays(pace.kept)
         self.n_iter_, self.t_, self.loss_ = len(pace.losses), pace.seen, pace.losses[-1]
-        self.loss_curve_ = pace.losses if first else [*self.loss_curve_, *pace.losses]
+        self.loss_curve_: list[float] = pace.losses if first else [*self.loss_curve_, *pace.losses]
         stopping = bool(pace.scores)
         self.best_loss_ = None if stopping else min(self.loss_curve_)
         self.validation_scores_ = pace.scores if stopping else None
@@ -219,10 +229,15 @@ class Estimator(BaseEstimator):
         """What the network's outputs mean: probabilities or values (N, ..., units)."""
         check_is_fitted(self)
         examples, _ = self._examples(X, None, False)
-        return self.model_.predict_proba(examples.x, examples.lengths)
+        with jax.enable_x64(self._double):
+            return self.model_.predict_proba(examples.x, examples.lengths)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.target_tags.required = True
         return tags
+
+
+def _arrays(tree: Any) -> Any:
+    return jax.tree.map(np.asarray, tree)

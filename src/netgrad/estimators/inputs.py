@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from sklearn.base import is_regressor
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from netgrad.errors import DataError, ShapeError
+from netgrad.errors import DataError, ShapeError, unknown_name
+
+SMALL = 10_000  # numbers in x up to which double precision costs nothing that anyone would notice
+PRECISIONS = ("auto", "float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def table(estimator: Any, X: Any, y: Any, reset: bool, *, more_axes: bool = Fals
     """
     settings: dict[str, Any] = {
         "accept_sparse": ["csr", "csc"],
-        "dtype": jnp.zeros(0, float).dtype,
+        "dtype": [np.float64, np.float32],
         "reset": reset,
         "allow_nd": more_axes,
     }
@@ -54,11 +57,20 @@ def table(estimator: Any, X: Any, y: Any, reset: bool, *, more_axes: bool = Fals
     return Examples(X.toarray() if hasattr(X, "toarray") else X), y
 
 
+def double(x: np.ndarray, dtype: str) -> bool:
+    """Whether to compute on x in double precision: as asked for, or, on "auto", where x is, and is small."""
+    if dtype not in PRECISIONS:
+        raise unknown_name("dtype", dtype, PRECISIONS)
+    if dtype == "auto":
+        return bool(jax.config.jax_enable_x64) or (x.dtype == np.float64 and x.size <= SMALL)  # type: ignore[attr-defined]
+    return dtype == "float64"
+
+
 def weights(sample_weight: Any, n: int) -> np.ndarray | None:
     """The weights of the examples (N,), or None where all count alike."""
     if sample_weight is None:
         return None
-    given = np.asarray(sample_weight, jnp.zeros(0, float).dtype)
+    given = np.asarray(sample_weight, np.float64)
     if given.ndim == 0:
         given = np.full(n, given)
     if given.ndim != 1:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from netgrad.errors import NetgradError
 from netgrad.estimators.classifier import Classifier
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.regressor import Regressor
@@ -81,7 +80,9 @@ class Perceptron:
     def _of_layers(self, name: str) -> list[np.ndarray]:
         check_is_fitted(self)
         model: Any = self.model_  # type: ignore[attr-defined]
-        return [np.asarray(model.params[node.params][name]) for node in model.network.nodes if node.params in model.params]
+        return [
+            np.asarray(model.params[node.params][name]) for node in model.network.nodes if node.params in model.params
+        ]
 
 
 @estimator

@@ -14,9 +14,15 @@ from netgrad import optimizers
 from netgrad.optimizers import OPTIMIZERS
 from netgrad.training.callbacks import Callback
 
+
+def _sgd(learning_rate: Any, momentum: Any, nesterov: bool) -> optax.GradientTransformation:
+    """Steps, not gradients, gather momentum: a rate that falls does not slow what is under way, as in scikit-learn."""
+    return optax.chain(optax.scale_by_learning_rate(learning_rate), optax.trace(momentum, nesterov))
+
+
 # Those whose numbers can be changed without compiling anew: a search over learning rates compiles one program.
 _ADJUSTABLE = {
-    "sgd": lambda nesterov: optax.inject_hyperparams(optax.sgd, static_args="nesterov")(
+    "sgd": lambda nesterov: optax.inject_hyperparams(_sgd, static_args="nesterov")(
         learning_rate=1e-3, momentum=0.9, nesterov=nesterov
     ),
     "adam": lambda _: optax.inject_hyperparams(optax.adam)(learning_rate=1e-3, b1=0.9, b2=0.999, eps=1e-8),
