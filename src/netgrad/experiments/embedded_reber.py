@@ -60,11 +60,17 @@ def run(seed: int = 0) -> Result:
     seconds=350,
 )
 def run_rnn(seed: int = 0) -> Result:
-    """Gradient descent over 25,000 epochs as in the text, and Adam over 8,000."""
+    """Gradient descent with step 1 over 25,000 epochs as in the text, but no step longer than 0.1; and Adam over 8,000.
+
+    What is left to learn late is the long dependency, and there the error surface has cliffs: gradients are of norm
+    0.001 to 0.1 for thousands of epochs and of 1 to 80 in single ones. A step of 1 as it stands is thrown out of every
+    minimum by the first cliff; one short enough for the cliffs (0.2, falling to 0) leaves mistakes on the training
+    set after 25,000 epochs. Clipping the gradient's norm shortens the step on the cliffs only.
+    """
     known, unseen = strings(seed)
     small = ng.Uniform(-0.13, 0.13)  # 1 / sqrt(60)
     layer = ng.RNN(60, initializer=small, recurrent_initializer=small)
-    descent = optax.sgd(optax.cosine_decay_schedule(0.2, 25_000))
+    descent = optax.chain(optax.clip_by_global_norm(0.1), optax.sgd(1.0))
     adam = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(2e-3, 8000)))
     result = Result()
 
@@ -80,11 +86,12 @@ def run_rnn(seed: int = 0) -> Result:
     found = [mistakes(model, known).total, mistakes(model, unseen).total]
     result.tell("Adam, 8000 epochs: mistakes, training and unseen", found)
     result.notes.append(
-        "Step 1 on the sum over the seven outputs throws this network out of every minimum; here it is 0.2, falling to "
-        "0, on that sum, which is 1.4 on the mean over the outputs."
+        "Step 1 as in the text, but with the gradient's norm clipped at 0.1, of which the text says nothing: without, "
+        "the first steep place throws this network out of every minimum, from every start that was tried."
     )
     result.notes.append(
-        "What gradient descent does not find, the long dependency, Adam does: it is a matter of the way there, not of "
-        "what an RNN can hold."
+        "Half of the unseen strings go wrong, as if the symbol before last were guessed: the network has learned the "
+        "training strings by heart. Adam can find the rule itself: it is a matter of the way there, not of what an RNN "
+        "can hold."
     )
     return result
