@@ -1,0 +1,67 @@
+"""ONNX export: every registered layer, run by onnxruntime beside our own forward pass."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+import netgrad as ng
+from netgrad.exchange import to_onnx
+from netgrad.exchange.onnx_out import graph_of
+from netgrad.registry import KINDS
+
+from ..layers.cases import CASES
+from .networks import N, model_of
+
+# Registered layers that ONNX cannot express, each with its reason.
+REFUSED: dict[str, str] = {}
+
+
+def run(proto, inputs):
+    """The file's outputs by name; whole numbers where it asks for them."""
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    kinds = {"tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32}
+    feed = {i.name: np.asarray(inputs[i.name], kinds[i.type]) for i in session.get_inputs()}
+    return dict(zip([o.name for o in session.get_outputs()], session.run(None, feed), strict=True))
+
+
+def test_every_registered_layer_is_tested_or_refused():
+    own = {name for kind in ("layer", "activation") for name, c in KINDS[kind].items() if c.__module__[:7] == "netgrad"}
+    assert own == {case.layer.registered_name for case in CASES}
+    assert set(REFUSED) <= own
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_onnxruntime_gives_what_we_give(case):
+    model, inputs, lengths = model_of(case)
+    if reason := REFUSED.get(case.layer.registered_name):
+        with pytest.raises(ng.NetgradError, match="cannot be written as ONNX"):
+            graph_of(model)
+        assert reason
+        return
+    proto = graph_of(model)
+    onnx.checker.check_model(proto, full_check=True)
+    for n in (N, 2):  # the axis of the examples is free
+        some = {name: value[:n] for name, value in inputs.items()}
+        np.testing.assert_allclose(
+            run(proto, some)["tested"], model.outputs(some)["tested"], rtol=2e-5, atol=2e-6, err_msg=f"{n} examples"
+        )
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.lengths], ids=str)
+def test_lengths(case):
+    model, inputs, lengths = model_of(case)
+    (first, spans), *_ = lengths.items()
+    proto = graph_of(model, lengths=[first])
+    onnx.checker.check_model(proto, full_check=True)
+    dirty = np.arange(inputs[first].shape[1]) >= spans[:, None]
+    dirty = dirty.reshape(*dirty.shape, *(1,) * (inputs[first].ndim - 2))
+    given = inputs | {first: np.where(dirty, 3.0, inputs[first])}
+    a = run(proto, given | {f"{first}_lengths": spans})["tested"]
+    b = model.outputs(inputs, lengths)["tested"]
+    if (left := case.layer.out_lengths(spans, case.in_shape)) is not None:
+        valid = np.arange(a.shape[1]) < np.asarray(left)[:, None]
+        a, b = a[valid], b[valid]
+    np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)
