@@ -111,8 +111,9 @@ def test_agrees_with_jax_lax(configuration, seed):
     letters = "XYZ"[: len(in_shape) - 1]
 
     def theirs(params, x):
+        x = jnp.pad(x, ((0, 0), *layer.padding, (0, 0)))  # beforehand: XLA's gradients are wrong for much padding
         z = lax.conv_general_dilated(
-            x, params["W"], layer.stride, layer.padding, rhs_dilation=layer.dilation,
+            x, params["W"], layer.stride, "VALID", rhs_dilation=layer.dilation,
             dimension_numbers=(f"N{letters}C", f"{letters}IO", f"N{letters}C"), feature_group_count=layer.groups,
         )  # fmt: skip
         return jnp.tanh(z + params.get("b", 0))
@@ -128,6 +129,18 @@ def test_agrees_with_jax_lax(configuration, seed):
     np.testing.assert_allclose(back.d_in, d_in, rtol=1e-4, atol=1e-5)
     for name, value in d_params.items():
         np.testing.assert_allclose(back.d_params[name], value, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def test_input_gradient_of_groups_with_more_padding_than_a_window_reaches():
+    layer = ng.Conv(2, (3, 1), padding=((3, 1), (1, 1)), groups=2)
+    params = layer.init(jax.random.key(0), (10, 15, 2))
+    rng = np.random.default_rng(0)
+    _, saved = layer.forward(params, rng.normal(size=(16, 10, 15, 2)).astype(np.float32), Context())
+    delta = rng.normal(size=(16, 12, 17, 2)).astype(np.float32)
+    expected = np.zeros((16, 14, 17, 2))
+    for i in range(3):
+        expected[:, i : i + 12] += delta * np.asarray(params["W"])[i, 0, 0]
+    np.testing.assert_allclose(layer.backward(params, saved, delta).d_in, expected[:, 3:13, 1:16], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])

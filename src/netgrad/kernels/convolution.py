@@ -187,6 +187,12 @@ def conv_weight_gradient(
 
 
 def _conv(x, W, strides, padding, dilation):
+    # Padding beyond a window's reach would be a negative one in the gradients, where XLA on a CPU reads beyond its
+    # arrays (jaxlib 0.10.2): such zeros are put there beforehand.
+    spans = [(k - 1) * d for k, d in zip(W.shape[:2], dilation, strict=True)]
+    beyond = [(max(0, p - span), max(0, q - span)) for (p, q), span in zip(padding, spans, strict=True)]
+    padding = [(p - m, q - n) for (p, q), (m, n) in zip(padding, beyond, strict=True)]
+    x = jnp.pad(x, ((0, 0), *beyond, (0, 0)))
     return jax.lax.conv_general_dilated(x, W, strides, padding, rhs_dilation=dilation, dimension_numbers=_DIMENSIONS)
 
 

@@ -63,12 +63,15 @@ def input_gradient(delta: jax.Array, W: jax.Array, at: Windows, groups: int = 1)
         return d_x.reshape(delta.shape[0], *at.sizes, channels)
     turned = jnp.flip(W, tuple(range(n))).reshape(*window, channels, groups, filters // groups)
     turned = jnp.swapaxes(turned, n, n + 1).reshape(*window, groups * channels, filters // groups)
-    border = []
+    border, inside = [], [slice(None)]
     for size, out, span, s, (before, _) in zip(at.sizes, at.out, at.spans, at.stride, at.padding, strict=True):
         spread = (out - 1) * s + 1  # delta with the zeros between its rows that the stride skipped
         first = span - 1 - before
-        border.append((first, size + span - 1 - spread - first))
-    return conv_general_dilated(
+        # With a negative border, XLA on a CPU reads beyond its arrays (jaxlib 0.10.2): what is too much is cut off.
+        border.append((max(0, first), max(0, size + span - 1 - spread - first)))
+        cut = max(0, -first)
+        inside.append(slice(cut, cut + size))
+    d_x = conv_general_dilated(
         delta,
         turned,
         (1,) * n,
@@ -78,6 +81,7 @@ def input_gradient(delta: jax.Array, W: jax.Array, at: Windows, groups: int = 1)
         dimension_numbers=ConvDimensionNumbers(_images(n), (n, n + 1, *range(n)), _images(n)),
         feature_group_count=groups,
     )
+    return d_x[tuple(inside)]
 
 
 def weight_gradient(x: jax.Array, delta: jax.Array, at: Windows, groups: int = 1) -> tuple[jax.Array, jax.Array]:
