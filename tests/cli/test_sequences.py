@@ -1,5 +1,7 @@
 """Sequences on the command line: tables in long format, and texts."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -20,17 +22,25 @@ def steps(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("options", "columns", "rows"),
+    ("options", "columns", "rows", "shown"),
     [
-        (("--net", "lstm", "--bidirectional", "--target", "mood"), "id,step,prediction", None),
-        (("--net", "rnn", "--target", "kind", "--goal", "label"), "id,prediction", 40),
-        (("--net", "gru", "--target", "v", "--goal", "forecast"), "id,step,prediction", None),
+        (("--net", "lstm", "--bidirectional", "--target", "mood"), "id,step,prediction", None, "Confusion matrix"),
+        (("--net", "rnn", "--target", "kind", "--goal", "label"), "id,prediction", 40, "Confusion matrix"),
+        (
+            ("--net", "gru", "--target", "v", "--goal", "forecast"),
+            "id,step,prediction",
+            None,
+            "Predictions beside the truth",
+        ),
     ],
 )
-def test_fit_and_predict(netgrad, steps, tmp_path, options, columns, rows):
+def test_fit_report_and_predict(netgrad, steps, tmp_path, options, columns, rows, shown):
     fitted = netgrad("fit", steps, *options, "--time", "t", "--hidden", "8", "--epochs", 3, "--out", tmp_path, "-q")
     assert fitted.status == 0, fitted.err
     assert fitted.out.startswith("test ")
+    page = (tmp_path / "report.html").read_text()
+    assert {"Learning curve", shown, "Gradients through time"} <= set(re.findall("<h2>(.*?)</h2>", page))
+    assert "on 8 test sequences" in page
     predicted = netgrad("predict", tmp_path / "model.safetensors", steps)
     lines = predicted.out.strip().splitlines()
     assert lines[0] == columns
@@ -43,6 +53,7 @@ def test_a_text_is_learned_and_written(netgrad, refused, tmp_path):
     fitted = netgrad("fit", text, "--net", "gru", "--hidden", "16", "--epochs", 4, "--out", tmp_path, "-q")
     assert fitted.status == 0, fitted.err
     assert "bits" in fitted.out
+    assert "<h2>Symbols that cost most</h2>" in (tmp_path / "report.html").read_text()
     written = netgrad("sample", tmp_path / "model.safetensors", "--prime", "round", "--length", 12)
     assert written.out.startswith("round")
     assert len(written.out) == len("round") + 12 + 1

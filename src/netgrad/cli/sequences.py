@@ -60,7 +60,8 @@ def refuse(ctx: typer.Context, names: Iterable[str], why: str) -> None:
 
 
 def fit(ctx: typer.Context) -> None:
-    """Train on the sequences that the command names, test, and write model.safetensors."""
+    """Train on the sequences that the command names, test, and write model.safetensors and report.html."""
+    from netgrad import report
     from netgrad.cli import card, tables
     from netgrad.cli.fit import check_writable
     from netgrad.data import datasets
@@ -76,7 +77,7 @@ def fit(ctx: typer.Context) -> None:
         raise NetgradError("--bidirectional would show a character model the symbol it is to predict: leave it out")
     used, kind = (OF_TEXT, "text") if is_text else (OF_TABLE, "sequences from a table")
     refuse(ctx, set(given) - set(used), f"has no effect on {kind} with --net {given['net']}")
-    model, scores, about = (train_text if is_text else train_table)(given)
+    model, scores, about, test = (train_text if is_text else train_table)(given)
     model.card = about | {
         "scores": {f"test_{key}": round(value, 6) for key, value in scores.items()},
         "seed": given["seed"],
@@ -85,11 +86,16 @@ def fit(ctx: typer.Context) -> None:
     console = tables.console()
     console.print(f"test {tables.score_line(scores)}", style="bold")
     saved = model.save(folder / "model.safetensors")
+    written = report.write(model, path=folder / "report.html", **test)
     if not given["quiet"]:
-        console.print(f"model   {saved}", soft_wrap=True, markup=False)
+        console.print(f"model   {saved}\nreport  {written}", soft_wrap=True, markup=False)
 
 
-def train_text(given: dict[str, Any]) -> tuple[Any, dict[str, float], dict[str, Any]]:
+# What training leaves behind: the model, its test scores, what its card says, and the test data as a report takes them.
+Trained = tuple[Any, dict[str, float], dict[str, Any], dict[str, Any]]
+
+
+def train_text(given: dict[str, Any]) -> Trained:
     """A character model, trained in pieces on all but the last share of the text; its card holds the vocabulary."""
     import netgrad as ng
     from netgrad.data import Vocabulary, load_text, streams
@@ -107,7 +113,8 @@ def train_text(given: dict[str, Any]) -> tuple[Any, dict[str, float], dict[str, 
         "batch_size": None,
     }
     model = ng.fit(net, x, y, **options)
-    scores = model.evaluate(*streams(ids[cut:], 1))
+    x, y = streams(ids[cut:], 1)
+    scores = model.evaluate(x, y)
     scores["bits"] = scores["loss"] / float(np.log(2))
     about = {
         "what": f"text, symbol by symbol, by a network of {len(net.nodes)} layers",
@@ -115,10 +122,10 @@ def train_text(given: dict[str, Any]) -> tuple[Any, dict[str, float], dict[str, 
         "task": "text",
         "vocabulary": vocabulary.to_config(),
     }
-    return model, scores, about
+    return model, scores, about, {"x": x, "y": y}
 
 
-def train_table(given: dict[str, Any]) -> tuple[Any, dict[str, float], dict[str, Any]]:
+def train_table(given: dict[str, Any]) -> Trained:
     """Tags, labels or forecasts from a table with one row for each time-step; whole sequences are kept for testing."""
     import netgrad as ng
     from netgrad.data import TargetEncoder, read_sequences, read_table
@@ -156,7 +163,8 @@ def train_table(given: dict[str, Any]) -> tuple[Any, dict[str, float], dict[str,
         "task": encoder.task,
         "sequences": columns,
     }
-    return model, scores, about
+    y = encoder.decode(test.y)
+    return model, scores, about, {"x": test.x, "y": y, "lengths": test.lengths, "names": test.ids}
 
 
 def recurrent(given: dict[str, Any], usual: tuple[int, ...], returns: str = "sequence") -> list[Any]:

@@ -113,8 +113,16 @@ class TargetEncoder:
         return self
 
     def transform(self, target: Any) -> np.ndarray:
-        """The labels (N,) in int32, or the scaled quantities (N, k) in float32."""
+        """The labels (N,) in int32, or the scaled quantities (N, k) in float32.
+
+        One target at each time-step, (N, T), gives labels (N, T) or quantities (N, T, 1); in the padding stands any
+        value that is known from training.
+        """
         self._check_fitted()
+        if self.one_dimensional and np.ndim(target) == 2 and np.shape(target)[1] > 1:
+            steps = np.asarray(target)
+            encoded = self.transform(steps.reshape(-1))
+            return encoded.reshape(*steps.shape, *encoded.shape[1:])
         if self.task == "regression":
             if self.one_dimensional:
                 y = self._numbers(target)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["write"]
 
 
-def write(model: Model, x: Any, y: Any, path: str | Path, title: str | None = None) -> Path:
+def write(
+    model: Model, x: Any, y: Any, path: str | Path, title: str | None = None, lengths: Any = None, names: Any = None
+) -> Path:
     """Write the report of a model, measured on these examples; see `netgrad.report.html.write`.
 
     >>> import netgrad as ng, numpy as np, pathlib, tempfile
@@ -27,4 +29,4 @@ def write(model: Model, x: Any, y: Any, path: str | Path, title: str | None = No
     """
     from netgrad.report.html import write as write_html
 
-    return write_html(model, x, y, path, title)
+    return write_html(model, x, y, path, title, lengths, names)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from netgrad.errors import FileError
-from netgrad.report import figures
+from netgrad.report import figures, sequences
 from netgrad.report.judgement import Judgement, judge
 from netgrad.report.layers import QUANTITIES, LayerRow, traced
+from netgrad.report.section import Section, confusion_shown, number
 from netgrad.training.files import write_atomically
 from netgrad.training.model import Model
 
@@ -22,26 +22,18 @@ WORST = 12
 WORST_OF_CLASS = 3  # where mistakes are shown as pictures
 
 
-@dataclass
-class Section:
-    """A heading, an explanation, and a figure (SVG) or a table (header and rows) or both."""
-
-    title: str
-    text: str = ""
-    figure: str = ""
-    header: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
-
-
-def write(model: Model, x: Any, y: Any, path: str | Path, title: str | None = None) -> Path:
+def write(
+    model: Model, x: Any, y: Any, path: str | Path, title: str | None = None, lengths: Any = None, names: Any = None
+) -> Path:
     """Write the report of a model, measured on these examples, and return its path.
 
     x, y: test examples in their own terms, as for `Model.evaluate`. title: the data's name by default. Images among
-    them are shown where the model went most wrong; rows of a table are listed.
+    them are shown where the model went most wrong; rows of a table are listed. lengths, names (N,): valid time-steps
+    of sequences, and what they are called, by default their numbers; see `netgrad.report.sequences`.
     Raises `FileError` where the file cannot be written; what stood there stays whole until then.
     """
     path = Path(path)
-    page = render(model, x, y, title)
+    page = render(model, x, y, title, lengths, names)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, page.encode())
@@ -50,33 +42,41 @@ def write(model: Model, x: Any, y: Any, path: str | Path, title: str | None = No
     return path
 
 
-def render(model: Model, x: Any, y: Any, title: str | None = None) -> str:
+def render(model: Model, x: Any, y: Any, title: str | None = None, lengths: Any = None, names: Any = None) -> str:
     """The report as the text of an HTML page; arguments as for `write`."""
     import jinja2
 
     data = model.card.get("data", {})
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    scores = model.evaluate(x, y, lengths=lengths)
+    if sequences.is_text(model):
+        scores |= sequences.surprise(scores["loss"])
     return template.render(
         title=title or data.get("name") or "A trained network",
         what=model.card.get("what", repr(model)),
-        scores=[score(name, value) for name, value in sorted(model.evaluate(x, y).items(), key=is_loss)],
-        examples=len(next(iter(y.values())) if isinstance(y, dict) else y),
-        sections=list(sections(model, x, y)),
+        scores=[score(name, value) for name, value in sorted(scores.items(), key=is_loss)],
+        examples=sequences.counted(model, y, lengths),
+        sections=list(sections(model, x, y, lengths, names)),
         card=list(entries(model.card)),
     )
 
 
-def sections(model: Model, x: Any, y: Any) -> Iterator[Section]:
+def sections(model: Model, x: Any, y: Any, lengths: Any = None, names: Any = None) -> Iterator[Section]:
     """The parts of the report, in order; those that the model has nothing to show for are left out."""
     if len(model.history):
         alt = f"Learning curve over {len(model.history)} epochs: {model.history!r}"
         stopped = f"Stopped: {model.history.stopped}." if model.history.stopped else ""
         yield Section("Learning curve", stopped, figures.svg(figures.learning_curve(model.history), alt, "curve"))
-    judgement = judge(model, x, y)
+    judgement = judge(model, x, y, lengths)
     if judgement is not None:
-        yield from (classes_judged if judgement.classes else quantity_judged)(model, x, judgement)
-    rows = traced(model, x, y)
+        names = range(len(judgement.truth)) if names is None and lengths is not None else names
+        yield from (classes_judged if judgement.classes else quantity_judged)(model, x, judgement, names)
+    else:
+        yield from sequences.judged(model, x, y, lengths, names)
+    part = sequences.part(model, x, y, lengths)
+    yield from sequences.through_time(model, *part)
+    rows = traced(model, *part)
     yield layer_table(rows)
     if any("z" in row.values for row in rows):
         yield Section(
@@ -87,21 +87,11 @@ def sections(model: Model, x: Any, y: Any) -> Iterator[Section]:
         )
 
 
-def classes_judged(model: Model, x: Any, judgement: Judgement) -> Iterator[Section]:
-    """Confusion matrix and worst mistakes of a classifier."""
+def classes_judged(model: Model, x: Any, judgement: Judgement, names: Any = None) -> Iterator[Section]:
+    """Confusion matrix and worst mistakes of a classifier. names: of sequences, in place of their columns."""
     classes = judgement.classes
     if len(classes) <= figures.MOST_CLASSES:
-        counts = figures.confusion(judgement.truth, judgement.predicted, classes)
-        right, all_ = int(np.trace(counts)), int(counts.sum())
-        yield Section(
-            "Confusion matrix",
-            "Rows are the true classes, columns the predicted ones; shading is the share of the row.",
-            figures.svg(
-                figures.confusion_matrix(counts, classes),
-                f"Confusion matrix of {len(classes)} classes: {right} of {all_} examples on the diagonal",
-                "confusion",
-            ),
-        )
+        yield confusion_shown(figures.confusion(judgement.truth, judgement.predicted, classes), classes)
     pictures = np.ndim(x) == 4 and len(classes) <= figures.MOST_CLASSES
     worst, mistakes = judgement.worst_of_each(WORST_OF_CLASS) if pictures else judgement.worst(WORST)
     certain = judgement.certainty[worst]
@@ -114,14 +104,14 @@ def classes_judged(model: Model, x: Any, judgement: Judgement) -> Iterator[Secti
         alt = "Pictures: " + "; ".join(caption.replace("\n", " at ") for caption in captions)
         yield Section(title, text, figures.svg(figures.pictures(np.asarray(x)[worst], captions), alt, "worst"))
         return
-    header, cells = shown_columns(x, worst)
+    header, cells = shown_columns(x, worst, names)
     verdict = zip(judgement.truth[worst], judgement.predicted[worst], certain, strict=True)
     rows = [[str(t), str(p), f"{c:.1%}", *row] for (t, p, c), row in zip(verdict, cells, strict=True)]
     yield Section(title, text, header=["true", "predicted", "p(true)", *header], rows=rows)
 
 
-def quantity_judged(model: Model, x: Any, judgement: Judgement) -> Iterator[Section]:
-    """Predicted against true values and the largest residuals of a regression."""
+def quantity_judged(model: Model, x: Any, judgement: Judgement, names: Any = None) -> Iterator[Section]:
+    """Predicted against true values and the largest residuals of a regression. names: as for `classes_judged`."""
     truth, predicted = judgement.truth, judgement.predicted
     name = str(model.card.get("target", "target"))
     correlation = np.corrcoef(truth, predicted)[0, 1] if truth.std() and predicted.std() else float("nan")
@@ -135,7 +125,7 @@ def quantity_judged(model: Model, x: Any, judgement: Judgement) -> Iterator[Sect
         ),
     )
     worst, _ = judgement.worst(WORST)
-    header, cells = shown_columns(x, worst)
+    header, cells = shown_columns(x, worst, names)
     rows = [
         [number(truth[i]), number(predicted[i]), number(predicted[i] - truth[i]), *row]
         for i, row in zip(worst, cells, strict=True)
@@ -154,8 +144,10 @@ def layer_table(rows: list[LayerRow]) -> Section:
     return Section("Layers", total, header=header, rows=cells)
 
 
-def shown_columns(x: Any, worst: np.ndarray) -> tuple[list[str], list[list[str]]]:
-    """Names and cells of these rows, as many columns as fit; none for what is no table."""
+def shown_columns(x: Any, worst: np.ndarray, names: Any = None) -> tuple[list[str], list[list[str]]]:
+    """Names and cells of these rows, as many columns as fit; none for what is no table. Of sequences their names."""
+    if names is not None:
+        return ["sequence"], [[str(names[i])] for i in worst]
     if hasattr(x, "iloc"):
         part = x.iloc[worst, :MOST_COLUMNS]
         names, cells = [str(c) for c in part.columns], part.to_numpy(object).tolist()
@@ -175,15 +167,6 @@ def is_loss(item: tuple[str, float]) -> bool:
 def score(name: str, value: float) -> tuple[str, str]:
     """A score's name and value as the head of the page shows them."""
     return (name, f"{100 * value:.2f} %") if name.endswith("accuracy") else (name, number(value))
-
-
-def number(value: float) -> str:
-    """A number in a cell, without exponents where it is of ordinary size.
-
-    >>> number(152804.7), number(0.98312), number(1.2e-7)
-    ('152,805', '0.9831', '1.2e-07')
-    """
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def entries(card: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -33,18 +33,18 @@ class Judgement:
         return (np.concatenate(of), True) if mistakes else (worst[: count * len(of)], False)
 
 
-def judge(model: Model, x: Any, y: Any) -> Judgement | None:
+def judge(model: Model, x: Any, y: Any, lengths: Any = None) -> Judgement | None:
     """The model's predictions for these examples; None for what is not one label or one number an example."""
     if len(model.objective.terms) > 1:
         return None
-    truth, predicted = np.asarray(y), np.asarray(model.predict(x))
+    truth, predicted = np.asarray(y), np.asarray(model.predict(x, lengths))
     truth = truth[:, 0] if truth.shape[1:] == (1,) else truth
     if truth.ndim != 1 or predicted.ndim != 1:
         return None
     if model.objective.terms[0][1].task == "regression":
         truth, predicted = truth.astype(float), predicted.astype(float)
         return Judgement(truth, predicted, -np.abs(predicted - truth), [])
-    p = model.predict_proba(x)
+    p = model.predict_proba(x, lengths)
     p = np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
     labels = np.asarray(model.encode_targets(y)).astype(int).reshape(-1)
     classes = model.target_encoder.classes if model.target_encoder else list(range(p.shape[1]))

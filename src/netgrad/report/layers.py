@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from netgrad.data.checks import valid_steps
 from netgrad.training.model import Model
 
 EXAMPLES = 1000  # what a trace for a summary looks at, at most: enough for two digits, and quick
@@ -61,18 +62,22 @@ def traced(model: Model, x: Any, y: Any, lengths: Any = None) -> list[LayerRow]:
     >>> [(row.name, row.shape, row.parameters) for row in rows]
     [('dense_1', (2,), 8), ('dense_2', (1,), 3)]
     """
-    trace = model.trace(_first(x), _first(y), lengths=None if lengths is None else _first(lengths))
-    return list(_rows(model, trace))
+    lengths = None if lengths is None else _first(lengths)
+    trace = model.trace(_first(x), _first(y), lengths=lengths)
+    valid = None
+    if lengths is not None and not isinstance(lengths, Mapping):
+        valid = valid_steps(lengths, np.shape(x)[1])
+    return list(_rows(model, trace, valid))
 
 
-def _rows(model: Model, trace: Any) -> Iterator[LayerRow]:
+def _rows(model: Model, trace: Any, valid: np.ndarray | None = None) -> Iterator[LayerRow]:
     shapes = model.network.shapes(model.shapes)
     counted: set[str] = set()
     for node in model.network.nodes:
         params = {} if node.params in counted else model.params.get(node.params, {})
         counted.add(node.params)
         count = sum(leaf.size for leaf in jax.tree.leaves(params))
-        values = {} if node.name not in trace else {q: _flat(trace[node.name].values.get(q)) for q in QUANTITIES}
+        values = {} if node.name not in trace else {q: _flat(trace[node.name].values.get(q), valid) for q in QUANTITIES}
         values = {q: v for q, v in values.items() if v.size}
         yield LayerRow(node.name, type(node.layer).__name__, shapes[node.name], count, values)
 
@@ -83,7 +88,13 @@ def _first(examples: Any) -> Any:
     return examples.iloc[:EXAMPLES] if hasattr(examples, "iloc") else examples[:EXAMPLES]
 
 
-def _flat(value: Any) -> np.ndarray:
-    """All numbers of an array, or of the parts that a layer keeps by name or by input (an LSTM's gates)."""
-    parts = [np.asarray(leaf).ravel() for leaf in jax.tree.leaves(value)]
+def _flat(value: Any, valid: np.ndarray | None = None) -> np.ndarray:
+    """All numbers of an array, or of the parts that a layer keeps by name or by input (an LSTM's gates).
+
+    valid (N, T): the time-steps that count; what stands in the padding of sequences is left out.
+    """
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(value)]
+    if valid is not None:
+        leaves = [leaf[valid] if leaf.ndim > 2 and leaf.shape[:2] == valid.shape else leaf for leaf in leaves]
+    parts = [leaf.ravel() for leaf in leaves]
     return np.concatenate(parts) if parts else np.empty(0)
