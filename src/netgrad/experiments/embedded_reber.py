@@ -57,7 +57,7 @@ def run(seed: int = 0) -> Result:
     "embedded-reber-rnn",
     "The embedded Reber grammar, with an RNN of 60 units",
     "Z&M 26.2.3, example",
-    seconds=350,
+    seconds=230,
 )
 def run_rnn(seed: int = 0) -> Result:
     """Gradient descent with step 1 over 25,000 epochs as in the text, but no step longer than 0.1; and Adam over 8,000.
@@ -65,7 +65,8 @@ def run_rnn(seed: int = 0) -> Result:
     What is left to learn late is the long dependency, and there the error surface has cliffs: gradients are of norm
     0.001 to 0.1 for thousands of epochs and of 1 to 80 in single ones. A step of 1 as it stands is thrown out of every
     minimum by the first cliff; one short enough for the cliffs (0.2, falling to 0) leaves mistakes on the training
-    set after 25,000 epochs. Clipping the gradient's norm shortens the step on the cliffs only.
+    set after 25,000 epochs (24 with seed 0). Clipping the gradient's norm shortens the step on the cliffs only: with
+    seeds 0, 1 and 2 no mistake is left, and 45, 48 and 51 of the unseen strings go wrong.
     """
     known, unseen = strings(seed)
     small = ng.Uniform(-0.13, 0.13)  # 1 / sqrt(60)
