@@ -18,6 +18,7 @@ KINDS: dict[str, dict[str, type]] = {
     "initializer": {},
     "loss": {},
     "penalty": {},
+    "finding": {},
 }
 
 T = TypeVar("T", bound=type)
@@ -27,7 +28,7 @@ def register(kind: str, name: str) -> Callable[[T], T]:
     """Class decorator: make the dataclass known as ``name`` among the parts of this ``kind``.
 
     >>> sorted(KINDS)
-    ['activation', 'initializer', 'layer', 'loss', 'penalty']
+    ['activation', 'finding', 'initializer', 'layer', 'loss', 'penalty']
     """
 
     def add(cls: T) -> T:

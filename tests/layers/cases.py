@@ -41,6 +41,7 @@ CASES = [
     Case(ng.Dense(2, activation=ng.PReLU(0.1), initializer="he"), (5, 3)),
     Case(ng.Rescaling(0.5, 2.0), (3, 2)),
     Case(ng.Rescaling((0.5, 0.0), (2.0, 1.0), limit=1.5), (3, 2)),
+    Case(ng.Differentiated(ng.Dense(3, activation="tanh")), (4,)),
     Case(ng.Dropout(0.4), (6,)),
     Case(ng.Dropout(0.4, classic=True), (5, 3), lengths=True),
     Case(ng.GaussianNoise(0.3), (5, 3), lengths=True),

@@ -1,1 +1,9 @@
-"""What is wrong with a network, where, and why: measurements that say it in numbers."""
+"""What is wrong with a network, where, and why: measurements, findings and remedies."""
+
+from netgrad.diagnosis import checks
+from netgrad.diagnosis.diagnose import diagnose
+from netgrad.diagnosis.finding import Check, Diagnosis, Finding
+from netgrad.diagnosis.recipe import Recipe
+from netgrad.diagnosis.repair import repair
+
+__all__ = ["Check", "Diagnosis", "Finding", "Recipe", "checks", "diagnose", "repair"]

@@ -6,6 +6,7 @@ vanishes where the spectral radius of W_h is below 1 and explodes where it is ab
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -54,14 +55,23 @@ def jacobian_norms(model: Model, x: Any, lengths: Any = None, layer: str | None 
     states = jnp.concatenate([saved["h"], saved["c"]] if "c" in saved else [saved["h"]], axis=-1)
     before = jnp.concatenate([saved["start"][:, None], states[:, :-1]], axis=1)
     steps, ends = own.shape[1], spans(saved.get("lengths"), own)
-    cell = node.layer.replace(returns="state", learned_state=False)
+    norms = _norms(node.layer.replace(returns="state", learned_state=False))
+    params = model.params[node.params]
+    with jax.default_matmul_precision("highest"):
+        curves = np.stack([np.asarray(norms(params, *one)) for one in zip(own, before, ends, strict=True)])
+    return np.where(np.arange(steps) < np.asarray(ends)[:, None], curves, np.nan)
 
-    def follow(x_t: jax.Array, s: jax.Array) -> jax.Array:
-        return cell.forward(model.params[node.params], (x_t[None, None], s[None]), Context())[0][0]
+
+@lru_cache(maxsize=16)
+def _norms(cell: Recurrent) -> Any:
+    """Compiled for one sequence: parameters, x (T, d), the state before each step (T, s), the length -> (T,)."""
 
     @jax.jit
-    def norms(x: jax.Array, before: jax.Array, end: jax.Array) -> jax.Array:
-        """Of one sequence: (T, d), (T, s), its length -> (T,)."""
+    def norms(params: dict, x: jax.Array, before: jax.Array, end: jax.Array) -> jax.Array:
+        def follow(x_t: jax.Array, s: jax.Array) -> jax.Array:
+            return cell.forward(params, (x_t[None, None], s[None]), Context())[0][0]
+
+        steps = len(x)
         J = jax.vmap(jax.jacfwd(follow, argnums=1))(x, before)
         J = jnp.where((jnp.arange(steps) < end)[:, None, None], J, jnp.eye(before.shape[-1]))
 
@@ -70,9 +80,7 @@ def jacobian_norms(model: Model, x: Any, lengths: Any = None, layer: str | None 
 
         return jax.lax.scan(back, jnp.eye(before.shape[-1]), J, reverse=True)[1]
 
-    with jax.default_matmul_precision("highest"):
-        curves = np.stack([np.asarray(norms(*one)) for one in zip(own, before, ends, strict=True)])
-    return np.where(np.arange(steps) < np.asarray(ends)[:, None], curves, np.nan)
+    return norms
 
 
 def gradient_flow(model: Model, x: Any, y: Any, at: int = -1, lengths: Any = None) -> dict[str, np.ndarray]:

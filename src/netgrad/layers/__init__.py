@@ -18,6 +18,7 @@ from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.bidirectional import Bidirectional
 from netgrad.layers.convolution import Conv, ConvTranspose
 from netgrad.layers.dense import Dense
+from netgrad.layers.differentiated import Differentiated
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.forget_gate import ForgetGateRNN
@@ -51,6 +52,7 @@ __all__ = [
     "ConvTranspose",
     "DelayTaps",
     "Dense",
+    "Differentiated",
     "Dropout",
     "Embedding",
     "Flatten",

@@ -49,7 +49,7 @@ class Starts:
 
     def advance(self, run: Run, program: Any, data: Batch, held: Batch | None, key: jax.Array, sizes: Any) -> Any:
         """One call of the program for all starts; ``run.carry`` becomes that of the best, whose report is returned."""
-        self.carries, reports = _for_each(program)(self.carries, data, key, run.epoch)
+        self.carries, reports = for_each(program)(self.carries, data, key, run.epoch)
         reports = jax.tree.map(np.asarray, reports)
         self.losses = epoch_loss(run.objective, reports.loss, sizes)
         good = np.isfinite(reports.loss).all((1, 2)) & np.isfinite(reports.grad_norm).all((1, 2))
@@ -67,5 +67,5 @@ class Starts:
 
 
 @lru_cache(maxsize=64)
-def _for_each(program: Any) -> Any:
+def for_each(program: Any) -> Any:
     return jax.jit(jax.vmap(program, in_axes=(0, None, None, None)))

@@ -1,0 +1,259 @@
+"""The data: inputs on bad scales, targets that the outputs cannot give, classes out of balance, labels without sense.
+
+Sources: Kelleher chapter 8 "Data preparation"; Pattipati "Backprop practicalities" (normalise inputs; targets within
+the range of the output activation; unequal classes); Kelleher 8.4.3 (softmax and its loss).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from netgrad.diagnosis.finding import Check
+from netgrad.layers.activation import Identity, Logistic, ReLU, ScaledTanh, Softmax, Tanh, Threshold
+from netgrad.layers.embedding import Embedding
+from netgrad.layers.rescaling import Rescaling
+from netgrad.network import Node, with_first, with_last
+from netgrad.registry import register
+
+
+@register("finding", "inputs_not_normalised")
+@dataclass(frozen=True)
+class InputsNotNormalised(Check):
+    """Inputs far from mean 0 and spread 1, columns on very different scales, constant columns, or wild values.
+
+    Measure, by column over the examples: the root mean square (below ``small`` or above ``large``), the mean over the
+    spread (above ``offset``), the largest spread over the smallest (above ``uneven``), the largest distance from a
+    column's median over the columns' median spread (above ``wild``), the share of constant columns (above ``constant``).
+    """
+
+    rank: ClassVar[int] = 10
+    remedy: ClassVar[str] = (
+        "standardise each column (ng.Rescaling.standardising(x, each=True) as the first layer, or a data frame, which "
+        "netgrad encodes), and cut wild values off"
+    )
+    small: float = 0.03
+    large: float = 8.0
+    offset: float = 6.0
+    uneven: float = 100.0
+    wild: float = 60.0
+    constant: float = 0.95
+
+    def look(self, e):
+        for name, rows in columns(e).items():
+            for what, measured in self.wrong(rows):
+                yield self.found(e.severity, f"the inputs {name}", what, **measured)
+                break
+
+    def wrong(self, rows: np.ndarray):
+        """What is wrong with these inputs (P, d), in words with numbers."""
+        spread, mean = rows.std(0), rows.mean(0)
+        size = np.sqrt((rows**2).mean(0))
+        real = spread > 1e-6 * np.maximum(size, 1e-30)
+        if real.mean() <= 1 - self.constant:
+            yield f"{(~real).sum()} of {len(real)} columns are constant", {"constant": float((~real).mean())}
+        if not real.any():
+            return
+        # Beside the usual column's spread: a rare 1 among zeros is far from its own column's median, but not wild.
+        far = np.abs(rows[:, real] - np.median(rows[:, real], 0)).max(0) / np.median(spread[real])
+        total = float(np.sqrt((rows[:, real] ** 2).mean()))
+        where = np.flatnonzero(real)
+        if total > self.large or total < self.small:
+            yield f"the inputs' size is {total:.3g}, where about 1 trains best", {"size": total}
+        if far.max() > self.wild:
+            yield f"column {where[far.argmax()]} has a value {far.max():.3g} times its middle half's spread away from "
+            "its median", {"distance": float(far.max())}
+        offset = np.abs(mean[real]) / spread[real]
+        if np.median(offset) > self.offset:
+            text = f"the inputs' means lie {np.median(offset):.3g} of their spreads away from 0"
+            yield text, {"offset": float(np.median(offset))}
+        usual = np.quantile(spread[real], [0.02, 0.98])
+        if usual[1] / usual[0] > self.uneven:
+            ratio = float(usual[1] / usual[0])
+            yield f"the columns' spreads differ by a factor of {ratio:.3g}", {"uneven": ratio}
+
+    def repair(self, recipe, e):
+        network = recipe.graph
+        for name, rows in columns(e).items():
+            layer = network.by_name[next(n.name for n in network.nodes if name in n.inputs)].layer
+            if isinstance(layer, Rescaling):
+                continue
+            low, high = np.quantile(rows, [0.005, 0.995], axis=0)
+            network = with_first(
+                network, Rescaling.standardising(np.clip(rows, low, high), each=True, limit=8.0), "standardised", name
+            )
+        if network == recipe.graph:
+            return recipe
+        return recipe.with_network(network, "inputs standardised column by column, wild values cut off")
+
+
+def columns(e) -> dict[str, np.ndarray]:
+    """The valid inputs by name as rows of numbers (P, d), the last axis as columns; symbols are left out."""
+    found = {}
+    for name, value in e.scored.x.items():
+        readers = [node.layer for node in e.network.nodes if name in node.inputs]
+        if any(isinstance(layer, Embedding) for layer in readers):
+            continue
+        value = np.asarray(value, float)
+        if all(isinstance(layer, Rescaling) for layer in readers):
+            value = np.asarray(readers[0].forward({}, value, None)[0])
+        if name in e.scored.lengths:
+            value = value[np.arange(value.shape[1]) < np.asarray(e.scored.lengths[name])[:, None]]
+        # Pictures: all positions of a channel are on one scale.
+        found[name] = value.reshape(-1, value.shape[-1])
+    return found
+
+
+@register("finding", "targets_out_of_range")
+@dataclass(frozen=True)
+class TargetsOutOfRange(Check):
+    """The output activation cannot give the targets, or does not belong to the loss.
+
+    Measure: the share of targets outside of the output activation's range (``outside``), by more than ``slack`` of the
+    targets' spread; a rectified, tanh or threshold output under a loss that takes logits; no softmax or logistic under
+    a loss that takes probabilities; for a linear output, targets whose mean or spread is above ``scale``.
+    """
+
+    rank: ClassVar[int] = 8
+    remedy: ClassVar[str] = (
+        "use a linear output for quantities (and standardise the targets), softmax_cross_entropy on a linear output "
+        "for classes, binary_cross_entropy on a linear output for yes and no"
+    )
+    outside: float = 0.02
+    slack: float = 0.01
+    scale: float = 10.0
+
+    def look(self, e):
+        for name, loss, _ in e.model.objective.terms:
+            layer = e.network.output_layer(name)
+            activation = getattr(layer, "activation", layer)
+            where = f"the output {name}"
+            if loss.logits:
+                if isinstance(activation, ReLU | Tanh | ScaledTanh | Threshold):
+                    bent = activation.registered_name
+                    message = f"the loss {loss.registered_name} takes logits of any size, but the output is a {bent}"
+                    yield self.found(e.severity, where, message, skill=e.skill)
+                continue
+            if loss.registered_name == "cross_entropy" and not isinstance(activation, Softmax | Logistic):
+                message = "the loss cross_entropy takes probabilities, but the output is no softmax"
+                yield self.found(e.severity, where, message, skill=e.skill)
+            if loss.task != "regression":
+                continue
+            target = e.targets(name, loss, e.scored)
+            low, high = reach(activation)
+            slack = self.slack * max(float(np.ptp(target)), 1e-12)
+            share = float(((target < low - slack) | (target > high + slack)).mean())
+            if share > self.outside:
+                message = f"{share:.0%} of the targets lie outside of [{low:g}, {high:g}], all that the output can give"
+                yield self.found("fault", where, message, outside=share)
+            elif (size := max(float(np.abs(target.mean(0)).max()), float(target.std(0).max()))) > self.scale:
+                message = f"the targets' mean or spread is {size:.3g}, far from what a network puts out at first"
+                yield self.found(e.severity, where, message, size=size)
+
+    def repair(self, recipe, e):
+        (name, loss, _), *more = e.model.objective.terms
+        end = dict(recipe.graph.outputs)[name]
+        layer = recipe.graph.by_name[end].layer
+        if more or isinstance(layer, Rescaling):
+            return None
+
+        def change(node: Node):
+            bent = node.name == end and not isinstance(getattr(node.layer, "activation", Identity()), Identity)
+            return node.layer.replace(activation="identity", initializer=None).placed(False) if bent else node.layer
+
+        changed = recipe.with_layers(change, "a linear output")
+        if loss.registered_name == "cross_entropy":
+            return changed.changed("the loss softmax_cross_entropy", loss="softmax_cross_entropy")
+        if loss.task == "regression":
+            target = e.targets(name, loss, e.scored)
+            offset, factor = float(target.mean()), float(target.std()) or 1.0
+            if max(abs(offset), factor) > 2 or factor < 0.1:
+                scaled = Rescaling(-offset / factor, factor)
+                network = with_last(changed.graph, scaled, "in_units_of_the_target")
+                changed = changed.with_network(network, "outputs brought to the targets' scale")
+                # The gradient is larger by that factor, too.
+                changed = changed.changed("the optimiser adam", optimizer="adam", learning_rate=None)
+        return changed
+
+
+def reach(activation) -> tuple[float, float]:
+    """The lowest and the highest value that an activation gives.
+
+    >>> reach(Tanh()), reach(ReLU())
+    ((-1.0, 1.0), (0.0, inf))
+    """
+    if isinstance(activation, Logistic | Softmax | Threshold):
+        return 0.0, 1.0
+    if isinstance(activation, Tanh):
+        return -1.0, 1.0
+    if isinstance(activation, ScaledTanh):
+        limit = float(np.abs(np.asarray(activation.f(np.float32(1e6)))))
+        return -limit, limit
+    return (0.0, np.inf) if isinstance(activation, ReLU) else (-np.inf, np.inf)
+
+
+@register("finding", "class_collapse")
+@dataclass(frozen=True)
+class ClassCollapse(Check):
+    """Classes are out of balance, and the network answers with the frequent one (almost) always.
+
+    Measure: the share of the most frequent class (above ``frequent``), and the share of examples of all other classes
+    that are recognised (below ``recalled``), where a reference recognises twice as many.
+    """
+
+    rank: ClassVar[int] = 30
+    remedy: ClassVar[str] = "class_weight='balanced', or resample='over'"
+    frequent: float = 0.6
+    recalled: float = 0.2
+
+    def look(self, e):
+        for name, loss, _ in e.model.objective.terms:
+            if loss.task == "regression":
+                continue
+            truth, answer = e.answers(name, loss)
+            if truth.ndim > 1 and truth.shape[-1] > 1:
+                continue
+            truth, answer = truth.ravel(), answer.ravel()
+            values, counts = np.unique(truth, return_counts=True)
+            if len(values) < 2:
+                continue
+            largest, share = values[counts.argmax()], counts.max() / counts.sum()
+            others = truth != largest
+            recall = float((answer[others] == truth[others]).mean())
+            if share < self.frequent or recall >= self.recalled or others.sum() < 5:
+                continue
+            severity = "fault" if e.recallable(name) > 2 * max(recall, 0.05) else "note"
+            message = f"{share:.0%} of the examples are of class {largest}, and the network recognises {recall:.0%} of "
+            yield self.found(severity, f"the output {name}", message + "the others", frequent=share, recall=recall)
+
+    def repair(self, recipe, e):
+        return recipe.changed("class_weight='balanced'", class_weight="balanced")
+
+
+@register("finding", "labels_without_relation")
+@dataclass(frozen=True)
+class LabelsWithoutRelation(Check):
+    """The targets have nothing to do with the inputs: shuffled, out of step, or of another table.
+
+    Measure: the skill of a reference on examples that it has not seen, beside its skill on permuted targets; and the
+    network's own skill on held-out examples, where there are any. margin: no better by more than this. With fewer than
+    ``examples`` nothing is said.
+    """
+
+    rank: ClassVar[int] = 14
+    remedy: ClassVar[str] = "check that rows of inputs and targets still belong together: look at some of them"
+    margin: float = 0.06
+    examples: int = 80
+
+    def look(self, e):
+        if e.batch.size < self.examples or not np.isfinite(e.possible):
+            return
+        own = e.held_skill if np.isfinite(e.held_skill) else e.skill
+        if own > 2 * self.margin or e.possible - e.by_accident > self.margin:
+            return
+        message = f"no model finds a relation: a reference reaches a skill of {e.possible:.2f} on unseen examples, "
+        message += f"{e.by_accident:.2f} with permuted targets, the network {own:.2f}"
+        measured = {"reference": e.possible, "permuted": e.by_accident, "network": own}
+        yield self.found("fault", "the targets", message, **measured)

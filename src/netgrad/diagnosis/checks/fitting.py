@@ -1,0 +1,125 @@
+"""Does the network learn too much by heart, or too little?
+
+Sources: Kelleher 8.4.4 (overfitting, early stopping, dropout); Pattipati "Generalization" (bias and variance, network
+size); Allauzen "Regularization".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from netgrad.diagnosis.finding import Check
+from netgrad.layers.dense import Dense
+from netgrad.layers.dropout import Dropout
+from netgrad.layers.recurrent import Recurrent
+from netgrad.network import Node
+from netgrad.registry import register
+from netgrad.regularizers import L2
+
+
+@register("finding", "overfitting")
+@dataclass(frozen=True)
+class Overfitting(Check):
+    """Examples that training did not see go ever worse, while those that it saw go ever better.
+
+    Measure: the last validation loss over its lowest (above ``risen``), and the skill on training examples minus that
+    on held-out ones (above ``gap``), or, where none are given, both losses of the history (above ``times``).
+    """
+
+    rank: ClassVar[int] = 54
+    remedy: ClassVar[str] = (
+        "stop early (patience=10), penalise weights (penalty='l2'), use dropout, or get more examples"
+    )
+    risen: float = 1.25
+    gap: float = 0.15
+    times: float = 3.0
+
+    def look(self, e):
+        history = e.model.history
+        if "val_loss" not in history or len(history) < 3:
+            return
+        held, own = history["val_loss"], history["loss"]
+        # What matters is what is kept: a run that stopped early returns its best epoch.
+        last = len(held) - 1 if not history.stopped else int(np.nanargmin(held))
+        risen = float(held[last] / max(np.nanmin(held), 1e-12))
+        gap = e.skill - e.held_skill
+        apart = gap > self.gap if np.isfinite(gap) else held[last] > self.times * max(own[last], 1e-12)
+        if risen > self.risen and apart:
+            best = int(np.nanargmin(held)) + 1
+            message = (
+                f"the validation loss was lowest in epoch {best} and has risen {risen:.2f} times since, while the "
+            )
+            measured = {"risen": risen, "gap": gap} if np.isfinite(gap) else {"risen": risen}
+            yield self.found("fault", "the run", message + "training loss fell on", **measured)
+
+    def repair(self, recipe, e):
+        changed = recipe.changed("patience=5", patience=5)
+        if not e.model.objective.penalties:
+            changed = penalised(changed, L2(1e-3))
+        return changed
+
+
+@register("finding", "underfitting")
+@dataclass(frozen=True)
+class Underfitting(Check):
+    """The training error is high and no longer falls: the network is too small, or too strongly regularised.
+
+    Measure: it fails although nothing else explains it, and over the last quarter of the run the loss fell by less
+    than ``still`` of the loss of a constant answer.
+    """
+
+    rank: ClassVar[int] = 90
+    remedy: ClassVar[str] = "more units or another layer, a weaker penalty, less dropout, or more epochs"
+    still: float = 0.03
+
+    def look(self, e):
+        if not e.failing or not np.isfinite(e.loss):
+            return
+        losses = e.model.history["loss"] if "loss" in e.model.history else np.zeros(0)
+        if len(losses) < 4:
+            return
+        fallen = float(losses[-max(2, len(losses) // 4)] - losses[-1])
+        narrow = [n.name for n in e.hidden if getattr(n.layer, "units", 99) <= 3]
+        flat = fallen < self.still * e.chance
+        if not flat and not narrow:
+            return
+        why = f"; layer {', '.join(narrow)} is very narrow" if narrow else ""
+        if any(p.alpha > 0.01 for p in e.model.objective.penalties if hasattr(p, "alpha")):
+            why += "; the penalty on the weights is strong"
+        message = f"training error stays high, at a skill of {e.skill:.2f}{why}"
+        measured = {"skill": e.skill, "fallen": fallen}
+        if np.isfinite(e.possible):
+            measured["reference"] = e.possible
+        yield self.found("fault", "the run", message, **measured)
+
+    def repair(self, recipe, e):
+        wide = {node.name for node in e.hidden if isinstance(node.layer, Dense | Recurrent)}
+
+        def change(node: Node):
+            layer = node.layer
+            if isinstance(layer, Dropout):
+                return layer.replace(rate=min(layer.rate, 0.1))
+            return layer.replace(units=max(32, 4 * layer.units)) if node.name in wide and layer.units < 128 else layer
+
+        return penalised(recipe.with_layers(change, "more units, less dropout"), None)
+
+
+def penalised(recipe, penalty):
+    """The recipe with this penalty instead of its own; None for none."""
+    from dataclasses import replace
+
+    from netgrad.training.model import Model
+
+    what = "no penalty" if penalty is None else f"penalty {penalty.registered_name} of {penalty.alpha:g}"
+    if isinstance(recipe.network, Model):
+        own = recipe.network.objective
+        if not own.penalties and penalty is None:
+            return recipe
+        objective = replace(own, penalties=() if penalty is None else (penalty,))
+        return replace(recipe, network=replace(recipe.network, objective=objective), changes=(*recipe.changes, what))
+    if recipe.settings.get("penalty") is None and penalty is None:
+        return recipe
+    return recipe.changed(what, penalty=penalty)

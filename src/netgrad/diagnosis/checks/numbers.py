@@ -1,0 +1,84 @@
+"""Numbers that are none, and gradients that are wrong.
+
+Sources: Allauzen "Gradient checking"; Kelleher 8.4 (exploding gradients end in numbers that are not finite).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from netgrad.diagnosis.checks.gradients import clipped
+from netgrad.diagnosis.finding import Check
+from netgrad.errors import NetgradError
+from netgrad.layers.base import Layer
+from netgrad.layers.differentiated import Differentiated
+from netgrad.network import Node
+from netgrad.registry import register
+from netgrad.training.gradient_check import check_gradients
+
+
+@register("finding", "not_finite")
+@dataclass(frozen=True)
+class NotFinite(Check):
+    """A NaN or an infinity, with the first place where it arose: forward by z and a, else backward by delta."""
+
+    rank: ClassVar[int] = 0
+    remedy: ClassVar[str] = "a lower learning rate, clip_norm=1.0, inputs on a smaller scale, the usual initialisation"
+
+    def look(self, e):
+        place = e.first_non_finite()
+        if place is not None:
+            message = f"numbers are not finite; the first arose in {place}"
+            yield self.found("fault", place, message, loss=e.loss)
+
+    def repair(self, recipe, e):
+        return clipped(recipe.with_usual_start().with_rate(0.1))
+
+
+@register("finding", "wrong_gradient")
+@dataclass(frozen=True)
+class WrongGradient(Check):
+    """A layer's own backward rule disagrees with automatic differentiation.
+
+    Measure: the largest disagreement of a parameter's gradient, relative to its largest element, in float64
+    (`netgrad.check_gradients`). tolerance: above this. Only layers from outside of netgrad that define ``backward``
+    are asked: those inside are checked in its tests.
+    """
+
+    rank: ClassVar[int] = 2
+    remedy: ClassVar[str] = "correct the layer's backward, or define only `call` and let netgrad differentiate it"
+    tolerance: float = 1e-3
+
+    def look(self, e):
+        own = [node for node in e.network.nodes if foreign(node.layer)]
+        if not own:
+            return
+        few = e.some(4)
+        losses = {name: loss for name, loss, _ in e.model.objective.terms}
+        try:
+            report = check_gradients(
+                e.network, few.x, few.y, loss=losses, lengths=few.lengths or None, params=e.model.params
+            )
+        except NetgradError:
+            return
+        worst = report.worst
+        error = max(worst.against_autodiff, worst.against_differences)
+        if not error < self.tolerance:
+            names = ", ".join(node.name for node in own)
+            message = (
+                f"the gradient of {worst.parameter} is wrong by {error:.2g} of its size; {names} brings its own rule"
+            )
+            yield self.found("fault", f"layer {names}", message, disagreement=error)
+
+    def repair(self, recipe, e):
+        def change(node: Node) -> Layer:
+            return Differentiated(node.layer) if foreign(node.layer) else node.layer
+
+        return recipe.with_layers(change, "automatic differentiation instead of the layer's own backward rule")
+
+
+def foreign(layer: Layer) -> bool:
+    """Whether a layer is of the user's own making and brings its own backward rule."""
+    cls = type(layer)
+    return not cls.__module__.startswith("netgrad.") and cls.backward is not Layer.backward

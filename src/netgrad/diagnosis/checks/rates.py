@@ -1,0 +1,84 @@
+"""The learning rate: too high, so that the loss jumps about or diverges; too low, so that it hardly moves.
+
+Sources: Kelleher 8.2 (learning rate and convergence, Fig. of too high and too low rates); Pattipati "Backprop
+practicalities". The judgement rests on a trial: the same start, the same batches, other rates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from netgrad.diagnosis.finding import Check
+from netgrad.registry import register
+
+
+@register("finding", "rate_too_high")
+@dataclass(frozen=True)
+class RateTooHigh(Check):
+    """A lower learning rate would train better: the loss oscillates, stays high or diverges.
+
+    Measure: a few epochs from the start with a tenth and a hundredth of the rate. gain: the loss is lower by more than
+    this share of the loss of a constant answer.
+    """
+
+    rank: ClassVar[int] = 22
+    remedy: ClassVar[str] = "lower the learning rate to a tenth, or let it fall over the run (schedule='cosine')"
+    gain: float = 0.25
+
+    def look(self, e):
+        if not e.failing or not (rates := e.rates):
+            return
+        own, factor = rates[1.0], min((0.01, 0.1), key=rates.__getitem__)
+        if np.isfinite(rates[factor]) and own - rates[factor] > self.gain * e.chance:
+            message = (
+                f"with {factor:g} times the learning rate the loss reaches {rates[factor]:.3g} in the same epochs, "
+            )
+            message += "with this one " + (f"{own:.3g}" if np.isfinite(own) else "training diverges")
+            measured = {"loss": own, "loss_at_lower_rate": rates[factor], "rises": rises(e.model.history)}
+            yield self.found("fault", "the run", message, **measured)
+
+    def repair(self, recipe, e):
+        rates = e.rates
+        factor = min((0.01, 0.1), key=rates.__getitem__) if rates else 0.1
+        # The slower rate needs its epochs: the trial compares the first few only.
+        return recipe.with_rate(factor)
+
+
+@register("finding", "rate_too_low")
+@dataclass(frozen=True)
+class RateTooLow(Check):
+    """A higher learning rate would train better: the loss falls slowly, and was still falling at the end.
+
+    Measure: a few epochs from the start with 10 and 100 times the rate. gain: as for a rate that is too high.
+    """
+
+    rank: ClassVar[int] = 46
+    remedy: ClassVar[str] = "raise the learning rate tenfold (ng.find_learning_rate shows where it learns)"
+    gain: float = 0.25
+
+    def look(self, e):
+        if not e.failing or not (rates := e.rates):
+            return
+        own, factor = rates[1.0], min((10.0, 100.0), key=rates.__getitem__)
+        if np.isfinite(own) and own - rates[factor] > self.gain * e.chance:
+            message = (
+                f"with {factor:g} times the learning rate the loss reaches {rates[factor]:.3g} in the same epochs, "
+            )
+            message += f"with this one {own:.3g}"
+            measured = {"loss": own, "loss_at_higher_rate": rates[factor]}
+            yield self.found("fault", "the run", message, **measured)
+
+    def repair(self, recipe, e):
+        rates = e.rates
+        return recipe.with_rate(min((10.0, 100.0), key=rates.__getitem__) if rates else 10.0)
+
+
+def rises(history) -> float:
+    """The share of epochs after which the loss was higher than before by more than 1 %."""
+    losses = history["loss"] if "loss" in history else np.zeros(0)
+    if len(losses) < 2:
+        return 0.0
+    return float((losses[1:] > 1.01 * losses[:-1]).mean())

@@ -1,0 +1,119 @@
+"""Where training starts: weights too small, too large or all alike, and a first loss far from chance.
+
+Sources: Kelleher 8.4.2 (weight initialisation, symmetry, Xavier, He); Allauzen "Initialization recipes"; Pattipati
+"Backprop practicalities".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import numpy as np
+
+from netgrad.diagnosis.finding import Check
+from netgrad.initializers import fans
+from netgrad.layers.embedding import Embedding
+from netgrad.layers.recurrent import Recurrent
+from netgrad.registry import register
+from netgrad.regularizers import is_weight
+
+
+def gains(e, node) -> list[float]:
+    """By how much each weight array of a layer multiplies the size of what it receives, before the first step: the
+    root mean square of W times the root of the fan-in. Xavier gives 1, He 1.4."""
+    found = []
+    for path, W in jax.tree_util.tree_leaves_with_path(e.start.params.get(node.params, {})):
+        if is_weight(path) and W.ndim > 1:
+            W = np.asarray(W)
+            found.append(float(np.sqrt((W**2).mean() * fans(W.shape)[0])))
+    return found
+
+
+@register("finding", "initialisation_scale")
+@dataclass(frozen=True)
+class InitialisationScale(Check):
+    """Weights start so small that signals die out from layer to layer, or so large that units saturate or explode.
+
+    Measure: the gain of each layer's weights, see `gains`. small, large: outside of these.
+    """
+
+    rank: ClassVar[int] = 20
+    remedy: ClassVar[str] = "leave the initialiser out (Xavier, or He behind rectifiers, is chosen then)"
+    small: float = 0.15
+    large: float = 4.5
+
+    def look(self, e):
+        layers = {}
+        for node in e.weighted:
+            off = [g for g in gains(e, node) if not self.small < g < self.large]
+            if off and not isinstance(node.layer, Embedding):
+                layers[node.name] = max(off, key=lambda g: abs(np.log(max(g, 1e-30))))
+        if layers:
+            name = max(layers, key=lambda n: abs(np.log(max(layers[n], 1e-30))))
+            size = "small" if layers[name] < 1 else "large"
+            message = f"the weights of {', '.join(layers)} start too {size}: {name} multiplies what it receives by "
+            message += f"{layers[name]:.2g}, where about 1 keeps signals steady"
+            where = f"layer{'s' * (len(layers) > 1)} {', '.join(layers)}"
+            yield self.found(e.severity, where, message, gain=layers[name])
+
+    def repair(self, recipe, e):
+        return recipe.with_usual_start()
+
+
+@register("finding", "identical_units")
+@dataclass(frozen=True)
+class IdenticalUnits(Check):
+    """All units of a layer start with the same weights, so they get the same gradients and stay one unit for ever.
+
+    Measure: the spread of the weights between a layer's units over their size, before the first step. spread: below.
+    """
+
+    rank: ClassVar[int] = 18
+    remedy: ClassVar[str] = "start the weights at random (leave the initialiser out); only biases may start at 0"
+    spread: float = 1e-5
+
+    def look(self, e):
+        for node in e.hidden:
+            own = e.start.params.get(node.params, {})
+            weights = [
+                np.asarray(W) for p, W in jax.tree_util.tree_leaves_with_path(own) if is_weight(p) and W.ndim > 1
+            ]
+            biases = [np.asarray(b) for p, b in jax.tree_util.tree_leaves_with_path(own) if not is_weight(p)]
+            if not weights or weights[0].shape[-1] < 2 or isinstance(node.layer, Recurrent):
+                continue
+            between = max(float(W.std(-1).max()) for W in weights)
+            size = max(float(np.abs(W).max()) for W in weights)
+            random_bias = any(b.ndim and np.ptp(b) > 0 for b in biases) and size > 0
+            if between <= self.spread * size and not random_bias:
+                message = f"all {weights[0].shape[-1]} units of {node.name} start with the same weights and stay alike"
+                yield self.found(e.severity, f"layer {node.name}", message, spread=between)
+
+    def repair(self, recipe, e):
+        return recipe.with_usual_start()
+
+
+@register("finding", "first_loss")
+@dataclass(frozen=True)
+class FirstLoss(Check):
+    """The loss before the first step is far above that of the best constant answer, which for C classes is ln C.
+
+    Measure: the first loss over the loss of the best constant answer. times: above this.
+    """
+
+    rank: ClassVar[int] = 28
+    remedy: ClassVar[str] = (
+        "start the output layer's weights smaller (Xavier), and standardise inputs and targets; the first loss is then "
+        "that of guessing"
+    )
+    times: float = 4.0
+
+    def look(self, e):
+        if e.chance > 0 and np.isfinite(e.first_loss) and e.first_loss > self.times * e.chance:
+            message = f"the loss starts at {e.first_loss:.3g}, while a constant answer has {e.chance:.3g}"
+            yield self.found(e.severity, "the first step", message, first_loss=e.first_loss, chance=e.chance)
+
+    def repair(self, recipe, e):
+        changed = recipe.with_usual_start()
+        return recipe if changed is recipe else changed

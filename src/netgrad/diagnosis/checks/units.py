@@ -1,0 +1,162 @@
+"""Units that do no work: dead rectifiers, saturated units, copies and constants.
+
+Sources: Kelleher 8.4.1 (dead ReLUs, leaky and parametric ReLU) and 8.4.2; Allauzen "Which activation function?".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from netgrad.diagnosis.finding import Check
+from netgrad.diagnosis.signals import activation_of
+from netgrad.network import Node
+from netgrad.registry import register
+
+RECTIFIERS = ("relu",)
+
+
+@register("finding", "dead_units")
+@dataclass(frozen=True)
+class DeadUnits(Check):
+    """ReLU units that are active on none of the examples: no gradient passes them, and they cannot come back.
+
+    Measure: units whose derivative is 0 on every example of the probe. many: a layer with this share of them is why a
+    network fails; few: from this share on it is noted. A wholly dead layer is always a fault.
+    """
+
+    rank: ClassVar[int] = 24
+    remedy: ClassVar[str] = (
+        "use leaky_relu or elu, start the biases at 0, use He initialisation and a lower learning rate"
+    )
+    many: float = 0.5
+    few: float = 0.1
+
+    def look(self, e):
+        for node in e.hidden:
+            if getattr(activation_of(node.layer), "registered_name", None) not in RECTIFIERS:
+                continue
+            dead = e.signals[node.name].answer == 0
+            share = float(dead.mean()) if dead.size else 0.0
+            if share < self.few:
+                continue
+            severity = "fault" if share == 1 else e.severity if share >= self.many else "note"
+            message = f"{int(dead.sum())} of {dead.size} units of {node.name} are active on no example: they are dead"
+            yield self.found(severity, f"{units(dead)} of layer {node.name}", message, share=share)
+
+    def repair(self, recipe, e):
+        def change(node: Node):
+            activation = getattr(node.layer, "activation", None)
+            if getattr(activation, "registered_name", None) not in RECTIFIERS:
+                return node.layer
+            return node.layer.replace(activation="leaky_relu")
+
+        return recipe.with_layers(change, "leaky_relu instead of relu").with_usual_start()
+
+
+@register("finding", "saturated_units")
+@dataclass(frozen=True)
+class SaturatedUnits(Check):
+    """Logistic or tanh units that stand at their limits, where the derivative is next to 0.
+
+    Measure: the share of units and examples with a derivative below 5 % of the largest, by layer. share: above this.
+    """
+
+    rank: ClassVar[int] = 26
+    remedy: ClassVar[str] = (
+        "standardise the inputs, use Xavier initialisation with biases of 0, a lower learning rate, or relu units"
+    )
+    share: float = 0.7
+
+    def look(self, e):
+        for node in e.hidden:
+            activation = getattr(activation_of(node.layer), "registered_name", None)
+            flat = e.signals[node.name].flat
+            if activation not in ("logistic", "tanh", "scaled_tanh") or not flat.size or flat.mean() < self.share:
+                continue
+            message = f"the {activation} units of {node.name} are saturated in {flat.mean():.0%} of all cases"
+            yield self.found(
+                e.severity, f"{units(flat > self.share)} of layer {node.name}", message, share=float(flat.mean())
+            )
+
+    def repair(self, recipe, e):
+        return recipe.with_usual_start()
+
+
+@register("finding", "redundant_units")
+@dataclass(frozen=True)
+class RedundantUnits(Check):
+    """Units that add nothing: copies of another unit of their layer, constants, or units that nothing listens to.
+
+    Measure: correlation of activations above ``alike`` with an earlier unit, a spread below ``still`` of the layer's,
+    or a delta below ``unheard`` of the layer's largest. share: of such units in a layer with at least ``units`` units;
+    dead ReLUs are another finding. A layer whose weights are all next to 0 counts as wholly unused.
+    """
+
+    rank: ClassVar[int] = 60
+    remedy: ClassVar[str] = "take fewer units in this layer, or an initialiser that makes every unit different"
+    alike: float = 0.9995
+    still: float = 1e-4
+    unheard: float = 1e-5
+    share: float = 0.5
+    units: int = 4
+
+    def look(self, e):
+        for node in e.hidden:
+            if node not in e.weighted or (wasted := self.wasted(e, node)) is None:
+                continue
+            share = float(wasted.mean())
+            if wasted.size < self.units or share < self.share:
+                continue
+            message = f"{int(wasted.sum())} of {wasted.size} units of {node.name} are copies, constant or unused"
+            yield self.found("warning", f"{units(wasted)} of layer {node.name}", message, share=share)
+
+    def wasted(self, e, node: Node) -> np.ndarray | None:
+        """(units,) which units of this layer add nothing, dead ones left out; None where it cannot be said."""
+        a, signal = e.activations.get(node.name), e.signals[node.name]
+        if a is None or a.ndim < 2 or not np.isfinite(a).all():
+            return None
+        rows = a.reshape(-1, a.shape[-1])[:4096].astype(float)
+        spread = rows.std(0)
+        still = spread <= self.still * max(np.abs(rows).max(), 1e-30)
+        alive = ~still
+        copies = np.zeros(len(spread), bool)
+        if alive.sum() > 1:
+            alike = np.abs(np.corrcoef(rows[:, alive].T)) > self.alike
+            copies[alive] = np.triu(alike, 1).any(0)
+        reach = signal.reach
+        unheard = np.zeros(len(spread), bool)
+        if reach.size == len(spread) and reach.max() > 0:
+            answers = signal.answer if signal.answer.size == len(spread) else np.ones(len(spread))
+            unheard = (reach < self.unheard * reach.max()) & (answers > 0.01)
+        dead = signal.answer == 0 if signal.answer.size == len(spread) else np.zeros(len(spread), bool)
+        return (still | copies | unheard) & ~dead
+
+    def repair(self, recipe, e):
+        counts = {}
+        for node in e.hidden:
+            wasted = self.wasted(e, node) if node in e.weighted and hasattr(node.layer, "units") else None
+            if wasted is not None and wasted.size >= self.units and wasted.mean() >= self.share:
+                counts[node.name] = max(4, round(1.25 * float((~wasted).sum())))
+
+        def change(node: Node):
+            if node.name not in counts or counts[node.name] >= node.layer.units:
+                return node.layer
+            return node.layer.replace(units=counts[node.name])
+
+        return recipe.with_layers(change, "fewer units where most added nothing").with_usual_start()
+
+
+def units(chosen: np.ndarray, most: int = 4) -> str:
+    """Which units, in words.
+
+    >>> units(np.array([True, False, True])), units(np.ones(9, bool))
+    ('units 0, 2', 'all 9 units')
+    """
+    where = np.flatnonzero(chosen)
+    if len(where) == chosen.size:
+        return f"all {chosen.size} units"
+    shown = ", ".join(map(str, where[:most]))
+    return f"unit{'s' * (len(where) > 1)} {shown}" + (f" and {len(where) - most} more" if len(where) > most else "")

@@ -1,0 +1,46 @@
+"""The diagnosis of a model: every check asked, the findings sorted, worst and most causal first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netgrad.diagnosis.evidence import Evidence
+from netgrad.diagnosis.finding import SEVERITIES, Diagnosis, Finding, checks
+from netgrad.training.model import Model
+
+ENDS = ("not_finite",)  # findings after which no other measure means anything
+
+
+def diagnose(model: Model, x: Any, y: Any, *, lengths: Any = None, validation: Any = None) -> Diagnosis:
+    """Why does this network not train? All findings on these examples, best those that it was trained on.
+
+    Args:
+        model: as `netgrad.fit` returns it, with its history; or an untrained one.
+        x, y, lengths: as for `Model.evaluate`. A few hundred examples are enough; at most 2,048 are used.
+        validation: (x, y) or (x, y, lengths) that training did not see: for overfitting and labels without sense.
+
+    Raises what `Model.evaluate` raises for unusable data.
+
+    >>> import netgrad as ng, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(200, 3))
+    >>> net = ng.Sequential([ng.Dense(8, activation="relu", bias_initializer=ng.Constant(-50.0)), ng.Dense(1)])
+    >>> model = ng.fit(net, x, x.sum(1), epochs=5)
+    >>> diagnose(model, x, x.sum(1)).findings[0].name
+    'dead_units'
+    """
+    held = model.batch(*validation[:2], None, *validation[2:]) if validation is not None else None
+    return examine(Evidence(model, model.batch(x, y, None, lengths), held))
+
+
+def examine(evidence: Evidence) -> Diagnosis:
+    """`diagnose` on evidence that is already gathered."""
+    findings: list[Finding] = []
+    for check in checks():
+        findings.extend(check.look(evidence))
+        if any(f.name in ENDS for f in findings):
+            return Diagnosis(tuple(findings), float("nan"), float("nan"))
+    if any(f.severity == "fault" and f.name != "underfitting" for f in findings):
+        # Training that fails for a reason underfits, too: the reason is what helps.
+        findings = [f for f in findings if f.name != "underfitting"]
+    findings.sort(key=lambda f: -SEVERITIES.index(f.severity))  # stable: ranks stay in order
+    return Diagnosis(tuple(findings), evidence.skill, evidence.possible)

@@ -1,0 +1,124 @@
+"""What can be learned from these data? A reference that needs no training skill: trees, and a linear model.
+
+A network that does not train is told from data that hold nothing by what a plain method makes of the same examples.
+Skill is measured alike for both: 1 for no mistake, 0 for the best constant answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from netgrad.training.objective import Batch
+
+EXAMPLES = 600  # what the reference looks at, at most
+FEWEST = 20  # with fewer examples nothing can be held out
+STEPS_BACK = 3  # of a sequence, for an answer at every time-step
+
+
+def skill(task: str, predicted: np.ndarray, target: np.ndarray) -> float:
+    """How much better than the best constant answer: 1 - error / error of that answer.
+
+    classification: labels (P,) both; multilabel and regression: (P, units), the former as 0 and 1. A constant target
+    gives 1 where it is met, else 0.
+
+    >>> skill("classification", np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
+    0.5
+    """
+    if task == "classification":
+        error, constant = (predicted != target).mean(), 1 - np.bincount(target).max() / len(target)
+    elif task == "multilabel":
+        share = target.mean(0)
+        error, constant = (predicted != target).mean(), np.minimum(share, 1 - share).mean()
+    else:
+        error, constant = ((predicted - target) ** 2).mean(), target.var(0).mean()
+    if constant == 0:
+        return float(error == 0)
+    return float(1 - error / constant)
+
+
+def features(batch: Batch, per_step: bool, steps: int) -> np.ndarray:
+    """All inputs of each example as one row (N, d); of each time-step with the steps before it, (N * T, d)."""
+    columns = []
+    for name, value in batch.x.items():
+        value = np.asarray(value, np.float32)
+        if name in batch.lengths:
+            valid = np.arange(value.shape[1]) < np.asarray(batch.lengths[name])[:, None]
+            value = np.where(valid.reshape(*valid.shape, *(1,) * (value.ndim - 2)), value, 0)
+        if not per_step:
+            columns.append(value.reshape(len(value), -1))
+            continue
+        if value.ndim < 2 or value.shape[1] != steps:
+            value = np.repeat(value.reshape(len(value), 1, -1), steps, axis=1)
+        value = value.reshape(len(value), steps, -1)
+        back = [np.pad(value, ((0, 0), (k, 0), (0, 0)))[:, :steps] for k in range(STEPS_BACK)]
+        columns.append(np.concatenate(back, axis=2).reshape(len(value) * steps, -1))
+    return np.concatenate(columns, axis=1)
+
+
+def possible(task: str, x: np.ndarray, target: np.ndarray, seed: int = 0) -> float:
+    """The skill of the better of two references on examples that it has not seen; NaN for too few examples."""
+    key = hashlib.sha256(b"".join([task.encode(), bytes([seed]), x.tobytes(), target.tobytes()])).hexdigest()
+    if key not in _known:  # the same data are asked about again after every remedy
+        if len(_known) >= 256:
+            _known.clear()
+        _known[key] = _possible(task, x, target, seed)
+    return _known[key]
+
+
+_known: dict[str, float] = {}
+
+
+def _possible(task: str, x: np.ndarray, target: np.ndarray, seed: int) -> float:
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if len(x) < FEWEST:
+        return float("nan")
+    chosen = np.random.default_rng(seed).permutation(len(x))[:EXAMPLES]
+    x, target = x[chosen], target[chosen]
+    if task == "classification":
+        if len(np.unique(target)) < 2:
+            return float("nan")
+        models: list[Any] = [
+            ExtraTreesClassifier(40, random_state=seed),
+            make_pipeline(StandardScaler(), LogisticRegression(max_iter=50)),
+        ]
+    else:
+        models = [
+            ExtraTreesRegressor(40, random_state=seed, min_samples_leaf=2),
+            make_pipeline(StandardScaler(), Ridge(1.0)),
+        ]
+    best = -np.inf
+    wanted = target if task == "classification" or target.shape[1] > 1 else target[:, 0]
+    for model in models:
+        predicted = _quietly(cross_val_predict, model, x, wanted, cv=KFold(3, shuffle=True, random_state=seed))
+        predicted = predicted.reshape(target.shape)
+        best = max(best, skill(task, predicted >= 0.5 if task == "multilabel" else predicted, target))
+    return float(max(best, 0.0))
+
+
+def recall(x: np.ndarray, target: np.ndarray, seed: int = 0) -> float:
+    """The share of unseen examples outside of the most frequent class that balanced trees recognise."""
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.model_selection import KFold, cross_val_predict
+
+    chosen = np.random.default_rng(seed).permutation(len(x))[: 4 * EXAMPLES]
+    x, target = x[chosen], target[chosen].astype(int)
+    model = ExtraTreesClassifier(40, random_state=seed, class_weight="balanced", min_samples_leaf=5)
+    predicted = _quietly(cross_val_predict, model, x, target, cv=KFold(3, shuffle=True, random_state=seed))
+    others = target != np.bincount(target).argmax()
+    return float((predicted[others] == target[others]).mean()) if others.any() else float("nan")
+
+
+def _quietly(run: Any, *args: Any, **kwargs: Any) -> Any:
+    import warnings
+
+    with warnings.catch_warnings():  # that a reference has not converged is no news to whoever asked about a network
+        warnings.simplefilter("ignore")
+        return run(*args, **kwargs)

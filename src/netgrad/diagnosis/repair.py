@@ -1,0 +1,102 @@
+"""Remedies tried out: train, diagnose, change what the worst finding names, train again, keep what helps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from netgrad.diagnosis.diagnose import examine
+from netgrad.diagnosis.evidence import Evidence
+from netgrad.diagnosis.finding import Check, Diagnosis, checks
+from netgrad.diagnosis.recipe import Recipe
+from netgrad.errors import DivergenceError, warn
+from netgrad.training.loop import untrained
+from netgrad.training.model import Model
+
+ROUNDS = 5  # remedies tried, at most
+BETTER = 0.01  # skill that a remedy must gain to be worth its change
+
+
+class Attempt:
+    """One training run of a recipe, with what can be said of it.
+
+    model: what was trained; where training diverged, the model as drawn. error: of a run that diverged.
+    """
+
+    def __init__(self, recipe: Recipe, x: Any, y: Any, held: Any):
+        self.recipe = recipe
+        self.error: DivergenceError | None = None
+        try:
+            self.model = recipe.train(x, y)
+        except DivergenceError as error:
+            self.error, self.model = error, as_drawn(recipe, x, y)
+        lengths = recipe.settings.get("lengths")
+        unseen = None if held is None else self.model.batch(*held[:2], None, *held[2:])
+        self.evidence = Evidence(self.model, self.model.batch(x, y, None, lengths), unseen)
+        self.diagnosis: Diagnosis = examine(self.evidence)
+
+    @property
+    def score(self) -> float:
+        """Skill on held-out examples where there are any, else on the training examples."""
+        if self.error is not None or not np.isfinite(self.evidence.loss):
+            return float("-inf")
+        return self.evidence.held_skill if self.evidence.held is not None else self.evidence.skill
+
+    def remedies(self) -> list[Check]:
+        """The checks that found something above "note", and a diverged run's first, in the findings' order."""
+        known = {check.registered_name: check for check in checks()}
+        names = ["not_finite"] * (self.error is not None) + [f.name for f in self.diagnosis.serious]
+        return [known[name] for name in dict.fromkeys(names)]
+
+
+def repair(recipe: Recipe, x: Any, y: Any, held: Any = None) -> tuple[Attempt, Attempt, list[str]]:
+    """The first attempt, the best one, and the checks whose remedies were kept.
+
+    held: (x, y) or (x, y, lengths), examples that decide what helps; the training examples where there are none.
+    """
+    first = best = Attempt(recipe, x, y, held)
+    tried: set[str] = set()
+    kept: list[str] = []
+    for _ in range(ROUNDS):
+        options = [check for check in best.remedies() if check.registered_name not in tried]
+        changed = None
+        while options and changed is None:
+            check = options.pop(0)
+            tried.add(check.registered_name)
+            changed = check.repair(best.recipe, best.evidence)
+            changed = None if changed is best.recipe else changed
+        if changed is None:
+            break
+        attempt = Attempt(changed, x, y, held)
+        gone = all(f.name != check.registered_name for f in attempt.diagnosis.serious)
+        if attempt.score > best.score + BETTER or (gone and attempt.score >= best.score - BETTER):
+            best = attempt
+            kept.append(check.registered_name)
+    return first, best, kept
+
+
+def fit_with_remedies(network: Any, x: Any, y: Any, **settings: Any) -> Model:
+    """What `netgrad.fit` does with ``fix=True``; warns of every change that was kept.
+
+    Raises `DivergenceError` where no remedy keeps training from diverging.
+    """
+    given = settings.get("validation")
+    first, best, _ = repair(Recipe(network, settings), x, y, given if isinstance(given, tuple) else None)
+    if best.error is not None:
+        raise best.error
+    for what in best.recipe.changes:
+        best.model.history.events.append({"epoch": 0, "finding": "remedy", "message": what})
+    if best.recipe.changes:
+        before = "diverged" if first.error is not None else f"skill {first.score:.2f}"
+        warn(f"training failed ({before}) and was repaired (skill {best.score:.2f}): {'; '.join(best.recipe.changes)}")
+    return best.model
+
+
+def as_drawn(recipe: Recipe, x: Any, y: Any) -> Model:
+    """The model of a recipe before its first step."""
+    if isinstance(recipe.network, Model):
+        return recipe.network
+    names = ("loss", "loss_weights", "penalty", "weight_noise", "reduction", "lengths", "seed")
+    given = {name: recipe.settings[name] for name in names if name in recipe.settings}
+    return untrained(recipe.network, x, y, **given)

@@ -1,0 +1,137 @@
+"""The signals of a step: how large z, a and delta of every layer are, and which of its units do not answer.
+
+One pure JAX function serves both who look at a finished model (`netgrad.diagnosis.evidence`) and who watch a run from
+inside its compiled step (`netgrad.diagnosis.watch`).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from netgrad.layers.activation import Activation, Identity, Softmax
+from netgrad.layers.base import Layer
+from netgrad.network import Network
+from netgrad.regularizers import is_weight
+from netgrad.training.objective import Batch, Objective, StepGradients, gradients
+
+FLAT = 0.05  # a derivative below this share of the activation's largest counts as none
+
+
+class Signal(NamedTuple):
+    """One layer on one batch; positions in the padding do not count.
+
+    x, z, a, delta: the root of the mean square over examples, positions and units; NaN where a layer has none.
+    answer (units,): the mean of f'(z), as a share of its largest. flat (units,): the share of positions where it is
+    below `FLAT` of that. Both are empty for layers without an elementwise activation.
+    reach (units,): the root of the mean square of each unit's delta. weight: of all weights; speed: of their gradient
+    over that of the weights, which is how fast the layer learns.
+    """
+
+    x: jax.Array
+    z: jax.Array
+    a: jax.Array
+    delta: jax.Array
+    answer: jax.Array
+    flat: jax.Array
+    reach: jax.Array
+    weight: jax.Array
+    speed: jax.Array
+
+
+def signals(network: Network, looked: StepGradients, params: dict, batch: Batch) -> dict[str, Signal]:
+    """The signals of every node, from one look at a batch."""
+    valid = _valid(batch)
+    found = {}
+    for node in network.nodes:
+        saved, delta = looked.run.saved[node.name], looked.nodes[node.name].delta
+        own, gradient = params.get(node.params, {}), looked.nodes[node.name].d_params
+        answer, flat = _answer(node.layer, own, saved, valid)
+        weights = [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(own) if is_weight(path)]
+        slopes = [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(gradient) if is_weight(path)]
+        weight = _rms(weights, None)
+        found[node.name] = Signal(
+            _rms(saved.get("x"), valid),
+            _rms(saved.get("z"), valid),
+            _rms(saved.get("a"), valid),
+            _rms(delta, valid),
+            answer,
+            flat,
+            _unit_rms(delta, valid),
+            weight,
+            _rms(slopes, None) / jnp.maximum(weight, jnp.finfo(weight.dtype).tiny),
+        )
+    return found
+
+
+@lru_cache(maxsize=64)
+def compiled(network: Network, objective: Objective) -> Any:
+    """(params, state, batch) -> the signals, the activations of every node (positions, units), and the loss."""
+
+    def look(params: dict, state: dict, batch: Batch) -> tuple[dict[str, Signal], dict[str, Any], Any]:
+        looked = gradients(network, objective, params, state, batch, None, training=False)
+        kept = {name: saved["a"] for name, saved in looked.run.saved.items() if hasattr(saved.get("a"), "ndim")}
+        return signals(network, looked, params, batch), kept, looked.loss
+
+    return jax.jit(look)
+
+
+def activation_of(layer: Layer) -> Activation | None:
+    """The elementwise activation of a layer, where its derivative can be asked for; None for all others."""
+    activation = layer if isinstance(layer, Activation) else getattr(layer, "activation", None)
+    if not isinstance(activation, Activation) or isinstance(activation, Identity | Softmax):
+        return None
+    return activation if type(activation).df is not Activation.df else None
+
+
+def _answer(layer: Layer, params: dict, saved: dict, valid: Any) -> tuple[jax.Array, jax.Array]:
+    activation, z = activation_of(layer), saved.get("z")
+    a = saved.get("h", saved.get("a"))
+    if activation is None or not hasattr(z, "ndim") or not hasattr(a, "ndim") or a.shape != z.shape:
+        return jnp.zeros(0), jnp.zeros(0)
+    line = jnp.linspace(-3, 3, 121)
+    largest = jnp.maximum(jnp.abs(activation.df(line, activation.f(line))).max(), 1e-12)
+    share = jnp.abs(activation.df(z, a)) / largest
+    weight = jnp.broadcast_to(_weights(share, valid), share.shape)
+    axes = tuple(range(share.ndim - 1))
+    total = weight.sum(axes)
+    return (share * weight).sum(axes) / total, ((share < FLAT) * weight).sum(axes) / total
+
+
+def _valid(batch: Batch) -> Any:
+    """(N, T): which positions are no padding; None where sequences all fill their array."""
+    if not batch.lengths:
+        return None
+    name, lengths = next(iter(batch.lengths.items()))
+    return jnp.arange(batch.x[name].shape[1]) < lengths[:, None]
+
+
+def _weights(value: jax.Array, valid: Any) -> jax.Array:
+    """1 for positions that count and 0 for padding, to be broadcast against ``value``."""
+    if valid is None or value.ndim < 3 or value.shape[1] != valid.shape[1]:
+        return jnp.ones((1,) * value.ndim, value.dtype)
+    return valid.reshape(*valid.shape, *(1,) * (value.ndim - 2)).astype(value.dtype)
+
+
+def _rms(value: Any, valid: Any) -> jax.Array:
+    parts = [leaf for leaf in jax.tree.leaves(value) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    if not parts:
+        return jnp.asarray(jnp.nan)
+    total = count = jnp.zeros(())
+    for part in parts:
+        weight = jnp.broadcast_to(_weights(part, valid), part.shape)
+        total, count = total + (jnp.where(weight > 0, part, 0) ** 2).sum(), count + weight.sum()
+    return jnp.sqrt(total / count)
+
+
+def _unit_rms(value: Any, valid: Any) -> jax.Array:
+    parts = [leaf for leaf in jax.tree.leaves(value) if leaf.ndim > 1]
+    units = []
+    for part in parts:
+        weight = jnp.broadcast_to(_weights(part, valid), part.shape)
+        axes = tuple(range(part.ndim - 1))
+        units.append(jnp.sqrt((jnp.where(weight > 0, part, 0) ** 2).sum(axes) / weight.sum(axes)))
+    return jnp.concatenate(units) if units else jnp.zeros(0)
