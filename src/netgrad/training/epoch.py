@@ -137,17 +137,19 @@ def epoch(
     data: Batch,
     key: jax.Array,
     begun: Any = None,
+    order: Any = None,
 ) -> tuple[Carry, StepReport]:
     """One pass over the data. Every example is used once; the last batch is smaller where N does not divide.
 
-    begun: where the data are only a chunk of the epoch's, the number of its steps before them.
+    begun: where the data are only a chunk of the epoch's, the number of its steps before them. order: that of
+    `epoch_order`, where it has been drawn before.
     """
     n, before = data.size, 0 if begun is None else begun
     if batch_size >= n:
         carry, report = walk(network, objective, optimizer, truncate, carry, data, step_key(key, before))
         return carry, jax.tree.map(lambda v: v[None], report)
     full, rest = batches_of(n, batch_size)
-    order = epoch_order(key, n, shuffle, begun)
+    order = epoch_order(key, n, shuffle, begun) if order is None else order
 
     def one(carry: Carry, i: jax.Array) -> tuple[Carry, StepReport]:
         index = jax.lax.dynamic_slice_in_dim(order, i * batch_size, batch_size)
@@ -175,17 +177,32 @@ def epochs(
     key: jax.Array,
     first: Any,
     begun: Any = None,
+    orders: Any = None,
 ) -> tuple[Carry, StepReport]:
-    """``count`` epochs, numbered from ``first``, in one program; each draws its key from its own number."""
+    """``count`` epochs, numbered from ``first``, in one program; each draws its key from its own number.
 
-    def one(carry: Carry, i: jax.Array) -> tuple[Carry, StepReport]:
+    orders (count, N): those of the epochs, where they have been drawn before.
+    """
+
+    def one(carry: Carry, numbered: tuple[jax.Array, Any]) -> tuple[Carry, StepReport]:
+        i, order = numbered
         own = jax.random.fold_in(key, i)
-        return epoch(network, objective, optimizer, batch_size, shuffle, truncate, carry, data, own, begun)
+        return epoch(network, objective, optimizer, batch_size, shuffle, truncate, carry, data, own, begun, order)
 
     if count == 1:
-        carry, report = one(carry, first)
+        carry, report = one(carry, (first, None if orders is None else orders[0]))
         return carry, jax.tree.map(lambda v: v[None], report)
-    return jax.lax.scan(one, carry, first + jnp.arange(count))
+    return jax.lax.scan(one, carry, (first + jnp.arange(count), orders))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def drawn_orders(n: int, count: int, key: jax.Array, first: Any, begun: Any = None) -> jax.Array:
+    """The random orders (count, n) of the epochs from ``first`` on, by a program of their own.
+
+    Sorting takes as long to compile as a small network's whole step: this program serves all networks.
+    """
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(first + jnp.arange(count))
+    return jax.vmap(lambda own: epoch_order(own, n, True, begun))(keys)
 
 
 @lru_cache(maxsize=64)
@@ -206,14 +223,19 @@ def compiled_epochs(
     """
 
     @jax.jit
-    def together(carry: Carry, data: Batch, *when: Any) -> tuple[Carry, StepReport]:
-        return epochs(network, objective, optimizer, batch_size, shuffle, truncate, count, carry, data, *when)
+    def together(carry: Carry, data: Batch, orders: Any, *when: Any) -> tuple[Carry, StepReport]:
+        key, first, begun = (*when, None) if len(when) == 2 else when
+        own = (network, objective, optimizer, batch_size, shuffle, truncate, count)
+        return epochs(*own, carry, data, key, first, begun, orders)
 
     one = partial(walk, network, objective, optimizer, truncate)
     apart = epochs_by_step(one, epoch_order, step_key, batch_size, shuffle, count)
 
     def run(carry: Carry, data: Batch, *when: Any) -> tuple[Carry, StepReport]:
-        return (together if scannable(network, data) else apart)(carry, data, *when)
+        if not scannable(network, data):
+            return apart(carry, data, *when)
+        draws = shuffle and batch_size < data.size
+        return together(carry, data, drawn_orders(data.size, count, *when) if draws else None, *when)
 
     return run
 
