@@ -84,3 +84,11 @@ def test_durations_are_days_and_complex_numbers_are_refused():
     np.testing.assert_array_equal(as_numbers(durations), [1.5, np.nan])
     with pytest.raises(DataError, match="column 'c' holds complex numbers"):
         kind_of(pd.Series([1j], name="c"))
+
+
+def test_a_whole_number_beyond_every_float_is_no_number():
+    series = pd.Series([1, 10**400], name="size", dtype=object)
+    with pytest.raises(DataError, match=r"column 'size' holds 1000.*\.\.\. in row 2 of 2: expected a number"):
+        as_numbers(series)
+    with pytest.raises(DataError, match="row 2 of 2"):
+        kind_of(pd.Series(["1", "x" * 10_000], name="size"))

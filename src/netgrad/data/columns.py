@@ -50,7 +50,7 @@ def kind_of(series: pd.Series) -> Kind:
     if all(isinstance(value, bool | np.bool_) for value in values):
         return "boolean"
     distinct = pd.Series(values.astype(str).unique())
-    numbers = pd.to_numeric(distinct, errors="coerce").notna()
+    numbers = _numeric(distinct).notna()
     if numbers.all():
         return "number"
     if _dates(values).notna().all():
@@ -84,7 +84,7 @@ def as_numbers(series: pd.Series, kind: Kind = "number") -> np.ndarray:
     elif kind == "boolean":
         numbers = as_texts(series).str.lower().map(_TRUTH)
     else:
-        numbers = pd.to_numeric(series, errors="coerce")
+        numbers = _numeric(series)
     floats = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = ~np.isfinite(floats) & series.notna().to_numpy()
     if wrong.any():
@@ -118,7 +118,8 @@ def holds(series: pd.Series, row: int) -> str:
     """
     value = series.iloc[row]
     value = value.item() if isinstance(value, np.generic) else value
-    return f"column {series.name!r} holds {value!r} in row {row + 1} of {len(series)}"
+    shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:80]}..."
+    return f"column {series.name!r} holds {shown} in row {row + 1} of {len(series)}"
 
 
 def refuse_missing(series: pd.Series, advice: str) -> None:
@@ -137,6 +138,16 @@ def refuse_missing(series: pd.Series, advice: str) -> None:
             f"column {series.name!r} has {count} missing {values} in {len(series)} rows, "
             f"the first in row {int(np.argmax(missing)) + 1}: {advice}"
         )
+
+
+def _numeric(series: pd.Series) -> pd.Series:
+    """What reads as a number; NaN for the rest, and for whole numbers beyond the range of a float."""
+    import pandas as pd
+
+    try:
+        return pd.to_numeric(series, errors="coerce")
+    except OverflowError:
+        return pd.to_numeric(series.map(lambda v: None if isinstance(v, int) and abs(v) >= 2**1024 else v), "coerce")
 
 
 def _dates(series: pd.Series) -> pd.Series:

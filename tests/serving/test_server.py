@@ -1,0 +1,231 @@
+"""A real server and real clients: under load, with garbage, with slow and broken connections."""
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+import netgrad as ng
+from netgrad.serving import serve
+from netgrad.serving.server import listen
+from netgrad.training.model import _compiled_forward
+
+from .conftest import running
+
+JSON = {"content-type": "application/json"}
+GOOD = b'{"instances": [[1, 2, 3]]}'
+
+
+def counters(url):
+    """The server's counters by name and labels."""
+    families = text_string_to_metric_families(httpx.get(f"{url}/metrics").text)
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+
+
+def refusal(response, status):
+    """The one line of a refusal."""
+    assert response.status_code == status, response.text
+    content = response.json()
+    assert list(content) == ["error"]
+    assert len(response.text.splitlines()) == 1
+    return content["error"]
+
+
+def talk(url, *parts, pause=0.0):
+    """Send bytes as they are; what came back until the server closed, and the seconds that took."""
+    host, port = url.removeprefix("http://").split(":")
+    began, answer = time.monotonic(), b""
+    with socket.create_connection((host, int(port)), timeout=20) as line:
+        for part in parts:
+            line.sendall(part)
+            time.sleep(pause)
+        try:
+            while more := line.recv(65536):
+                answer += more
+        except ConnectionResetError:
+            pass
+    return answer, time.monotonic() - began
+
+
+def post(length, body=b""):
+    return (
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % length
+        + body
+    )
+
+
+def test_concurrent_requests_are_answered_together_and_each_with_its_own(vector_model):
+    rng = np.random.default_rng(0)
+    examples = [rng.normal(size=(n, 3)) for n in rng.integers(1, 8, 200)] + [rng.normal(size=(150, 3))]
+
+    async def ask_all(url):
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+            bodies = [json.dumps({"instances": x.tolist()}) for x in examples]
+            return await asyncio.gather(*[client.post("/predict", content=b, headers=JSON) for b in bodies])
+
+    with running(vector_model) as url:
+        compiled = _compiled_forward(vector_model.network, vector_model.objective)._cache_size()
+        answers = asyncio.run(ask_all(url))
+        assert _compiled_forward(vector_model.network, vector_model.objective)._cache_size() == compiled
+        count = counters(url)
+    for x, answer in zip(examples, answers, strict=True):
+        assert answer.status_code == 200
+        np.testing.assert_allclose(answer.json()["predictions"], vector_model.predict(x), rtol=1e-5)
+    assert count["netgrad_requests_total", "/predict", "200"] == len(examples)
+    assert count["netgrad_forward_examples_sum",] == sum(map(len, examples))
+    assert count["netgrad_forward_examples_count",] < len(examples)
+    assert count["netgrad_waiting_requests",] == 0
+
+
+def test_sequences_of_every_length_meet_compiled_programs(label_model):
+    x = np.random.default_rng(0).normal(size=(40, 40, 2))
+
+    async def ask_all(url):
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+            bodies = [json.dumps({"instances": [x[i, : i + 1].tolist()]}) for i in range(40)]
+            return await asyncio.gather(
+                *[client.post("/predict?probabilities=true", content=b, headers=JSON) for b in bodies]
+            )
+
+    with running(label_model) as url:
+        program = _compiled_forward(label_model.network, label_model.objective)
+        compiled = program._cache_size()
+        answers = asyncio.run(ask_all(url))
+        assert program._cache_size() == compiled
+    got = [answer.json()["probabilities"][0] for answer in answers]
+    np.testing.assert_allclose(got, label_model.predict_proba(x, lengths=np.arange(1, 41)), atol=1e-5)
+
+
+def test_garbage_is_refused_in_one_line_and_the_server_goes_on(table_model):
+    with running(table_model, body=10_000) as url, httpx.Client(base_url=url, headers=JSON) as client:
+        assert "no JSON" in refusal(client.post("/predict", content=b"{"), 400)
+        assert "has no 'colour'" in refusal(client.post("/predict", json={"instances": [{"size": 1}]}), 400)
+        long = {"instances": [{"size": "x" * 9000, "colour": "red"}]}
+        assert len(refusal(client.post("/predict", json=long), 400)) < 600
+        assert "text/csv" in refusal(client.post("/predict", content=b"1", headers={"content-type": "x/y"}), 415)
+        assert "/schema" in refusal(client.get("/none"), 404)
+        assert "POST" in refusal(client.get("/predict"), 405)
+        assert "true or false" in refusal(client.post("/predict?probabilities=1", content=b"1"), 400)
+        assert "larger than 10000 bytes" in refusal(client.post("/predict", content=b"1" * 10_001), 413)
+        pieces = (b"1" * 1000 for _ in range(11))  # of unannounced length
+        assert "larger than" in refusal(client.post("/predict", content=pieces), 413)
+        for raw in (b"\x16\x03\x01\x02", b"GET\r\n\r\n", b"A" * 100_000, post(-1), b"\r\n \r\n"):
+            answer, _ = talk(url, raw)
+            assert answer.startswith(b"HTTP/1.1 4"), raw[:20]
+            assert list(json.loads(answer.split(b"\r\n\r\n")[1])) == ["error"]
+        good = client.post("/predict", content=b"size,colour\n50,red\n", headers={"content-type": "text/csv"})
+        assert good.json() == {"predictions": ["small"]}
+        assert client.get("/schema").json()["classes"] == ["big", "small"]
+        assert client.get("/health").json()["status"] == "ok"
+
+
+def test_slow_and_broken_connections_keep_nobody_out(vector_model):
+    with running(vector_model, seconds=0.5, connections=20) as url:
+        host, port = url.removeprefix("http://").split(":")
+        silent = [socket.create_connection((host, int(port))) for _ in range(30)]  # more than may be open
+        head = talk(url, b"POST /predict HTTP/1.1\r\nHost", b": x\r\n", pause=0.1)
+        assert head[0] == b""  # dropped: nobody answers half a question
+        assert head[1] < 10
+        time.sleep(0.6)  # by now the silent ones are gone, too
+        assert all(line.recv(1) == b"" for line in silent)
+        body, _ = talk(url, post(100, GOOD[:5]))
+        assert b" 408 " in body.splitlines()[0]
+        assert b"did not arrive within 0.5 seconds" in body
+        for _ in range(5):  # gone in the middle of the request
+            with socket.create_connection((host, int(port))) as line:
+                line.sendall(post(100, GOOD[:5]))
+        for _ in range(5):  # gone before the answer
+            with socket.create_connection((host, int(port))) as line:
+                line.sendall(post(len(GOOD), GOOD))
+        pipelined, _ = talk(
+            url, post(len(GOOD), GOOD) * 2, b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        assert pipelined.count(b" 200 ") == 3
+        # A second request on an open connection that never comes to its end is dropped like a first one.
+        answer, seconds = talk(url, post(len(GOOD), GOOD), b"POST /pre", pause=0.2)
+        assert answer.count(b" 200 ") == 1
+        assert seconds < 10
+        assert httpx.post(f"{url}/predict", content=GOOD, headers=JSON).status_code == 200
+        assert counters(url)["netgrad_requests_total", "/predict", "499"] >= 1
+
+
+def test_an_answer_that_takes_too_long_and_too_many_that_wait(vector_model, monkeypatch):
+    async def ask(url, n):
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+            many = [client.post("/predict", content=GOOD, headers=JSON) for _ in range(n)]
+            health = asyncio.create_task(client.get("/health"))
+            answers = await asyncio.gather(*many)
+            return answers, await health
+
+    with running(vector_model, seconds=0.3, waiting=2, batch=1) as url:
+        run = ng.Model.run_batch
+        monkeypatch.setattr(ng.Model, "run_batch", lambda *a, **k: (time.sleep(0.6), run(*a, **k))[1])
+        answers, health = asyncio.run(ask(url, 8))
+        assert health.status_code == 200
+        errors = [refusal(answer, 503) for answer in answers]
+        assert any("no answer within 0.3 seconds" in e for e in errors)
+        assert any("2 requests are waiting" in e for e in errors)
+        monkeypatch.undo()
+        time.sleep(0.7)
+        assert httpx.post(f"{url}/predict", content=GOOD, headers=JSON).status_code == 200
+
+
+def test_our_own_mistakes_are_not_told_to_the_client(vector_model, monkeypatch, capfd):
+    def broken(*_, **__):
+        raise RuntimeError("secret")
+
+    with running(vector_model) as url:
+        monkeypatch.setattr(ng.Model, "run_batch", broken)
+        line = refusal(httpx.post(f"{url}/predict", content=GOOD, headers=JSON), 500)
+        assert "secret" not in line
+    assert "secret" in capfd.readouterr().err
+
+
+def test_an_address_that_is_taken_and_one_that_others_reach(vector_model, monkeypatch):
+    with listen("127.0.0.1", 0) as taken, pytest.raises(ng.NetgradError, match="--port"):
+        serve(vector_model, port=taken.getsockname()[1])
+    with pytest.raises(ng.NetgradError, match="cannot listen on 203"):
+        serve(vector_model, host="203.0.113.7", port=0)
+    import uvicorn
+
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: setattr(self, "started", True))
+    with pytest.warns(ng.NetgradWarning, match="other machines"):
+        serve(vector_model, host="0.0.0.0", port=0)
+
+
+def test_the_command(vector_model, tmp_path):
+    path = vector_model.save(tmp_path / "sum.safetensors")
+    command = [sys.executable, "-c", "import sys; from netgrad.cli import main; sys.exit(main())"]
+    process = subprocess.Popen(
+        [*command, "serve", str(path), "--port", "0", "--max-rows", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = process.stdout.readline()
+        assert line.startswith("serving sum.safetensors at http://127.0.0.1:")
+        url = line.split()[3]
+        assert len(httpx.post(f"{url}/predict", content=GOOD, headers=JSON).json()["predictions"]) == 1
+        three = {"instances": [[1, 2, 3]] * 3}
+        assert "at most 2" in refusal(httpx.post(f"{url}/predict", json=three), 400)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.stderr.read().strip() == "netgrad: interrupted"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_without_the_libraries_the_extra_is_named(vector_model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(ng.NetgradError, match=r"pip install 'netgrad\[serve\]'"):
+        serve(vector_model)
