@@ -77,6 +77,12 @@ def weight_norm(w: Writer, at: Place) -> str:
     return rule_for(plain.layer)(w, plain)
 
 
+@writes(ng.Differentiated)
+def differentiated(w: Writer, at: Place) -> str:
+    """Only its way back is another one."""
+    return rule_for(at.layer.layer)(w, replace(at, layer=at.layer.layer))
+
+
 @writes(ng.Embedding)
 def embedding(w: Writer, at: Place) -> str:
     symbols = w.op("Cast", at.x, to=onnx().TensorProto.INT64)

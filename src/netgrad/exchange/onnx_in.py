@@ -1,0 +1,187 @@
+"""Models in from ONNX: `from_onnx` reads the file, the modules ``in_*`` say what each operator is as a layer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netgrad.errors import FileError, NetgradError, unknown_name
+from netgrad.exchange import in_basic, in_recurrent, in_shape, in_windows  # noqa: F401 - they register their operators
+from netgrad.exchange.assembly import assembled
+from netgrad.exchange.in_basic import FLOATS, WHOLE
+from netgrad.exchange.library import onnx
+from netgrad.exchange.reader import OPERATORS, Axis, Operator, Reader, Value
+from netgrad.layers.base import Shape
+from netgrad.training.model import Model
+
+OLDEST = 7  # operator set: before it, broadcasting and batch normalisation meant other things
+RECURRENT = ("RNN", "LSTM", "GRU")
+
+
+def from_onnx(path: str | Path, *, shapes: Mapping[str, Shape] | None = None) -> Model:
+    """A model, trainable like any other, that computes what the ONNX file computes.
+
+    Args:
+        path: the file. It is data: nothing in it is run, and no other file is read for it.
+        shapes: input name -> shape of one example, for inputs with an axis of unknown length besides that of the
+            examples. The axis of a recurrent network's time-steps may have another length in every prediction.
+
+    Inputs and outputs keep the file's names and shapes, but the examples come first, also where the file has the
+    time-steps before them. Every weight becomes a parameter of a layer. An output that ends in a softmax or a logistic
+    function gets the loss with that link function, and the layer before it becomes the network's output, so that
+    `predict_proba` gives what the file gives and `netgrad.fit` can go on training it; other outputs get squared error.
+    An input for ``sequence_lens`` becomes the ``lengths`` of the sequences' input.
+
+    Raises `FileError`, in one line that names the operator, for a file that is cut off, uses operators that have no
+    layer here (docs/onnx.md lists those that have), keeps weights in other files, or makes no sense.
+    """
+    path = Path(path)
+    proto = parsed(path)
+    try:
+        return model_of(proto, shapes or {})
+    except (NetgradError, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise FileError(f"{path} cannot be read as a network: {message}") from None
+
+
+def parsed(path: Path) -> Any:
+    """The file as an `onnx.ModelProto`."""
+    library = onnx()
+    if not path.is_file():
+        raise FileError(f"no file at {path}: expected an ONNX model")
+    proto = library.ModelProto()
+    try:
+        proto.ParseFromString(path.read_bytes())
+    except Exception as error:  # protobuf's DecodeError, whose place differs between its versions
+        raise FileError(f"{path} is cut off or is no ONNX file: {' '.join(str(error).split())}") from None
+    if not proto.graph.output:
+        raise FileError(f"{path} is cut off or is no ONNX file: it has no outputs")
+    return proto
+
+
+def model_of(proto: Any, shapes: Mapping[str, Shape]) -> Model:
+    """The model of an `onnx.ModelProto`; arguments and errors as for `from_onnx`."""
+    graph = proto.graph
+    opset = next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), 0)
+    if opset < OLDEST:
+        raise NetgradError(f"operator set {opset} is too old, expected {OLDEST} or newer: see onnx.version_converter")
+    reader = Reader(opset)
+    for tensor in graph.initializer:
+        reader.values[tensor.name] = array(tensor)
+    if graph.sparse_initializer:
+        raise NetgradError("sparse weights are not supported")
+    told = dict(notes(proto)) | {name: tuple(shape) for name, shape in shapes.items()}
+    inputs = [i for i in graph.input if i.name not in reader.values]
+    if unknown := set(shapes) - {i.name for i in inputs}:
+        raise unknown_name("input", sorted(unknown)[0], [i.name for i in inputs])
+    for info in inputs:
+        take_input(reader, graph, info, told.get(info.name))
+    for node in graph.node:
+        read(reader, node)
+    return assembled(reader, [i.name for i in inputs if i.name in reader.shapes], [o.name for o in graph.output])
+
+
+def array(tensor: Any) -> np.ndarray:
+    """A constant of the file."""
+    library = onnx()
+    if tensor.data_location == library.TensorProto.EXTERNAL or tensor.external_data:
+        raise NetgradError(f"weights {tensor.name!r} are kept in another file, which is not read: save it as one file")
+    if any(n < 0 for n in tensor.dims):
+        raise NetgradError(f"weights {tensor.name!r} have the shape {tuple(tensor.dims)}")
+    try:
+        found = library.numpy_helper.to_array(tensor)
+    except (TypeError, ValueError, KeyError, OverflowError, MemoryError) as error:
+        raise NetgradError(f"weights {tensor.name!r}: {error}") from None
+    if found.dtype.kind not in "fiub":
+        raise NetgradError(f"weights {tensor.name!r} are of type {found.dtype}, expected numbers")
+    return found
+
+
+def notes(proto: Any) -> dict[str, Shape]:
+    """The shapes of the inputs, where netgrad wrote the file."""
+    for entry in proto.metadata_props:
+        if entry.key == "netgrad":
+            try:
+                return {str(k): tuple(map(int, v)) for k, v in json.loads(entry.value)["shapes"].items()}
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                return {}
+    return {}
+
+
+def take_input(reader: Reader, graph: Any, info: Any, told: Shape | None) -> None:
+    """Make an input of the file one of the network, or remember that it holds lengths."""
+    name, kind = info.name, info.type.tensor_type
+    readers = [(node, list(node.input).index(name)) for node in graph.node if name in node.input]
+    recurrent = [(node, i) for node, i in readers if node.op_type in RECURRENT]
+    if recurrent and all(i == 4 for _, i in recurrent) and len(recurrent) == len(readers):
+        reader.length_inputs.add(name)
+        return
+    if kind.elem_type not in FLOATS + WHOLE:
+        raise NetgradError(f"input {name!r} is of type {kind.elem_type}, expected float or integer numbers")
+    dims = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
+    # A recurrent operator wants the examples on the second axis, everything else has them on the first.
+    second = any(not a.i for node, _ in recurrent for a in [setting(node, "layout")])
+    batch = 1 if second else 0
+    if len(dims) <= batch:
+        raise NetgradError(f"input {name!r} has no axis for the examples")
+    fixed = dims.pop(batch)
+    reader.batch = reader.batch or fixed
+    told = tuple(told) if told is not None and len(told) == len(dims) else None
+    shape: list[int] = []
+    for i, n in enumerate(dims):
+        n = n if n is not None else told[i] if told is not None else None
+        if n is None:
+            raise NetgradError(
+                f"input {name!r} has axes of unknown length: give the shape of one example, "
+                f"shapes={{{name!r}: ({', '.join('...' if d is None else str(d) for d in dims)},)}}"
+            )
+        if not 0 < n < 2**31:
+            raise NetgradError(f"input {name!r} has an axis of length {n}")
+        shape.append(n)
+    state = bool(recurrent) and all(i in (5, 6) for _, i in recurrent)
+    axes: list[Axis] = list(range(1, len(shape) + 1))
+    if state and shape[0] == 1:  # (directions, N, units)
+        shape, axes = shape[1:], [None, *range(1, len(shape))]
+    axes.insert(batch, 0)
+    reader.shapes[name] = tuple(shape)
+    reader.values[name] = Value(name, tuple(axes), whole=kind.elem_type in WHOLE)
+
+
+def setting(node: Any, name: str) -> Any:
+    """An attribute as the file has it, empty where it has none."""
+    return next((a for a in node.attribute if a.name == name), onnx().AttributeProto())
+
+
+def read(reader: Reader, node: Any) -> None:
+    """One operator: its layers, and what its outputs are."""
+    kind = f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
+    label = f"{kind} {node.name!r}" if node.name else kind
+    if kind not in OPERATORS:
+        raise NetgradError(f"operator {label} has no layer here (docs/onnx.md lists those that have)")
+    try:
+        settings = {a.name: attribute(a) for a in node.attribute}
+        results = OPERATORS[kind](Operator(reader, node, settings))
+    except (NetgradError, ValueError, IndexError, TypeError, KeyError) as error:
+        raise NetgradError(f"operator {label}: {' '.join(str(error).split())}") from None
+    for name, result in zip(node.output, results if isinstance(results, list) else [results], strict=False):
+        if name:
+            reader.values[name] = result
+
+
+def attribute(found: Any) -> Any:
+    """An attribute's value; those with graphs are of no operator that is read."""
+    library = onnx()
+    value = library.helper.get_attribute_value(found)
+    if isinstance(value, library.TensorProto):
+        return array(value)
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, list | tuple) or hasattr(value, "extend"):
+        return [v.decode() if isinstance(v, bytes) else v for v in value]
+    if not isinstance(value, int | float):
+        raise NetgradError(f"attribute {found.name!r} is not supported")
+    return value
