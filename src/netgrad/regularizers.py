@@ -11,6 +11,7 @@ weights with large gradients are hardly penalised, while ``optimizer="adamw"`` s
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
@@ -49,9 +50,16 @@ class Penalty:
     alpha: float = 1e-4
     kind: ClassVar[str] = "penalty"
     registered_name: ClassVar[str] = ""  # set by netgrad.register
+    of_any_strength: ClassVar[bool] = False  # one compiled program serves all alphas, which are then no plain numbers
 
     def __post_init__(self):
         _not_negative("alpha", self.alpha)
+
+    def at(self, alpha: Any) -> Any:
+        """This penalty at another strength, unchecked: it may be an array that is being traced."""
+        other = copy(self)
+        object.__setattr__(other, "alpha", alpha)
+        return other
 
     def value(self, params: dict, view: View | None = None) -> jax.Array:
         """alpha R, a number."""
@@ -81,6 +89,7 @@ class WeightPenalty(Penalty):
     """
 
     layers: tuple[str, ...] | None = field(default=None, kw_only=True)
+    of_any_strength: ClassVar[bool] = True
 
     def __post_init__(self):
         super().__post_init__()

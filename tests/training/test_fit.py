@@ -243,3 +243,18 @@ def test_padding_beyond_lengths_changes_no_loss():
     assert (deltas["o"][1, 2:] == 0).all()
     short = 0.5 * (((out - target) ** 2)[0].sum() + ((out - target) ** 2)[1, :2].sum()) / 6
     np.testing.assert_allclose(value, short, rtol=1e-6)
+
+
+def test_one_program_serves_all_strengths_of_a_penalty():
+    from netgrad.training.epoch import _together
+
+    net = ng.Sequential([ng.Dense(7, activation="tanh"), ng.Dense(1)])
+    x, y = np.eye(5), np.arange(5.0)
+    models = [ng.fit(net, x, y, penalty=ng.L2(alpha), epochs=3, seed=1) for alpha in (0.001, 0.5)]
+    before = _together.cache_info().misses
+    again = ng.fit(net, x, y, penalty=ng.L2(0.5), epochs=3, seed=1)
+    other = ng.fit(net, x, y, penalty=ng.L2(0.7), epochs=3, seed=1)
+    assert _together.cache_info().misses == before
+    sizes = [float(np.abs(m.params["dense_1"]["W"]).sum()) for m in (models[0], again, other)]
+    assert sizes[0] > sizes[1] > sizes[2]
+    np.testing.assert_array_equal(models[1].params["dense_1"]["W"], again.params["dense_1"]["W"])

@@ -45,9 +45,10 @@ def step(
 
     The optimiser also gets, for those that ask: value, the loss; grad; value_fn, the loss at other parameters, whose
     derivative is our backward rule; linearise, the outputs as a linear function of the parameters, see
-    `netgrad.training.linearise`.
+    `netgrad.training.linearise`; batch and look, the step's own forward and backward pass with every quantity by name,
+    which costs one more pass for those that call it.
     """
-    network = network if batch.lengths else fused(network)
+    whole, network = network, network if batch.lengths else fused(network)
     looked = gradients(network, objective, carry.params, carry.state, batch, key)
 
     @jax.custom_vjp
@@ -71,6 +72,8 @@ def step(
         grad=looked.params,
         value_fn=value_fn,
         linearise=lambda: linearise(network, objective, carry.params, carry.state, batch, key),
+        batch=batch,
+        look=lambda: gradients(whole, objective, carry.params, carry.state, batch, key),
     )
     params = optax.apply_updates(carry.params, updates)
     return Carry(params, looked.state, opt_state), StepReport(looked.loss, optax.tree.norm(looked.params))
@@ -221,13 +224,8 @@ def compiled_epochs(
 
     One program, or one for each step where a layer is slow inside a loop (`netgrad.training.stepwise`).
     """
-
-    @jax.jit
-    def together(carry: Carry, data: Batch, orders: Any, *when: Any) -> tuple[Carry, StepReport]:
-        key, first, begun = (*when, None) if len(when) == 2 else when
-        own = (network, objective, optimizer, batch_size, shuffle, truncate, count)
-        return epochs(*own, carry, data, key, first, begun, orders)
-
+    alphas = objective.strengths
+    together = _together(network, objective.at(1.0 for _ in alphas), optimizer, batch_size, shuffle, count, truncate)
     one = partial(walk, network, objective, optimizer, truncate)
     apart = epochs_by_step(one, epoch_order, step_key, batch_size, shuffle, count)
 
@@ -235,9 +233,24 @@ def compiled_epochs(
         if not scannable(network, data):
             return apart(carry, data, *when)
         draws = shuffle and batch_size < data.size
-        return together(carry, data, drawn_orders(data.size, count, *when) if draws else None, *when)
+        return together(alphas, carry, data, drawn_orders(data.size, count, *when) if draws else None, *when)
 
     return run
+
+
+@lru_cache(maxsize=64)
+def _together(
+    network: Network, objective: Objective, optimizer: Any, batch_size: int, shuffle: bool, count: int, truncate: Any
+) -> Any:
+    """One program for an objective at all strengths of its penalties, which are its first argument."""
+
+    @jax.jit
+    def together(alphas: Any, carry: Carry, data: Batch, orders: Any, *when: Any) -> tuple[Carry, StepReport]:
+        key, first, begun = (*when, None) if len(when) == 2 else when
+        own = (network, objective.at(alphas), optimizer, batch_size, shuffle, truncate, count)
+        return epochs(*own, carry, data, key, first, begun, orders)
+
+    return together
 
 
 @lru_cache(maxsize=64)

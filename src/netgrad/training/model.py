@@ -131,7 +131,7 @@ class Model:
     def score_batch(self, batch: Batch) -> dict[str, float]:
         """`evaluate` on a batch that has been checked already."""
         outputs, lengths = self.run_batch(batch)
-        measured = _compiled_score(self.objective)(outputs, batch, lengths)
+        measured = _compiled_score(self._without_penalties)(outputs, batch, lengths)
         scores = {name: float(value) for name, value in measured.items()}
         if "rmse" in scores and self.target_encoder is not None and self.target_encoder.one_dimensional:
             scores["rmse"] *= self.target_encoder.unit
@@ -142,7 +142,7 @@ class Model:
 
         With a key, dropout drops; with ``link`` the outputs are what they mean, see `Loss.link`.
         """
-        program = _compiled_forward(self.network, self.objective if link else None)
+        program = _compiled_forward(self.network, self._without_penalties if link else None)
         n = batch.size
         parts = []
         for start in range(0, n, PREDICTION_BATCH):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -77,6 +77,16 @@ class Objective:
     def penalty(self, params: dict, view: View) -> Any:
         """The sum of the penalties."""
         return sum((p.value(params, view) for p in self.penalties), start=jnp.zeros((), float))
+
+    @property
+    def strengths(self) -> tuple[float, ...]:
+        """The strengths of the penalties that one compiled program serves at any strength."""
+        return tuple(p.alpha for p in self.penalties if p.of_any_strength)
+
+    def at(self, strengths: Any) -> Objective:
+        """This objective with other strengths: a program compiled for one serves a search over all of them."""
+        left = iter(strengths)
+        return replace(self, penalties=tuple(p.at(next(left)) if p.of_any_strength else p for p in self.penalties))
 
     def check_network(self, network: Network) -> None:
         """Refuse losses for outputs and penalties on layers that do not exist, and a link function applied twice."""
