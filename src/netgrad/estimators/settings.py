@@ -44,7 +44,7 @@ def whole(name: str, value: Any) -> None:
 
 def number(name: str, value: Any, *, lowest: float = -math.inf, above: float = -math.inf, highest: Any = None) -> None:
     """Refuse what is not a number in this range."""
-    right = isinstance(value, Real) and not isinstance(value, bool) and value >= lowest and value > above
+    right = isinstance(value, Real) and not isinstance(value, bool) and lowest <= float(value) and above < float(value)
     if not right or (highest is not None and value > highest):
         least = f"of at least {lowest:g}" if above == -math.inf else f"above {above:g}"
         most = "" if highest is None else f" and at most {highest:g}"
