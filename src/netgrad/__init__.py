@@ -10,7 +10,8 @@ Build a network of layers, train it with `fit`, look inside with `Model.trace`::
     model.trace(x[:8], y[:8])["dense_1"].delta
 """
 
-from netgrad import data, initializers, layers, losses, network, optimizers, regularizers, report
+from netgrad import data, diagnosis, initializers, layers, losses, network, optimizers, regularizers, report
+from netgrad.diagnosis import Watch
 from netgrad.errors import DataError, DivergenceError, FileError, NetgradError, NetgradWarning, ShapeError
 from netgrad.initializers import Constant, FanInUniform, He, Normal, Orthogonal, Uniform, Xavier, Zeros
 from netgrad.layers import *  # noqa: F403 - the layers' own __all__
@@ -79,6 +80,7 @@ __all__ = [
     "Stream",
     "Trace",
     "Uniform",
+    "Watch",
     "WeightElimination",
     "Xavier",
     "Zeros",
@@ -87,6 +89,7 @@ __all__ = [
     "check_gradients",
     "cross_validate",
     "data",
+    "diagnosis",
     "find_learning_rate",
     "fit",
     "initializers",

@@ -5,5 +5,6 @@ from netgrad.diagnosis.diagnose import diagnose
 from netgrad.diagnosis.finding import Check, Diagnosis, Finding
 from netgrad.diagnosis.recipe import Recipe
 from netgrad.diagnosis.repair import repair
+from netgrad.diagnosis.watch import Watch
 
-__all__ = ["Check", "Diagnosis", "Finding", "Recipe", "checks", "diagnose", "repair"]
+__all__ = ["Check", "Diagnosis", "Finding", "Recipe", "Watch", "checks", "diagnose", "repair"]

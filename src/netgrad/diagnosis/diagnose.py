@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from netgrad.diagnosis.evidence import Evidence
+from netgrad.diagnosis.evidence import Evidence, unseen
 from netgrad.diagnosis.finding import SEVERITIES, Diagnosis, Finding, checks
 from netgrad.training.model import Model
 
@@ -28,8 +28,7 @@ def diagnose(model: Model, x: Any, y: Any, *, lengths: Any = None, validation: A
     >>> diagnose(model, x, x.sum(1)).findings[0].name
     'dead_units'
     """
-    held = model.batch(*validation[:2], None, *validation[2:]) if validation is not None else None
-    return examine(Evidence(model, model.batch(x, y, None, lengths), held))
+    return examine(Evidence(model, model.batch(x, y, None, lengths), unseen(model, validation)))
 
 
 def examine(evidence: Evidence) -> Diagnosis:

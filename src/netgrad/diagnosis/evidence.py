@@ -32,6 +32,14 @@ FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0)  # of the learning rate, that a trial co
 SHORT_OF = 0.85  # a network with less than this share of the reference's skill fails
 
 
+def unseen(model: Model, validation: Any) -> Batch | None:
+    """The batch of (x, y) or (x, y, lengths) that training did not see; None for None."""
+    if validation is None:
+        return None
+    x, y, *lengths = validation
+    return model.batch(x, y, None, lengths[0] if lengths else None)
+
+
 class Evidence:
     """Measurements of a model on examples. model: as trained, with its history; batch: the examples, encoded.
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from netgrad.diagnosis.diagnose import examine
-from netgrad.diagnosis.evidence import Evidence
+from netgrad.diagnosis.evidence import Evidence, unseen
 from netgrad.diagnosis.finding import Check, Diagnosis, checks
 from netgrad.diagnosis.recipe import Recipe
 from netgrad.errors import DivergenceError, warn
@@ -32,8 +32,7 @@ class Attempt:
         except DivergenceError as error:
             self.error, self.model = error, as_drawn(recipe, x, y)
         lengths = recipe.settings.get("lengths")
-        unseen = None if held is None else self.model.batch(*held[:2], None, *held[2:])
-        self.evidence = Evidence(self.model, self.model.batch(x, y, None, lengths), unseen)
+        self.evidence = Evidence(self.model, self.model.batch(x, y, None, lengths), unseen(self.model, held))
         self.diagnosis: Diagnosis = examine(self.evidence)
 
     @property

@@ -88,9 +88,9 @@ def activation_of(layer: Layer) -> Activation | None:
 
 
 def _answer(layer: Layer, params: dict, saved: dict, valid: Any) -> tuple[jax.Array, jax.Array]:
-    activation, z = activation_of(layer), saved.get("z")
-    a = saved.get("h", saved.get("a"))
-    if activation is None or not hasattr(z, "ndim") or not hasattr(a, "ndim") or a.shape != z.shape:
+    activation = activation_of(layer)
+    z, a = saved.get("z"), saved.get("h", saved.get("a"))
+    if activation is None or not isinstance(z, jax.Array) or not isinstance(a, jax.Array) or a.shape != z.shape:
         return jnp.zeros(0), jnp.zeros(0)
     line = jnp.linspace(-3, 3, 121)
     largest = jnp.maximum(jnp.abs(activation.df(line, activation.f(line))).max(), 1e-12)

@@ -11,6 +11,7 @@ from netgrad.optimizers.schedules import adjustable, set_level
 
 if TYPE_CHECKING:
     from netgrad.training.loop import Run
+    from netgrad.training.model import Model
 
 
 class Callback:
@@ -25,7 +26,7 @@ class Callback:
     def on_end(self, run: Run) -> None:
         """After the last epoch, however the run ended."""
 
-    def wrap(self, optimizer: Any) -> Any:
+    def wrap(self, optimizer: Any, model: Model) -> Any:
         """The optimiser that the run is to have, for a callback that changes what it does; before `on_start`."""
         return optimizer
 
@@ -120,7 +121,7 @@ class ReduceOnPlateau(Callback):
         if not isinstance(self.patience, int) or self.patience < 1:
             raise NetgradError(f"patience must be a whole number of at least 1 epoch, found {self.patience!r}")
 
-    def wrap(self, optimizer):
+    def wrap(self, optimizer, model):
         return adjustable(optimizer)
 
     def on_start(self, run):

@@ -202,7 +202,7 @@ def fit(
         learning_rate = scheduled(schedule, optimizer, learning_rate, steps)
     chosen = optimizers.get(optimizer, learning_rate, clip_norm)
     for callback in watchers:
-        chosen = callback.wrap(chosen)
+        chosen = callback.wrap(chosen, start)
     run = Run(start, Carry(first, start.state, chosen.init(first)), epochs)
     run.history.settings = {
         "optimizer": optimizer if isinstance(optimizer, str) else "given",

@@ -96,13 +96,15 @@ class Underfitting(Check):
         yield self.found("fault", "the run", message, **measured)
 
     def repair(self, recipe, e):
-        wide = {node.name for node in e.hidden if isinstance(node.layer, Dense | Recurrent)}
+        hidden = {node.name for node in e.hidden}
 
         def change(node: Node):
             layer = node.layer
             if isinstance(layer, Dropout):
                 return layer.replace(rate=min(layer.rate, 0.1))
-            return layer.replace(units=max(32, 4 * layer.units)) if node.name in wide and layer.units < 128 else layer
+            if node.name in hidden and isinstance(layer, Dense | Recurrent) and layer.units < 128:
+                return layer.replace(units=max(32, 4 * layer.units))
+            return layer
 
         return penalised(recipe.with_layers(change, "more units, less dropout"), None)
 

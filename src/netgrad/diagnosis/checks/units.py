@@ -139,12 +139,11 @@ class RedundantUnits(Check):
         for node in e.hidden:
             wasted = self.wasted(e, node) if node in e.weighted and hasattr(node.layer, "units") else None
             if wasted is not None and wasted.size >= self.units and wasted.mean() >= self.share:
-                counts[node.name] = max(4, round(1.25 * float((~wasted).sum())))
+                counts[node.name] = min(node.layer.units, max(4, round(1.25 * float((~wasted).sum()))))
 
         def change(node: Node):
-            if node.name not in counts or counts[node.name] >= node.layer.units:
-                return node.layer
-            return node.layer.replace(units=counts[node.name])
+            fewer = counts.get(node.name)
+            return node.layer if fewer is None else node.layer.replace(units=fewer)
 
         return recipe.with_layers(change, "fewer units where most added nothing").with_usual_start()
 
