@@ -137,6 +137,11 @@ class Model:
             scores["rmse"] *= self.target_encoder.unit
         return scores
 
+    @property
+    def _without_penalties(self) -> Objective:
+        """What prediction needs of the objective: models that differ in penalties alone share their programs."""
+        return replace(self.objective, penalties=())
+
     def run_batch(self, batch: Batch, key: jax.Array | None = None, link: bool = False) -> tuple[dict, dict]:
         """Outputs and their lengths, a bounded number of examples at a time.
 
