@@ -61,7 +61,7 @@ def step(
 
     value.defvjp(value_and_gradient, lambda gradient, d: (jax.tree.map(lambda g: d * g, gradient),))
 
-    def value_fn(params: dict, linearise: Any = None) -> jax.Array:
+    def value_fn(params: dict, linearise: Any = None, batch: Any = None, look: Any = None) -> jax.Array:
         return value(params)  # optax's line searches hand all further arguments on, and insist that they are taken
 
     updates, opt_state = optax.with_extra_args_support(optimizer).update(
