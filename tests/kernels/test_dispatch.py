@@ -60,6 +60,52 @@ def test_inside_scan_vmap_and_shard_map():
     np.testing.assert_allclose(jax.jit(sharded)(z), expected, **close)
 
 
+ON_TWO_DEVICES = """
+import jax, jax.numpy as jnp, numpy as np
+from jax.sharding import PartitionSpec as P
+from netgrad import kernels
+from netgrad.kernels import recurrent
+
+rng = np.random.default_rng(0)
+normal = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.float32)
+images, filters = normal(40, 7, 7, 2), normal(3, 3, 2, 5)
+x, W, U, b = normal(40, 6, 3), normal(3, 16), normal(4, 16), normal(16)
+lengths = jnp.asarray(rng.integers(0, 7, 40), jnp.int32)
+
+def work(images, x, lengths, total):
+    z = kernels.conv_forward(images, filters)
+    a, index = kernels.max_pool_forward(z, (2, 2), (2, 2))
+    back = kernels.max_pool_backward(a, index, (5, 5), (2, 2), (2, 2))
+    back += kernels.average_pool_backward(a, (5, 5), (2, 2), (2, 2))
+    d_images = kernels.conv_input_gradient(back, filters, (7, 7))
+    h, c, gates = recurrent.lstm_forward(x, W, U, b, lengths=lengths)
+    masked = recurrent.lstm_forward(x, W, U, b, lengths=lengths, mask=jnp.ones((len(x), 4)))
+    delta, _, _ = recurrent.lstm_backward(h, U, c, gates, lengths=lengths)
+    gradients = recurrent.weight_gradients(x, h, delta, lengths=lengths)
+    gradients += kernels.conv_weight_gradient(images, z, (3, 3))
+    return (d_images, masked, h, delta), [total(g) for g in gradients]
+
+alone = jax.jit(lambda *a: work(*a, total=lambda g: g))(images, x, lengths)
+mesh = jax.make_mesh((2,), ("i",), axis_types=(jax.sharding.AxisType.Auto,))
+share = jax.jit(jax.shard_map(lambda *a: work(*a, total=lambda g: jax.lax.psum(g, "i")), mesh=mesh,
+                in_specs=(P("i"),) * 3, out_specs=(P("i"), P())))
+for _ in range(3):
+    for a, s in zip(jax.tree.leaves(alone), jax.tree.leaves(share(images, x, lengths)), strict=True):
+        np.testing.assert_allclose(a, s, rtol=1e-5, atol=1e-5 * np.abs(a).max())
+print(len(s.sharding.device_set), "netgrad_lstm_forward" in share.lower(images, x, lengths).as_text())
+"""
+
+
+@pytest.mark.parametrize("switch", ["", "0"])
+def test_shard_map_over_two_devices(switch):
+    environment = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    if switch:
+        environment["NETGRAD_KERNELS"] = switch
+    devices, native = python(ON_TWO_DEVICES, **environment).split()
+    assert devices == "2"
+    assert native == str(kernels.active("lstm_forward") and not switch)
+
+
 def test_gradient_is_the_twins():
     z = jnp.linspace(-2.0, 2.0, 5)
     np.testing.assert_allclose(

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.errors import ShapeError, unknown_name
-from netgrad.kernels.dispatch import call
+from netgrad.kernels.dispatch import call, vary_alike
 
 Array = jax.Array
 Pair = tuple[int, int]
@@ -129,7 +129,8 @@ def conv_input_gradient(
 
     def twin(delta, W):
         # The gradient does not depend on x, which is why zeros will do.
-        return jax.vjp(lambda x: _conv(x, W, strides, padding, dilation), jnp.zeros(shape, delta.dtype))[1](delta)[0]
+        delta, W, zero = vary_alike(delta, W, jnp.zeros(shape, delta.dtype))
+        return jax.vjp(lambda x: _conv(x, W, strides, padding, dilation), zero)[1](delta)[0]
 
     _check(jax.ShapeDtypeStruct(shape, delta.dtype), W, strides, padding, dilation, delta)
     if _better_in_xla(shape, W.shape):
@@ -168,7 +169,7 @@ def conv_weight_gradient(
     shape = (*window, x.shape[-1], delta.shape[-1])
 
     def twin(x, delta):
-        zero = jnp.zeros(shape, delta.dtype)
+        x, delta, zero = vary_alike(x, delta, jnp.zeros(shape, delta.dtype))
         dW = jax.vjp(lambda W: _conv(x, W, strides, padding, dilation), zero)[1](delta)[0]
         return dW, delta.sum((0, 1, 2))
 

@@ -83,7 +83,7 @@ def call(
     Works inside `jit`, `scan`, `vmap` (one call after the other) and `shard_map`. `jax.grad` goes through the
     derivative of the twin.
     """
-    args = tuple(jnp.asarray(arg) for arg in args)
+    args = vary_alike(*map(jnp.asarray, args))
     if not active(name) or not all(_supported(arg.dtype) for arg in args):
         return twin(*args)
     shapes = jax.eval_shape(twin, *args)
@@ -92,8 +92,7 @@ def call(
     if not all(_supported(result.dtype) for result in results):
         return twin(*args)
 
-    # Inside shard_map every array says over which axes of the mesh it varies; a kernel's must all agree.
-    varying = frozenset[str]().union(*(_varying(arg) for arg in args))
+    varying = frozenset[str]().union(*map(_varying, args))
     kinds = [jax.ShapeDtypeStruct(result.shape, result.dtype) for result in results]
     attributes = {key: np.float32(v) if isinstance(v, float) else v for key, v in attributes.items()}
 
@@ -104,7 +103,7 @@ def call(
             vmap_method="sequential",
             input_layouts=input_layouts,
             output_layouts=output_layouts,
-        )(*(_vary(arg, varying) for arg in args), **attributes)
+        )(*args, **attributes)
         out = [_vary(o, varying) for o in out]
         return out[0] if single else tuple(out)
 
@@ -121,6 +120,15 @@ def call(
         return jax.jvp(reference, primals, tangents)
 
     return kernel(*args)
+
+
+def vary_alike(*arrays: jax.Array) -> tuple[jax.Array, ...]:
+    """The same arrays; inside `shard_map`, where each says over which axes of the mesh it varies, all agree.
+
+    A kernel's arguments must, and so must what a scan carries and what it adds to that.
+    """
+    axes = frozenset[str]().union(*map(_varying, arrays))
+    return tuple(_vary(array, axes) for array in arrays)
 
 
 def _supported(dtype: Any) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from netgrad.errors import ShapeError
 from netgrad.kernels.convolution import Padding, Pair, conv_shape
-from netgrad.kernels.dispatch import call
+from netgrad.kernels.dispatch import call, vary_alike
 
 Array = jax.Array
 
@@ -156,6 +156,7 @@ def _windows(x, window, strides, padding, fill):
 def _spread(share, shape, window, strides, padding):
     """The reverse of `_windows`: what each position of each window gives to its pixel, summed."""
     zero = jnp.zeros(shape, share[0].dtype)
+    zero, *share = vary_alike(zero, *share)
     return jax.vjp(lambda x: _windows(x, window, strides, padding, 0.0), zero)[1](share)[0]
 
 

@@ -36,7 +36,7 @@ import jax.numpy as jnp
 
 from netgrad.errors import ShapeError, unknown_name
 from netgrad.kernels import recurrent_twins as twins
-from netgrad.kernels.dispatch import call
+from netgrad.kernels.dispatch import call, vary_alike
 
 Array = jax.Array
 
@@ -67,7 +67,8 @@ _LAYOUTS["gru_backward"] = _LAYOUTS["forget_gate_backward"]
 
 def _run(name: str, *arrays: Array, mask: Array | None = None, **attributes: Any) -> Any:
     if mask is not None:
-        return getattr(twins, name)(*arrays, mask=mask, **attributes)
+        mask, *same = vary_alike(mask, *arrays)
+        return getattr(twins, name)(*same, mask=mask, **attributes)
     twin = functools.partial(getattr(twins, name), **attributes)
     if arrays[0].size == 0:
         return twin(*arrays)
@@ -343,9 +344,9 @@ def peephole_gradients(
     before = jnp.where(valid, twins.previous_states(c, c0, lengths, reverse), 0)
     now = jnp.where(valid, c, 0)
     seen = [
-        (before * delta[..., :units]),
-        (before * delta[..., units : 2 * units]),
-        (now * delta[..., 2 * units : 3 * units]),
+        before * delta[..., :units],
+        before * delta[..., units : 2 * units],
+        now * delta[..., 2 * units : 3 * units],
     ]
     return jnp.stack([s.sum(axis=(0, 1)) for s in seen])
 
