@@ -28,7 +28,7 @@ from netgrad.losses import (
 from netgrad.network import Input, Network, Sequential, Trace, apply
 from netgrad.registry import register
 from netgrad.regularizers import L1, L2, CurvatureSmoothing, ElasticNet, WeightElimination
-from netgrad.training.callbacks import Callback, EarlyStopping, Progress, ReduceOnPlateau, StopBelow
+from netgrad.training.callbacks import Callback, EarlyStopping, ReduceOnPlateau, StopBelow
 from netgrad.training.checkpoint import Checkpoint
 from netgrad.training.files import load
 from netgrad.training.generate import sample, unroll
@@ -37,8 +37,10 @@ from netgrad.training.history import History
 from netgrad.training.learning_rate import find_learning_rate
 from netgrad.training.loop import fit, untrained
 from netgrad.training.model import Model
+from netgrad.training.progress import Progress
 from netgrad.training.selection import bootstrap, cross_validate, network_size, prediction_error, three_way_split
 from netgrad.training.stream import Stream
+from netgrad.training.tracking import JsonLog, MLflow, TensorBoard
 
 __version__ = "0.1.0"
 
@@ -62,6 +64,8 @@ __all__ = [
     "He",
     "History",
     "Input",
+    "JsonLog",
+    "MLflow",
     "Model",
     "NetgradError",
     "NetgradWarning",
@@ -78,6 +82,7 @@ __all__ = [
     "SquaredError",
     "StopBelow",
     "Stream",
+    "TensorBoard",
     "Trace",
     "Uniform",
     "Watch",

@@ -10,7 +10,7 @@ import typer
 from netgrad.cli.sources import Source
 from netgrad.network import Network
 
-LOCAL = ("out", "quiet", "checkpoint")  # settings that say where results go, not what they are
+LOCAL = ("out", "quiet", "checkpoint", "log")  # settings that say where results go, not what they are
 
 
 def make(ctx: typer.Context, source: Source, network: Network, scores: dict[str, float], settings: dict) -> dict:

@@ -120,6 +120,10 @@ def fit(
             help="Folder to go on from when a run was killed; the same command again.", rich_help_panel=TRAINING
         ),
     ] = None,
+    log: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Add a line of JSON for every epoch to this file.", rich_help_panel=TRAINING),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Everything random comes from it.")] = 0,
     out: Annotated[
         Optional[Path],  # noqa: UP045
@@ -175,6 +179,7 @@ def fit(
         clip_norm=clip_norm,
         patience=patience,
         checkpoint=checkpoint,
+        callbacks=logs(log),
         progress=not quiet,
         seed=seed,
     )
@@ -218,6 +223,13 @@ def fit(
     written = report.write(model, source.x_test, source.y_test, folder / "report.html")
     if not quiet:
         console.print(f"model   {saved}\nreport  {written}", soft_wrap=True, markup=False)
+
+
+def logs(log: Path | None) -> list[Any]:
+    """The callback that --log asks for."""
+    from netgrad.training.tracking import JsonLog
+
+    return [] if log is None else [JsonLog(log)]
 
 
 def names(words: str) -> tuple[str, ...]:

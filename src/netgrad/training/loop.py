@@ -16,7 +16,7 @@ from netgrad.errors import NetgradError
 from netgrad.network import Network
 from netgrad.optimizers.schedules import scheduled
 from netgrad.training import balance
-from netgrad.training.callbacks import Callback, EarlyStopping, Progress, ReduceOnPlateau
+from netgrad.training.callbacks import Callback, EarlyStopping, ReduceOnPlateau
 from netgrad.training.checkpoint import Checkpoint, fingerprint, rates
 from netgrad.training.epoch import Carry, StepReport, epoch_loss
 from netgrad.training.history import History
@@ -25,6 +25,7 @@ from netgrad.training.model import Model
 from netgrad.training.multistart import Starts
 from netgrad.training.objective import Batch, Objective
 from netgrad.training.prepare import check_inputs, encode_labels, in_shapes, make_objective, split
+from netgrad.training.progress import Progress
 from netgrad.training.stream import Streaming, as_stream
 from netgrad.training.truncated import check_pieces
 
@@ -39,7 +40,7 @@ class Run:
     history: History = field(default_factory=History)
     epoch: int = 0
     callbacks: Sequence[Callback] = ()
-    settings: dict[str, Any] = field(default_factory=dict)  # all that decides the numbers, as JSON: for checkpoints
+    settings: dict[str, Any] = field(default_factory=dict)  # what decides the numbers, as JSON; with checkpoints, all
     starts: Starts | None = None  # where several initialisations are trained at once; carry is then the best one's
 
     @property
@@ -225,16 +226,18 @@ def fit(
     else:
         batch_size = batch_size or data.size
         source = InMemory(start.network, start.objective, chosen, data, batch_size, shuffle, key, truncate)
+    run.settings = {
+        "optimizer": optimizer if isinstance(optimizer, str) else "given",
+        "learning_rate": rates(learning_rate),
+        "clip_norm": clip_norm,
+        "batch_size": source.batch_size,
+        "shuffle": shuffle,
+        "truncate": truncate,
+        "starts": starts,
+        "seed": seed,
+    }
     if checkpoint is not None:
-        run.settings = {
-            "optimizer": optimizer if isinstance(optimizer, str) else "given",
-            "learning_rate": rates(learning_rate),
-            "clip_norm": clip_norm,
-            "batch_size": source.batch_size,
-            "shuffle": shuffle,
-            "truncate": truncate,
-            "starts": starts,
-            "seed": seed,
+        run.settings |= {
             "data": fingerprint(data),
             "validation_data": fingerprint(held),
             "first_parameters": fingerprint(first),
