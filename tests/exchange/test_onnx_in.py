@@ -27,6 +27,4 @@ def test_round_trip(case, tmp_path):
         assert ONE_WAY.get(case.layer.registered_name, "never") in str(error)
         return
     assert again.shapes == model.shapes
-    np.testing.assert_allclose(
-        again.predict_proba(inputs), model.outputs(inputs)["tested"], rtol=2e-5, atol=2e-6
-    )
+    np.testing.assert_allclose(again.predict_proba(inputs), model.outputs(inputs)["tested"], rtol=2e-5, atol=2e-6)

@@ -1,14 +1,11 @@
 """ONNX export: every registered layer, run by onnxruntime beside our own forward pass."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
 import netgrad as ng
-from netgrad.exchange import to_onnx
 from netgrad.exchange.onnx_out import graph_of
 from netgrad.registry import KINDS
 

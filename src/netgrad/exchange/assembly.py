@@ -53,7 +53,16 @@ def assembled(reader: Reader, inputs: list[str], outputs: list[str]) -> Model:
     layers = {f.params for f in draft.found}
     state = {name: value for name, value in reader.state.items() if name in layers}
     params, state = jax.tree.map(lambda value: jnp.asarray(value, float), (params, state))
-    return Model(network, params, state, Objective(tuple((name, losses[name], 1.0) for name in outputs)), shapes)
+    objective = Objective(tuple((name, losses[name], 1.0) for name in outputs))
+    return Model(network, params, state, objective, shapes, card=card(reader, outputs))
+
+
+def card(reader: Reader, outputs: list[str]) -> dict[str, Any]:
+    """What the model file will say; ``examples_axis``: of outputs where the file has the examples not first."""
+    axes = {name: value.axes.index(0) for name in outputs if isinstance(value := reader.values[name], Value)}
+    moved = {name: axis for name, axis in axes.items() if axis}
+    what = {"what": "a network read from an ONNX file", "onnx": {"opset": reader.opset}}
+    return what | ({"examples_axis": moved} if moved else {})
 
 
 def ends_of(reader: Reader, inputs: list[str], outputs: list[str]) -> dict[str, str]:

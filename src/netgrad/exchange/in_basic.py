@@ -93,7 +93,10 @@ def gemm(op: Operator) -> Value:
     W = op.floats(1).T if op.setting("transB", 0) else op.floats(1)
     b = None
     if op.given(2):
-        b = np.broadcast_to(op.setting("beta", 1.0) * op.floats(2), (1, W.shape[1])).ravel()
+        C = op.floats(2)
+        if C.size not in (1, C.shape[-1] if C.ndim else 1) or C.size not in (1, W.shape[1]):
+            raise NetgradError(f"a bias of shape {C.shape} is not supported, only one number for each of the units")
+        b = np.broadcast_to(op.setting("beta", 1.0) * C.ravel(), W.shape[1:])
     return linear(op, W * np.float32(op.setting("alpha", 1.0)), b)
 
 

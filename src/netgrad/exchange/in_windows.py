@@ -9,7 +9,6 @@ import numpy as np
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
 from netgrad.exchange.reader import Operator, Value, reads
-from netgrad.layers.base import Layer
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -99,14 +98,16 @@ def conv_transpose(op: Operator) -> Value:
         totals = [f + m - w for f, m, w in zip(full, more, wanted[-n:], strict=True)]
         halves = [(t // 2, t - t // 2) for t in totals]
         padding = tuple(halves if how == "SAME_UPPER" else [(b, a) for a, b in halves])
-    cut = tuple((before, after - m) for (before, after), m in zip(padding, more, strict=True))
-    layer: Layer = ng.ConvTranspose(W.shape[1], window, stride, "same", dilation, bias=op.given(2))
-    if min(min(pair) for pair in cut) >= 0:
-        layer = layer.replace(padding=cut)
-    elif any(p != (0, 0) for p in padding) or layer.out_shape(reader.shapes[node])[:-1] != tuple(
-        f + m for f, m in zip(full, more, strict=True)
-    ):
-        raise NetgradError("an output longer than what the filters reach is not supported")
+    ends = [after - m for (_, after), m in zip(padding, more, strict=True)]
+    if min(before for before, _ in padding) < 0:
+        raise NetgradError("an output longer at its beginning than what the filters reach is not supported")
+    # Where the output is longer than what the filters reach, filters with zeros at their ends reach as far.
+    longer = [-(end // d) if end < 0 else 0 for end, d in zip(ends, dilation, strict=True)]
+    if any(longer):
+        W = np.pad(W, ((0, 0), (0, 0), *((0, k) for k in longer)))
+        ends = [end + k * d for end, k, d in zip(ends, longer, dilation, strict=True)]
+    cut = tuple((before, end) for (before, _), end in zip(padding, ends, strict=True))
+    layer = ng.ConvTranspose(W.shape[1], W.shape[2:], stride, cut, dilation, bias=op.given(2))
     return Value(reader.add(layer, node, params=numbers(op, np.moveaxis(W, (0, 1), (-2, -1)))), axes)
 
 

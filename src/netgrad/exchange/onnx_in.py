@@ -121,7 +121,8 @@ def take_input(reader: Reader, graph: Any, info: Any, told: Shape | None) -> Non
         reader.length_inputs.add(name)
         return
     if kind.elem_type not in FLOATS + WHOLE:
-        raise NetgradError(f"input {name!r} is of type {kind.elem_type}, expected float or integer numbers")
+        given = onnx().TensorProto.DataType.Name(kind.elem_type).lower()
+        raise NetgradError(f"input {name!r} is of type {given}, expected float or integer numbers")
     dims = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
     # A recurrent operator wants the examples on the second axis, everything else has them on the first.
     second = any(not a.i for node, _ in recurrent for a in [setting(node, "layout")])
