@@ -6,7 +6,20 @@ import line is enough for existing code::
     from netgrad.estimators import MLPClassifier
 """
 
+from netgrad.estimators.conv import ConvClassifier
 from netgrad.estimators.mlp import MLPClassifier, MLPRegressor
+from netgrad.estimators.own import NetworkClassifier, NetworkRegressor
+from netgrad.estimators.recurrent import RecurrentClassifier, RecurrentRegressor, SequenceTagger
 from netgrad.estimators.registry import ESTIMATORS
 
-__all__ = ["ESTIMATORS", "MLPClassifier", "MLPRegressor"]
+__all__ = [
+    "ESTIMATORS",
+    "ConvClassifier",
+    "MLPClassifier",
+    "MLPRegressor",
+    "NetworkClassifier",
+    "NetworkRegressor",
+    "RecurrentClassifier",
+    "RecurrentRegressor",
+    "SequenceTagger",
+]

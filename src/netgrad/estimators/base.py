@@ -125,7 +125,7 @@ class Estimator(BaseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Any:
         check_settings(self)
-        first = not hasattr(self, "model_") or not (self.warm_start or incremental)
+        first = not self._fitted() or not (self.warm_start or incremental)
         examples, y = self._examples(X, y, first)
         target = self._learn_targets(y, first)
         weights = inputs.weights(sample_weight, len(examples))
@@ -141,6 +141,10 @@ class Estimator(BaseEstimator):
         with jax.enable_x64(self._double):
             self._train(start, train, validation, rng, first, incremental)
         return self
+
+    def _fitted(self) -> bool:
+        """Whether there is something to go on from."""
+        return hasattr(self, "n_iter_")
 
     def _start(self, examples: inputs.Examples, rng: np.random.RandomState) -> Network:
         """The network, and its first parameters where the estimator draws them itself."""

@@ -52,7 +52,7 @@ class Classifier(ClassifierMixin, Estimator):
                 "sklearn.multioutput.MultiOutputClassifier"
             )
         several = kind == "multilabel-indicator"
-        if first and not (hasattr(self, "_several") and not hasattr(self, "model_")):
+        if first and not (hasattr(self, "_several") and not self._fitted()):
             if several:
                 self._learn_labels(np.asarray(y))
             else:
