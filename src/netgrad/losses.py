@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netgrad.data.checks import as_examples, as_labels, valid_steps
+from netgrad.data.checks import as_array, as_examples, as_labels, valid_steps
 from netgrad.errors import DataError, NetgradError, ShapeError
 from netgrad.kernels.loss import weighted_loss
 from netgrad.registry import register
@@ -63,7 +63,7 @@ class Loss:
 
         out_shape: the output's, without the examples' axis; lengths: targets beyond a sequence's end are not read.
         """
-        target = np.asarray(target)
+        target = as_array(target, "y")
         if target.ndim == len(out_shape) and out_shape[-1:] == (1,):
             target = target[..., None]
         if target.shape[1:] != tuple(out_shape):
@@ -152,7 +152,7 @@ class SoftmaxCrossEntropy(Loss):
         return jax.nn.softmax(output, axis=-1)
 
     def check(self, out_shape, target, lengths=None):
-        target, classes = np.asarray(target), out_shape[-1]
+        target, classes = as_array(target, "y"), out_shape[-1]
         if classes < 2:
             raise ShapeError(
                 f"softmax_cross_entropy needs two or more output units, found {classes}: use one unit for each class, "

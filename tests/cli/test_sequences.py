@@ -1,8 +1,10 @@
 """Sequences on the command line: tables in long format, and texts."""
 
+import io
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 
@@ -45,6 +47,15 @@ def test_fit_report_and_predict(netgrad, steps, tmp_path, options, columns, rows
     lines = predicted.out.strip().splitlines()
     assert lines[0] == columns
     assert len(lines) - 1 == (rows or len(steps.read_text().splitlines()) - 1)
+    more = netgrad("predict", tmp_path / "model.safetensors", steps, "--proba")
+    if "forecast" in options:
+        assert "--proba is for classes" in more.err
+        return
+    table = pd.read_csv(io.StringIO(more.out))
+    p = table.iloc[:, -2:]
+    assert list(table)[:-2] == columns.split(",")
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
+    assert (p.idxmax(axis=1) == "p(" + table["prediction"] + ")").all()
 
 
 def test_a_text_is_learned_and_written(netgrad, refused, tmp_path):
@@ -58,6 +69,7 @@ def test_a_text_is_learned_and_written(netgrad, refused, tmp_path):
     assert written.out.startswith("round")
     assert len(written.out) == len("round") + 12 + 1
     assert "'!' at position 0" in refused("sample", tmp_path / "model.safetensors", "--prime", "!")
+    assert "model of text: `netgrad sample`" in refused("predict", tmp_path / "model.safetensors", text)
     assert "--bidirectional" in refused("fit", text, "--net", "gru", "--bidirectional")
     assert "--filters has no effect on text" in refused("fit", text, "--net", "gru", "--filters", "3")
 
@@ -68,3 +80,25 @@ def test_wrong_questions(refused, steps):
     assert "'walk'" in refused("fit", steps, "--net", "rnn", "--target", "mood", "--id", "walk")
     assert "at least one hidden layer" in refused("fit", steps, "--net", "rnn", "--target", "mood", "--hidden", "0")
     assert "is for sequences" in refused("fit", "iris", "--bidirectional")
+
+
+def test_data_that_will_not_do(netgrad, refused, steps, tmp_path):
+    lines = steps.read_text().splitlines()
+    for name, content in {
+        "one.csv": lines[:3],
+        "empty.csv": lines[:1],
+        "hole.csv": [*lines[:4], "w9,0,,up,rise", *lines[4:]],
+        "word.csv": [*lines[:4], "w9,0,high,up,rise", *lines[4:]],
+    }.items():
+        (tmp_path / name).write_text("\n".join(content))
+    fit = ("--net", "rnn", "--target", "mood", "--epochs", 1, "--hidden", 2, "--out", tmp_path, "-q")
+    assert "too few to keep one for testing" in refused("fit", tmp_path / "one.csv", *fit)
+    assert "0 rows" in refused("fit", tmp_path / "empty.csv", *fit)
+    assert "'v' has 1 missing value" in refused("fit", tmp_path / "hole.csv", *fit)
+    assert "changes within sequence 'w" in refused("fit", steps, *fit, "--goal", "label")
+    assert netgrad("fit", steps, *fit).status == 0
+    model = tmp_path / "model.safetensors"
+    assert "'v' has 1 missing value" in refused("predict", model, tmp_path / "hole.csv")
+    assert "'high' in row 4" in refused("predict", model, tmp_path / "word.csv")
+    (tmp_path / "tiny.txt").write_text("ab")
+    assert "2 symbols: too few" in refused("fit", tmp_path / "tiny.txt", "--net", "gru")

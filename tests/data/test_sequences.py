@@ -7,7 +7,7 @@ import pytest
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.sequences import pad_sequences, read_sequences
 from netgrad.data.targets import TargetEncoder
-from netgrad.errors import DataError, NetgradError
+from netgrad.errors import DataError, NetgradError, ShapeError
 
 
 @pytest.fixture
@@ -123,3 +123,10 @@ def test_padding():
     for nothing in ([], [np.ones((2, 3)), np.ones((0, 3))]):
         with pytest.raises(DataError, match="no sequences, or one of them is empty"):
             pad_sequences(nothing)
+    with pytest.raises(DataError, match="empty"):
+        pad_sequences([np.ones((2, 0))])
+    with pytest.raises(ShapeError, match=r"sequence 1 has shape \(2, 2\), the first \(1, 3\)"):
+        pad_sequences([np.ones((1, 3)), np.ones((2, 2))])
+    with pytest.raises(ShapeError, match="sequence 0 has shape"):
+        pad_sequences([1, 2])
+    assert pad_sequences([[1, 2], [1.5]])[0].tolist() == [[1, 2], [1.5, 0]]

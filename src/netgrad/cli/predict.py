@@ -38,8 +38,10 @@ def predict(
     from netgrad.cli import sequences
 
     model = ng.load(model_file)
+    if "vocabulary" in model.card:
+        raise NetgradError(f"{model_file} is a model of text: `netgrad sample` writes with it")
     if "sequences" in model.card:
-        table, index = sequences.predictions(model, data), None
+        table, index = sequences.predictions(model, data, proba), None
     else:
         x, index = rows(model, data, seed)
         table = predictions(model, x, proba)
@@ -116,11 +118,16 @@ def predictions(model: Any, x: Any, proba: bool) -> Any:
     if predicted.ndim > 1:
         raise NetgradError(f"this model predicts arrays of shape {('N', *predicted.shape[1:])}: predict from Python")
     table = pd.DataFrame({"prediction": predicted})
-    if not proba:
-        return table
+    return table.assign(**probabilities(model, x)) if proba else table
+
+
+def probabilities(model: Any, x: Any, lengths: Any = None) -> dict[str, Any]:
+    """The columns of --proba: by their names, each class's probability (N,), or (N, T) at every time-step."""
+    import numpy as np
+
     if model.objective.terms[0][1].task == "regression":
         raise NetgradError("--proba is for classes, and this model predicts a quantity: leave --proba out")
-    p = model.predict_proba(x)
-    p = np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
-    classes = model.target_encoder.classes if model.target_encoder else range(p.shape[1])
-    return table.assign(**{f"p({name})": p[:, k] for k, name in enumerate(classes)})
+    p = model.predict_proba(x, lengths)
+    p = np.concatenate([1 - p, p], axis=-1) if p.shape[-1] == 1 else p
+    classes = model.target_encoder.classes if model.target_encoder else range(p.shape[-1])
+    return {f"p({name})": p[..., k] for k, name in enumerate(classes)}

@@ -105,6 +105,8 @@ def train_text(given: dict[str, Any]) -> Trained:
     vocabulary = Vocabulary(text)
     ids = vocabulary.encode(text)
     cut = len(ids) - max(2, round(len(ids) * given["test"]))
+    if cut < 2:
+        raise NetgradError(f"the text has {len(ids)} symbols: too few to train on some and test on others")
     rows = max(1, min(given["batch_size"] or 32, cut // (given["truncate"] + 1)))
     x, y = streams(ids[:cut], rows)
     hidden = recurrent(given, (128,))
@@ -205,18 +207,26 @@ def options_of(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def predictions(model: Any, data: str) -> Any:
-    """A data frame of predictions: one row for each time-step, or for each sequence where it has one label."""
+def predictions(model: Any, data: str, proba: bool = False) -> Any:
+    """A data frame of predictions: one row for each time-step, or for each sequence where it has one label.
+
+    proba: a column of probabilities for each class as well.
+    """
     import pandas as pd
 
+    from netgrad.cli.predict import probabilities
     from netgrad.data import read_sequences, read_table
+    from netgrad.data.checks import valid_steps
 
     columns = dict(model.card["sequences"])
     goal = columns.pop("goal")
     # Nothing is held back for a target: all rows are inputs.
     found = read_sequences(read_table(data), target=None, encoder=model.encoder, **columns)
-    predicted = np.asarray(model.predict(found.x, lengths=found.lengths))
+    said = {"prediction": np.asarray(model.predict(found.x, lengths=found.lengths))}
+    said |= probabilities(model, found.x, found.lengths) if proba else {}
     if goal == "label":
-        return pd.DataFrame({columns["id"]: found.ids, "prediction": predicted})
-    steps = [(name, t + 1, predicted[i, t]) for i, name in enumerate(found.ids) for t in range(found.lengths[i])]
-    return pd.DataFrame(steps, columns=[columns["id"], "step", "prediction"])
+        return pd.DataFrame({columns["id"]: found.ids} | said)
+    valid = valid_steps(found.lengths, found.x.shape[1])
+    which, step = np.nonzero(valid)
+    places = {columns["id"]: [found.ids[i] for i in which], "step": step + 1}
+    return pd.DataFrame(places | {name: value[valid] for name, value in said.items()})

@@ -138,14 +138,24 @@ def same_examples(**arrays: Any) -> int:
     return expected
 
 
-def _numeric(x: Any, name: str) -> np.ndarray:
-    """`x` as an array of booleans, integers or real numbers, otherwise an error."""
+def as_array(x: Any, name: str) -> np.ndarray:
+    """`x` as an array of anything, or a `ShapeError` where its rows differ in length.
+
+    >>> as_array([[1, 2], [3]], "x")
+    Traceback (most recent call last):
+    netgrad.errors.ShapeError: x has rows of differing length: pad them to one shape (sequences: ng.data.pad_sequences)
+    """
     try:
-        array = np.asarray(x)
+        return np.asarray(x)
     except ValueError as error:
         raise ShapeError(
-            f"{name} has rows of differing length: pad them to one shape (sequences: and give lengths)"
+            f"{name} has rows of differing length: pad them to one shape (sequences: ng.data.pad_sequences)"
         ) from error
+
+
+def _numeric(x: Any, name: str) -> np.ndarray:
+    """`x` as an array of booleans, integers or real numbers, otherwise an error."""
+    array = as_array(x, name)
     if array.dtype == object:
         try:
             array = array.astype(np.float64)

@@ -234,9 +234,9 @@ def missing_column(name: str, known: Iterable[str]) -> DataError:
     """
     names = [str(n) for n in known]
     near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = f": did you mean {near[0]!r}?" if near else ""
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-    return DataError(f"the table has no column {name!r}: {hint}(it has: {shown})")
+    return DataError(f"the table has no column {name!r}{hint} (it has: {shown})")
 
 
 def _with_text_names(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from netgrad.data.checks import as_array
 from netgrad.data.columns import as_numbers, kind_of, refuse_missing
 from netgrad.data.encodings import TableEncoder, missing_column
 from netgrad.data.tables import read_table
 from netgrad.data.targets import TargetEncoder
-from netgrad.errors import DataError, unknown_name
+from netgrad.errors import DataError, ShapeError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,11 +53,16 @@ def pad_sequences(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarr
     >>> lengths
     array([3, 1], dtype=int32)
     """
-    arrays = [np.asarray(sequence) for sequence in sequences]
-    lengths = np.array([len(array) for array in arrays], np.int32)
-    if not len(lengths) or not lengths.all():
+    arrays = [as_array(sequence, f"sequence {i}") for i, sequence in enumerate(sequences)]
+    if not arrays or not all(array.size for array in arrays):
         raise DataError("there are no sequences, or one of them is empty: expected at least one time-step in each")
-    x = np.zeros((len(arrays), lengths.max(), *arrays[0].shape[1:]), arrays[0].dtype)
+    for i, array in enumerate(arrays):
+        if array.ndim < 1 or array.shape[1:] != arrays[0].shape[1:]:
+            raise ShapeError(
+                f"sequence {i} has shape {array.shape}, the first {arrays[0].shape}: expected (T, ...), alike but for T"
+            )
+    lengths = np.array([len(array) for array in arrays], np.int32)
+    x = np.zeros((len(arrays), lengths.max(), *arrays[0].shape[1:]), np.result_type(*arrays))
     for row, array in zip(x, arrays, strict=True):
         row[: len(array)] = array
     return x, lengths

@@ -121,8 +121,8 @@ class TargetEncoder:
         self._check_fitted()
         if self.one_dimensional and np.ndim(target) == 2 and np.shape(target)[1] > 1:
             steps = np.asarray(target)
-            encoded = self.transform(steps.reshape(-1))
-            return encoded.reshape(*steps.shape, *encoded.shape[1:])
+            flat = self.transform(steps.reshape(-1))
+            return flat.reshape(*steps.shape, *flat.shape[1:])
         if self.task == "regression":
             if self.one_dimensional:
                 y = self._numbers(target)

@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from netgrad.data.checks import as_examples, as_lengths, same_examples
+from netgrad.data.checks import as_array, as_examples, as_lengths, same_examples
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import DataError, NetgradError
 from netgrad.layers.base import Shape
@@ -38,7 +38,7 @@ def check_inputs(network: Network, x: Any, lengths: Any = None) -> tuple[dict, d
     dtype = jnp.zeros(0, float).dtype
     inputs, checked = {}, {}
     for name, value in given.items():
-        value = np.asarray(value)
+        value = as_array(value, name)
         if (span := spans.get(name)) is not None:
             if value.ndim < 2:
                 raise DataError(f"lengths were given for {name}, which has no time axis: shape {value.shape}")
@@ -128,7 +128,7 @@ def encode_labels(network: Network, y: Any) -> tuple[Any, TargetEncoder | None]:
     """Targets that are labels (text, categories) as class numbers, with the encoder that remembers them."""
     if isinstance(y, Mapping) or len(network.outputs) > 1:
         return y, None
-    values = np.asarray(y)
+    values = as_array(y, "y")
     if values.dtype.kind not in "OUS" or values.ndim != 1:
         return y, None
     encoder = TargetEncoder("classification").fit(values)
