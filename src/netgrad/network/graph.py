@@ -196,6 +196,12 @@ class Network:
         self._check_memory(key, shapes)
         return _draw(self, tuple(shapes.items()), key)
 
+    def init_state(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
+        """The state alone, for parameters that are there already: drawing some takes long to compile."""
+        shapes = self.shapes(in_shapes)
+        made = {node.params: node.layer.init_state(self.in_shape(node, shapes)) for node in self.nodes}
+        return {name: state for name, state in made.items() if state}
+
     def _draw(self, key: jax.Array, shapes: dict[str, Shape]) -> tuple[dict, dict]:
         params: dict[str, Any] = {}
         state: dict[str, Any] = {}

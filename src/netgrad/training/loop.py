@@ -176,7 +176,7 @@ def fit(
     settings = {"loss": loss, "loss_weights": loss_weights, "penalty": penalty, "reduction": reduction}
     settings["weight_noise"] = weight_noise
     if not isinstance(network, Model):
-        start = untrained(network, x, y, lengths=more.get("lengths"), seed=seed, **settings)
+        start = untrained(network, x, y, lengths=more.get("lengths"), seed=seed, params=params, **settings)
     elif given := [name for name, value in settings.items() if value is not None]:
         raise NetgradError(f"a model goes on with its own objective: leave {given[0]} out, or train model.network anew")
     else:
@@ -191,7 +191,8 @@ def fit(
         data = balance.resample(data, start.objective, resample, seed)
     if class_weight is not None:
         data = balance.weigh_classes(data, start.objective, start.target_encoder, class_weight)
-    first = start.params if params is None else jax.tree.map(jnp.asarray, params)
+    own = isinstance(network, Model) and params is not None
+    first = jax.tree.map(jnp.asarray, params if own else start.params)
     if truncate is not None:
         check_pieces(start.network, data)
     watchers = [Progress()] * progress + [*callbacks] + ([] if patience is None else [EarlyStopping(patience)])
@@ -260,6 +261,7 @@ def untrained(
     reduction: str | None = None,
     lengths: Any = None,
     seed: int = 0,
+    params: dict | None = None,
 ) -> Model:
     """The model as it stands before its first step: `fit` begins with it, and it can be looked into all the same.
 
@@ -279,7 +281,10 @@ def untrained(
     objective = make_objective(
         network, network.shapes(shapes), y, loss, loss_weights, penalty, reduction or "mean", weight_noise or 0.0
     )
-    params, state = network.init(jax.random.fold_in(jax.random.key(seed), 0), shapes)
+    if params is None:
+        params, state = network.init(jax.random.fold_in(jax.random.key(seed), 0), shapes)
+    else:
+        params, state = jax.tree.map(lambda p: jnp.asarray(p, float), params), network.init_state(shapes)
     return Model(network, params, state, objective, shapes, encoder=encoder, target_encoder=target_encoder)
 
 
