@@ -98,7 +98,9 @@ def outcome(kind, test, folder):
         ready = {name: examples_first(proto, name, data[name], model) for name in model.shapes}
         given = model.predict_proba(ready, lengths or None)
     except ng.NetgradError as error:
-        return Result(kind, test.name, "refused", str(error).split(": ", 2)[-1])
+        return Result(
+            kind, test.name, "refused", re.sub(r"^.* cannot be read as a network: (operator [^:]*: )?", "", str(error))
+        )
     given = given if isinstance(given, dict) else {next(iter(expected)): given}
     moved = model.card.get("examples_axis", {})
     for name, value in expected.items():
@@ -128,9 +130,8 @@ def table(found):
     for kind in sorted({r.operator for r in found}):
         own = [r for r in found if r.operator == kind]
         passed = sum(r.outcome == "passed" for r in own)
-        reasons = (
-            re.sub(r"input '\w+' is of type \w+,", "other types,", r.reason) for r in own if r.outcome == "refused"
-        )
+        given = (r.reason for r in own if r.outcome == "refused")
+        reasons = (re.sub(r"^input '\w+' is of type \w+, ", "other types: ", reason) for reason in given)
         why = Counter(reasons)
         listed = "; ".join(f"{n} × {reason}" for reason, n in why.most_common(3))
         more = sum(n for _, n in why.most_common()[3:])

@@ -32,7 +32,7 @@ def test_every_registered_layer_is_tested_or_refused():
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_onnxruntime_gives_what_we_give(case):
-    model, inputs, lengths = model_of(case)
+    model, inputs, _ = model_of(case)
     if reason := REFUSED.get(case.layer.registered_name):
         with pytest.raises(ng.NetgradError, match="cannot be written as ONNX"):
             graph_of(model)

@@ -51,8 +51,8 @@ def prelu(op: Operator) -> Value:
     value, slope = op.value(), op.floats(1)
     if slope.size == 1:
         return op.elementwise(ng.LeakyReLU(tidy(slope.item())))
-    axis = only_axis(slope, len(value.axes))
-    node, axes = op.reader.last(value, axis)
+    old = op.reader.opset < 7 and slope.ndim == 1  # then one slope a channel
+    node, axes = op.reader.last(value, 1 if old else only_axis(slope, len(value.axes)))
     check_units(op.reader, node, slope.size)
     return Value(op.reader.add(ng.PReLU(), node, params={"slope": slope.ravel()}), axes)
 
@@ -129,6 +129,8 @@ def check_units(reader: Reader, node: str, units: int) -> None:
 @reads("BatchNormalization")
 def batch_norm(op: Operator) -> Value:
     op.only(training_mode=0, spatial=1)
+    if op.reader.opset < 7 and not op.setting("is_test", 0):
+        raise NetgradError("training mode (is_test=0) is not supported")
     node, axes = op.reader.last(op.value(), 1)
     gamma, beta, mean, variance = (op.floats(i) for i in range(1, 5))
     for each in (gamma, beta, mean, variance):
@@ -195,6 +197,9 @@ def arithmetic(op: Operator) -> Result:
         return of_two(op)
     swapped = isinstance(a, np.ndarray)
     value, constant = op.value(int(swapped)), op.floats(int(not swapped))
+    if op.reader.opset < 7 and "axis" in op.settings:  # where the constant's axes stand in the data's
+        behind = len(value.axes) - op.setting("axis") % len(value.axes) - constant.ndim
+        constant = constant.reshape(*constant.shape, *(1,) * behind)
     offset: Any = np.float32(0)
     factor: Any = np.float32(1)
     match op.kind, swapped:

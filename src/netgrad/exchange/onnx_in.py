@@ -18,7 +18,7 @@ from netgrad.exchange.reader import OPERATORS, Axis, Operator, Reader, Value
 from netgrad.layers.base import Shape
 from netgrad.training.model import Model
 
-OLDEST = 7  # operator set: before it, broadcasting and batch normalisation meant other things
+OLDEST = 6  # operator set: before it, most operators had other attributes
 RECURRENT = ("RNN", "LSTM", "GRU")
 
 
