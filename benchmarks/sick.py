@@ -92,7 +92,7 @@ def examples(name: str) -> Examples:
     rng = np.random.default_rng(3)
     if name == "digits":
         data = bundled.load_digits()
-        return _split(name, ((data.data - 8) / 6).astype(np.float32), data.target.astype(int), 500)
+        return _split(name, ((data.data - 8) / 6).astype(np.float32), data.target.astype(int), 497)
     if name == "pictures":
         flat = examples("digits")
         shape = (-1, 8, 8, 1)

@@ -6,6 +6,7 @@ from pathlib import Path
 import netgrad as ng
 from netgrad.cli import main, sources
 from netgrad.report import figures
+from netgrad.report.diagnosis import layer_violins
 from netgrad.report.judgement import judge
 from netgrad.report.layers import traced
 
@@ -18,7 +19,7 @@ def draw() -> None:
     with tempfile.TemporaryDirectory() as folder:
         main(["fit", "digits", "--quiet", "--out", folder])
         model = ng.load(Path(folder) / "model.safetensors")
-    layers = figures.distributions(traced(model, digits.x_test, digits.y_test))
+    layers = layer_violins(model, traced(model, digits.x_test, digits.y_test))
     (HERE / "digits-layers.png").write_bytes(figures.png(layers, 110))
     judgement = judge(model, digits.x_test, digits.y_test)
     worst, _ = judgement.worst(6)

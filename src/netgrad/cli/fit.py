@@ -114,6 +114,14 @@ def fit(
     patience: Annotated[
         Count, typer.Option(help="Stop after so many epochs that were no better.", rich_help_panel=TRAINING)
     ] = None,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix",
+            help="Where it does not train as it should: try remedies, keep what helps.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = False,
     checkpoint: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
@@ -138,6 +146,8 @@ def fit(
     import netgrad as ng
     from netgrad import report
     from netgrad.cli import card, nets, sequences, sources, tables
+    from netgrad.diagnosis.diagnose import examine
+    from netgrad.diagnosis.evidence import Evidence
     from netgrad.report.layers import traced
 
     if sequences.asked(net):
@@ -179,8 +189,9 @@ def fit(
         clip_norm=clip_norm,
         patience=patience,
         checkpoint=checkpoint,
-        callbacks=logs(log),
+        callbacks=[ng.Watch(), *logs(log)],
         progress=not quiet,
+        fix=fix,
         seed=seed,
     )
     scores = model.evaluate(source.x_test, source.y_test)
@@ -212,7 +223,7 @@ def fit(
         "seed",
     )
     settings = card.plain({name: ctx.params[name] for name in used})
-    model.card = card.make(ctx, source, network, scores, settings | {"loss": aims["loss"]})
+    model.card = card.make(ctx, source, model.network, scores, settings | {"loss": aims["loss"]})
 
     console = tables.console()
     console.print(f"test {tables.score_line(scores)}", style="bold")
@@ -220,8 +231,11 @@ def fit(
         rows = traced(model, source.x_test, source.y_test)
         console.print(tables.layers(rows, "mean ± standard deviation over test examples"))
     saved = model.save(folder / "model.safetensors")
-    written = report.write(model, source.x_test, source.y_test, folder / "report.html")
+    evidence = Evidence(model, model.batch(source.x, source.y), model.batch(source.x_test, source.y_test))
+    written = report.write(model, source.x_test, source.y_test, folder / "report.html", evidence=evidence)
     if not quiet:
+        if diagnosis := examine(evidence):
+            console.print(tables.findings(diagnosis, only_serious=True))
         console.print(f"model   {saved}\nreport  {written}", soft_wrap=True, markup=False)
 
 

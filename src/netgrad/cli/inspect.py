@@ -22,18 +22,22 @@ def inspect(
     ] = None,
     seed: Seed = None,
 ) -> None:
-    """Show a model's card, its last epochs and its layers; on data, also scores and z, a and delta of each layer."""
+    """Show a model's card, its last epochs and its layers; on data also what is wrong with it, its scores, and z, a and
+    delta of each layer."""
     import netgrad as ng
     from netgrad.cli import tables
     from netgrad.report.layers import architecture, traced
 
     model = ng.load(model_file)
-    rows, caption, scores = architecture(model), "", ""
+    rows, caption, scores, diagnosis = architecture(model), "", "", None
     if data is not None:
         x, y = examples(model, data, target, seed)
         rows, caption = traced(model, x, y), f"mean ± standard deviation over examples of {data}"
         scores = tables.score_line(model.evaluate(x, y))
+        diagnosis = model.diagnose(x, y)
     console = tables.console()
+    if diagnosis is not None:
+        console.print(tables.findings(diagnosis) if len(diagnosis) else f"nothing is wrong: {diagnosis.summary}")
     if model.card:
         console.print(tables.facts(model.card))
     if len(model.history):

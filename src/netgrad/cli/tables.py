@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from netgrad.diagnosis.finding import Diagnosis
 from netgrad.report.layers import QUANTITIES, LayerRow
 from netgrad.training.history import History
 
@@ -58,6 +59,18 @@ def facts(values: dict[str, Any]) -> Table:
             value = ", ".join(f"{key.replace('_', ' ')} {number(part)}" for key, part in value.items())
         if shown := number(value):
             table.add_row(name, escape(shown))
+    return table
+
+
+def findings(diagnosis: Diagnosis, only_serious: bool = False) -> Table:
+    """What a diagnosis found, worst first, one sentence each."""
+    colours = {"fault": "bold red", "warning": "yellow", "note": "dim"}
+    table = grid(caption=diagnosis.summary)
+    for column in ("", "finding", "what, where and by how much", "what to do"):
+        table.add_column(column, overflow="fold")
+    for f in diagnosis.serious if only_serious else diagnosis:
+        what = f"{f.message} ({f.where}; {f.numbers})"
+        table.add_row(f"[{colours[f.severity]}]{f.severity}[/]", f.name.replace("_", " "), escape(what), f.remedy)
     return table
 
 

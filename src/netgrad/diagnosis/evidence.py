@@ -13,7 +13,7 @@ import numpy as np
 from netgrad import optimizers
 from netgrad.diagnosis import recurrence, reference
 from netgrad.diagnosis.signals import Signal, compiled
-from netgrad.errors import NetgradError
+from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.recurrent import Recurrent
 from netgrad.layers.taps import DelayTaps
 from netgrad.network import Network, Node
@@ -237,7 +237,10 @@ class Evidence:
         carries = [start._replace(opt_state=set_level(start.opt_state, factor)) for factor in FACTORS]
         together: Carry = jax.tree.map(lambda *leaves: jnp.stack(leaves), *carries)
         program = compiled_epochs(self.network, self.model.objective, chosen, size, True, count)
-        _, reports = for_each(program)(together, data, jax.random.key(1), 0)
+        try:
+            _, reports = for_each(program)(together, data, jax.random.key(1), 0)
+        except ShapeError:  # batches of another size that a layer refuses, such as a last one of one example
+            return {}
         sizes = [size] * (data.size // size) + [data.size % size] * (data.size % size > 0)
         losses = epoch_loss(self.model.objective, np.asarray(reports.loss)[:, -1], sizes)
         return {f: float(loss) if np.isfinite(loss) else np.inf for f, loss in zip(FACTORS, losses, strict=True)}

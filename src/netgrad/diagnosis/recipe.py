@@ -10,6 +10,7 @@ from netgrad.initializers import Xavier, Zeros
 from netgrad.layers.base import Layer
 from netgrad.network import Network, Node, with_layers
 from netgrad.optimizers.names import OPTIMIZERS
+from netgrad.registry import find
 from netgrad.training.loop import fit
 from netgrad.training.model import Model
 
@@ -54,6 +55,26 @@ class Recipe:
         """With other layers in the same graph; ``self`` where nothing changes."""
         network = with_layers(self.graph, change)
         return self if network == self.graph else self.with_network(network, what)
+
+    def with_loss(self, loss: str) -> Recipe:
+        """With another loss on the only output."""
+        what = f"the loss {loss}"
+        if isinstance(self.network, Model):
+            (name, _, weight), *_ = self.network.objective.terms
+            objective = replace(self.network.objective, terms=((name, find("loss", loss), weight),))
+            return replace(self, network=replace(self.network, objective=objective), changes=(*self.changes, what))
+        return self.changed(what, loss=loss)
+
+    def with_penalty(self, penalty: Any) -> Recipe:
+        """With this penalty on the weights, or None; ``self`` where nothing changes."""
+        what = "no penalty" if penalty is None else f"penalty {penalty.registered_name} of {penalty.alpha:g}"
+        penalties = () if penalty is None else (penalty,)
+        if isinstance(self.network, Model):
+            if self.network.objective.penalties == penalties:
+                return self
+            objective = replace(self.network.objective, penalties=penalties)
+            return replace(self, network=replace(self.network, objective=objective), changes=(*self.changes, what))
+        return self if self.settings.get("penalty") == penalty else self.changed(what, penalty=penalty)
 
     def with_rate(self, factor: float) -> Recipe:
         """With the learning rate multiplied; ``self`` where the optimiser finds its own step or is an object."""

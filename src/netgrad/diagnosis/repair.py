@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from netgrad.diagnosis.diagnose import examine
 from netgrad.diagnosis.evidence import Evidence, unseen
 from netgrad.diagnosis.finding import Check, Diagnosis, checks
 from netgrad.diagnosis.recipe import Recipe
-from netgrad.errors import DivergenceError, warn
+from netgrad.errors import DivergenceError, NetgradError, warn
 from netgrad.training.loop import untrained
 from netgrad.training.model import Model
 
@@ -80,8 +81,9 @@ def fit_with_remedies(network: Any, x: Any, y: Any, **settings: Any) -> Model:
 
     Raises `DivergenceError` where no remedy keeps training from diverging.
     """
-    given = settings.get("validation")
-    first, best, _ = repair(Recipe(network, settings), x, y, given if isinstance(given, tuple) else None)
+    if isinstance(share := settings.get("validation"), float):
+        x, y, settings = held_out(x, y, settings, share)  # what decides on remedies is the same in every round
+    first, best, _ = repair(Recipe(network, settings), x, y, settings.get("validation"))
     if best.error is not None:
         raise best.error
     for what in best.recipe.changes:
@@ -90,6 +92,26 @@ def fit_with_remedies(network: Any, x: Any, y: Any, **settings: Any) -> Model:
         before = "diverged" if first.error is not None else f"skill {first.score:.2f}"
         warn(f"training failed ({before}) and was repaired (skill {best.score:.2f}): {'; '.join(best.recipe.changes)}")
     return best.model
+
+
+def held_out(x: Any, y: Any, settings: dict[str, Any], share: float) -> tuple[Any, Any, dict[str, Any]]:
+    """x, y and the settings with this share of the examples given as validation instead."""
+    count = len(next(iter(x.values())) if isinstance(x, Mapping) else x)
+    if not 0 < share < 1 or not 0 < round(count * share) < count:
+        raise NetgradError(
+            f"validation must be a share between 0 and 1 that leaves examples to train on, found {share}"
+        )
+    order = np.random.default_rng(settings.get("seed") or 0).permutation(count)
+    places = np.sort(order[: round(count * share)]), np.sort(order[round(count * share) :])
+
+    def rows(value: Any, at: np.ndarray) -> Any:
+        if isinstance(value, Mapping):
+            return {name: rows(part, at) for name, part in value.items()}
+        return value.iloc[at] if hasattr(value, "iloc") else np.asarray(value)[at]
+
+    kept = {k: rows(settings[k], places[1]) for k in ("lengths", "sample_weight") if settings.get(k) is not None}
+    unseen = [rows(value, places[0]) for value in (x, y, settings.get("lengths")) if value is not None]
+    return rows(x, places[1]), rows(y, places[1]), {**settings, **kept, "validation": tuple(unseen)}
 
 
 def as_drawn(recipe: Recipe, x: Any, y: Any) -> Model:

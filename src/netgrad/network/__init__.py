@@ -1,4 +1,4 @@
-"""The computation graph: built (`graph`), run forward and backward (`execution`), looked at (`trace`), changed (`edit`)."""
+"""The computation graph: built (`graph`), run (`execution`), looked at (`trace`), changed (`edit`)."""
 
 from netgrad.layers.symbol import Input, Symbol
 from netgrad.network.edit import with_first, with_last, with_layers

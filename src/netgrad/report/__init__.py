@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["write"]
 
 
-def write(
-    model: Model, x: Any, y: Any, path: str | Path, title: str | None = None, lengths: Any = None, names: Any = None
-) -> Path:
-    """Write the report of a model, measured on these examples; see `netgrad.report.html.write`.
+def write(model: Model, x: Any, y: Any, path: str | Path, title: str | None = None, **more: Any) -> Path:
+    """Write the report of a model, measured on these examples; for ``more`` see `netgrad.report.html.write`.
 
     >>> import netgrad as ng, numpy as np, pathlib, tempfile
     >>> x, y = np.eye(4), np.array([0, 1, 0, 1])
@@ -29,4 +27,4 @@ def write(
     """
     from netgrad.report.html import write as write_html
 
-    return write_html(model, x, y, path, title, lengths, names)
+    return write_html(model, x, y, path, title, **more)

@@ -17,7 +17,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from netgrad.report.layers import QUANTITIES, LayerRow
 from netgrad.training.history import History
 
 INK = "#1b1f24"
@@ -80,6 +79,10 @@ def learning_curve(history: History) -> Figure:
         axes[0].plot(epochs, history["val_loss"], color=ORANGE, linestyle="--", label="validation", **marks)
         axes[0].legend()
     axes[0].set_title("loss")
+    for number, event in enumerate((e for e in history.events if e["epoch"] > 0), 1):
+        axes[0].axvline(event["epoch"], color=INK, linewidth=0.8, linestyle=":")
+        place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top", "fontsize": 8}
+        axes[0].annotate(str(number), (event["epoch"], 1), (2, 0), **place)
     shown = np.concatenate([history[c] for c in ("loss", "val_loss") if c in history])
     if shown.min() > 0 and shown.max() / shown.min() > 50:
         axes[0].set_yscale("log")
@@ -165,30 +168,6 @@ def quantities(truth: np.ndarray, predicted: np.ndarray, name: str) -> Figure:
     right.axvline(0, color=INK, linewidth=0.8, linestyle=":")
     right.locator_params(axis="x", nbins=6)
     right.set(title="residuals", xlabel="predicted - true", ylabel="examples")
-    return fig
-
-
-@styled
-def distributions(rows: Sequence[LayerRow]) -> Figure:
-    """How z, a and delta are distributed in each layer that has weights or an activation."""
-    shown = [row for row in rows if "z" in row.values][:12]
-    fig = Figure(figsize=(8.4, 0.5 + 1.35 * len(shown)), layout="constrained")
-    axes = fig.subplots(len(shown), len(QUANTITIES), squeeze=False)
-    for i, row in enumerate(shown):
-        for ax, quantity in zip(axes[i], QUANTITIES, strict=True):
-            ax.set_yticks([])
-            ax.spines["left"].set_visible(False)
-            ax.locator_params(axis="x", nbins=4)
-            ax.tick_params(labelsize=8)
-            if quantity in row.values:
-                _histogram(ax, row.values[quantity], ORANGE if quantity == "delta" else BLUE)
-            if quantity == "delta":  # most are near 0 once a network is trained: show the others too
-                ax.set_yscale("symlog")
-                ax.set_yticks([])
-                ax.set_yticks([], minor=True)
-            if i == 0:
-                ax.set_title("delta (log counts)" if quantity == "delta" else quantity)
-        axes[i][0].set_ylabel(row.name, rotation=0, ha="right", va="center")
     return fig
 
 

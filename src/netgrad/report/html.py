@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from netgrad.diagnosis.evidence import Evidence
 from netgrad.errors import FileError
 from netgrad.report import figures, sequences
+from netgrad.report.diagnosis import diagnosed
 from netgrad.report.judgement import Judgement, judge
 from netgrad.report.layers import QUANTITIES, LayerRow, traced
 from netgrad.report.section import Section, confusion_shown, number
@@ -23,17 +25,25 @@ WORST_OF_CLASS = 3  # where mistakes are shown as pictures
 
 
 def write(
-    model: Model, x: Any, y: Any, path: str | Path, title: str | None = None, lengths: Any = None, names: Any = None
+    model: Model,
+    x: Any,
+    y: Any,
+    path: str | Path,
+    title: str | None = None,
+    lengths: Any = None,
+    names: Any = None,
+    evidence: Evidence | None = None,
 ) -> Path:
     """Write the report of a model, measured on these examples, and return its path.
 
     x, y: test examples in their own terms, as for `Model.evaluate`. title: the data's name by default. Images among
     them are shown where the model went most wrong; rows of a table are listed. lengths, names (N,): valid time-steps
     of sequences, and what they are called, by default their numbers; see `netgrad.report.sequences`.
+    evidence: what the diagnosis rests on, of the training examples; by default it is made on those of the report.
     Raises `FileError` where the file cannot be written; what stood there stays whole until then.
     """
     path = Path(path)
-    page = render(model, x, y, title, lengths, names)
+    page = render(model, x, y, title, lengths, names, evidence)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, page.encode())
@@ -42,7 +52,15 @@ def write(
     return path
 
 
-def render(model: Model, x: Any, y: Any, title: str | None = None, lengths: Any = None, names: Any = None) -> str:
+def render(
+    model: Model,
+    x: Any,
+    y: Any,
+    title: str | None = None,
+    lengths: Any = None,
+    names: Any = None,
+    evidence: Evidence | None = None,
+) -> str:
     """The report as the text of an HTML page; arguments as for `write`."""
     import jinja2
 
@@ -57,16 +75,21 @@ def render(model: Model, x: Any, y: Any, title: str | None = None, lengths: Any 
         what=model.card.get("what", repr(model)),
         scores=[score(name, value) for name, value in sorted(scores.items(), key=is_loss)],
         examples=sequences.counted(model, y, lengths),
-        sections=list(sections(model, x, y, lengths, names)),
+        sections=list(sections(model, x, y, lengths, names, evidence)),
         card=list(entries(model.card)),
     )
 
 
-def sections(model: Model, x: Any, y: Any, lengths: Any = None, names: Any = None) -> Iterator[Section]:
+def sections(
+    model: Model, x: Any, y: Any, lengths: Any = None, names: Any = None, evidence: Evidence | None = None
+) -> Iterator[Section]:
     """The parts of the report, in order; those that the model has nothing to show for are left out."""
     if len(model.history):
         alt = f"Learning curve over {len(model.history)} epochs: {model.history!r}"
         stopped = f"Stopped: {model.history.stopped}." if model.history.stopped else ""
+        noticed = [event for event in model.history.events if event["epoch"] > 0]
+        moments = [f"{i}: {event['message']} (epoch {event['epoch']})" for i, event in enumerate(noticed, 1)]
+        stopped = ". ".join([*moments, stopped]) if moments else stopped
         yield Section("Learning curve", stopped, figures.svg(figures.learning_curve(model.history), alt, "curve"))
     judgement = judge(model, x, y, lengths)
     if judgement is not None:
@@ -77,14 +100,8 @@ def sections(model: Model, x: Any, y: Any, lengths: Any = None, names: Any = Non
     part = sequences.part(model, x, y, lengths)
     yield from sequences.through_time(model, *part)
     rows = traced(model, *part)
+    yield from diagnosed(evidence or Evidence(model, model.batch(x, y, None, lengths)), rows)
     yield layer_table(rows)
-    if any("z" in row.values for row in rows):
-        yield Section(
-            "Distributions",
-            "What the layers compute on these examples: net input z, activation a, and delta = dE/dz of each example. "
-            "A delta that shrinks from layer to layer towards the input is a gradient that vanishes.",
-            figures.svg(figures.distributions(rows), "Histograms of z, a and delta in each layer", "layers"),
-        )
 
 
 def classes_judged(model: Model, x: Any, judgement: Judgement, names: Any = None) -> Iterator[Section]:

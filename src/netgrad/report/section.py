@@ -21,6 +21,7 @@ class Section:
     passage: str = ""
     header: list[str] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
+    wraps: bool = False  # the table's cells hold sentences
 
 
 def confusion_shown(counts: np.ndarray, classes: Sequence[Any]) -> Section:

@@ -40,7 +40,9 @@ class BatchTooSmall(Check):
         if normalised:
             message = f"{', '.join(normalised)} takes mean and spread from batches of {size}"
             yield self.found(e.severity, f"layer {', '.join(normalised)}", message, batch_size=size)
-        elif e.failing and e.rates and e.rates[1.0] - e.smaller_batches[1.0] > self.gain * e.chance:
+        elif (
+            e.failing and e.rates and e.smaller_batches and e.rates[1.0] - e.smaller_batches[1.0] > self.gain * e.chance
+        ):
             message = f"with 32 examples a step the loss reaches {e.smaller_batches[1.0]:.3g} in the same epochs, "
             message += f"with {size} {e.rates[1.0]:.3g}: each step follows the noise of its few examples"
             yield self.found("fault", "the run", message, batch_size=size, loss=e.rates[1.0])
@@ -68,7 +70,7 @@ class BatchTooLarge(Check):
         size = e.settings.get("batch_size", 0) or e.batch.size
         epochs = len(e.model.history)
         count = epochs * int(np.ceil(e.batch.size / size))
-        if not e.failing or size < max(64, self.share * e.batch.size) or count >= self.updates or not e.rates:
+        if not e.failing or size < max(64, self.share * e.batch.size) or count >= self.updates or not e.smaller_batches:
             return
         own, other = e.rates[1.0], e.smaller_batches[1.0]
         if not own - other <= self.gain * e.chance:

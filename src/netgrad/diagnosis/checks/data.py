@@ -166,7 +166,7 @@ class TargetsOutOfRange(Check):
 
         changed = recipe.with_layers(change, "a linear output")
         if loss.registered_name == "cross_entropy":
-            return changed.changed("the loss softmax_cross_entropy", loss="softmax_cross_entropy")
+            return changed.with_loss("softmax_cross_entropy")
         if loss.task == "regression":
             target = e.targets(name, loss, e.scored)
             offset, factor = float(target.mean()), float(target.std()) or 1.0

@@ -58,7 +58,7 @@ class Overfitting(Check):
     def repair(self, recipe, e):
         changed = recipe.changed("patience=5", patience=5)
         if not e.model.objective.penalties:
-            changed = penalised(changed, L2(1e-3))
+            changed = changed.with_penalty(L2(1e-3))
         return changed
 
 
@@ -106,22 +106,4 @@ class Underfitting(Check):
                 return layer.replace(units=max(32, 4 * layer.units))
             return layer
 
-        return penalised(recipe.with_layers(change, "more units, less dropout"), None)
-
-
-def penalised(recipe, penalty):
-    """The recipe with this penalty instead of its own; None for none."""
-    from dataclasses import replace
-
-    from netgrad.training.model import Model
-
-    what = "no penalty" if penalty is None else f"penalty {penalty.registered_name} of {penalty.alpha:g}"
-    if isinstance(recipe.network, Model):
-        own = recipe.network.objective
-        if not own.penalties and penalty is None:
-            return recipe
-        objective = replace(own, penalties=() if penalty is None else (penalty,))
-        return replace(recipe, network=replace(recipe.network, objective=objective), changes=(*recipe.changes, what))
-    if recipe.settings.get("penalty") is None and penalty is None:
-        return recipe
-    return recipe.changed(what, penalty=penalty)
+        return recipe.with_layers(change, "more units, less dropout").with_penalty(None)
