@@ -10,6 +10,7 @@ constexpr int64_t kChunk = 16384;  // elements of a task: long enough to be wort
 template <Vec (*function)(Vec)>
 ffi::Error elementwise(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> z, ffi::ResultBuffer<ffi::F32> a) {
   const int64_t n = z.element_count();
+  if (int64_t(a->element_count()) != n) return invalid("a must have the shape of z");
   const float* in = z.typed_data();
   float* out = a->typed_data();
   parallel_for(pool, (n + kChunk - 1) / kChunk, [&](int64_t task) {

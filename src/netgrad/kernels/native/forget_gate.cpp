@@ -7,7 +7,10 @@ namespace {
 
 ffi::Error forward(ffi::ThreadPool pool, Floats x_, Floats W, Floats U, Floats b, Floats h0, Lengths lengths,
                    Result h_, Result gates_, bool reverse) {
-  const int64_t d = x_.dimensions()[2], u = U.dimensions()[0];
+  const int64_t n = axis(x_, 0), steps = axis(x_, 1), d = axis(x_, 2), u = axis(U, 0);
+  require({{"x", x_, {n, steps, d}}, {"W", W, {d, 2 * u}}, {"U", U, {u, 2 * u}}, {"b", b, {2 * u}},
+           {"h0", h0, {n, u}}, {"lengths", lengths, {n}}, {"h", h_, {n, steps, u}},
+           {"gates", gates_, {n, steps, 2 * u}}});
   const Sequences all(x_, lengths, reverse);
   const float* x = x_.typed_data();
   float *h = h_->typed_data(), *gates = gates_->typed_data();
@@ -51,7 +54,10 @@ ffi::Error forward(ffi::ThreadPool pool, Floats x_, Floats W, Floats U, Floats b
 
 ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U, Floats h_, Floats gates_, Floats h0,
                     Lengths lengths, Floats d_h_last, Result delta_, Result d_h0, bool reverse) {
-  const int64_t u = U.dimensions()[0];
+  const int64_t n = axis(d_h_, 0), steps = axis(d_h_, 1), u = axis(U, 0);
+  require({{"d_h", d_h_, {n, steps, u}}, {"U", U, {u, 2 * u}}, {"h", h_, {n, steps, u}},
+           {"gates", gates_, {n, steps, 2 * u}}, {"h0", h0, {n, u}}, {"lengths", lengths, {n}},
+           {"d_h_last", d_h_last, {n, u}}, {"delta", delta_, {n, steps, 2 * u}}, {"d_h0", d_h0, {n, u}}});
   const Sequences all(d_h_, lengths, reverse);
   const float *d_h = d_h_.typed_data(), *h = h_.typed_data(), *gates = gates_.typed_data();
   float* delta = delta_->typed_data();

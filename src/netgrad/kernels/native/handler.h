@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,12 +21,14 @@ inline std::vector<const char*>& kernel_names() {
   return names;
 }
 
-// The same function, with running out of memory reported to XLA: an exception must not reach its code.
+// The same function, with wrong shapes and running out of memory reported to XLA: an exception must not reach its code.
 template <typename... Args>
 auto guarded(ffi::Error (*function)(Args...)) {
   return [function](Args... args) {
     try {
       return function(std::move(args)...);
+    } catch (const std::invalid_argument& e) {
+      return invalid(e.what());
     } catch (const std::exception& e) {
       return ffi::Error(ffi::ErrorCode::kResourceExhausted, e.what());
     }

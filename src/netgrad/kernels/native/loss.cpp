@@ -21,8 +21,10 @@ template <class MakeBody>
 void sum_errors(ffi::ThreadPool& pool, const Floats& logits, const Floats& weight, Result& sum,
                 const MakeBody& make_body) {
   const Sequences all(logits);
-  const int64_t tiles = (all.examples + kLanes - 1) / kLanes;
   const bool one_weight = weight.dimensions().size() == 0;
+  if (!one_weight) require({{"weight", weight, {all.examples, all.steps}}});
+  require({{"sum", sum, {}}});
+  const int64_t tiles = (all.examples + kLanes - 1) / kLanes;
   float* partial = scratch<kSumsSlot>(tiles);
   parallel_for(pool, tiles, [&](int64_t i) {
     const Tile<1> tile(all, i * kLanes);
@@ -67,7 +69,8 @@ struct ExamplesFirst {
 // max(z, 0) - z t + ln(1 + e^-|z|), and logistic(z) - t; one exponential, never of a positive number, serves both.
 ffi::Error logistic_cross_entropy(ffi::ThreadPool pool, Floats logits, Floats target, Floats weight, Result sum,
                                   Result delta) {
-  const int64_t steps = logits.dimensions()[1], k = logits.dimensions()[2];
+  const int64_t n = axis(logits, 0), steps = axis(logits, 1), k = axis(logits, 2);
+  require({{"logits", logits, {n, steps, k}}, {"target", target, {n, steps, k}}, {"delta", delta, {n, steps, k}}});
   sum_errors(pool, logits, weight, sum, [&](const Tile<1>& tile) {
     ExamplesFirst targets{target.typed_data() + tile.first * steps * k, steps * k, tile.lanes(0)};
     return [=, &logits, &delta](Step& step, int64_t t) mutable {
@@ -87,7 +90,9 @@ ffi::Error logistic_cross_entropy(ffi::ThreadPool pool, Floats logits, Floats ta
 // ln sum_j e^z_j - z_t, and softmax(z) - 1 at the class t; the largest z is taken away before it is exponentiated.
 ffi::Error softmax_cross_entropy(ffi::ThreadPool pool, Floats logits, Lengths target, Floats weight, Result sum,
                                  Result delta) {
-  const int64_t n = logits.dimensions()[0], steps = logits.dimensions()[1], k = logits.dimensions()[2];
+  const int64_t n = axis(logits, 0), steps = axis(logits, 1), k = axis(logits, 2);
+  require({{"logits", logits, {n, steps, std::max<int64_t>(k, 1)}}, {"target", target, {n, steps}},
+           {"delta", delta, {n, steps, k}}});
   sum_errors(pool, logits, weight, sum, [&](const Tile<1>& tile) {
     float* z = scratch<kTileSlot>(k * kLanes);
     return [=, &logits, &target, &delta](Step& step, int64_t t) {

@@ -6,7 +6,10 @@ namespace {
 
 ffi::Error forward(ffi::ThreadPool pool, Floats x_, Floats W, Floats U, Floats b, Floats peepholes, Floats h0,
                    Floats c0, Lengths lengths, Result h_, Result c_, Result gates_, bool reverse) {
-  const int64_t d = x_.dimensions()[2], u = U.dimensions()[0];
+  const int64_t n = axis(x_, 0), steps = axis(x_, 1), d = axis(x_, 2), u = axis(U, 0);
+  require({{"x", x_, {n, steps, d}}, {"W", W, {d, 4 * u}}, {"U", U, {u, 4 * u}}, {"b", b, {4 * u}},
+           {"peepholes", peepholes, {3, u}}, {"h0", h0, {n, u}}, {"c0", c0, {n, u}}, {"lengths", lengths, {n}},
+           {"h", h_, {n, steps, u}}, {"c", c_, {n, steps, u}}, {"gates", gates_, {n, steps, 4 * u}}});
   const Sequences all(x_, lengths, reverse);
   const float *x = x_.typed_data(), *p = peepholes.typed_data();
   float *h = h_->typed_data(), *c = c_->typed_data(), *gates = gates_->typed_data();
@@ -62,7 +65,11 @@ ffi::Error forward(ffi::ThreadPool pool, Floats x_, Floats W, Floats U, Floats b
 ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U, Floats peepholes, Floats c_, Floats gates_,
                     Floats c0, Lengths lengths, Floats d_h_last, Floats d_c_last, Result delta_, Result d_h0,
                     Result d_c0, bool reverse) {
-  const int64_t u = U.dimensions()[0];
+  const int64_t n = axis(d_h_, 0), steps = axis(d_h_, 1), u = axis(U, 0);
+  require({{"d_h", d_h_, {n, steps, u}}, {"U", U, {u, 4 * u}}, {"peepholes", peepholes, {3, u}},
+           {"c", c_, {n, steps, u}}, {"gates", gates_, {n, steps, 4 * u}}, {"c0", c0, {n, u}},
+           {"lengths", lengths, {n}}, {"d_h_last", d_h_last, {n, u}}, {"d_c_last", d_c_last, {n, u}},
+           {"delta", delta_, {n, steps, 4 * u}}, {"d_h0", d_h0, {n, u}}, {"d_c0", d_c0, {n, u}}});
   const Sequences all(d_h_, lengths, reverse);
   const float *d_h = d_h_.typed_data(), *c = c_.typed_data(), *gates = gates_.typed_data();
   const float* p = peepholes.typed_data();

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "parallel.h"
+#include "shapes.h"
 #include "simd.h"
 
 namespace netgrad {

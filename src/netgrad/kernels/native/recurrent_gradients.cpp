@@ -250,23 +250,30 @@ ffi::Error run(ffi::ThreadPool& pool, const Gradients& g, Result& dW, Result* dU
 
 ffi::Error gradients(ffi::ThreadPool pool, Floats x, Floats h, Floats delta, Floats h0, Lengths lengths,
                      Result dW, Result dU, Result db, bool reverse) {
-  const Gradients g{Sequences(x, lengths, reverse), x.dimensions()[2], h.dimensions()[2],
-                    delta.dimensions()[2], x.typed_data(), h.typed_data(), h0.typed_data(),
+  const int64_t n = axis(x, 0), steps = axis(x, 1), d = axis(x, 2), u = axis(h, 2), k = axis(delta, 2);
+  require({{"x", x, {n, steps, d}}, {"h", h, {n, steps, u}}, {"delta", delta, {n, steps, k}}, {"h0", h0, {n, u}},
+           {"lengths", lengths, {n}}, {"dW", dW, {d, k}}, {"dU", dU, {u, k}}, {"db", db, {k}}});
+  const Gradients g{Sequences(x, lengths, reverse), d, u, k, x.typed_data(), h.typed_data(), h0.typed_data(),
                     delta.typed_data(), nullptr};
   return run(pool, g, dW, &dU, db);
 }
 
 ffi::Error gru_gradients(ffi::ThreadPool pool, Floats x, Floats h, Floats gates, Floats delta, Floats h0,
                          Lengths lengths, Result dW, Result dU, Result db, bool reverse) {
-  const Gradients g{Sequences(x, lengths, reverse), x.dimensions()[2], h.dimensions()[2],
-                    delta.dimensions()[2], x.typed_data(), h.typed_data(), h0.typed_data(),
+  const int64_t n = axis(x, 0), steps = axis(x, 1), d = axis(x, 2), u = axis(h, 2), k = 3 * u;
+  require({{"x", x, {n, steps, d}}, {"h", h, {n, steps, u}}, {"gates", gates, {n, steps, k}},
+           {"delta", delta, {n, steps, k}}, {"h0", h0, {n, u}}, {"lengths", lengths, {n}}, {"dW", dW, {d, k}},
+           {"dU", dU, {u, k}}, {"db", db, {k}}});
+  const Gradients g{Sequences(x, lengths, reverse), d, u, k, x.typed_data(), h.typed_data(), h0.typed_data(),
                     delta.typed_data(), gates.typed_data()};
   return run(pool, g, dW, &dU, db);
 }
 
 // Of a dense layer that serves every time-step.
 ffi::Error dense_gradients(ffi::ThreadPool pool, Floats x, Floats delta, Result dW, Result db) {
-  const Gradients g{Sequences(x), x.dimensions()[2], 0, delta.dimensions()[2], x.typed_data(), nullptr, nullptr,
+  const int64_t n = axis(x, 0), steps = axis(x, 1), d = axis(x, 2), k = axis(delta, 2);
+  require({{"x", x, {n, steps, d}}, {"delta", delta, {n, steps, k}}, {"dW", dW, {d, k}}, {"db", db, {k}}});
+  const Gradients g{Sequences(x), d, 0, k, x.typed_data(), nullptr, nullptr,
                     delta.typed_data(), nullptr};
   return run(pool, g, dW, nullptr, db);
 }

@@ -114,7 +114,9 @@ ffi::Error with_activation(Pass pass, std::string_view activation) {
 
 ffi::Error forward(ffi::ThreadPool pool, Floats x, Floats W, Floats U, Floats b, Floats h0, Lengths lengths,
                    Result h, std::string_view activation, bool reverse) {
-  const int64_t d = x.dimensions()[2], u = U.dimensions()[0];
+  const int64_t n = axis(x, 0), steps = axis(x, 1), d = axis(x, 2), u = axis(U, 0);
+  require({{"x", x, {n, steps, d}}, {"W", W, {d, u}}, {"U", U, {u, u}}, {"b", b, {u}}, {"h0", h0, {n, u}},
+           {"lengths", lengths, {n}}, {"h", h, {n, steps, u}}});
   const Packed weights(scratch<kWeightsSlot>(Packed::size(d + u, u)), u, b.typed_data(),
                        {by_row(W.typed_data(), d, u), by_row(U.typed_data(), u, u)});
   return with_activation(Forward{pool, Sequences(x, lengths, reverse), d, u, x.typed_data(), h0.typed_data(),
@@ -124,7 +126,9 @@ ffi::Error forward(ffi::ThreadPool pool, Floats x, Floats W, Floats U, Floats b,
 
 ffi::Error backward(ffi::ThreadPool pool, Floats d_h, Floats U, Floats h, Lengths lengths, Floats d_h_last,
                     Result delta, Result d_h0, std::string_view activation, bool reverse) {
-  const int64_t u = U.dimensions()[0];
+  const int64_t n = axis(d_h, 0), steps = axis(d_h, 1), u = axis(U, 0);
+  require({{"d_h", d_h, {n, steps, u}}, {"U", U, {u, u}}, {"h", h, {n, steps, u}}, {"lengths", lengths, {n}},
+           {"d_h_last", d_h_last, {n, u}}, {"delta", delta, {n, steps, u}}, {"d_h0", d_h0, {n, u}}});
   const Packed weights(scratch<kWeightsSlot>(Packed::size(u, u)), u, nullptr,
                        {transposed(U.typed_data(), u, u)});
   return with_activation(

@@ -21,14 +21,16 @@ ffi::Error product(ffi::ThreadPool& pool, const Floats& in, const Packed& weight
 }
 
 ffi::Error forward(ffi::ThreadPool pool, Floats x, Floats W, Floats b, Result z) {
-  const int64_t d = W.dimensions()[0], k = W.dimensions()[1];
+  const int64_t n = axis(x, 0), steps = axis(x, 1), d = axis(W, 0), k = axis(W, 1);
+  require({{"x", x, {n, steps, d}}, {"W", W, {d, k}}, {"b", b, {k}}, {"z", z, {n, steps, k}}});
   const Packed weights(scratch<kWeightsSlot>(Packed::size(d, k)), k, b.typed_data(),
                        {by_row(W.typed_data(), d, k)});
   return product(pool, x, weights, z);
 }
 
 ffi::Error input_gradient(ffi::ThreadPool pool, Floats delta, Floats W, Result d_x) {
-  const int64_t d = W.dimensions()[0], k = W.dimensions()[1];
+  const int64_t n = axis(delta, 0), steps = axis(delta, 1), d = axis(W, 0), k = axis(W, 1);
+  require({{"delta", delta, {n, steps, k}}, {"W", W, {d, k}}, {"d_x", d_x, {n, steps, d}}});
   const Packed weights(scratch<kWeightsSlot>(Packed::size(k, d)), d, nullptr,
                        {transposed(W.typed_data(), k, k)});
   return product(pool, delta, weights, d_x);

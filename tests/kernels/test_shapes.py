@@ -1,0 +1,72 @@
+"""The library is reached through XLA with whatever shapes the caller sends: wrong ones are errors, never a crash."""
+
+import unittest.mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from netgrad import kernels
+from netgrad.kernels import loss, recurrent
+from tests.kernels.test_recurrent import CELLS, everything, problem
+
+CROSS_ENTROPIES = ("logistic_cross_entropy", "softmax_cross_entropy")
+
+
+def calls():
+    """Every kernel over sequences with arguments that fit: {name: (arrays, shapes of results, attributes)}."""
+    seen = {}
+
+    def record(name, twin, *arrays, input_layouts, output_layouts, **attributes):
+        results = jax.eval_shape(twin, *arrays)
+        seen[name] = arrays, jax.tree.leaves(results), attributes
+        return twin(*arrays)
+
+    p = problem("rnn", 0, n=3, steps=4, d=2, units=5)
+    logits, bits = p["d_h"], jnp.zeros((3, 4, 5))
+    with unittest.mock.patch.object(recurrent, "call", record), unittest.mock.patch.object(loss, "call", record):
+        for cell in CELLS:
+            everything.__wrapped__(cell, problem(cell, 0, n=3, steps=4, d=2, units=5))
+        recurrent.sequence_dense_forward(p["x"], p["W"], p["b"])
+        recurrent.sequence_dense_gradients(p["x"], p["d_h"])
+        for name, target in zip(CROSS_ENTROPIES, (bits, jnp.zeros((3, 4), jnp.int32)), strict=True):
+            loss.weighted_loss(name, lambda z, t, w: (jnp.float32(0), z), logits, target, jnp.ones((3, 4)))
+    return seen
+
+
+CALLS = calls()
+
+
+def run(name, arrays, results, attributes):
+    """The kernel itself, without the checks in Python."""
+    out = jax.ffi.ffi_call(f"netgrad_{name}", results)(*arrays, **attributes)
+    return jax.block_until_ready(out)
+
+
+def disturbed(array):
+    """The same array with one step more and one less along each axis, and with an axis less and more."""
+    for axis, size in enumerate(array.shape):
+        yield np.resize(array, (*array.shape[:axis], size + 1, *array.shape[axis + 1 :]))
+        yield np.take(array, range(size - 1), axis)
+    yield np.zeros(array.shape[1:], array.dtype)
+    yield array[None]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_wrong_shapes_are_errors(name):
+    if not kernels.active(name):
+        pytest.skip(str(kernels.status()))
+    arrays, results, attributes = CALLS[name]
+    run(name, arrays, results, attributes)
+    fit = [np.asarray(a) for a in arrays]
+    for i, array in enumerate(fit):
+        for wrong in list(disturbed(array))[i % 2 :: 2]:
+            if name in CROSS_ENTROPIES and i == 2 and wrong.ndim == 0:
+                continue  # one weight for all
+            with pytest.raises(jax.errors.JaxRuntimeError, match=r"has shape \("):
+                run(name, [*fit[:i], wrong, *fit[i + 1 :]], results, attributes)
+    for i, result in enumerate(results):
+        wrong = jax.ShapeDtypeStruct((*result.shape, 1), result.dtype)
+        with pytest.raises(jax.errors.JaxRuntimeError, match=r"has shape \("):
+            run(name, fit, [*results[:i], wrong, *results[i + 1 :]], attributes)
