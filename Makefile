@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench reproduce pictures kernels sanitize clean
+.PHONY: demo test lint bench reproduce pictures kernels sanitize neon clean
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -30,13 +30,20 @@ kernels: $(VENV)/installed-dev  ## rebuild the C++ kernels into the source tree,
 	cmake --build build/kernels --parallel 2
 	cmake --install build/kernels --prefix src
 
-# Leaks are not looked for: Python and XLA keep what they allocate until they exit.
+# Leaks are not looked for: Python and XLA keep what they allocate until they exit. One instruction set is enough: the
+# sources are the same for all.
 sanitize: $(VENV)/installed-dev  ## the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	cmake -S . -B build/sanitize -DNETGRAD_SANITIZE=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
+	cmake -S . -B build/sanitize -DNETGRAD_SANITIZE=ON -DNETGRAD_INSTRUCTION_SETS= -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
 	cmake --build build/sanitize --parallel 2
-	NETGRAD_KERNELS_DIR=$(CURDIR)/build/sanitize ASAN_OPTIONS=detect_leaks=0 \
+	NETGRAD_KERNELS=baseline NETGRAD_KERNELS_DIR=$(CURDIR)/build/sanitize ASAN_OPTIONS=detect_leaks=0 \
 	LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libubsan.so)" \
-	$(BIN)/python -m pytest tests/kernels -p no:cacheprovider
+	$(BIN)/python -m pytest tests/kernels -m sanitize -n 2 --dist worksteal
+
+neon: $(VENV)/installed-dev  ## the kernels compiled for ARM, their vector code checked in an emulator (Debian: g++-aarch64-linux-gnu, qemu-user-static)
+	cmake -S . -B build/neon -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+	-DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
+	cmake --build build/neon --parallel 2 --target netgrad_kernels_baseline self_test
+	qemu-aarch64-static build/neon/self_test
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

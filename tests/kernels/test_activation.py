@@ -6,6 +6,8 @@ import pytest
 
 from netgrad import kernels
 
+pytestmark = pytest.mark.sanitize
+
 CASES = {
     "tanh": (kernels.tanh, np.tanh),
     "logistic": (kernels.logistic, lambda z: 1 / (1 + np.exp(-z))),

@@ -11,6 +11,8 @@ from netgrad import kernels
 from netgrad.errors import ShapeError
 from tests.kernels.test_convolution import assert_close, fits, normal, padding, pair, reference
 
+pytestmark = pytest.mark.sanitize
+
 ACTIVATIONS = {"identity": lambda z: z, "relu": jax.nn.relu, "tanh": jnp.tanh, "logistic": jax.nn.sigmoid}
 
 

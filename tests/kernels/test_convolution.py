@@ -11,6 +11,8 @@ from netgrad import kernels
 from netgrad.errors import ShapeError
 from netgrad.kernels import pooling
 
+pytestmark = pytest.mark.sanitize
+
 pair = lambda low, high: st.tuples(st.integers(low, high), st.integers(low, high))  # noqa: E731
 padding = st.tuples(pair(0, 3), pair(0, 3))
 

@@ -46,6 +46,7 @@ def test_sequences_run_the_kernel(name):
     assert f"netgrad_{name}" in jax.jit(LOSSES[name].weighted).lower(logits, target, weight).as_text()
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("name", LOSSES)
 @hypothesis.given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 9), st.booleans(), st.integers(0, 99))
 @hypothesis.settings(max_examples=20, deadline=None)
@@ -72,6 +73,7 @@ def test_each_error_is_exact_also_where_it_is_tiny(name):
         np.testing.assert_allclose(error, np.logaddexp(0, -float(one)), rtol=1e-6, atol=atol)
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("name", LOSSES)
 def test_extreme_logits_stay_finite_and_padding_has_no_effect(name):
     loss = LOSSES[name]

@@ -133,6 +133,7 @@ def padded(p, value):
     return p | {k: jnp.where(valid[..., None], p[k], value) for k in ("x", "d_h")}
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_the_padding_holds_does_not_matter(cell, reverse):
@@ -176,6 +177,7 @@ def assert_same(got, wanted):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * max(1.0, np.abs(b).max(initial=0)))
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize(("cell", "activation"), CASES)
 @hypothesis.given(
     seed=st.integers(0, 2**32 - 1),
@@ -191,6 +193,7 @@ def test_native_equals_twin(cell, activation, seed, n, steps, d, units, reverse)
     assert_same(everything(cell, p, reverse, activation), by_twins(cell, p, reverse, activation))
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
 def test_native_equals_twin_with_many_units(cell, reverse):
@@ -198,6 +201,7 @@ def test_native_equals_twin_with_many_units(cell, reverse):
     assert_same(everything(cell, p, reverse), by_twins(cell, p, reverse))
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize(
     ("n", "steps", "d", "k"), [(1, 1, 1, 1), (5, 3, 4, 7), (50, 4, 20, 7), (40, 3, 90, 130), (0, 2, 3, 4)]
 )
@@ -218,6 +222,7 @@ def test_nothing_in_nothing_out(cell, n, steps):
     assert_same(everything(cell, p), by_twins(cell, p, False))
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("cell", CELLS)
 def test_lengths_beyond_the_last_step_mean_all_steps(cell):
     p = problem(cell, 8, n=3, steps=4, d=2, units=3)

@@ -11,6 +11,8 @@ from netgrad import kernels
 from netgrad.kernels import loss, recurrent
 from tests.kernels.test_recurrent import CELLS, everything, problem
 
+pytestmark = pytest.mark.sanitize
+
 CROSS_ENTROPIES = ("logistic_cross_entropy", "softmax_cross_entropy")
 
 

@@ -5,6 +5,7 @@ from threading import Barrier
 
 import jax
 import numpy as np
+import pytest
 
 import netgrad as ng
 
@@ -32,6 +33,7 @@ def trained(name, start=None):
     return jax.tree.map(np.asarray, model.params)
 
 
+@pytest.mark.sanitize
 def test_training_in_two_threads_gives_the_bits_of_training_alone():
     alone = {name: trained(name) for name in NETWORKS}
     for pair in (("sequences", "other sizes"), ("pictures", "sequences"), ("sequences", "sequences")):
