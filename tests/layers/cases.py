@@ -96,6 +96,8 @@ CASES = [
     Case(ng.LSTM(4, dropout=0.3, recurrent_dropout=0.3, output_dropout=0.3, returns="last"), (6, 3), lengths=True),
     Case(ng.GRU(4, returns="state", reverse=True), ((6, 3), (4,)), lengths=True),
     Case(ng.GRU(4, learned_state=True, recurrent_dropout=0.3, returns="last"), (6, 3), lengths=True),
+    Case(ng.GRU(4, reset_after=True, recurrent_dropout=0.3), ((6, 3), (4,)), lengths=True),
+    Case(ng.GRU(4, reset_after=True, returns="last", reverse=True), (6, 3), lengths=True),
     Case(ng.Bidirectional(ng.LSTM(3)), (6, 3), lengths=True),
     Case(ng.Bidirectional(ng.RNN(3, learned_state=True), units=2, activation="tanh"), (6, 3), lengths=True),
     Case(ng.Bidirectional(ng.GRU(3, dropout=0.3, returns="last")), (6, 3), lengths=True),

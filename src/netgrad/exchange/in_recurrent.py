@@ -81,18 +81,20 @@ def layer_of(op: Operator, directions: int, d: int) -> tuple[Recurrent, list[dic
 
 def gated(op: Operator, u: int, params: list[dict[str, Any]]) -> tuple[Recurrent, list[dict[str, Any]]]:
     """A GRU; or a forget-gate RNN, where the reset gates stand open."""
-    if op.setting("linear_before_reset", 0):
-        raise NetgradError(
-            "linear_before_reset=1 resets after the product with the weights, netgrad's GRU before it: no weights of "
-            "the one give the other"
-        )
+    after = bool(op.setting("linear_before_reset", 0))
     if all(not p["reset_gate"]["W_x"].any() and not p["reset_gate"]["W_h"].any() for p in params) and all(
         (p["reset_gate"]["b"] >= OPEN).all() for p in params
     ):
         return ng.ForgetGateRNN(u), [{"forget_gate": p["update_gate"], "candidate": p["candidate"]} for p in params]
     for each in params:  # theirs says what stays, ours what is replaced: 1 - logistic(z) = logistic(-z)
         each["update_gate"] = {name: -value for name, value in each["update_gate"].items()}
-    return ng.GRU(u), params
+    if after and op.given(3):  # the one bias that does not meet the other
+        for each, B in zip(params, op.floats(3), strict=True):
+            each["candidate"] |= {"b": B[2 * u : 3 * u], "b_h": B[5 * u :]}
+    elif after:
+        for each in params:
+            each["candidate"]["b_h"] = np.zeros(u, np.float32)
+    return ng.GRU(u, reset_after=after), params
 
 
 def activation_of(op: Operator, directions: int) -> Layer:

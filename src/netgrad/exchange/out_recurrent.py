@@ -104,6 +104,8 @@ def by_operator(w: Writer, at: Place, directions: Sequence[tuple[Recurrent, Any]
         n = len(directions)
         settings |= {"activations": [name] * n, "activation_alpha": alpha * n or None}
         settings["activation_beta"] = beta * n or None
+    if isinstance(layer, ng.GRU) and layer.reset_after:
+        settings["linear_before_reset"] = 1
     while not inputs[-1]:
         inputs.pop()
     # What is not returned is left out; ONNX writes that as an empty name.
@@ -175,7 +177,10 @@ def weights_of(layer: Recurrent, params: Any) -> Weights:
             seen = [np.asarray(params[g]["W_peephole"]) for g in ("input_gate", "output_gate", "forget_gate")]
             return replace(joined, P=np.concatenate(seen).astype(np.float32))
         case ng.GRU():
-            return rows([negative(params["update_gate"]), params["reset_gate"], params["candidate"]])
+            joined = rows([negative(params["update_gate"]), params["reset_gate"], params["candidate"]])
+            if layer.reset_after:
+                joined.B[-layer.units :] = params["candidate"]["b_h"]
+            return joined
         case ng.ForgetGateRNN():
             shut = {name: np.zeros_like(value) for name, value in params["candidate"].items()}
             return rows([params["forget_gate"], shut | {"b": shut["b"] + OPEN}, params["candidate"]])
