@@ -7,6 +7,7 @@ import line is enough for existing code::
 """
 
 from netgrad.estimators.conv import ConvClassifier
+from netgrad.estimators.grouped import GroupedClassifier, GroupedRegressor
 from netgrad.estimators.mlp import MLPClassifier, MLPRegressor
 from netgrad.estimators.own import NetworkClassifier, NetworkRegressor
 from netgrad.estimators.recurrent import RecurrentClassifier, RecurrentRegressor, SequenceTagger
@@ -15,6 +16,8 @@ from netgrad.estimators.registry import ESTIMATORS
 __all__ = [
     "ESTIMATORS",
     "ConvClassifier",
+    "GroupedClassifier",
+    "GroupedRegressor",
     "MLPClassifier",
     "MLPRegressor",
     "NetworkClassifier",

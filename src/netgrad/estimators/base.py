@@ -115,6 +115,7 @@ class Estimator(BaseEstimator):
         """What held-out examples are to be drawn in equal shares of, if anything."""
         return None
 
+    _incremental = True  # whether there is a `partial_fit`
     _measure = ""  # the history's column that early stopping goes by
 
     # --- fitting
@@ -160,9 +161,7 @@ class Estimator(BaseEstimator):
         if first:
             settings["loss"] = self._loss(start, examples.shape)
             settings["params"] = self.__dict__.pop("_first")
-            if self.alpha:
-                mean = 1.0 if weights is None else float(np.mean(weights))
-                settings["penalty"] = L2(float(self.alpha) / (size * mean))
+            settings["penalty"] = self._penalty(size, weights)
         kept = self._kept if incremental and not first else None
         pace = solvers.Pace(self, self._measure if validation else None, n, 0 if first else self.t_, kept)
         model = fit(
@@ -188,6 +187,11 @@ class Estimator(BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+    def _penalty(self, size: int, weights: np.ndarray | None) -> L2 | None:
+        """The penalty on the weights, shared among the examples of a batch."""
+        mean = 1.0 if weights is None else float(np.mean(weights))
+        return L2(float(self.alpha) / (size * mean)) if self.alpha else None
 
     def _batch_size(self, n: int) -> int:
         if self.batch_size == "auto":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
@@ -27,6 +28,7 @@ class Classifier(ClassifierMixin, Estimator):
 
     _measure = "val_accuracy"
 
+    @available_if(lambda estimator: estimator._incremental)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """One epoch more on these examples. classes: all there will be; needed in the first call."""
         check_settings(self)

@@ -22,7 +22,7 @@ class OwnNetwork:
     ----------
     network : a `netgrad.Network` with one input and one output; or a function (shape, units) -> network, for networks
         that depend on the shape of one example and on the number of output units that the targets ask for (one for
-        two classes). None: a single dense layer, which is logistic or linear regression.
+        two classes). None: one hidden layer of 100 rectified units, as `MLPClassifier` has it.
     """
 
     network: Any = None
@@ -32,7 +32,7 @@ class OwnNetwork:
 
     def _network(self, shape: tuple[int, ...], units: int) -> Network:
         if self.network is None:
-            return Sequential([Dense(units)])
+            return Sequential([Dense(100, activation="relu"), Dense(units)])
         network = self.network if isinstance(self.network, Network) else self.network(shape, units)
         if not isinstance(network, Network):
             raise NetgradError(f"network must be a netgrad.Network or a function that makes one, found {network!r}")

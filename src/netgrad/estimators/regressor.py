@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils.metaestimators import available_if
 
 from netgrad.errors import DataError
 from netgrad.estimators.base import Estimator
@@ -30,6 +31,7 @@ class Regressor(RegressorMixin, Estimator):
     _measure = "val_r2"
     out_activation_ = "identity"
 
+    @available_if(lambda estimator: estimator._incremental)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """One epoch more on these examples."""
         return self._fit(X, y, sample_weight, incremental=True)

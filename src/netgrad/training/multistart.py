@@ -6,6 +6,7 @@ remedy (Z&M's Reber network converges from some starts and not from others).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.errors import DivergenceError
+from netgrad.network import Network
 from netgrad.training.epoch import Carry, StepReport, epoch_loss
-from netgrad.training.model import Model
-from netgrad.training.objective import Batch
+from netgrad.training.model import Model, _compiled_forward
+from netgrad.training.objective import Batch, Objective
 
 if TYPE_CHECKING:
     from netgrad.training.loop import Run
@@ -66,6 +68,48 @@ class Starts:
         return StepReport(reports.loss[self.best], reports.grad_norm[self.best])
 
 
+class Groups(Starts):
+    """G problems of one shape, each with examples and parameters of its own, trained side by side in one program.
+
+    carries: the G `Carry`s stacked along a first axis. data: a `Batch` whose arrays have the groups first (G, N, ...),
+    where examples of weight 0 fill up the smaller groups. losses (G, epochs): of the last call. The run's own carry
+    is that of the first group; its loss is the mean of all.
+    """
+
+    def __init__(self, carries: Carry, data: Batch):
+        self.carries, self.data = jax.tree.map(jnp.asarray, (carries, data))
+        self.count, self.best = data.size, 0
+        self.losses = np.zeros((self.count, 0))
+
+    def advance(self, run: Run, program: Any, data: Batch, held: Batch | None, key: jax.Array, sizes: Any) -> Any:
+        """One call of the program for all groups, each on its own examples."""
+        self.carries, reports = for_each(program, True)(self.carries, self.data, key, run.epoch)
+        reports = jax.tree.map(np.asarray, reports)
+        self.losses = epoch_loss(run.objective, reports.loss, sizes)
+        bad = ~(np.isfinite(reports.loss).all((1, 2)) & np.isfinite(reports.grad_norm).all((1, 2)))
+        if bad.any():
+            raise DivergenceError(
+                f"group number {bad.argmax()} and {bad.sum() - 1} others diverged by epoch "
+                f"{run.epoch + self.losses.shape[1]}: try a lower learning rate, or inputs on a smaller scale"
+            )
+        run.carry = self.carry(0)
+        return StepReport(reports.loss.mean(0), reports.grad_norm.mean(0))
+
+
+def predict_groups(model: Model, x: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What the outputs mean, by name (G, N, units), of a model whose parameters and inputs have the groups first."""
+    objective = replace(model.objective, penalties=())
+    outputs, _ = _predict_each(model.network, objective)(model.params, model.state, x)
+    return jax.tree.map(np.asarray, outputs)
+
+
 @lru_cache(maxsize=64)
-def for_each(program: Any) -> Any:
-    return jax.jit(jax.vmap(program, in_axes=(0, None, None, None)))
+def _predict_each(network: Network, objective: Objective) -> Any:
+    program = _compiled_forward(network, objective)
+    return jax.jit(jax.vmap(lambda params, state, x: program(params, state, x, {}, None)))
+
+
+@lru_cache(maxsize=64)
+def for_each(program: Any, own_data: bool = False) -> Any:
+    """The program for several carries at once: on the same data, or each on its own."""
+    return jax.jit(jax.vmap(program, in_axes=(0, 0 if own_data else None, None, None)))
