@@ -2,5 +2,6 @@
 
 from netgrad.exchange.onnx_in import from_onnx
 from netgrad.exchange.onnx_out import to_onnx
+from netgrad.exchange.torch import from_torch, to_torch
 
-__all__ = ["from_onnx", "to_onnx"]
+__all__ = ["from_onnx", "from_torch", "to_onnx", "to_torch"]

@@ -1,0 +1,221 @@
+"""Weights in from PyTorch's ``state_dict`` and out to it, as safetensors files: `from_torch`, `to_torch`.
+
+A layer's parameters stand in a file under the name of the PyTorch module that holds them: a prefix such as "0." or
+"encoder.lstm.", and behind it the module's own names. `torch_layouts` says which these are and how the numbers are
+arranged; here layers and modules find each other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad.errors import FileError, NetgradError
+from netgrad.exchange.torch_layouts import Slot, slots_of
+from netgrad.training.files import in_order, read, write_atomically
+from netgrad.training.model import Model
+
+NOT_READ = ("num_batches_tracked",)  # PyTorch's count of the batches that its running averages saw
+
+
+@dataclass(frozen=True)
+class Module:
+    """The tensors of one module, by their names in it; ``layer``: which of a recurrent module's layers."""
+
+    prefix: str
+    layer: int | None
+    tensors: dict[str, np.ndarray]
+
+    @property
+    def label(self) -> str:
+        """What errors call it."""
+        return (self.prefix or "the file's tensors") + (f" (layer {self.layer})" if self.layer else "")
+
+
+def from_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | None = None) -> Model:
+    """The model with the weights of a PyTorch ``state_dict``.
+
+    Args:
+        model: of the same architecture, trained or not (`netgrad.untrained`); it stays as it is.
+        path: a safetensors file, written in PyTorch with ``safetensors.torch.save_file(module.state_dict(), path)``.
+        names: layer name -> module name ("dense_1": "fc1"; "lstm_2": "rnn.1" for the second layer of a module "rnn"
+            with num_layers=2) for layers that shall not find theirs by themselves. A layer's PReLU is named
+            "dense_1.activation", the combining layer of a `Bidirectional` with units "bidirectional_1.output".
+
+    Every layer takes the first module, in the natural order of their names, whose tensors have its kind and shapes and
+    that no layer before it has taken. Gates, layouts and PyTorch's two biases of a gate are converted; a dense layer
+    behind a `Flatten` of images or convolved signals gets its rows in the order that channels last need. Weights are
+    converted to float32.
+
+    What cannot be taken over: a `GRU` needs ``reset_after=True``, which is PyTorch's form; projections (proj_size) and
+    RNNs whose activation is not in the file but must be the same, tanh or relu, have no counterpart here. Raises
+    `FileError` for a file that cannot be read, `NetgradError` that names the tensors where something does not fit or
+    is left over.
+
+    >>> import netgrad as ng, numpy as np, tempfile
+    >>> from netgrad.exchange import from_torch, to_torch
+    >>> net = ng.Sequential([ng.LSTM(4, returns="last"), ng.Dense(2)])
+    >>> x = np.ones((3, 5, 2))
+    >>> model, other = (ng.untrained(net, x, [0, 1, 1], seed=seed) for seed in (0, 1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = from_torch(other, to_torch(model, f"{folder}/weights.safetensors"))
+    >>> bool(np.allclose(again.predict_proba(x), model.predict_proba(x), atol=1e-6))
+    True
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileError(f"no file at {path}: expected a state_dict as a .safetensors file")
+    modules = modules_of(read(path)[0], path)
+    slots = slots_of(model)
+    named = named_modules(slots, modules, dict(names or {}), path)
+    params, state = jax.tree.map(lambda value: value, (model.params, model.state))
+    for slot in slots:
+        module = named.get(slot.name) or first_fitting(slot, modules, named)
+        if module is None:
+            raise NetgradError(not_found(slot, modules, named, path))
+        named[slot.name] = module
+        new_params, new_state = slot.layout.take(module.tensors)
+        put(params, slot, new_params)
+        if new_state:
+            state = state | {slot.layer: {name: jnp.asarray(value, float) for name, value in new_state.items()}}
+    left = [m for m in modules if not any(m is taken for taken in named.values())]
+    if left:
+        tensors = ", ".join(f"{m.prefix}{name}" for m in left for name in m.tensors)
+        raise NetgradError(f"{path} holds more than this network has places for: {tensors}")
+    return replace(model, params=params, state=state)
+
+
+def to_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | None = None) -> Path:
+    """Write the model's weights as a safetensors file that PyTorch's ``load_state_dict`` takes.
+
+    names: as for `from_torch`; a layer without one stands under its own name ("dense_1.weight"). Returns the path.
+    Of the two biases that PyTorch adds in each recurrent gate the first gets all, the second zeros. Raises
+    `NetgradError` that names the layer for one that PyTorch has no module for, such as an LSTM with peepholes or a GRU
+    without ``reset_after``.
+
+    Load it with ``module.load_state_dict(safetensors.torch.load_file(path))``.
+    """
+    from safetensors.numpy import save
+
+    path, given = Path(path), dict(names or {})
+    slots = slots_of(model)
+    unknown_names(slots, given)
+    tensors: dict[str, np.ndarray] = {}
+    for slot in slots:
+        prefix, layer = placed(given.get(slot.name, slot.name), slot, in_file=False)
+        params, state = got(model, slot), model.state.get(slot.layer, {})
+        for name, value in slot.layout.give(params, state).items():
+            name = name if layer is None else re.sub(r"_l0", f"_l{layer}", name)
+            tensors[f"{prefix}{name}"] = np.ascontiguousarray(value)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, in_order(save(tensors, {"format": "pt"})))
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+    return path
+
+
+def modules_of(tensors: Mapping[str, np.ndarray], path: Path) -> list[Module]:
+    """The file's tensors by module, in the natural order of the names: "2." before "10."."""
+    found: dict[tuple[str, int | None], dict[str, np.ndarray]] = {}
+    for name, value in tensors.items():
+        prefix, dot, own = name.rpartition(".")
+        if own in NOT_READ:
+            continue
+        if value.dtype.kind != "f":
+            raise FileError(f"{path}: tensor {name!r} is of type {value.dtype}, expected float numbers")
+        layer = None
+        if recurrent := re.fullmatch(r"((?:weight|bias)_(?:ih|hh|hr)_l)(\d+)(_reverse)?", own):
+            layer, own = int(recurrent[2]), f"{recurrent[1]}0{recurrent[3] or ''}"
+        found.setdefault((prefix + dot, layer), {})[own] = np.asarray(value, np.float32)
+
+    def natural(key: tuple[str, int | None]) -> Any:
+        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", key[0])], key[1] or 0
+
+    return [Module(prefix, layer, found[prefix, layer]) for prefix, layer in sorted(found, key=natural)]
+
+
+def placed(name: str, slot: Slot, in_file: bool) -> tuple[str, int | None]:
+    """Prefix and layer of a module's name: "rnn.1" is the second layer of "rnn", for a recurrent layer."""
+    if not slot.recurrent:
+        return (f"{name}." if name else ""), None
+    stem, dot, last = name.rpartition(".")
+    if last.isdigit() and dot:
+        return f"{stem}.", int(last)
+    return (f"{name}." if name else ""), 0
+
+
+def named_modules(slots: list[Slot], modules: list[Module], names: dict[str, str], path: Path) -> dict[str, Module]:
+    """The modules of the layers that were named, by layer."""
+    unknown_names(slots, names)
+    found = {}
+    for slot in slots:
+        if slot.name not in names:
+            continue
+        wanted = names[slot.name]
+        # A module in a list ("rnn.1" of a Sequential) goes before the layer of a module with several.
+        places = [(f"{wanted}." if wanted else "", 0 if slot.recurrent else None), placed(wanted, slot, in_file=True)]
+        module = next((m for place in places for m in modules if (m.prefix, m.layer) == place), None)
+        if module is None:
+            known = ", ".join(sorted({m.prefix.rstrip(".") for m in modules}))
+            raise NetgradError(f"{path} has no module {wanted!r} for {slot.name}: it has {known}")
+        if why := slot.layout.misfit(module.tensors):
+            raise NetgradError(f"module {wanted!r} does not fit {slot.name}: {why}")
+        found[slot.name] = module
+    return found
+
+
+def unknown_names(slots: list[Slot], names: Mapping[str, str]) -> None:
+    """Refuse names for layers that are not there."""
+    if unknown := set(names) - {slot.name for slot in slots}:
+        known = ", ".join(slot.name for slot in slots)
+        raise NetgradError(f"no layer {sorted(unknown)[0]!r} with weights: this network has {known}")
+
+
+def first_fitting(slot: Slot, modules: list[Module], named: Mapping[str, Module]) -> Module | None:
+    """The first module that fits and is not taken."""
+    free = (m for m in modules if not any(m is taken for taken in named.values()))
+    return next((m for m in free if slot.layout.misfit(m.tensors) is None), None)
+
+
+def not_found(slot: Slot, modules: list[Module], named: Mapping[str, Module], path: Path) -> str:
+    """Why a layer has no module: the nearest one's misfit."""
+    wanted = ", ".join(f"{name} {shape}" for name, shape in slot.layout.shapes.items())
+    free = [m for m in modules if not any(m is taken for taken in named.values())]
+    message = f"{path} has nothing for {slot.name}, which needs {wanted}"
+    alike = [m for m in free if set(m.tensors) == set(slot.layout.shapes)] or free
+    if not alike:
+        return message
+    there = ", ".join(f"{alike[0].prefix}{name} {value.shape}" for name, value in alike[0].tensors.items())
+    return f"{message}: next in the file are {there}"
+
+
+def got(model: Model, slot: Slot) -> dict[str, Any]:
+    """The parameters of a slot."""
+    found = model.params.get(slot.layer, {})
+    for part in slot.inside:
+        found = found[part]
+    return found
+
+
+def put(params: dict[str, Any], slot: Slot, values: dict[str, Any]) -> None:
+    """Replace the parameters of a slot; what its module does not hold stays."""
+    place: dict[str, Any] = params[slot.layer]
+    for part in slot.inside:
+        place = place[part]
+    place.update(jax.tree.map(lambda value: jnp.asarray(value, float), merged(place, values)))
+
+
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """New parameters, with the old where there are none."""
+    return {
+        name: merged(value, new[name]) if isinstance(value, dict) and name in new else new.get(name, value)
+        for name, value in old.items()
+    }

@@ -1,0 +1,150 @@
+"""Weights from PyTorch and back: by numbers that torch made, and beside torch itself where it is installed."""
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import netgrad as ng
+from netgrad.exchange import from_torch, to_torch
+
+from .torch_cases import NUMBERS, inputs, model_of, modules, networks, run, seeded
+
+CASES = list(networks())
+with_torch = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None,
+    reason="torch is not installed (pip install torch): its numbers in torch_numbers.json are tested instead",
+)
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    return json.loads(NUMBERS.read_text())["cases"]
+
+
+def written(folder, weights):
+    """A state_dict as a file."""
+    tensors = {k: np.array(v["values"], np.float32).reshape(v["shape"]) for k, v in weights.items()}
+    tensors |= {"0.num_batches_tracked": np.array(7)}
+    save_file(tensors, folder / "weights.safetensors")
+    return folder / "weights.safetensors"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_numbers_that_torch_made(name, numbers, tmp_path):
+    case = numbers[name]
+    path = written(tmp_path, case["weights"])
+    names = networks()[name][2]
+    model = from_torch(model_of(name), path, names=names)
+    given = model.outputs(inputs(name))[model.network.output_names[0]]
+    np.testing.assert_allclose(given, case["outputs"], rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_there_and_back(name, numbers, tmp_path):
+    model = from_torch(model_of(name), written(tmp_path, numbers[name]["weights"]), names=networks()[name][2])
+    again = from_torch(model_of(name), to_torch(model, tmp_path / "again.safetensors"))
+    x = inputs(name)
+    np.testing.assert_allclose(*(m.predict_proba(x) for m in (model, again)), rtol=1e-6, atol=1e-7)
+
+
+@with_torch
+@pytest.mark.parametrize("name", CASES)
+def test_beside_torch(name, tmp_path):
+    import torch
+    from safetensors.torch import load_file as load
+    from safetensors.torch import save_file as save
+
+    module, path = seeded(torch, name), tmp_path / "weights.safetensors"
+    save(module.state_dict(), path)
+    names = networks()[name][2]
+    model = from_torch(model_of(name), path, names=names)
+    x = inputs(name)
+    np.testing.assert_allclose(model.predict_proba(x), run(torch, name, module, x), rtol=1e-5, atol=2e-6)
+    # And back, into a module with other weights. It finds them under its own names where we are told these.
+    own = names or dict(zip(slots(model), prefixes(module), strict=True))
+    fresh = modules(torch)[name]
+    back = load(to_torch(model, tmp_path / "back.safetensors", names=own))
+    missing, unexpected = fresh.load_state_dict(back, strict=False)
+    assert unexpected == []
+    assert all(key.endswith("num_batches_tracked") for key in missing)
+    np.testing.assert_allclose(model.predict_proba(x), run(torch, name, fresh, x), rtol=1e-5, atol=2e-6)
+
+
+def slots(model):
+    from netgrad.exchange.torch_layouts import slots_of
+
+    return [slot.name for slot in slots_of(model)]
+
+
+def prefixes(module):
+    """The module's parts that hold tensors, in order; those of several layers once for each."""
+    found = []
+    for name, part in module.named_modules():
+        if list(part.parameters(recurse=False)):
+            found += [f"{name}.{k}" for k in range(part.num_layers)] if hasattr(part, "num_layers") else [name]
+    return found
+
+
+def test_a_gru_of_the_other_form_is_refused(numbers, tmp_path):
+    net = ng.Sequential([ng.GRU(3), ng.Dense(2)])
+    model = ng.untrained(net, inputs("gru"), np.zeros((3, 4, 2)), loss="squared_error")
+    path = written(tmp_path, numbers["gru"]["weights"])
+    for call in (lambda: from_torch(model, path), lambda: to_torch(model, path)):
+        with pytest.raises(ng.NetgradError, match=r"gru_1 resets before the product .* reset_after=True"):
+            call()
+
+
+def test_one_slope_for_all_units(numbers, tmp_path):
+    weights = numbers["prelu"]["weights"] | {"1.weight": {"shape": [1], "values": [0.25]}}
+    model = from_torch(model_of("prelu"), written(tmp_path, weights))
+    assert model.params["dense_1"]["activation"]["slope"].tolist() == [0.25] * 3
+
+
+def test_errors_name_the_tensors(numbers, tmp_path):
+    model, weights = model_of("mlp"), numbers["mlp"]["weights"]
+    path = written(tmp_path, weights)
+    tensors = load_file(path)
+    short = {k: v for k, v in tensors.items() if k != "3.weight"}
+    more = tensors | {"9.weight": np.zeros((2, 2), np.float32)}
+    for changed, message in (
+        (short, r"nothing for dense_2, which needs weight \(2, 3\), bias \(2,\): next in the file are 3.bias \(2,\)"),
+        (more, "more than this network has places for: 9.weight"),
+        (tensors | {"0.weight": np.zeros((3, 4), np.int32)}, "'0.weight' is of type int32, expected float"),
+        (tensors | {"0.weight": np.zeros((3, 5), np.float32)}, r"nothing for dense_1, which needs weight \(3, 4\)"),
+    ):
+        save_file(changed, path)
+        with pytest.raises(ng.NetgradError, match=message):
+            from_torch(model, path)
+    save_file(tensors, path)
+    with pytest.raises(ng.NetgradError, match=r"no layer 'dense_3' with weights: this network has dense_1, dense_2"):
+        from_torch(model, path, names={"dense_3": "0"})
+    with pytest.raises(ng.NetgradError, match="no module '1' for dense_1: it has 0, 3"):
+        from_torch(model, path, names={"dense_1": "1"})
+    with pytest.raises(ng.NetgradError, match=r"module '3' does not fit dense_1: weight has shape \(2, 3\)"):
+        from_torch(model, path, names={"dense_1": "3"})
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(ng.FileError, match="truncated"):
+        from_torch(model, path)
+    with pytest.raises(ng.FileError, match="no file at"):
+        from_torch(model, tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (ng.LSTM(3, peepholes=True), (4, 2), "peepholes"),
+        (ng.LSTM(3, learned_state=True), (4, 2), "initial state"),
+        (ng.RNN(3, "elu"), (4, 2), "tanh or relu, this one has elu"),
+        (ng.ForgetGateRNN(3), (4, 2), "no ForgetGateRNN"),
+        (ng.Subsample(2), (4, 2), "Subsample has no module"),
+    ],
+)
+def test_layers_without_a_module_are_refused_by_name(layer, shape, message, tmp_path):
+    net = ng.Sequential([layer])
+    out = net.shapes(shape)[net.nodes[0].name]
+    model = ng.untrained(net, np.zeros((2, *shape)), np.zeros((2, *out)), loss="squared_error")
+    with pytest.raises(ng.NetgradError, match=f"{net.nodes[0].name}.*{message}"):
+        to_torch(model, tmp_path / "weights.safetensors")
