@@ -77,7 +77,7 @@ def main() -> None:
     lines = [
         machine.description(),
         "",
-        "| data | score, netgrad | score, scikit-learn | times faster, all fits with compiling | a median fit | first fit |",
+        "| data | score, netgrad | score, scikit-learn | times faster, all with compiling | a median fit | first fit |",
         "|---|---|---|---|---|---|",
     ]
     for name in chosen.data:

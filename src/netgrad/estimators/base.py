@@ -22,6 +22,8 @@ from netgrad.regularizers import L2
 from netgrad.training.loop import fit
 from netgrad.training.model import Model
 
+FILLED_UP = 4096  # the most examples that prediction fills up to a power of two
+
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Estimator(BaseEstimator):
@@ -116,6 +118,7 @@ class Estimator(BaseEstimator):
         return None
 
     _incremental = True  # whether there is a `partial_fit`
+    _rows_apart = True  # whether what a network makes of one example in training is independent of the others
     _measure = ""  # the history's column that early stopping goes by
 
     # --- fitting
@@ -162,6 +165,11 @@ class Estimator(BaseEstimator):
             settings["loss"] = self._loss(start, examples.shape)
             settings["params"] = self.__dict__.pop("_first")
             settings["penalty"] = self._penalty(size, weights)
+        if self._rows_apart and size == n:
+            # Examples of weight 0 change nothing; the folds of a cross-validation then share one program.
+            size = -(-n // 32) * 32
+            examples, target = inputs.filled_up(examples, size), target[np.minimum(np.arange(size), n - 1)]
+            weights = np.pad(np.ones(n) if weights is None else weights, (0, size - n))
         kept = self._kept if incremental and not first else None
         pace = solvers.Pace(self, self._measure if validation else None, n, 0 if first else self.t_, kept)
         model = fit(
@@ -238,7 +246,9 @@ class Estimator(BaseEstimator):
         check_is_fitted(self)
         examples, _ = self._examples(X, None, False)
         with jax.enable_x64(self._double):
-            return self.model_.predict_proba(examples.x, examples.lengths)
+            n = len(examples)
+            some = inputs.filled_up(examples, 1 << (n - 1).bit_length()) if n <= FILLED_UP else examples
+            return self.model_.predict_proba(some.x, some.lengths)[:n]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -66,6 +66,12 @@ def double(x: np.ndarray, dtype: str) -> bool:
     return dtype == "float64"
 
 
+def filled_up(examples: Examples, n: int) -> Examples:
+    """The examples and their last one again, until they are ``n``: other numbers of them then share one program."""
+    index = np.minimum(np.arange(n), len(examples) - 1)
+    return examples if n == len(examples) else examples.take(index)
+
+
 def weights(sample_weight: Any, n: int) -> np.ndarray | None:
     """The weights of the examples (N,), or None where all count alike."""
     if sample_weight is None:

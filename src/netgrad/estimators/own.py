@@ -27,6 +27,8 @@ class OwnNetwork:
 
     network: Any = None
 
+    _rows_apart = False  # batch normalisation, or a layer of the user's own
+
     def _examples(self, X: Any, y: Any, reset: bool) -> tuple[inputs.Examples, Any]:
         return inputs.table(self, X, y, reset, more_axes=True)
 

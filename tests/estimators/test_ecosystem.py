@@ -1,0 +1,113 @@
+"""The estimators among scikit-learn's own tools, and on tables of every kind."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from netgrad.estimators import GroupedClassifier, GroupedRegressor, MLPClassifier, MLPRegressor
+
+X, Y = load_iris(return_X_y=True)
+FAST = {"hidden_layer_sizes": (8,), "max_iter": 60, "learning_rate_init": 0.03, "tol": 0.0, "random_state": 0}
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def test_importing_netgrad_does_not_import_scikit_learn():
+    code = "import netgrad, sys; assert 'sklearn' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_in_a_pipeline_a_search_and_a_cross_validation():
+    pipe = make_pipeline(StandardScaler(), MLPClassifier(**FAST)).set_output(transform="pandas")
+    search = GridSearchCV(pipe, {"mlpclassifier__alpha": [1e-4, 1e2]}, cv=3, n_jobs=2).fit(X, Y)
+    assert search.best_params_ == {"mlpclassifier__alpha": 1e-4}
+    assert search.best_score_ > 0.9
+    assert cross_val_score(clone(search.best_estimator_), X, Y, cv=3).mean() > 0.9
+    assert search.best_estimator_[-1].feature_names_in_.tolist() == [f"x{i}" for i in range(4)]
+
+
+def test_tables_of_all_kinds_give_the_same():
+    polars = pytest.importorskip("polars")
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    expected = MLPClassifier(**FAST).fit(X, Y).predict_proba(X)
+    for table in (frame, polars.from_pandas(frame), sparse.csr_array(X), sparse.csc_matrix(X), X.tolist()):
+        fitted = MLPClassifier(**FAST).fit(table, Y)
+        np.testing.assert_allclose(fitted.predict_proba(table), expected, rtol=1e-6)
+    assert MLPClassifier(**FAST).fit(polars.from_pandas(frame), Y).feature_names_in_.tolist() == list("abcd")
+
+
+def test_labels_of_any_kind_and_several_at_once():
+    words = np.array(["setosa", "versicolor", "virginica"])[Y]
+    assert MLPClassifier(**FAST).fit(X, words).predict(X)[0] == "setosa"
+    several = np.stack([Y == 0, X[:, 0] > 6], axis=1).astype(int)
+    both = MLPClassifier(**FAST).fit(X, several)
+    assert both.predict(X).shape == (150, 2)
+    assert both.out_activation_ == "logistic"
+    assert (both.predict(X) == several).mean() > 0.9
+    numbers = MLPRegressor(**FAST).fit(X, X[:, :2] * 2)
+    assert numbers.predict(X).shape == (150, 2)
+
+
+def test_a_pickled_model_predicts_the_same():
+    fitted = MLPClassifier(**FAST).fit(X, Y)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    assert again.partial_fit(X, Y).t_ == fitted.t_ + 150
+
+
+def test_weights_of_zero_leave_examples_out():
+    weights = (Y != 2).astype(float)
+    fitted = MLPClassifier(**FAST).fit(X, Y, sample_weight=weights)
+    assert fitted.predict_proba(X)[:, 2].max() < 0.2
+
+
+def test_a_search_over_alpha_and_rate_compiles_once():
+    from netgrad.training.epoch import _together
+
+    def fit(alpha, rate):
+        return MLPClassifier(**FAST | {"alpha": alpha, "learning_rate_init": rate}).fit(X, Y)
+
+    fit(1e-3, 0.01)
+    before = _together.cache_info().misses
+    assert fit(1e-1, 0.02).loss_ > fit(1e-4, 0.02).loss_
+    assert _together.cache_info().misses == before
+
+
+def test_groups_learn_apart_and_know_their_own():
+    rng = np.random.default_rng(0)
+    sizes = {3.0: 40, 7.0: 25, 9.0: 10}
+    group = np.repeat(list(sizes), list(sizes.values()))
+    x = rng.normal(size=(len(group), 2))
+    y = x[:, 0] * np.where(group == 3, 1, -1)
+    order = rng.permutation(len(group))
+    table = np.column_stack([x[:, 0], group, x[:, 1]])[order]
+    many = GroupedRegressor(group=1, **FAST | {"max_iter": 300}).fit(table, y[order])
+    assert many.score(table, y[order]) > 0.9
+    assert many.coefs_[0].shape == (3, 2, 8)
+    alone = many.models_[7.0].predict(table[table[:, 1] == 7][:, [0, 2]])
+    np.testing.assert_allclose(alone, many.predict(table[table[:, 1] == 7]), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match=r"group 5\.0, which was not there"):
+        many.predict([[0.0, 5.0, 0.0]])
+
+
+def test_one_group_is_the_estimator_without_groups():
+    alone, grouped = MLPClassifier(**FAST).fit(X, Y), GroupedClassifier(**FAST).fit(X, Y)
+    np.testing.assert_allclose(grouped.loss_curve_, alone.loss_curve_, rtol=1e-5)
+
+
+def test_groups_say_what_they_cannot_do():
+    assert not hasattr(GroupedClassifier(), "partial_fit")
+    with pytest.raises(ValueError, match="no column of X"):
+        GroupedClassifier(group=9, **FAST).fit(X, Y)
+    with pytest.raises(ValueError, match="unknown column"):
+        GroupedClassifier(group="shop", **FAST).fit(pd.DataFrame(X, columns=list("abcd")), Y)
