@@ -1,13 +1,29 @@
 """scikit-learn's own checks, for every estimator, without a list of exceptions."""
 
+import jax
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from netgrad.estimators import ESTIMATORS
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the checks fit what cannot converge, and say so on purpose
+# The checks make dozens of small fits of different shapes: small networks, compiled without much effort.
+SMALL = {
+    "ConvClassifier": {"filters": 8, "hidden_layer_sizes": 16, "learning_rate_init": 0.01, "max_iter": 60},
+    "RecurrentClassifier": {"cell": "rnn", "units": 8, "learning_rate_init": 0.02, "max_iter": 60},
+    "RecurrentRegressor": {"cell": "rnn", "units": 8, "learning_rate_init": 0.02, "max_iter": 60},
+    "SequenceTagger": {"cell": "rnn", "units": 16, "learning_rate_init": 0.01, "max_iter": 60},
+}
 
 
-@parametrize_with_checks([cls() for cls in ESTIMATORS])
+@pytest.fixture(autouse=True)
+def _little_optimised():
+    before = jax.config.jax_disable_most_optimizations
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.mark.filterwarnings("ignore")  # the checks fit what cannot converge, and say so on purpose
+@parametrize_with_checks([cls(**SMALL.get(cls.__name__, {})) for cls in ESTIMATORS])
 def test_scikit_learns_own_check(estimator, check):
     check(estimator)

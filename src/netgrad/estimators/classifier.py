@@ -40,7 +40,7 @@ class Classifier(ClassifierMixin, Estimator):
             else:
                 self._learn_classes(np.unique(classes))
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise NetgradError(f"classes={classes} are not those of the first partial_fit, {self.classes_}")
+            raise NetgradError(f"classes={classes} are not those of the first partial_fit, {self.classes_.tolist()}")
         return self._fit(X, y, sample_weight, incremental=True)
 
     # --- targets
@@ -60,14 +60,14 @@ class Classifier(ClassifierMixin, Estimator):
             else:
                 self._learn_classes(np.unique(y))
         if several != self._several or (several and y.shape[1] != len(self.classes_)):
-            raise DataError(f"y is {kind}, the classes known from before are {list(self.classes_)}")
+            raise DataError(f"y is {kind}, the classes known from before are {self.classes_.tolist()}")
         if several:
             return np.asarray(y.toarray() if hasattr(y, "toarray") else y, np.float32)
         return self._numbers(np.asarray(y))
 
     def _learn_classes(self, classes: np.ndarray) -> None:
         if len(classes) < 2:
-            raise DataError(f"y has one class only, {classes[0]!r}: a classifier needs two or more classes")
+            raise DataError(f"y has one class only, {classes.tolist()[0]!r}: a classifier needs two or more classes")
         self.classes_, self._several = classes, False
 
     def _learn_labels(self, y: np.ndarray) -> None:
@@ -79,7 +79,8 @@ class Classifier(ClassifierMixin, Estimator):
         found = np.minimum(found, len(self.classes_) - 1)
         wrong = self.classes_[found] != y
         if wrong.any():
-            raise DataError(f"y holds the class {y[wrong][0]!r}; the classes known from before are {self.classes_}")
+            new = y[wrong].tolist()[0]
+            raise DataError(f"y holds the class {new!r}; the classes known from before are {self.classes_.tolist()}")
         return found.astype(np.int32)
 
     def _units(self) -> int:

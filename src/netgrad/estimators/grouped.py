@@ -143,7 +143,7 @@ def places(labels: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarr
     member = np.minimum(np.searchsorted(groups, labels), len(groups) - 1)
     unknown = groups[member] != labels
     if unknown.any():
-        raise DataError(f"X has the group {labels[unknown][0]!r}, which was not there in fit")
+        raise DataError(f"X has the group {labels[unknown].tolist()[0]!r}, which was not there in fit")
     counts = np.bincount(member, minlength=len(groups))
     valid = np.arange(counts.max()) < counts[:, None]
     rows = np.zeros(valid.shape, int)
