@@ -66,6 +66,9 @@ def fit(ctx: typer.Context) -> None:
     from netgrad.cli import card, tables
     from netgrad.cli.fit import check_writable
     from netgrad.data import datasets
+    from netgrad.diagnosis.diagnose import examine
+    from netgrad.diagnosis.evidence import Evidence
+    from netgrad.report.sequences import part
 
     given = ctx.params
     name = Path(given["data"]).name.split(".")[0]
@@ -87,12 +90,20 @@ def fit(ctx: typer.Context) -> None:
     console = tables.console()
     console.print(f"test {tables.score_line(scores)}", style="bold")
     saved = model.save(folder / "model.safetensors")
-    written = report.write(model, path=folder / "report.html", **test)
+    known, unseen = (
+        model.batch(x, y, lengths=lengths)
+        for x, y, lengths in (part(model, *test.pop("known")), part(model, test["x"], test["y"], test.get("lengths")))
+    )
+    evidence = Evidence(model, known, unseen)
+    written = report.write(model, path=folder / "report.html", evidence=evidence, **test)
     if not given["quiet"]:
+        if diagnosis := examine(evidence):
+            console.print(tables.findings(diagnosis, only_serious=True))
         console.print(f"model   {saved}\nreport  {written}", soft_wrap=True, markup=False)
 
 
-# What training leaves behind: the model, its test scores, what its card says, and the test data as a report takes them.
+# What training leaves behind: the model, its test scores, what its card says, and the test data as a report takes them,
+# with what was trained on as "known".
 Trained = tuple[Any, dict[str, float], dict[str, Any], dict[str, Any]]
 
 
@@ -125,7 +136,7 @@ def train_text(given: dict[str, Any]) -> Trained:
         "task": "text",
         "vocabulary": vocabulary.to_config(),
     }
-    return model, scores, about, {"x": x, "y": y}
+    return model, scores, about, {"x": x, "y": y, "known": (*streams(ids[:cut], 1), None)}
 
 
 def train_table(given: dict[str, Any]) -> Trained:
@@ -166,8 +177,9 @@ def train_table(given: dict[str, Any]) -> Trained:
         "task": encoder.task,
         "sequences": columns,
     }
-    y = encoder.decode(test.y)
-    return model, scores, about, {"x": test.x, "y": y, "lengths": test.lengths, "names": test.ids}
+    known = train.x, encoder.decode(train.y), train.lengths
+    seen = {"x": test.x, "y": encoder.decode(test.y), "lengths": test.lengths, "names": test.ids}
+    return model, scores, about, seen | {"known": known}
 
 
 def recurrent(given: dict[str, Any], usual: tuple[int, ...], returns: str = "sequence") -> list[Any]:

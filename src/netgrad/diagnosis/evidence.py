@@ -23,12 +23,13 @@ from netgrad.training.epoch import Carry, compiled_epochs, epoch_loss
 from netgrad.training.model import Model
 from netgrad.training.multistart import for_each
 from netgrad.training.objective import Batch, position_weights, trace_batch
+from netgrad.training.prepare import in_shapes
 
 PROBE = 256  # examples whose signals are measured, at most
 SCORED = 2048  # examples on which skill is measured, at most
 TRIED = 2000  # examples that a trial of other learning rates sees, at most
 SEQUENCES = 4  # whose Jacobians are followed through time
-FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0)  # of the learning rate, that a trial compares
+FACTORS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)  # of the learning rate, that a trial compares
 SHORT_OF = 0.85  # a network with less than this share of the reference's skill fails
 
 
@@ -153,7 +154,7 @@ class Evidence:
         for name, loss, weight in self.model.objective.terms:
             target = np.asarray(self.scored.y[name])
             shape = self._output_shapes[name]
-            w = self._weights(name)
+            w = self._weights(name, self.scored)
             if loss.task == "classification" and target.ndim == len(shape):
                 rows = np.eye(shape[-1])[target]
             else:
@@ -274,7 +275,7 @@ class Evidence:
 
     def answers(self, name: str, loss: Any) -> tuple[np.ndarray, np.ndarray]:
         """Truth and answers of a classifier at all valid positions: labels (P,), or 0 and 1 (P, units)."""
-        value = self._linked[name].reshape(-1, self._output_shapes[name][-1])[self._weights(name) > 0]
+        value = self._linked[name].reshape(-1, self._output_shapes[name][-1])[self._weights(name, self.scored) > 0]
         decided = value.argmax(-1) if loss.task == "classification" else (value >= 0.5).astype(int)
         return self.targets(name, loss, self.scored).astype(int), decided
 
@@ -301,14 +302,18 @@ class Evidence:
 
     @cached_property
     def _output_shapes(self) -> dict[str, tuple[int, ...]]:
-        shapes = self.network.shapes(self.model.shapes)
+        return self._shapes(self.batch)
+
+    def _shapes(self, batch: Batch) -> dict[str, tuple[int, ...]]:
+        # Of these examples, not of those trained on: sequences may be padded to another length.
+        shapes = self.network.shapes(in_shapes(batch.x))
         return {key: shapes[node] for key, node in self.network.outputs}
 
-    def _weights(self, name: str, batch: Batch | None = None) -> np.ndarray:
-        batch = self.scored if batch is None else batch
-        shape = (batch.size, *self._output_shapes[name][:-1])
-        lengths = self.model.run_batch(batch)[1].get(name) if batch.lengths else None
-        w = position_weights(shape, None, lengths)
+    def _weights(self, name: str, batch: Batch) -> np.ndarray:
+        """1 for each valid position of an output and 0 for padding, (P,)."""
+        outputs, lengths = self.model.run_batch(batch)
+        shape = outputs[name].shape[:-1]
+        w = position_weights(shape, None, lengths.get(name))
         return np.ones(int(np.prod(shape))) if w is None else np.asarray(w).ravel()
 
     def targets(self, name: str, loss: Any, batch: Batch) -> np.ndarray:
@@ -338,17 +343,13 @@ class Evidence:
         problems = []
         for name, loss, _ in self.model.objective.terms:
             shape = self._output_shapes[name]
-            if len(shape) > 2 or (len(shape) == 2 and not some.lengths and shape[0] != self._steps(some)):
+            steps = next(iter(some.x.values())).shape[1] if len(shape) == 2 else 0
+            if len(shape) > 2 or (steps and np.shape(some.y[name])[1] != steps):
                 continue
-            x = reference.features(some, len(shape) == 2, shape[0] if len(shape) == 2 else 0)
+            x = reference.features(some, len(shape) == 2, steps)
             x = x[self._weights(name, some) > 0]
             problems.append((name, loss.task, x, self.targets(name, loss, some)))
         return problems
-
-    @staticmethod
-    def _steps(batch: Batch) -> int | None:
-        value = next(iter(batch.x.values()))
-        return value.shape[1] if value.ndim > 1 else None
 
 
 def _part(batch: Batch, most: int) -> Batch:

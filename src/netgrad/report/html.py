@@ -100,7 +100,7 @@ def sections(
     part = sequences.part(model, x, y, lengths)
     yield from sequences.through_time(model, *part)
     rows = traced(model, *part)
-    yield from diagnosed(evidence or Evidence(model, model.batch(x, y, None, lengths)), rows)
+    yield from diagnosed(evidence or Evidence(model, model.batch(*part[:2], lengths=part[2])), rows)
     yield layer_table(rows)
 
 
