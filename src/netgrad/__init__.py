@@ -10,7 +10,7 @@ Build a network of layers, train it with `fit`, look inside with `Model.trace`::
     model.trace(x[:8], y[:8])["dense_1"].delta
 """
 
-from netgrad import data, diagnosis, initializers, layers, losses, network, optimizers, regularizers, report
+from netgrad import data, diagnosis, exchange, initializers, layers, losses, network, optimizers, regularizers, report
 from netgrad.diagnosis import Watch
 from netgrad.errors import DataError, DivergenceError, FileError, NetgradError, NetgradWarning, ShapeError
 from netgrad.initializers import Constant, FanInUniform, He, Normal, Orthogonal, Uniform, Xavier, Zeros
@@ -95,6 +95,7 @@ __all__ = [
     "cross_validate",
     "data",
     "diagnosis",
+    "exchange",
     "find_learning_rate",
     "fit",
     "initializers",

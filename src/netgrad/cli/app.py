@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from netgrad.cli.exchange import export, import_
 from netgrad.cli.fit import fit
 from netgrad.cli.inspect import inspect
 from netgrad.cli.predict import predict
@@ -27,8 +28,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (fit, predict, sample, inspect, serve, reproduce):
+for command in (fit, predict, sample, inspect, serve, export, reproduce):
     app.command()(command)
+app.command(name="import")(import_)
 
 # Typer's own errors about the way a command was written (the class above UsageError, wherever it lives).
 WrongUsage: Any = typer.BadParameter.__mro__[2]

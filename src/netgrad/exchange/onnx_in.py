@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from netgrad.data.targets import TargetEncoder
 from netgrad.errors import FileError, NetgradError, unknown_name
 from netgrad.exchange import in_basic, in_recurrent, in_shape, in_windows  # noqa: F401 - they register their operators
 from netgrad.exchange.assembly import assembled
@@ -42,10 +44,11 @@ def from_onnx(path: str | Path, *, shapes: Mapping[str, Shape] | None = None) ->
     path = Path(path)
     proto = parsed(path)
     try:
-        return model_of(proto, shapes or {})
+        model = model_of(proto, shapes or {})
     except (NetgradError, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
         raise FileError(f"{path} cannot be read as a network: {message}") from None
+    return replace(model, target_encoder=target(proto, model))
 
 
 def parsed(path: Path) -> Any:
@@ -74,7 +77,7 @@ def model_of(proto: Any, shapes: Mapping[str, Shape]) -> Model:
         reader.values[tensor.name] = array(tensor)
     if graph.sparse_initializer:
         raise NetgradError("sparse weights are not supported")
-    told = dict(notes(proto)) | {name: tuple(shape) for name, shape in shapes.items()}
+    told = noted_shapes(proto) | {name: tuple(shape) for name, shape in shapes.items()}
     inputs = [i for i in graph.input if i.name not in reader.values]
     if unknown := set(shapes) - {i.name for i in inputs}:
         raise unknown_name("input", sorted(unknown)[0], [i.name for i in inputs])
@@ -101,15 +104,37 @@ def array(tensor: Any) -> np.ndarray:
     return found
 
 
-def notes(proto: Any) -> dict[str, Shape]:
-    """The shapes of the inputs, where netgrad wrote the file."""
+def notes(proto: Any) -> dict[str, Any]:
+    """What netgrad noted in the file, where it wrote it."""
     for entry in proto.metadata_props:
         if entry.key == "netgrad":
             try:
-                return {str(k): tuple(map(int, v)) for k, v in json.loads(entry.value)["shapes"].items()}
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                found = json.loads(entry.value)
+            except (ValueError, RecursionError):
                 return {}
+            return found if isinstance(found, dict) else {}
     return {}
+
+
+def noted_shapes(proto: Any) -> dict[str, Shape]:
+    """The shapes of the inputs that netgrad noted."""
+    try:
+        return {str(name): tuple(map(int, shape)) for name, shape in notes(proto)["shapes"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def target(proto: Any, model: Model) -> TargetEncoder | None:
+    """What the outputs mean in the target's own terms, where netgrad noted it and it fits."""
+    try:
+        encoder = TargetEncoder.from_config(notes(proto)["target"])
+    except (NetgradError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    (_, loss, _), *more = model.objective.terms
+    units = model.network.shapes(model.shapes)[model.network.outputs[0][1]][-1:]
+    two = encoder.classes and units == (1,) and len(encoder.classes) == 2
+    fits = (units == (encoder.outputs,) or two) and (loss.task == "regression") == (encoder.task == "regression")
+    return encoder if fits and not more else None
 
 
 def take_input(reader: Reader, graph: Any, info: Any, told: Shape | None) -> None:
