@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench reproduce pictures kernels sanitize neon clean
+.PHONY: demo test lint bench fuzz audit reproduce pictures kernels sanitize neon clean
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -18,6 +18,12 @@ lint: $(VENV)/installed-dev  ## style, formatting, types
 
 bench: $(VENV)/installed-bench  ## netgrad beside PyTorch, JAX, Keras and scikit-learn; table and figure to out/bench
 	$(BIN)/python -m benchmarks --out out/bench
+
+fuzz: $(VENV)/installed-dev  ## more than 100,000 almost valid files and requests: none may do harm (about 5 minutes)
+	$(BIN)/python -m tests.fuzz.run
+
+audit: $(VENV)/installed-dev  ## known weaknesses of the installed libraries; asks the network for its database
+	$(BIN)/python -m pip_audit --skip-editable
 
 reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values
 	$(BIN)/netgrad reproduce

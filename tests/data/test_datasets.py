@@ -180,3 +180,10 @@ def test_a_data_set_can_be_made_by_hand():
     data = Dataset("mine", np.zeros((2, 3, 3, 1)), np.zeros(2), np.zeros((1, 3, 3, 1)), np.zeros(1))
     assert data.shape == (3, 3, 1)
     assert data.flat().shape == (9,)
+
+
+def test_an_archive_that_expands_beyond_the_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("netgrad.data.datasets.memory", lambda: 2**20)
+    np.savez_compressed(tmp_path / "bomb.npz", x=np.zeros((100_000, 10)), y=np.zeros(100_000))
+    with pytest.raises(FileError, match="more than half of this machine's memory"):
+        read_npz(tmp_path / "bomb.npz")

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from netgrad.data.tables import read_table, split_target
+from netgrad.data import tables
+from netgrad.data.tables import parse_table, read_table, split_target
 from netgrad.errors import DataError, FileError, NetgradError
 
 
@@ -79,3 +80,33 @@ def test_the_target_is_split_off(table):
         split_target(table, "kin")
     with pytest.raises(DataError, match="only the target column 'kind'"):
         split_target(table[["kind"]], "kind")
+
+
+# What is small on disk and large in memory; what fuzzing and its like found.
+
+
+def test_columns_by_the_million_are_refused_before_they_are_read(tmp_path):
+    path = tmp_path / "wide.csv"
+    for text in ("," * 200_000, "a\n" + "," * 200_000, "\n\n" + "\t" * 200_000, "x" * 2**24):
+        path.write_text(text)
+        with pytest.raises(DataError, match="more than 100,000 columns"):
+            read_table(path)
+    many = [f"c{i}" for i in range(5000)]
+    path.write_text(",".join(many) + "\n" + ",".join("1" * 5000) + "\n")
+    assert list(read_table(path)) == many
+    with pytest.raises(DataError, match="more than 4,000 columns"):
+        parse_table(path.read_bytes(), columns=4000)
+
+
+def test_what_expands_beyond_the_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "memory", lambda: 2**20)
+    path = tmp_path / "bomb.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 100_000))
+    with pytest.raises(DataError, match="expands to more than"):
+        read_table(path)
+    path.write_bytes(gzip.compress(b"a,b\n1,2\n"))
+    assert len(read_table(path)) == 1
+    path = tmp_path / "bomb.parquet"
+    pd.DataFrame({"a": np.zeros(100_000)}).to_parquet(path)
+    with pytest.raises(DataError, match="100,000 rows of 1 columns"):
+        read_table(path)

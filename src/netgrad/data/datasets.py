@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from netgrad.data.checks import as_examples, as_labels, same_examples
+from netgrad.data.tables import memory
 from netgrad.data.targets import Task
 from netgrad.data.text import read_text
 from netgrad.errors import DataError, FileError, unknown_name
@@ -149,6 +150,9 @@ def read_npz(path: str | Path, *, test: float = 0.2, seed: int = 0) -> Dataset:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
+            # Compressed zeros are a thousandth of their size.
+            if sum(entry.file_size for entry in archive.zip.infolist()) > memory() / 2:
+                raise DataError("its arrays would take more than half of this machine's memory")
             arrays = {key: archive[key] for key in archive.files}
     except FileNotFoundError as error:
         raise FileError(f"there is no file {path}") from error

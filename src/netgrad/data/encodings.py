@@ -11,7 +11,8 @@ import dataclasses
 import difflib
 import warnings
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from sys import float_info
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -48,6 +49,17 @@ def scale_of(x: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
     return np.where(constant, low, offset), np.where(constant, 0, 1 / np.where(constant, 1, spread))
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a finite number.
+
+    >>> is_number(1), is_number(1.5), is_number(True), is_number(float("nan")), is_number("1"), is_number(10**400)
+    (True, True, False, False, False, False)
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return -float_info.max <= value <= float_info.max
+
+
 @dataclasses.dataclass(frozen=True)
 class Column:
     """How one column of the table becomes features: (x - offset) * factor, or one feature a category."""
@@ -58,6 +70,15 @@ class Column:
     factor: float = 1.0
     categories: tuple[str, ...] = ()
     fill: float | str | None = None  # what stands in for a missing value; None: a missing value is an error
+
+    def __post_init__(self):
+        """Refuse what no table leads to: descriptions come from files, and files from strangers."""
+        of_text = self.kind == "category"
+        right = isinstance(self.name, str) and self.kind in get_args(Kind)
+        right = right and all(isinstance(category, str) for category in self.categories)
+        right = right and all(is_number(value) for value in (self.offset, self.factor))
+        if not right or not (self.fill is None or (isinstance(self.fill, str) if of_text else is_number(self.fill))):
+            raise DataError(f"no column is encoded as {str(self)[:100]}")
 
     @property
     def feature_names(self) -> list[str]:
@@ -166,6 +187,8 @@ class TableEncoder:
             columns = options.pop("columns")
             encoder = cls(**options)
             encoder.columns = tuple(Column(**{**c, "categories": tuple(c["categories"])}) for c in columns)
+            if not all(isinstance(name, str) for name in encoder.categorical) or not is_number(encoder.max_categories):
+                raise DataError("categorical must be names, max_categories a number")
         except (KeyError, TypeError, ValueError) as error:
             raise FileError(f"this is not the description of a TableEncoder: {error}") from error
         return encoder

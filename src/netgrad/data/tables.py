@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
+MOST_COLUMNS = 100_000
+LONGEST_LINE = 2**24  # bytes, of the first two
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -38,7 +42,6 @@ def read_table(path: str | Path) -> pd.DataFrame:
     Traceback (most recent call last):
     netgrad.errors.FileError: there is no file nothing.csv
     """
-    import pandas as pd
 
     path = Path(path)
     suffix = _suffix(path)
@@ -49,12 +52,15 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty: expected a table with column names and at least one row")
     if suffix == ".parquet":
-        return _checked(lambda: pd.read_parquet(path), str(path), "PARQUET")
+        return _checked(lambda: _read_parquet(path), str(path), "PARQUET")
+    if path.suffix.lower() == ".gz":
+        _check_expanded(path)
     return _checked(lambda: _read_text(lambda: path, str(path), suffix), str(path), suffix[1:].upper())
 
 
-def parse_table(data: bytes, name: str = "the table") -> pd.DataFrame:
-    """The table in a CSV text, read as `read_table` reads a file; ``name`` is what errors call it.
+def parse_table(data: bytes, name: str = "the table", columns: int = MOST_COLUMNS) -> pd.DataFrame:
+    """The table in a CSV text, read as `read_table` reads a file; ``name`` is what errors call it, ``columns`` how many
+    it may have.
 
     >>> parse_table(b"height,kind\\n1.5,fern\\n")
        height  kind
@@ -62,7 +68,7 @@ def parse_table(data: bytes, name: str = "the table") -> pd.DataFrame:
     """
     if not data.strip():
         raise DataError(f"{name} is empty: expected a table with column names and at least one row")
-    return _checked(lambda: _read_text(lambda: io.BytesIO(data), name, ".csv"), name, "CSV")
+    return _checked(lambda: _read_text(lambda: io.BytesIO(data), name, ".csv", columns), name, "CSV")
 
 
 def split_target(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Series]:
@@ -102,10 +108,60 @@ def _suffix(path: Path) -> str:
     return Path(name).suffix
 
 
-def _read_text(source: Callable[[], Any], path: str, suffix: str) -> pd.DataFrame:
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    about = pq.read_metadata(path)  # columns of one repeated value take no room in the file
+    if about.num_rows * about.num_columns * 8 > memory() / 2:
+        raise DataError(
+            f"{path} claims {about.num_rows:,} rows of {about.num_columns} columns, more than half of this machine's "
+            "memory: read it in pieces, with netgrad.Stream.parquet"
+        )
+    return pd.read_parquet(path)
+
+
+def _check_expanded(path: Path) -> None:
+    """Refuse a compressed text that would fill the memory; gzip makes of a byte at most 1032."""
+    most = memory() / 8  # a table takes several times the room of its text
+    if path.stat().st_size * 1032 <= most:
+        return
+    size = 0
+    try:
+        with gzip.open(path) as file:
+            while part := file.read(2**20):
+                size += len(part)
+                if size > most:
+                    raise DataError(f"{path} expands to more than {most / 2**30:.1f} GiB of text: expand and split it")
+    except (OSError, EOFError, zlib.error):
+        return  # which reading it will say in one line
+
+
+def opened(path: Path) -> Any:
+    """A file as bytes, expanded where it is compressed."""
+    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def _check_width(source: Any, path: str, most: int) -> None:
+    """Refuse millions of columns, for which pandas takes gigabytes: the first two lines decide how many there are."""
+    with source if isinstance(source, io.BytesIO) else opened(source) as file:
+        lines = 0
+        while lines < 2 and (line := file.readline(LONGEST_LINE)):
+            lines += bool(line.strip())
+            if len(line) == LONGEST_LINE or max(line.count(mark) for mark in (b",", b";", b"\t")) > most:
+                raise DataError(f"{path} has more than {most:,} columns: at most so many are read")
+
+
+def memory() -> int:
+    """The bytes of memory that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _read_text(source: Callable[[], Any], path: str, suffix: str, most: int = MOST_COLUMNS) -> pd.DataFrame:
     """``source`` gives the text from its beginning each time it is called."""
     import pandas as pd
 
+    _check_width(source(), path, most)
     separator = "\t" if suffix == ".tsv" else ","
     # The names are read apart, as data, because pandas would silently rename a second column of one name.
     names = pd.read_csv(source(), sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
@@ -113,11 +169,13 @@ def _read_text(source: Callable[[], Any], path: str, suffix: str) -> pd.DataFram
         separator = ";"
         names = pd.read_csv(source(), sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
     header = [str(name).strip() for name in names.iloc[0]]
+    met: set[str] = set()
     for position, name in enumerate(header):
         if not name and position > 0:
             raise DataError(f"{path} has no name for column {position + 1}: expected names in the first line")
-        if header.index(name) < position:
+        if name in met:
             raise DataError(f"{path} has more than one column {name!r}: expected different names")
+        met.add(name)
     row_names = 0 if not header[0] else None
     table = pd.read_csv(source(), sep=separator, na_values=["?"], skipinitialspace=True, index_col=row_names)
     table.columns = pd.Index(header[1:] if row_names == 0 else header)

@@ -8,7 +8,7 @@ import numpy as np
 
 from netgrad.data.checks import as_examples, as_labels
 from netgrad.data.columns import as_numbers, holds, kind_of, refuse_missing
-from netgrad.data.encodings import SCALINGS, scale_of
+from netgrad.data.encodings import SCALINGS, is_number, scale_of
 from netgrad.errors import DataError, FileError, NetgradError, ShapeError, unknown_name
 
 if TYPE_CHECKING:
@@ -173,6 +173,7 @@ class TargetEncoder:
             encoder = cls(config["task"], scaling=config["scaling"])
             for name in ("name", "classes", "offset", "factor", "one_dimensional"):
                 setattr(encoder, name, config[name])
+            encoder._check_description()
         except (KeyError, TypeError, ValueError) as error:
             raise FileError(f"this is not the description of a TargetEncoder: {error}") from error
         return encoder
@@ -199,6 +200,16 @@ class TargetEncoder:
         series = _series(target, self.name)
         refuse_missing(series, "remove the rows")
         return as_numbers(series)[:, None]
+
+    def _check_description(self) -> None:
+        """Refuse what no target leads to: descriptions come from files, and files from strangers."""
+        right = isinstance(self.name, str) and isinstance(self.one_dimensional, bool) and isinstance(self.classes, list)
+        right = right and len({type(label) for label in self.classes}) <= 1
+        right = right and all(isinstance(label, str | bool) or is_number(label) for label in self.classes)
+        for numbers in (self.offset, self.factor):
+            right = right and isinstance(numbers, list) and all(is_number(number) for number in numbers)
+        if not right or len(self.offset) != len(self.factor) or (self.task == "regression") != bool(self.offset):
+            raise DataError(f"no target has the classes {str(self.classes)[:60]} and the scale {str(self.factor)[:60]}")
 
     def _check_fitted(self) -> None:
         if not self.outputs:

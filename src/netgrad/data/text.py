@@ -88,7 +88,7 @@ class Vocabulary:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Vocabulary:
         """The vocabulary that `to_config` described; raises `FileError` if the description is not one."""
-        symbols = config.get("symbols")
+        symbols = config.get("symbols") if isinstance(config, dict) else None
         if not isinstance(symbols, str) or not symbols:
             raise FileError("this is not the description of a Vocabulary: it has no symbols")
         return cls(symbols)

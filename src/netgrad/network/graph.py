@@ -220,6 +220,11 @@ class Network:
         shapes = self.shapes(in_shapes)
         return jax.eval_shape(lambda: self._draw(jax.random.key(0), shapes)[0])
 
+    def state_shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
+        """The same of the state that the few layers with one begin with."""
+        shapes = self.shapes(in_shapes)
+        return jax.eval_shape(lambda: self._draw(jax.random.key(0), shapes)[1])
+
     def in_shape(self, node: Node, shapes: Mapping[str, Any]) -> Any:
         """What a node is fed: one value where it has one input, a tuple where it has several."""
         return shapes[node.inputs[0]] if len(node.inputs) == 1 else tuple(shapes[name] for name in node.inputs)

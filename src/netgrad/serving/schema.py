@@ -16,11 +16,13 @@ from netgrad.errors import DataError, NetgradError, ShapeError
 from netgrad.layers.base import Shape
 from netgrad.layers.embedding import Embedding
 from netgrad.serving.reading import VALUES, kind, numbers, read_json, said
+from netgrad.training.files import fits
 from netgrad.training.model import Model
 from netgrad.training.objective import Batch
 from netgrad.training.prepare import check_inputs
 
 LONGEST = 1000  # time-steps taken by default, where the network was trained on longer sequences
+MOST_COLUMNS = 10_000  # of a request in CSV: reading so many takes a good second
 SHORTEST = 16  # of the lengths to which sequences are padded
 MOST_NUMBERS = 2**24  # that the inputs of one request may have: 64 MiB of float32
 
@@ -58,9 +60,11 @@ class Schema:
 
     def __init__(self, model: Model, rows: int = 10_000, steps: int | None = None):
         self.model, self.rows, self.encoder = model, rows, model.encoder
-        vocabulary, columns = model.card.get("vocabulary"), model.card.get("sequences", {})
+        vocabulary, columns = model.card.get("vocabulary"), model.card.get("sequences")
+        if not fits(columns or {}, {str: str | None}):
+            raise NetgradError("the model's card does not say which columns its sequences have: train it anew")
         self.vocabulary = Vocabulary.from_config(vocabulary) if vocabulary else None
-        self.long_table = {name: value for name, value in columns.items() if name in ("id", "time")}
+        self.long_table = {name: value for name, value in (columns or {}).items() if name in ("id", "time")}
         self.free = [name for name in model.shapes if takes_any_length(model, name)]
         self.steps = self._lengths(steps) if self.free else ()
         self.first = next(iter(model.shapes))
@@ -146,7 +150,7 @@ class Schema:
 
         shape = self.model.shapes[self.first]
         if self.encoder is not None and self.long_table:
-            table = parse_table(body, "the request")
+            table = parse_table(body, "the request", MOST_COLUMNS)
             if self.long_table["id"] in table:  # before sequences of very different length are padded to one
                 counts = table[self.long_table["id"]].value_counts()
                 self._check_rows(len(counts))
@@ -157,7 +161,7 @@ class Schema:
             return Request(self._sequences(rows), lines)
         if self.free or len(self.model.shapes) > 1 or len(shape) != 1:
             raise DataError("this model takes no plain table: send JSON, GET /schema says in which form")
-        table = parse_table(body, "the request")
+        table = parse_table(body, "the request", MOST_COLUMNS)
         self._check_rows(len(table))
         return self._encoded(table) if self.encoder is not None else self._checked(table.to_numpy())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -19,14 +20,30 @@ import numpy as np
 
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
-from netgrad.errors import FileError, NetgradError
+from netgrad.errors import FileError
 from netgrad.network import Network, Node
-from netgrad.registry import from_config, to_config
+from netgrad.registry import find, from_config, to_config
 from netgrad.training.history import History
 from netgrad.training.model import Model
 from netgrad.training.objective import Objective
 
 FORMAT = 1
+LARGEST = 2**28  # numbers that the output of a layer may have for one example: a gibibyte
+
+# What a description consists of: a type; [of] a list; (of, of) a list of so many; {str: of} a dict of those.
+DESCRIPTION: dict[str, Any] = {
+    "format": int,
+    "inputs": [str],
+    "nodes": [(str, dict, [str], str)],
+    "outputs": [(str, str)],
+    "terms": [(str, dict, float)],
+    "penalties": [dict],
+    "reduction": str,
+    "shapes": {str: [int]},
+    "history": [{str: float}],
+    "stopped": str,
+    "card": {str: object},
+}
 
 
 def save(model: Model, path: str | Path) -> Path:
@@ -65,8 +82,9 @@ def load(path: str | Path) -> Model:
         return rebuild(json.loads(description), unflatten(arrays))
     except FileError:
         raise
-    except (NetgradError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FileError(f"{path} does not describe a model this netgrad can build: {error}") from None
+    except Exception as error:  # a stranger's description may fail in any way
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise FileError(f"{path} does not describe a model this netgrad can build: {reason}") from None
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -107,19 +125,25 @@ def describe(model: Model) -> dict[str, Any]:
 
 def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
     """The model of a description and its arrays; checks that the parameters are those of the architecture."""
-    if config["format"] > FORMAT:
+    if isinstance(config, dict) and isinstance(config.get("format"), int) and config["format"] > FORMAT:
         raise FileError(f"this file has format {config['format']}, this netgrad reads up to {FORMAT}: upgrade netgrad")
-    nodes = [Node(name, from_config(layer), tuple(inputs), params) for name, layer, inputs, params in config["nodes"]]
+    check_description(config)
+    parts = [find("layer", from_config(layer)) for _, layer, _, _ in config["nodes"]]
+    nodes = [Node(n, part, tuple(i), p) for part, (n, _, i, p) in zip(parts, config["nodes"], strict=True)]
     network = Network.from_nodes(config["inputs"], nodes, config["outputs"])
-    terms = tuple((name, from_config(loss), weight) for name, loss, weight in config["terms"])
-    penalties = tuple(from_config(p) for p in config["penalties"])
+    terms = tuple((name, find("loss", from_config(loss)), weight) for name, loss, weight in config["terms"])
+    penalties = tuple(find("penalty", from_config(p)) for p in config["penalties"])
     objective = Objective(terms, penalties, config["reduction"], config.get("weight_noise", 0.0))
     shapes = {name: tuple(shape) for name, shape in config["shapes"].items()}
     params = jax.tree.map(jnp.asarray, arrays.get("params", {}))
     state = jax.tree.map(jnp.asarray, arrays.get("state", {}))
+    if max(math.prod(shape) for shape in network.shapes(shapes).values()) > LARGEST:
+        raise FileError(f"one example of it would take arrays of more than {LARGEST:,} numbers")
     expected = network.param_shapes(shapes)
-    if jax.tree.map(lambda leaf: leaf.shape, params) != jax.tree.map(lambda leaf: leaf.shape, expected):
+    if _layout(params) != _layout(expected):
         raise FileError("the parameters in the file are not those of its architecture")
+    if _layout(state) != _layout(network.state_shapes(shapes)):
+        raise FileError("the state in the file is not that of its architecture")
     params = {name: params[name] for name in expected}
     encoder, target = config["encoder"], config["target_encoder"]
     return Model(
@@ -133,6 +157,45 @@ def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
         TargetEncoder.from_config(target) if target else None,
         config["card"],
     )
+
+
+def check_description(config: Any) -> None:
+    """Refuse a description of which a part is of another kind, before anything is built of it."""
+    if not isinstance(config, dict):
+        raise FileError("its description is no object")
+    for part, kind in DESCRIPTION.items():
+        if part not in config:
+            raise FileError(f"its description has no {part}")
+        if not fits(config[part], kind):
+            raise FileError(f"the {part} in its description are of another kind")
+    outputs = [name for name, _ in config["outputs"]]
+    if not config["terms"] or not {name for name, _, _ in config["terms"]} <= set(outputs):
+        raise FileError(f"its losses are not those of its outputs, {', '.join(outputs)[:100]}")
+    if min((n for shape in config["shapes"].values() for n in shape), default=1) < 1:
+        raise FileError("the shapes in its description are not all positive")
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value of JSON is of this kind, see `DESCRIPTION`; a whole number is a float, too, a truth value is no
+    number.
+
+    >>> fits([["a", 1]], [(str, float)]), fits([["a"]], [(str, float)]), fits({"a": True}, {str: int})
+    (True, False, False)
+    """
+    if isinstance(kind, list):
+        return isinstance(value, list) and all(fits(item, kind[0]) for item in value)
+    if isinstance(kind, tuple):
+        return isinstance(value, list) and len(value) == len(kind) and all(map(fits, value, kind))
+    if isinstance(kind, dict):
+        return isinstance(value, dict) and all(fits(item, kind[str]) for item in value.values())
+    if isinstance(value, bool) and kind in (int, float):
+        return False
+    return isinstance(value, int | float if kind is float else kind)
+
+
+def _layout(tree: Any) -> Any:
+    """Shapes and kinds of numbers; how many bits they have depends on where they are read."""
+    return jax.tree.map(lambda leaf: (leaf.shape, bool(jnp.issubdtype(leaf.dtype, jnp.floating))), tree)
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
