@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench fuzz audit reproduce pictures kernels sanitize neon clean
+.PHONY: demo test lint bench fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -27,6 +27,9 @@ audit: $(VENV)/installed-dev  ## known weaknesses of the installed libraries; as
 
 reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values
 	$(BIN)/netgrad reproduce
+
+onnx-table: $(VENV)/installed-dev  ## run ONNX's node tests through the import and write the table in docs/onnx.md
+	$(BIN)/python -m tests.exchange.node_tests
 
 pictures: $(VENV)/installed  ## the README's pictures
 	$(BIN)/python docs/images/make.py
