@@ -179,6 +179,18 @@ class Network:
 
         return summarise(self, in_shapes)
 
+    def _repr_html_(self) -> str:
+        """The layers in a notebook; `summary` says more, once the shapes of the inputs are known."""
+        from netgrad import notebook
+        from netgrad.network.summary import describe_layer
+
+        out = {node: name for name, node in self.outputs}
+        rows = []
+        for node in self.nodes:
+            name = node.name if node.name == node.params else f"{node.name} (shares {node.params})"
+            rows.append((name, describe_layer(node.layer), ", ".join(node.inputs), out.get(node.name, "")))
+        return notebook.table(("layer", "settings", "fed by", "output"), rows, left=4)
+
     def draw(self, in_shapes: Shape | Mapping[str, Shape]) -> Any:
         """The same as a drawing, a `matplotlib.figure.Figure`: every layer's output to scale, arrows between them."""
         from netgrad.network.drawing import draw

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from netgrad import notebook
 from netgrad.layers.base import Layer, Shape
 from netgrad.network.graph import Network
 
@@ -89,16 +89,8 @@ class Summary:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        def row(cells: tuple[str, ...], tag: str) -> str:
-            sides = ("left" if i < _LEFT else "right" for i in range(len(cells)))
-            inside = (
-                f'<{tag} style="text-align:{s}">{html.escape(c)}</{tag}>' for c, s in zip(cells, sides, strict=True)
-            )
-            return f"<tr>{''.join(inside)}</tr>"
-
         head, *body, total = self.cells()
-        rows = "".join(row(cells, "td") for cells in body)
-        return f"<table><thead>{row(head, 'th')}</thead><tbody>{rows}</tbody><tfoot>{row(total, 'th')}</tfoot></table>"
+        return notebook.table(head, body, total, left=_LEFT)
 
 
 def summarise(network: Network, in_shapes: Shape | Mapping[str, Shape]) -> Summary:

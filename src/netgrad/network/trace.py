@@ -10,12 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad import notebook
 from netgrad.errors import unknown_name
 from netgrad.layers.base import Backward
 from netgrad.network.execution import Forward
 from netgrad.network.graph import Network
 
 _NOT_SHOWN = ("way_back",)
+_SPREAD = ("shape", "mean", "sd", "min", "max")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,13 @@ class NodeTrace:
             raise unknown_name("quantity", key, self.values)
         return self.values[key]
 
+    def rows(self) -> list[tuple[str, ...]]:
+        """Name, shape, mean, standard deviation and range of every array, as texts."""
+        return [(key, *cells) for name, value in self.values.items() for key, *cells in _rows(name, value)]
+
+    def _repr_html_(self) -> str:
+        return notebook.table((f"{self.name} ({self.layer})", *_SPREAD), self.rows())
+
     def __repr__(self) -> str:
         rows = [f"  {key:<8} {describe(value)}" for key, value in self.values.items()]
         return "\n".join([f"{self.name} ({self.layer})", *rows])
@@ -70,6 +79,12 @@ class Trace(Mapping):
 
     def __repr__(self) -> str:
         return "\n".join([f"Trace, loss {self.loss:.6g}", *(repr(node) for node in self.nodes.values())])
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (node.name if i == 0 else "", *row) for node in self.nodes.values() for i, row in enumerate(node.rows())
+        ]
+        return notebook.table(("layer", "quantity", *_SPREAD), rows, ("loss", f"{self.loss:.6g}"), left=2)
 
     def first_non_finite(self) -> str | None:
         """Where a number stopped being finite: the first node forward by z and a, else the first backward by delta."""
@@ -106,6 +121,22 @@ def describe(value: Any) -> str:
     if array.size == 0 or not np.issubdtype(array.dtype, np.floating):
         return f"{array.dtype}{list(array.shape)}"
     return f"{array.dtype}{list(array.shape)} mean {array.mean():.4g} sd {array.std():.4g}"
+
+
+def _rows(name: str, value: Any) -> Iterator[tuple[str, ...]]:
+    """One row for an array, or one for each part of a dict or tuple."""
+    if isinstance(value, Mapping | tuple):
+        parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, part in parts:
+            yield from _rows(f"{name}.{key}", part)
+        return
+    array = np.asarray(value)
+    shape = " x ".join(map(str, array.shape)) or "1"
+    if array.size == 0 or not jnp.issubdtype(array.dtype, jnp.floating):
+        yield name, shape, "", "", "", ""
+        return
+    numbers = (array.mean(), array.std(), array.min(), array.max())
+    yield name, shape, *(f"{float(number):.4g}" for number in numbers)
 
 
 def _finite(value: Any) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from netgrad import notebook
 from netgrad.errors import unknown_name
+
+_SHOWN = 5  # epochs in a notebook
 
 
 @dataclass
@@ -55,6 +59,16 @@ class History:
         import pandas as pd
 
         return pd.DataFrame(self.rows)
+
+    def _repr_html_(self) -> str:
+        """The losses as curves and the last epochs as a table, in a notebook."""
+        lines = {name: self[name].tolist() for name in ("loss", "val_loss") if name in self}
+        cells = [
+            [f"{value:.4g}" if (value := row.get(name)) is not None else "" for name in self.columns]
+            for row in self.rows[-_SHOWN:]
+        ]
+        stopped = f"<p>stopped: {html.escape(self.stopped)}</p>" if self.stopped else ""
+        return notebook.curves(lines) + notebook.table(self.columns, cells, left=0) + stopped
 
     def __repr__(self) -> str:
         if not self.rows:

@@ -192,6 +192,11 @@ class Model:
         shapes = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
         return f"Model of {len(self.network.nodes)} layers, {self.parameters} parameters, inputs {shapes}"
 
+    def _repr_html_(self) -> str:
+        """The layers and the run, in a notebook."""
+        history = self.history._repr_html_() if len(self.history) else ""
+        return self.network.summary(self.shapes)._repr_html_() + history
+
     def without(self, output: str) -> Model:
         """This model without one of its outputs: for hints, which are outputs that only training uses.
 
