@@ -1,4 +1,4 @@
-"""The test bench of the diagnosis: how many planted faults are found, how many healthy networks alarmed, how many repaired.
+"""The test bench of the diagnosis: planted faults found, healthy networks alarmed, sick networks repaired.
 
 python -m benchmarks.diagnosis            # both halves, some minutes; writes out/diagnosis.json, prints the table
 python -m benchmarks.diagnosis --seeds 1  # a quick look
@@ -73,7 +73,8 @@ def table(rows: list[dict[str, Any]], half: str) -> str:
     well = [row for row in own if not row["fault"]]
     faults = list(dict.fromkeys(row["fault"] for row in own if row["fault"]))
     lines = [
-        "| finding | found / planted | named first | false alarms / healthy | repaired / found | skill before | after |",
+        "| finding | found / planted | named first | false alarms / healthy | repaired / found | skill before "
+        "| after |",
         "|---|---|---|---|---|---|---|",
     ]
     total: dict[str, list[Any]] = defaultdict(list)

@@ -164,7 +164,7 @@ def patient(half: str, data: str, network: ng.Network, label: str, **settings: A
 FLAT = {"tuning": ("digits", "wine", "diabetes"), "reporting": ("classes", "breast_cancer", "friedman")}
 SHAPED = {"tuning": "pictures", "reporting": "waves"}
 SERIAL = {"tuning": "first", "reporting": "order"}
-SHORT = {"wine": {"epochs": 60}, "diabetes": {"epochs": 15, "penalty": "l2"}}
+SHORT = {"wine": {"epochs": 60}, "classes": {"patience": 4}, "diabetes": {"epochs": 15, "penalty": "l2"}}
 SERIAL_RUN = {"epochs": 40, "learning_rate": 0.01, "clip_norm": 1.0}
 
 
@@ -389,7 +389,9 @@ def _fitting(plain: Patient, amount: Patient, series: Patient) -> Iterator[Patie
     few = replace(amount.examples, x=amount.examples.x[:80], y=y)
     yield amount.planted("overfitting", network=dense(few, (256, 128)), examples=few, epochs=200)
     yield plain.planted("underfitting", network=dense(data, (1, 16), "tanh"), epochs=60)
-    yield plain.planted("underfitting", penalty=ng.L2(3.0), epochs=30)
+    yield amount.planted("underfitting", network=dense(amount.examples, (1, 1, 8), "logistic"), epochs=60)
+    yield plain.planted("over_regularised", penalty=ng.L2(3.0), epochs=20)
+    yield series.planted("over_regularised", penalty=ng.L2(1.0), epochs=20)
 
 
 def _batches(plain: Patient, filters: Patient) -> Iterator[Patient]:

@@ -29,7 +29,7 @@ PROBE = 256  # examples whose signals are measured, at most
 SCORED = 2048  # examples on which skill is measured, at most
 TRIED = 2000  # examples that a trial of other learning rates sees, at most
 SEQUENCES = 4  # whose Jacobians are followed through time
-FACTORS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)  # of the learning rate, that a trial compares
+FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4)  # of the learning rate, that a trial compares
 SHORT_OF = 0.85  # a network with less than this share of the reference's skill fails
 
 

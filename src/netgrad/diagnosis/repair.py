@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from netgrad.diagnosis.evidence import Evidence, unseen
 from netgrad.diagnosis.finding import Check, Diagnosis, checks
 from netgrad.diagnosis.recipe import Recipe
 from netgrad.errors import DivergenceError, NetgradError, warn
+from netgrad.training.history import History
 from netgrad.training.loop import untrained
 from netgrad.training.model import Model
 
@@ -116,8 +118,9 @@ def held_out(x: Any, y: Any, settings: dict[str, Any], share: float) -> tuple[An
 
 def as_drawn(recipe: Recipe, x: Any, y: Any) -> Model:
     """The model of a recipe before its first step."""
-    if isinstance(recipe.network, Model):
-        return recipe.network
     names = ("loss", "loss_weights", "penalty", "weight_noise", "reduction", "lengths", "seed")
     given = {name: recipe.settings[name] for name in names if name in recipe.settings}
-    return untrained(recipe.network, x, y, **given)
+    model = recipe.network if isinstance(recipe.network, Model) else untrained(recipe.network, x, y, **given)
+    usual = {"optimizer": "adam", "learning_rate": None, "clip_norm": None, "batch_size": 32, "epochs": 20, "seed": 0}
+    asked = {name: recipe.settings.get(name, value) for name, value in usual.items()}
+    return replace(model, history=History(settings=asked))

@@ -62,6 +62,31 @@ class Overfitting(Check):
         return changed
 
 
+@register("finding", "over_regularised")
+@dataclass(frozen=True)
+class OverRegularised(Check):
+    """The penalty has driven the weights to nothing: what the network could express is gone.
+
+    Measure: the size of each layer's weights over that before the first step, where there is a penalty. left: the
+    median over the layers is below this.
+    """
+
+    rank: ClassVar[int] = 12
+    remedy: ClassVar[str] = "a penalty a hundred times weaker, or none (alpha=0)"
+    left: float = 0.1
+
+    def look(self, e):
+        if not e.model.objective.penalties or not e.weighted:
+            return
+        sizes = [float(e.signals[n.name].weight / e.first_signals[n.name].weight) for n in e.weighted]
+        if (left := float(np.median(sizes))) < self.left:
+            message = f"under the penalty the weights have shrunk to {left:.2g} of what they started with"
+            yield self.found(e.severity, "all layers with weights", message, left=left)
+
+    def repair(self, recipe, e):
+        return recipe.with_penalty(None)
+
+
 @register("finding", "underfitting")
 @dataclass(frozen=True)
 class Underfitting(Check):
@@ -87,8 +112,6 @@ class Underfitting(Check):
         if not flat and not narrow:
             return
         why = f"; layer {', '.join(narrow)} is very narrow" if narrow else ""
-        if any(p.alpha > 0.01 for p in e.model.objective.penalties if hasattr(p, "alpha")):
-            why += "; the penalty on the weights is strong"
         message = f"training error stays high, at a skill of {e.skill:.2f}{why}"
         measured = {"skill": e.skill, "fallen": fallen}
         if np.isfinite(e.possible):

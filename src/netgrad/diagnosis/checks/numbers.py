@@ -33,7 +33,8 @@ class NotFinite(Check):
             yield self.found("fault", place, message, loss=e.loss)
 
     def repair(self, recipe, e):
-        return clipped(recipe.with_usual_start().with_rate(0.1))
+        finite = [factor for factor, loss in e.rates.items() if factor < 1 and loss < e.first_loss]
+        return clipped(recipe.with_usual_start().with_rate(max(finite, default=0.1)))
 
 
 @register("finding", "wrong_gradient")

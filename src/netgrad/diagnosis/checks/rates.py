@@ -11,8 +11,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from netgrad.diagnosis.evidence import FACTORS
 from netgrad.diagnosis.finding import Check
 from netgrad.registry import register
+
+LOWER, HIGHER = [f for f in FACTORS if f < 1], [f for f in FACTORS if f > 1]
 
 
 @register("finding", "rate_too_high")
@@ -20,8 +23,8 @@ from netgrad.registry import register
 class RateTooHigh(Check):
     """A lower learning rate would train better: the loss oscillates, stays high or diverges.
 
-    Measure: a few epochs from the start with a tenth and a hundredth of the rate. gain: the loss is lower by more than
-    this share of the loss of a constant answer.
+    Measure: a few epochs from the start with the rate times each of `FACTORS` below 1. gain: the loss is lower by more
+    than this share of the loss of a constant answer.
     """
 
     rank: ClassVar[int] = 22
@@ -31,7 +34,7 @@ class RateTooHigh(Check):
     def look(self, e):
         if not e.failing or not (rates := e.rates):
             return
-        own, factor = rates[1.0], min((0.01, 0.1), key=rates.__getitem__)
+        own, factor = rates[1.0], min(LOWER, key=rates.__getitem__)
         if np.isfinite(rates[factor]) and own - rates[factor] > self.gain * e.chance:
             message = (
                 f"with {factor:g} times the learning rate the loss reaches {rates[factor]:.3g} in the same epochs, "
@@ -42,7 +45,7 @@ class RateTooHigh(Check):
 
     def repair(self, recipe, e):
         rates = e.rates
-        factor = min((0.01, 0.1), key=rates.__getitem__) if rates else 0.1
+        factor = min(LOWER, key=rates.__getitem__) if rates else 0.1
         # The slower rate needs its epochs: the trial compares the first few only.
         return recipe.with_rate(factor)
 
@@ -52,7 +55,8 @@ class RateTooHigh(Check):
 class RateTooLow(Check):
     """A higher learning rate would train better: the loss falls slowly, and was still falling at the end.
 
-    Measure: a few epochs from the start with 10 and 100 times the rate. gain: as for a rate that is too high.
+    Measure: a few epochs from the start with the rate times each of `FACTORS` above 1. gain: as for a rate that is too
+    high.
     """
 
     rank: ClassVar[int] = 46
@@ -62,7 +66,7 @@ class RateTooLow(Check):
     def look(self, e):
         if not e.failing or not (rates := e.rates):
             return
-        own, factor = rates[1.0], min((10.0, 100.0), key=rates.__getitem__)
+        own, factor = rates[1.0], min(HIGHER, key=rates.__getitem__)
         if np.isfinite(own) and own - rates[factor] > self.gain * e.chance:
             message = (
                 f"with {factor:g} times the learning rate the loss reaches {rates[factor]:.3g} in the same epochs, "
@@ -73,7 +77,7 @@ class RateTooLow(Check):
 
     def repair(self, recipe, e):
         rates = e.rates
-        return recipe.with_rate(min((10.0, 100.0), key=rates.__getitem__) if rates else 10.0)
+        return recipe.with_rate(min(HIGHER, key=rates.__getitem__) if rates else 10.0)
 
 
 def rises(history) -> float:

@@ -1,0 +1,117 @@
+"""Every registered finding is found where it was planted; healthy networks are left in peace."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from benchmarks.diagnosis import examine as examine_patient
+from benchmarks.diagnosis import recipe
+from benchmarks.sick import dense, examples, healthy, patient, sick
+
+import netgrad as ng
+from netgrad.diagnosis import Check, diagnose
+from netgrad.diagnosis.finding import SEVERITIES, checks
+from netgrad.registry import KINDS
+
+
+@cache
+def planted():
+    """One patient for each fault: the last one that the tuning half has, which are the smaller networks."""
+    return {one.fault: one for one in sick() if one.half == "tuning"}
+
+
+def names(diagnosis):
+    return [finding.name for finding in diagnosis.serious]
+
+
+@pytest.mark.parametrize("name", KINDS["finding"])
+def test_planted_fault_is_found(name):
+    row = examine_patient(planted()[name], seed=11, treat=False)
+    assert name in row["found"], row
+
+
+@pytest.mark.parametrize("check", checks(), ids=lambda check: check.registered_name)
+def test_states_measure_threshold_and_remedy(check: Check):
+    assert "Measure:" in type(check).__doc__ or check.registered_name == "not_finite"
+    assert check.remedy
+    assert type(check).repair is not Check.repair or check.registered_name == "labels_without_relation"
+
+
+def test_ranks_are_unique():
+    ranks = [check.rank for check in checks()]
+    assert len(set(ranks)) == len(ranks)
+
+
+@pytest.mark.parametrize("one", [p for p in healthy() if p.examples.name in ("wine", "friedman")], ids=lambda p: p.name)
+def test_healthy_networks_are_left_in_peace(one):
+    assert examine_patient(one, seed=11, treat=False)["found"] == []
+
+
+def test_four_examples_learned_by_heart_are_healthy():
+    x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
+    net = ng.Sequential([ng.Dense(4, activation="tanh"), ng.Dense(1)])
+    model = ng.fit(net, x, y, optimizer="adam", learning_rate=0.1, epochs=200, seed=1)
+    assert not model.diagnose(x, y)
+
+
+def test_worst_comes_first():
+    found = diagnose(*_dead())
+    assert [SEVERITIES.index(f.severity) for f in found] == sorted(
+        (SEVERITIES.index(f.severity) for f in found), reverse=True
+    )
+    assert found.findings[0].name == "dead_units"
+    assert found["dead_units"].measured["share"] == 1
+    assert "dead_units" in found
+    assert "dense_1" in repr(found)
+    assert "<table>" in found._repr_html_()
+
+
+def _dead():
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    net = ng.Sequential([ng.Dense(8, activation="relu", bias_initializer=ng.Constant(-50.0)), ng.Dense(1)])
+    return ng.fit(net, x, x.sum(1), epochs=5), x, x.sum(1)
+
+
+def test_names_the_first_place_that_is_not_finite():
+    model, x, y = _dead()
+    model.params["dense_2"]["W"] = model.params["dense_2"]["W"].at[0, 0].set(np.nan)
+    found = diagnose(model, x, y)
+    assert names(found) == ["not_finite"]
+    assert "dense_2.W" in found["not_finite"].where
+
+
+def test_an_untrained_model_can_be_diagnosed():
+    x = np.random.default_rng(0).normal(size=(100, 3))
+    model = ng.untrained(ng.Sequential([ng.Dense(4, activation="tanh"), ng.Dense(1)]), x, x.sum(1))
+    assert diagnose(model, x, x.sum(1)).skill < 0.9
+
+
+def test_a_loaded_model_gives_the_same_diagnosis(tmp_path):
+    model, x, y = _dead()
+    again = ng.load(model.save(tmp_path / "dead.safetensors"))
+    assert again.history.settings == model.history.settings
+    assert names(diagnose(again, x, y)) == names(diagnose(model, x, y))
+
+
+def test_padding_has_no_effect_on_signals():
+    data = examples("first")
+    one = patient("tuning", "first", ng.Sequential([ng.RNN(8, returns="last"), ng.Dense(4)]), "RNN", epochs=1)
+    model = recipe(one, 0).train(data.x, data.y)
+    lengths = data.lengths[0]
+    dirty = np.where((np.arange(data.x.shape[1]) < lengths[:, None])[..., None], data.x, 1e6)
+    clean, other = (diagnose(model, x, data.y, lengths=lengths) for x in (data.x, dirty))
+    assert names(clean) == names(other)
+    assert clean.skill == other.skill
+    assert clean.possible == other.possible
+
+
+def test_unusable_data_is_one_line():
+    model, x, y = _dead()
+    with pytest.raises(ng.NetgradError, match="NaN"):
+        diagnose(model, np.full_like(x, np.nan), y)
+
+
+def test_own_thresholds_and_findings_can_be_registered():
+    net = dense(examples("wine"), (8,))
+    assert KINDS["finding"]["dead_units"](many=0.9).many == 0.9
+    assert isinstance(net, ng.Network)
