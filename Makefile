@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
+.PHONY: demo test lint bench bench-estimators fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -24,6 +24,9 @@ fuzz: $(VENV)/installed-dev  ## more than 100,000 almost valid files and request
 
 audit: $(VENV)/installed-dev  ## known weaknesses of the installed libraries; asks the network for its database
 	$(BIN)/python -m pip_audit --skip-editable
+
+bench-estimators: $(VENV)/installed-dev  ## our perceptrons beside scikit-learn's, on its data sets; table to out/bench
+	$(BIN)/python -m benchmarks.estimators --out out/bench
 
 reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values
 	$(BIN)/netgrad reproduce
