@@ -8,7 +8,7 @@ import pytest
 
 import netgrad as ng
 from netgrad.report import sequences
-from netgrad.report.html import render, sections
+from netgrad.report.html import render
 from netgrad.report.layers import traced
 
 LENGTHS = np.array([3, 6, 4, 5, 6, 2, 6, 5])
@@ -23,7 +23,7 @@ def walks(seed=0):
 
 
 def titled(model, x, y, **more):
-    return {section.title: section for section in sections(model, x, y, **more)}
+    return {section.title: section for section in sequences.judged(model, x, y, **more)}
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +94,7 @@ def test_what_a_text_cost(writer):
     model, x, y = writer
     found = titled(model, x, y)
     page = render(model, x, y)
+    assert {"Learning curve", "Surprise", "Gradients through time"} <= set(re.findall("<h2>(.*?)</h2>", page))
     bits = model.evaluate(x, y)["loss"] / np.log(2)
     assert f"<dd>{bits:.4g}</dd>" in page
     assert f"on {y.size} symbols of test text" in page
@@ -106,19 +107,31 @@ def test_what_a_text_cost(writer):
     assert len(found["What it writes"].passage) == 400
 
 
-@pytest.mark.parametrize("returns", ["sequence", "last"])
-@pytest.mark.parametrize("wrap", [lambda layer: layer, ng.Bidirectional])
-def test_gradients_through_time_and_figures_with_words(returns, wrap):
-    x, tags = walks()
-    y = tags if returns == "sequence" else tags[:, 0]
-    model = ng.fit(ng.Sequential([wrap(ng.RNN(3, returns=returns)), ng.Dense(2)]), x, y, lengths=LENGTHS, epochs=1)
-    page = render(model, x, y, lengths=LENGTHS)
-    assert "<h2>Gradients through time</h2>" in page
-    assert "8 test sequences of 37 time-steps" in page
-    assert page == render(model, x, y, lengths=LENGTHS)
+def test_the_page_is_the_same_each_time_and_every_figure_has_words(tagger):
+    model, x, tags = tagger
+    page = render(model, x, tags, lengths=LENGTHS)
+    assert "on 8 test sequences of 37 time-steps" in page
+    assert page == render(model, x, tags, lengths=LENGTHS)
     for svg in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
         root = ElementTree.fromstring(svg)
         assert len(root.get("aria-label")) > 20
+
+
+@pytest.mark.parametrize("returns", ["sequence", "last"])
+@pytest.mark.parametrize("wrap", [lambda layer: layer, ng.Bidirectional])
+def test_gradients_through_time(returns, wrap):
+    x, tags = walks()
+    y = tags if returns == "sequence" else tags[:, 0]
+    net = ng.Sequential([wrap(ng.RNN(3, returns=returns)), ng.Dense(2)])
+    (found,) = sequences.through_time(ng.untrained(net, x, y, lengths=LENGTHS), x, y, LENGTHS)
+    assert found.figure
+    assert len(found.rows) == (1 if isinstance(net.nodes[0].layer, ng.RNN) else 2)
+
+
+def test_no_recurrent_layer_no_gradients_through_time():
+    x = np.zeros((2, 5, 1))
+    model = ng.untrained(ng.Sequential([ng.DelayTaps(2), ng.Dense(1)]), x, x)
+    assert list(sequences.through_time(model, x, x)) == []
 
 
 def test_the_effect_of_earlier_states_is_the_product_of_jacobians():
