@@ -19,10 +19,6 @@ def make(ctx: typer.Context, source: Source, network: Network, scores: dict[str,
     Keys: what, data (name, rows, train, test, description), target, task, classes, scores, settings, versions,
     seed, command.
     """
-    import jax
-
-    import netgrad
-
     train, test = len(source.y), len(source.y_test)
     classes = source.target_encoder.classes
     into = f" into {len(classes)} classes" if classes else ""
@@ -40,10 +36,21 @@ def make(ctx: typer.Context, source: Source, network: Network, scores: dict[str,
         "classes": classes,
         "scores": {f"test_{name}": round(value, 6) for name, value in scores.items()},
         "settings": settings,
-        "versions": {"netgrad": netgrad.__version__, "jax": jax.__version__},
+        "versions": versions(),
         "seed": settings["seed"],
         "command": command_line(ctx),
     }
+
+
+def versions() -> dict[str, str]:
+    """What the model was made with."""
+    import platform
+
+    import jax
+
+    import netgrad
+
+    return {"netgrad": netgrad.__version__, "jax": jax.__version__, "python": platform.python_version()}
 
 
 def command_line(ctx: typer.Context) -> str:

@@ -38,7 +38,7 @@ def export(
     model = ng.load(model_file)
     if kind == ".onnx":
         exchange.to_onnx(model, out, probabilities=not raw, lengths=lengths)
-        print(f"{out}: {told(model)}")
+        print(f"{out}: {told(model)}{'; lengths in NAME_lengths (N)' if lengths else ''}")
         if model.encoder is not None:
             columns = ", ".join(column.name for column in model.encoder.columns[:6])
             print(f"feed it with model.encode_inputs(table): the encoding of {columns} is not part of the file")

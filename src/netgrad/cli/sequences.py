@@ -84,6 +84,8 @@ def fit(ctx: typer.Context) -> None:
     model, scores, about, test = (train_text if is_text else train_table)(given)
     model.card = about | {
         "scores": {f"test_{key}": round(value, 6) for key, value in scores.items()},
+        "settings": card.plain({key: given[key] for key in used if key not in (*card.LOCAL, "data", "target")}),
+        "versions": card.versions(),
         "seed": given["seed"],
         "command": card.command_line(ctx),
     }
