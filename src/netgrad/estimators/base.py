@@ -118,7 +118,7 @@ class Estimator(BaseEstimator):
         return None
 
     _incremental = True  # whether there is a `partial_fit`
-    _rows_apart = True  # whether what a network makes of one example in training is independent of the others
+    _rows_apart: Any = True  # whether what a network makes of one example in training is independent of the others
     _measure = ""  # the history's column that early stopping goes by
 
     # --- fitting

@@ -27,10 +27,12 @@ class OwnNetwork:
 
     network: Any = None
 
-    _rows_apart = False  # batch normalisation, or a layer of the user's own
-
     def _examples(self, X: Any, y: Any, reset: bool) -> tuple[inputs.Examples, Any]:
         return inputs.table(self, X, y, reset, more_axes=True)
+
+    @property
+    def _rows_apart(self) -> bool:
+        return self.network is None  # others may have batch normalisation, or a layer that does the like
 
     def _network(self, shape: tuple[int, ...], units: int) -> Network:
         if self.network is None:
