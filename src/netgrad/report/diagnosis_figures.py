@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from netgrad.report.figures import BLUE, INK, ORANGE, styled
+from netgrad.report.figures import BLUE, INK, ORANGE, logarithmic, styled
 
 MOST_LAYERS = 12
 MOST_UNITS = 128  # of a layer that are drawn
@@ -83,7 +83,7 @@ def flow(names: Sequence[str], before: np.ndarray, now: np.ndarray) -> Figure:
         (now, "as trained", ORANGE, "-", "o"),
     ):
         ax.plot(at, np.where(values > 0, values, np.nan), line, marker=mark, color=colour, label=label, markersize=4)
-    ax.set_yscale("log")
+    logarithmic(ax)
     turn: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(names) > 7 else {}
     ax.set_xticks(at, names, **turn)
     ax.set_ylabel("size of delta")

@@ -14,6 +14,7 @@ from html import escape
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -169,6 +170,17 @@ def quantities(truth: np.ndarray, predicted: np.ndarray, name: str) -> Figure:
     right.locator_params(axis="x", nbins=6)
     right.set(title="residuals", xlabel="predicted - true", ylabel="examples")
     return fig
+
+
+def logarithmic(ax: Any) -> None:
+    """Make the axis of y, which is drawn already, logarithmic, with numbers that need no mathematical typesetting."""
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    decades = np.log10(high / low)  # where there is hardly a power of ten, ticks between them
+    between = (1,) if decades > 2 else (1, 2, 5) if decades > 1 else (1, 1.5, 2, 3, 5, 7)
+    ax.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=between, numticks=7))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_locator(mpl.ticker.NullLocator())
 
 
 def _histogram(ax: Any, values: np.ndarray, colour: str) -> None:

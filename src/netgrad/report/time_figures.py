@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import matplotlib as mpl
-import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
 
-from netgrad.report.figures import BLUE, INK, ORANGE, styled
+from netgrad.report.figures import BLUE, INK, ORANGE, logarithmic, styled
 
 DASHES = ("-", "--", ":", "-.")
 
@@ -74,12 +73,7 @@ def through_time(states: tuple[str, np.ndarray] | None, arriving: dict[str, np.n
         ax.set_title("delta that the last step's loss causes")
         ax.legend()
     for ax in axes:
-        ax.set_yscale("log")
-        low, high = ax.get_ylim()
-        between = (1, 2, 5) if high < 100 * low else (1,)  # where there is hardly a power of ten, ticks between them
-        ax.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=between, numticks=7))
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_locator(mpl.ticker.NullLocator())
+        logarithmic(ax)
         ax.set_xlabel("time-steps before the last")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.invert_xaxis()
