@@ -56,12 +56,13 @@ class Grouped:
         if self.early_stopping or self.n_starts > 1:
             raise NetgradError("groups are trained without early_stopping, and from one start each")
         examples, target, weights = data
-        groups = np.unique(self._labels)
+        labels = self.__dict__.pop("_labels")
+        groups = np.unique(labels)
         if first:
             self.groups_ = groups
         elif not np.array_equal(groups, self.groups_):
             raise DataError("warm_start goes on with the same groups: X has others")
-        rows, valid = places(self._labels, groups)
+        rows, valid = places(labels, groups)
         size = self._batch_size(rows.shape[1])
         draws = [self._first or self._params(start, examples.shape, rng) for _ in groups] if first else []
         settings = {"loss": self._loss(start, examples.shape), "penalty": self._penalty(size, weights)} if first else {}
@@ -96,7 +97,7 @@ class Grouped:
     def _predicted(self: Any, X: Any) -> np.ndarray:
         check_is_fitted(self)
         examples, _ = self._examples(X, None, False)
-        rows, valid = places(self._labels, self.groups_)
+        rows, valid = places(self.__dict__.pop("_labels"), self.groups_)
         with jax.enable_x64(self._double):
             outputs = predict_groups(self.model_, {self.model_.network.inputs[0]: examples.x[rows]})
         found = next(iter(outputs.values()))

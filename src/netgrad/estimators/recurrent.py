@@ -15,7 +15,7 @@ from netgrad.estimators.classifier import Classifier
 from netgrad.estimators.inputs import Examples
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.regressor import Regressor
-from netgrad.estimators.sequences import as_sequences, unequal
+from netgrad.estimators.sequences import as_sequences, axes, unequal
 from netgrad.estimators.settings import sizes, whole
 from netgrad.layers import GRU, LSTM, RNN, Bidirectional, Dense, ForgetGateRNN, Layer
 from netgrad.network import Network, Sequential
@@ -121,7 +121,8 @@ class SequenceTagger(Recurrent, Classifier):
 
     def _examples(self, X, y, reset):
         examples, y = super()._examples(X, y, reset)
-        self._steps = examples
+        if y is not None:
+            self._steps = examples
         return examples, y
 
     def _learn_targets(self, y, first):
@@ -158,7 +159,7 @@ class SequenceTagger(Recurrent, Classifier):
         p = self._predicted(X)
         if unequal(X):
             return [row[: len(x)] for row, x in zip(p, X, strict=True)]
-        return p[:, 0] if np.ndim(X) == 2 and self.n_features is None else p
+        return p[:, 0] if axes(X) == 2 and self.n_features is None else p
 
     def predict(self, X):
         """The most probable tags (N, T), or a list of arrays (T_i,); of rows (N,)."""

@@ -18,7 +18,7 @@ def as_sequences(estimator: Any, X: Any, y: Any, reset: bool, n_features: int | 
 
     n_features: how many numbers of a row (N, T * n_features) make a time-step; None for all of them.
     """
-    if unequal(X) or np.ndim(X) == 3:
+    if unequal(X) or axes(X) == 3:
         if y is None and reset:
             raise NetgradError(f"{type(estimator).__name__} requires y to be passed, but the target y is None")
         return _timed(estimator, X, reset), y
@@ -33,6 +33,11 @@ def unequal(X: Any) -> bool:
     """Whether X is a list (or an array of objects) of arrays, one a sequence."""
     several = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object)
     return several and len(X) > 0 and all(isinstance(x, np.ndarray) and x.ndim > 0 for x in X)
+
+
+def axes(X: Any) -> int:
+    """How many axes X has: whatever is neither an array nor a list is a table."""
+    return np.ndim(X) if isinstance(X, list | tuple | np.ndarray) else getattr(X, "ndim", 2)
 
 
 def _timed(estimator: Any, X: Any, reset: bool) -> Examples:
