@@ -44,7 +44,7 @@ def test_the_page_needs_nothing_beside_it_and_every_figure_has_words(classifier)
     assert all(link.startswith(("#", "data:")) for link in links)
     assert "@import" not in page
     found = svgs(page)
-    assert len(found) == 3
+    assert len(found) == 5
     for svg in found:
         root = ElementTree.fromstring(svg)
         assert root.get("role") == "img"
@@ -116,7 +116,8 @@ def test_several_outputs_have_curve_and_layers():
     data, y = np.eye(6), {"size": np.arange(6.0), "kind": np.arange(6) % 2}
     model = ng.fit(net, data, y, epochs=2)
     assert judge(model, data, y) is None
-    assert [section.title for section in sections(model, data, y)] == ["Learning curve", "Layers", "Distributions"]
+    titles = [section.title for section in sections(model, data, y)]
+    assert titles == ["Learning curve", "Diagnosis", "Distributions", "Units", "Gradient flow", "Layers"]
     assert "on 6 test examples" in render(model, data, y)
 
 
