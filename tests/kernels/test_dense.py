@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import netgrad as ng
+from netgrad import kernels
 from netgrad.kernels import dense
+
+pytestmark = pytest.mark.sanitize
 
 
 @pytest.mark.parametrize("shape", [(5, 3), (dense.FEWEST_EXAMPLES - 1, 4, 3), (dense.FEWEST_EXAMPLES + 5, 4, 3)])
@@ -28,3 +31,39 @@ def test_backward_rule_is_the_derivative(shape, bias):
         (a, back.d_params, back.d_in),
         (expected, *way_back(d_out)),
     )
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "k"), [(16, 5000, 1), (17, 300, 10), (33, 257, 129), (100, 120, 84), (301, 13, 16), (50, 1, 1000)]
+)
+def test_products_of_vectors(n, d, k):
+    rng = np.random.default_rng(n)
+    x, W, b, delta = (rng.normal(size=size) for size in ((n, d), (d, k), (k,), (n, k)))
+    expected = x @ W + b, x.T @ delta, delta.sum(0), delta @ W.T
+    x, W, b, delta = (jnp.asarray(a, jnp.float32) for a in (x, W, b, delta))
+
+    @jax.jit
+    def products(x, W, b, delta):
+        return dense.dense_forward(x, W, b), *dense.dense_gradients(x, delta), dense.dense_input_gradient(delta, W)
+
+    assert products.lower(x, W, b, delta).as_text().count("netgrad_dense") == 3 * kernels.active("dense_forward")
+    for _ in range(2):
+        found = products(x, W, b, delta)
+        for ours, exact in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, exact, rtol=0, atol=2e-6 * np.abs(exact).max())
+    for first, again in zip(found, products(x, W, b, delta), strict=True):
+        np.testing.assert_array_equal(first, again)
+
+
+def test_many_small_networks_at_once_stay_one_product():
+    x, W = jnp.ones((32, 50, 10)), jnp.ones((32, 10, 16))
+    text = jax.jit(jax.vmap(lambda x, W: dense.dense_forward(x, W, None))).lower(x, W).as_text()
+    assert "netgrad_" not in text
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_reaches_what_it_touches(bad):
+    x, W = jnp.ones((20, 60)).at[3, 7].set(bad), jnp.ones((60, 70))
+    z = np.asarray(dense.dense_forward(x, W, None))
+    assert not np.isfinite(z[3]).any()
+    assert np.isfinite(np.delete(z, 3, 0)).all()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netgrad import kernels
-from netgrad.kernels import loss, recurrent
+from netgrad.kernels import dense, loss, recurrent
 from tests.kernels.test_recurrent import CELLS, everything, problem
 
 pytestmark = pytest.mark.sanitize
@@ -17,17 +17,22 @@ CROSS_ENTROPIES = ("logistic_cross_entropy", "softmax_cross_entropy")
 
 
 def calls():
-    """Every kernel over sequences with arguments that fit: {name: (arrays, shapes of results, attributes)}."""
+    """Every kernel over sequences and vectors, with what fits: {name: (arrays, shapes of results, attributes)}."""
     seen = {}
 
-    def record(name, twin, *arrays, input_layouts, output_layouts, **attributes):
+    def record(name, twin, *arrays, input_layouts=None, output_layouts=None, **attributes):
         results = jax.eval_shape(twin, *arrays)
         seen[name] = arrays, jax.tree.leaves(results), attributes
         return twin(*arrays)
 
     p = problem("rnn", 0, n=3, steps=4, d=2, units=5)
     logits, bits = p["d_h"], jnp.zeros((3, 4, 5))
-    with unittest.mock.patch.object(recurrent, "call", record), unittest.mock.patch.object(loss, "call", record):
+    patched = [unittest.mock.patch.object(module, "call", record) for module in (dense, loss, recurrent)]
+    with patched[0], patched[1], patched[2]:
+        x, W = jnp.ones((17, 60)), jnp.ones((60, 70))
+        z = dense.dense_forward(x, W, jnp.ones(70))
+        dense.dense_gradients(x, z)
+        dense.dense_input_gradient(z, W)
         for cell in CELLS:
             everything.__wrapped__(cell, problem(cell, 0, n=3, steps=4, d=2, units=5))
         recurrent.sequence_dense_forward(p["x"], p["W"], p["b"])

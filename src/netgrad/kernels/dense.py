@@ -1,4 +1,7 @@
-"""The products of a dense layer: on sequences by kernels that keep the recurrent layers' order in memory.
+"""The products of a dense layer, by kernels that take the examples in the order in which they lie.
+
+Vectors (N, d) lie with the examples first, as users' arrays do. Sequences (N, T, d) go through the recurrent layers'
+products, examples last, so that nothing is rearranged between a recurrent layer, its readout and the loss.
 
 x (..., d), W (d, k), b (k,) or None, delta (..., k).
 """
@@ -9,10 +12,13 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.kernels import recurrent
+from netgrad.kernels.dispatch import call
 
-# A kernel's vectors are filled with examples. From here on it is up to four times as fast behind a recurrent layer as
-# XLA's product, which must rearrange its input, and some 20% slower behind layers that leave the examples first.
+# Below this many examples the kernels' vectors or blocks of rows are not filled.
 FEWEST_EXAMPLES = 16
+# And below this many multiply-adds a product is so short that calling a kernel is what takes the time. Under `vmap`
+# (many small networks at once) XLA then makes one product of all.
+FEWEST_OPERATIONS = 50_000
 
 
 def dense_forward(x: jax.Array, W: jax.Array, b: jax.Array | None) -> jax.Array:
@@ -22,7 +28,9 @@ def dense_forward(x: jax.Array, W: jax.Array, b: jax.Array | None) -> jax.Array:
     Array([[3.]], dtype=float32)
     """
     if _are_sequences(x):
-        return recurrent.sequence_dense_forward(x, W, jnp.zeros(W.shape[1], W.dtype) if b is None else b)
+        return recurrent.sequence_dense_forward(x, W, _bias(W, b))
+    if _are_vectors(x, W.size):
+        return call("dense_forward", lambda x, W, b: x @ W + b, x, W, _bias(W, b))
     z = x @ W
     return z if b is None else z + b
 
@@ -31,14 +39,32 @@ def dense_gradients(x: jax.Array, delta: jax.Array) -> tuple[jax.Array, jax.Arra
     """dW = x^T delta and db, the sum of delta, over examples and positions: one matrix product."""
     if _are_sequences(x):
         return recurrent.sequence_dense_gradients(x, delta)
-    delta = delta.reshape(-1, delta.shape[-1])
-    return x.reshape(-1, x.shape[-1]).T @ delta, delta.sum(0)
+    x, delta = x.reshape(-1, x.shape[-1]), delta.reshape(-1, delta.shape[-1])
+
+    def twin(x, delta):
+        return x.T @ delta, delta.sum(0)
+
+    if _are_vectors(x, x.shape[1] * delta.shape[1]):
+        return call("dense_gradients", twin, x, delta)
+    return twin(x, delta)
 
 
 def dense_input_gradient(delta: jax.Array, W: jax.Array) -> jax.Array:
     """d_x = delta W^T, (..., d)."""
-    return recurrent.input_gradient(delta, W) if _are_sequences(delta) else delta @ W.T
+    if _are_sequences(delta):
+        return recurrent.input_gradient(delta, W)
+    if _are_vectors(delta, W.size):
+        return call("dense_input_gradient", lambda delta, W: delta @ W.T, delta, W)
+    return delta @ W.T
+
+
+def _bias(W: jax.Array, b: jax.Array | None) -> jax.Array:
+    return jnp.zeros(W.shape[1], W.dtype) if b is None else b
 
 
 def _are_sequences(x: jax.Array) -> bool:
     return x.ndim == 3 and x.shape[0] >= FEWEST_EXAMPLES
+
+
+def _are_vectors(x: jax.Array, weights: int) -> bool:
+    return x.ndim == 2 and x.shape[0] >= FEWEST_EXAMPLES and x.shape[0] * weights >= FEWEST_OPERATIONS
