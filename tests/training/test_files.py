@@ -161,3 +161,10 @@ def test_running_statistics_survive(tmp_path):
     assert made.state
     again = ng.load(made.save(tmp_path / "model.safetensors"))
     assert again.predict(X).tolist() == made.predict(X).tolist()
+
+
+def test_activations_may_stand_alone(tmp_path):
+    net = ng.Sequential([ng.Dense(3), ng.BatchNorm(), ng.PReLU(), ng.Dense(2), ng.Tanh()])
+    model = ng.fit(net, np.eye(3), np.zeros((3, 2)), epochs=1)
+    again = ng.load(model.save(tmp_path / "model.safetensors"))
+    assert again.network == model.network

@@ -21,6 +21,7 @@ import numpy as np
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import FileError
+from netgrad.layers.activation import Activation
 from netgrad.network import Network, Node
 from netgrad.registry import find, from_config, to_config
 from netgrad.training.history import History
@@ -128,7 +129,8 @@ def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
     if isinstance(config, dict) and isinstance(config.get("format"), int) and config["format"] > FORMAT:
         raise FileError(f"this file has format {config['format']}, this netgrad reads up to {FORMAT}: upgrade netgrad")
     check_description(config)
-    parts = [find("layer", from_config(layer)) for _, layer, _, _ in config["nodes"]]
+    parts = [from_config(layer) for _, layer, _, _ in config["nodes"]]
+    parts = [part if isinstance(part, Activation) else find("layer", part) for part in parts]  # both may be nodes
     nodes = [Node(n, part, tuple(i), p) for part, (n, _, i, p) in zip(parts, config["nodes"], strict=True)]
     network = Network.from_nodes(config["inputs"], nodes, config["outputs"])
     terms = tuple((name, find("loss", from_config(loss)), weight) for name, loss, weight in config["terms"])
