@@ -1,4 +1,4 @@
-"""The model card: what a model is, on what data, how good, how trained and with which versions, as inspect prints it."""
+"""The model card as `netgrad inspect` prints it: what, data, scores, how trained, versions."""
 
 import pytest
 
