@@ -118,8 +118,11 @@ class Estimator(BaseEstimator):
         return None
 
     _incremental = True  # whether there is a `partial_fit`
-    _rows_apart: Any = True  # whether what a network makes of one example in training is independent of the others
     _measure = ""  # the history's column that early stopping goes by
+
+    def _rows_apart(self) -> bool:
+        """Whether what the network makes of one example in training is independent of the others."""
+        return True
 
     # --- fitting
 
@@ -165,7 +168,7 @@ class Estimator(BaseEstimator):
             settings["loss"] = self._loss(start, examples.shape)
             settings["params"] = self.__dict__.pop("_first")
             settings["penalty"] = self._penalty(size, weights)
-        if self._rows_apart and size == n:
+        if self._rows_apart() and size == n:
             # Examples of weight 0 change nothing; the folds of a cross-validation then share one program.
             size = -(-n // 32) * 32
             examples, target = inputs.filled_up(examples, size), target[np.minimum(np.arange(size), n - 1)]

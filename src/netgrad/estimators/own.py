@@ -30,7 +30,6 @@ class OwnNetwork:
     def _examples(self, X: Any, y: Any, reset: bool) -> tuple[inputs.Examples, Any]:
         return inputs.table(self, X, y, reset, more_axes=True)
 
-    @property
     def _rows_apart(self) -> bool:
         return self.network is None  # others may have batch normalisation, or a layer that does the like
 
