@@ -192,13 +192,13 @@ struct Panel {
     const auto left_row = [&](int64_t row) {
       Vec value;
       if (row < g.inputs) {
-        value = tile.read(g.x + t * g.inputs * n, row, v);
+        value = tile.read(g.x + t * g.inputs * n, row, v, g.inputs * n);
       } else if (row == g.inputs) {
         value = broadcast(1.0f);
       } else {
         const int64_t unit = row - g.inputs - 1;
-        value = tile.previous(g.h, g.h0, g.units, t, unit, v);
-        if (reset) value *= tile.read(g.gates + t * g.columns * n, unit, v);
+        value = tile.previous(g.h, g.h0, g.units, t, unit, v, g.units * n);
+        if (reset) value *= tile.read(g.gates + t * g.columns * n, unit, v, g.columns * n);
       }
       return valid ? value : Vec{};
     };
@@ -210,7 +210,7 @@ struct Panel {
                         [&](int64_t i) { return left_row(block + r + i); });
     }
     const auto right_row = [&](int64_t c) {
-      return valid ? tile.read(g.delta + t * g.columns * n, c, v) : Vec{};
+      return valid ? tile.read(g.delta + t * g.columns * n, c, v, g.columns * n) : Vec{};
     };
     for (int64_t c = 0; c < blocks() * kWidth; c += kLanes)
       copy_transposed(right + (c / kWidth * places + place) * kWidth + c % kWidth, kWidth, lanes, kLanes,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "convolution.h"
+#include "transpose.h"
 
 namespace netgrad {
 
@@ -111,9 +112,13 @@ void convolve_weights_wide(ffi::ThreadPool& pool, const Convolution& g, float* x
       pack(image, first, lanes, seen, packed);
       pack_delta(first, lanes, out, by_filter);
       for (int64_t p = 0; p < positions; ++p)
-        for (int64_t f = 0; f < filters; ++f)
-          for (int64_t e = 0; e < kLanes; ++e)
-            by_example[(p * kLanes + e) * filters + f] = f < g.filters ? by_filter[(p * g.filters + f) * kLanes + e] : 0;
+        for (int64_t f = 0; f < filters; f += kLanes) {
+          Vec block[kLanes];
+          for (int i = 0; i < kLanes; ++i)
+            block[i] = f + i < g.filters ? load(by_filter + (p * g.filters + f + i) * kLanes) : Vec{};
+          transpose(block);
+          for (int e = 0; e < kLanes; ++e) store(by_example + (p * kLanes + e) * filters + f, block[e]);
+        }
       accumulate_wide(g, packed, columns, by_example, out, lanes, filters, sum);
     }
   });
