@@ -327,7 +327,7 @@ def _rates(plain: Patient, filters: Patient, series: Patient) -> Iterator[Patien
     yield plain.planted("rate_too_high", learning_rate=0.5)
     yield plain.planted("rate_too_high", optimizer="sgd", learning_rate=4.0)
     yield filters.planted("rate_too_high", learning_rate=0.3)
-    yield series.planted("rate_too_high", learning_rate=1.0)
+    yield series.planted("rate_too_high", learning_rate=10.0)
     yield plain.planted("rate_too_low", learning_rate=3e-6)
     yield plain.planted("rate_too_low", optimizer="sgd", learning_rate=1e-4)
     yield filters.planted("rate_too_low", learning_rate=3e-6)

@@ -99,7 +99,7 @@ def columns(e) -> dict[str, np.ndarray]:
             continue
         value = np.asarray(value, float)
         if all(isinstance(layer, Rescaling) for layer in readers):
-            value = np.asarray(readers[0].forward({}, value, None)[0])
+            value = np.asarray(readers[0].forward({}, value.astype(np.float32), None)[0])
         if name in e.scored.lengths:
             value = value[np.arange(value.shape[1]) < np.asarray(e.scored.lengths[name])[:, None]]
         # Pictures: all positions of a channel are on one scale.

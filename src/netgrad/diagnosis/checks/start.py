@@ -88,7 +88,8 @@ class IdenticalUnits(Check):
             random_bias = any(b.ndim and np.ptp(b) > 0 for b in biases) and size > 0
             if between <= self.spread * size and not random_bias:
                 message = f"all {weights[0].shape[-1]} units of {node.name} start with the same weights and stay alike"
-                yield self.found(e.severity, f"layer {node.name}", message, spread=between)
+                severity = "fault" if e.failing else "warning"  # wasted units even where the rest of the network copes
+                yield self.found(severity, f"layer {node.name}", message, spread=between)
 
     def repair(self, recipe, e):
         return recipe.with_usual_start()
@@ -99,7 +100,8 @@ class IdenticalUnits(Check):
 class FirstLoss(Check):
     """The loss before the first step is far above that of the best constant answer, which for C classes is ln C.
 
-    Measure: the first loss over the loss of the best constant answer. times: above this.
+    Measure: the first loss over the loss of the best constant answer. times: above this; far: above this it is worth a
+    warning even where training copes, since the first epochs went into unlearning it.
     """
 
     rank: ClassVar[int] = 28
@@ -108,11 +110,13 @@ class FirstLoss(Check):
         "that of guessing"
     )
     times: float = 4.0
+    far: float = 15.0
 
     def look(self, e):
         if e.chance > 0 and np.isfinite(e.first_loss) and e.first_loss > self.times * e.chance:
             message = f"the loss starts at {e.first_loss:.3g}, while a constant answer has {e.chance:.3g}"
-            yield self.found(e.severity, "the first step", message, first_loss=e.first_loss, chance=e.chance)
+            severity = e.severity if e.failing or e.first_loss < self.far * e.chance else "warning"
+            yield self.found(severity, "the first step", message, first_loss=e.first_loss, chance=e.chance)
 
     def repair(self, recipe, e):
         changed = recipe.with_usual_start()
