@@ -282,7 +282,7 @@ def _time(series: Patient) -> Iterator[Patient]:
     def rnn(W_h: Any, **fields: Any) -> ng.Network:
         return recurrent(data, ng.RNN(16, returns="last", recurrent_initializer=W_h, **fields))
 
-    yield series.planted("vanishing_memory", network=rnn(ng.Normal(0.05)), epochs=20)
+    yield series.planted("vanishing_memory", network=rnn(ng.Orthogonal(0.2)), epochs=10, learning_rate=0.003)
     yield series.planted("vanishing_memory", network=rnn(ng.Orthogonal(0.3)), optimizer="sgd", learning_rate=0.1)
     run = {"optimizer": "sgd", "learning_rate": 0.1, "clip_norm": None, "epochs": 20}
     yield series.planted("exploding_memory", network=rnn(ng.Orthogonal(3.0)), **run)

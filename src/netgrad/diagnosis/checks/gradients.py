@@ -30,7 +30,8 @@ SATURATING = ("logistic", "tanh", "scaled_tanh")
 class VanishingGradients(Check):
     """delta of an early layer is much smaller than delta at the output, before the first step or after the last.
 
-    Measure: the root mean square of delta in each layer with weights; the smallest over the last. share: below this.
+    Measure: the root mean square of delta in each layer with weights, over the largest of the layers behind it. share:
+    below this.
     A layer of dead units, whose delta is exactly 0, is another finding.
     """
 
@@ -47,10 +48,10 @@ class VanishingGradients(Check):
             names, sizes = e.flow(signals)
             if len(sizes) < 3 or not sizes[-1] > 0:
                 continue
-            at = int(np.argmin(sizes[:-1]))
-            ratio = sizes[at] / sizes[-1]
-            if 0 < ratio < self.share and (worst is None or ratio < worst[0]):
-                worst = (ratio, names[at], names[-1], when)
+            ratios = sizes[:-1] / np.maximum.accumulate(sizes[::-1])[::-1][1:]  # to the largest behind each layer
+            at = int(np.argmin(ratios))
+            if 0 < ratios[at] < self.share and (worst is None or ratios[at] < worst[0]):
+                worst = (ratios[at], names[at], names[at + 1 + int(np.argmax(sizes[at + 1 :]))], when)
         if worst is not None:
             ratio, name, last, when = worst
             message = (
@@ -74,7 +75,7 @@ class VanishingGradients(Check):
 class ExplodingGradients(Check):
     """delta grows on its way back through the layers, before the first step or after the last.
 
-    Measure: as for vanishing gradients; the largest delta over that at the output. share: above this.
+    Measure: as for vanishing gradients, over the smallest of the layers behind. share: above this.
     """
 
     rank: ClassVar[int] = 38
@@ -89,10 +90,11 @@ class ExplodingGradients(Check):
             names, sizes = e.flow(signals)
             if len(sizes) < 3 or not sizes[-1] > 0:
                 continue
-            at = int(np.argmax(sizes[:-1]))
-            ratio = sizes[at] / sizes[-1]
-            if ratio > self.share and (worst is None or ratio > worst[0]):
-                worst = (ratio, names[at], names[-1], when)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratios = sizes[:-1] / np.minimum.accumulate(sizes[::-1])[::-1][1:]  # to the smallest behind each layer
+            at = int(np.argmax(np.where(np.isfinite(ratios), ratios, 0)))
+            if self.share < ratios[at] < np.inf and (worst is None or ratios[at] > worst[0]):
+                worst = (ratios[at], names[at], names[at + 1 + int(np.argmin(sizes[at + 1 :]))], when)
         if worst is not None:
             ratio, name, last, when = worst
             message = f"delta grows to {ratio:.3g} times its size from {last} back to {name}, {when}"
