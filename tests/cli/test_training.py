@@ -53,3 +53,18 @@ def test_every_name_is_known(fit):
         result = fit(option, "nothing")
         assert result.status == 2
         assert all(name in result.err for name in known)
+
+
+def test_a_log_has_a_line_for_every_epoch_and_is_no_part_of_the_card(netgrad, houses, tmp_path):
+    import json
+
+    import netgrad as ng
+
+    log = tmp_path / "run.jsonl"
+    netgrad("fit", houses, "--target", "price", "--epochs", 3, "--hidden", 4, "--log", log, "--out", tmp_path, "-q")
+    assert [json.loads(line)["event"] for line in log.read_text().splitlines()] == ["start", *["epoch"] * 3, "end"]
+    assert "--log" not in ng.load(tmp_path / "model.safetensors").card["command"]
+    path = tmp_path / "steps.csv"
+    path.write_text("id,v,y\n" + "".join(f"{i // 5},{i % 3},{'up' if i % 2 else 'down'}\n" for i in range(40)))
+    netgrad("fit", path, "--net", "rnn", "--target", "y", "--epochs", 2, "--hidden", 3, "--log", log, "--out", tmp_path)
+    assert len(log.read_text().splitlines()) == 5 + 4

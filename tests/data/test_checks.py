@@ -130,3 +130,10 @@ def test_same_examples():
     assert same_examples(x=[1, 2], y=None) == 2
     with pytest.raises(NetgradError, match="x has 2 examples but lengths has 1"):
         same_examples(x=[1, 2], y=[1, 2], lengths=[3])
+
+
+def test_objects_that_are_no_numbers_are_found_without_listing_all_places():
+    with pytest.raises(DataError, match=r"b''\) at \[0\]: expected numbers"):
+        as_examples(np.lib.stride_tricks.as_strided(np.zeros(1, "S1"), (10**13,), (0,)).astype("S1", copy=False))
+    with pytest.raises(DataError, match=r"whole number at \[1\] that is too large"):
+        as_examples([1, 10**400])

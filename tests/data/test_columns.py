@@ -92,3 +92,10 @@ def test_a_whole_number_beyond_every_float_is_no_number():
         as_numbers(series)
     with pytest.raises(DataError, match="row 2 of 2"):
         kind_of(pd.Series(["1", "x" * 10_000], name="size"))
+
+
+def test_dates_beyond_the_range_of_nanoseconds():
+    days = as_numbers(pd.Series(["2824-01-31", "0024-01-31", None]), "date")
+    expected = [datetime.date(2824, 1, 31).toordinal(), datetime.date(24, 1, 31).toordinal()]
+    assert (days[:2] + datetime.date(1970, 1, 1).toordinal()).tolist() == expected
+    assert np.isnan(days[2])

@@ -4,6 +4,8 @@ import gzip
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from netgrad.data import tables
@@ -109,4 +111,20 @@ def test_what_expands_beyond_the_memory_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "bomb.parquet"
     pd.DataFrame({"a": np.zeros(100_000)}).to_parquet(path)
     with pytest.raises(DataError, match="100,000 rows of 1 columns"):
+        read_table(path)
+
+
+def test_files_that_lead_pandas_astray(tmp_path):
+    path = tmp_path / "odd.csv"
+    path.write_text(",a\n" + "9" * 400 + ",1\n")  # a whole number beyond every float, as the name of a row
+    with pytest.raises(FileError, match="cannot be read as CSV"):
+        read_table(path)
+    path = tmp_path / "odd.parquet"
+    claims_less = pa.table({"kind": ["fern", "moss"]}).replace_schema_metadata({"pandas": '{"columns": [{}]}'})
+    pq.write_table(claims_less, path)
+    with pytest.raises(FileError, match="cannot be read as PARQUET"):
+        read_table(path)
+    pd.DataFrame({"kind": ["fern", "moss"]}).to_parquet(path, compression=None)
+    path.write_bytes(path.read_bytes().replace(b"moss", b"mo\xffs"))  # no UTF-8
+    with pytest.raises(FileError, match="cannot be read as PARQUET"):
         read_table(path)

@@ -159,7 +159,7 @@ def _numeric(x: Any, name: str) -> np.ndarray:
     if array.dtype == object:
         try:
             array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError(_not_numeric(array, name)) from error
     # JAX's bfloat16 and its relatives have a kind of their own and are numbers all the same.
     if array.dtype.kind not in "biuf" and "float" not in array.dtype.name:
@@ -168,14 +168,17 @@ def _numeric(x: Any, name: str) -> np.ndarray:
 
 
 def _not_numeric(array: np.ndarray, name: str) -> str:
-    for place in np.ndindex(array.shape) if array.dtype.kind in "OUS" else ():
-        value = array[place]
+    for i in range(array.size if array.dtype.kind in "OUS" else 0):
+        place = [int(p) for p in np.unravel_index(i, array.shape)]
+        value = array[tuple(place)]
         try:
             float(value)
+        except OverflowError:
+            return f"{name} holds a whole number at {place} that is too large for a float: scale it"
         except (TypeError, ValueError):
             # The repr of a foreign object (a sparse matrix, say) may run over many lines.
             shown = " ".join(repr(value).split())[:60]
-            return f"{name} holds {shown} at {list(place)}: expected numbers (encode text and dates first)"
+            return f"{name} holds {shown} at {place}: expected numbers (encode text and dates first)"
     return f"{name} holds {array.dtype.name} values: expected real numbers (encode text and dates first)"
 
 

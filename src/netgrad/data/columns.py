@@ -78,7 +78,9 @@ def as_numbers(series: pd.Series, kind: Kind = "number") -> np.ndarray:
     from pandas.api import types
 
     if kind == "date":
-        numbers = (_dates(series) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+        instants = _dates(series).dt.tz_convert(None).to_numpy("datetime64[us]")  # finer units end in the year 2262
+        days = instants.astype(np.int64) / (24 * 3600 * 10**6)
+        numbers = pd.Series(np.where(np.isnat(instants), np.nan, days))
     elif types.is_timedelta64_dtype(series.dtype):
         numbers = series / pd.Timedelta(days=1)
     elif kind == "boolean":

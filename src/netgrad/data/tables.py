@@ -95,8 +95,8 @@ def _checked(read: Callable[[], pd.DataFrame], name: str, kind: str) -> pd.DataF
         table = read()
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, zlib.error) as error:  # pandas' and pyarrow's errors among them
-        reason = str(error).strip().split("\n")[0]
+    except Exception as error:  # for a broken file pandas and pyarrow raise whatever its bytes lead to
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise FileError(f"{name} cannot be read as {kind}: {reason}") from error
     if table.empty:
         raise DataError(f"{name} holds {len(table)} rows of {table.shape[1]} columns: expected at least one of each")
@@ -109,7 +109,6 @@ def _suffix(path: Path) -> str:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    import pandas as pd
     import pyarrow.parquet as pq
 
     about = pq.read_metadata(path)  # columns of one repeated value take no room in the file
@@ -118,7 +117,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             f"{path} claims {about.num_rows:,} rows of {about.num_columns} columns, more than half of this machine's "
             "memory: read it in pieces, with netgrad.Stream.parquet"
         )
-    return pd.read_parquet(path)
+    table = pq.read_table(path)
+    table.validate(full=True)  # bytes that are no text would fail where they are first looked at
+    return table.to_pandas()
 
 
 def _check_expanded(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import numpy as np
 from netgrad.errors import DataError, ShapeError
 from netgrad.layers.base import Shape
 
+HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # JSON's way to write halves of symbols, which may stand alone by mistake
 VALUES = (str, int, float, bool, type(None))  # what may stand in the cell of a table
 
 
@@ -32,7 +34,12 @@ def read_json(body: bytes) -> Any:
         )
 
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=refuse)
+        content = json.loads(body.decode("utf-8"), parse_constant=refuse)
+        if HALF.search(body):
+            json.dumps(content, ensure_ascii=False).encode("utf-8")
+        return content
+    except UnicodeEncodeError:
+        raise DataError("the request holds half a symbol, such as \\ud800 alone: expected whole ones") from None
     except UnicodeDecodeError as error:
         raise DataError(f"the request is not UTF-8: byte {error.start} cannot be read") from None
     except json.JSONDecodeError as error:

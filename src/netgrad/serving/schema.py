@@ -154,6 +154,7 @@ class Schema:
             if self.long_table["id"] in table:  # before sequences of very different length are padded to one
                 counts = table[self.long_table["id"]].value_counts()
                 self._check_rows(len(counts))
+            if self.long_table["id"] in table and len(counts):
                 self._check_steps(f"sequence {str(counts.index[0])[:40]!r}", int(counts.iloc[0]))
             with said() as lines:
                 found = read_sequences(table, target=None, encoder=self.encoder, **self.long_table)
