@@ -199,7 +199,7 @@ class Estimator(BaseEstimator):
                 stacklevel=4,
             )
 
-    def _penalty(self, size: int, weights: np.ndarray | None) -> L2 | None:
+    def _penalty(self, size: float, weights: np.ndarray | None) -> L2 | None:
         """The penalty on the weights, shared among the examples of a batch."""
         mean = 1.0 if weights is None else float(np.mean(weights))
         return L2(float(self.alpha) / (size * mean)) if self.alpha else None

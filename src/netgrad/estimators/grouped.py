@@ -64,8 +64,11 @@ class Grouped:
             raise DataError("warm_start goes on with the same groups: X has others")
         rows, valid = places(labels, groups)
         size = self._batch_size(rows.shape[1])
-        draws = [self._first or self._params(start, examples.shape, rng) for _ in groups] if first else []
-        settings = {"loss": self._loss(start, examples.shape), "penalty": self._penalty(size, weights)} if first else {}
+        settings, draws = {}, []
+        if first:
+            real = size * float(valid.mean())  # examples of weight 0 do not share the penalty
+            settings = {"loss": self._loss(start, examples.shape), "penalty": self._penalty(real, weights)}
+            draws = [self.__dict__.pop("_first"), *(self._params(start, examples.shape, rng) for _ in groups[1:])]
         model = untrained(start, examples.x, target, params=draws[0], **settings) if first else start
         if first and draws[0] is None:
             keys = jax.random.split(jax.random.key(rng.randint(np.iinfo(np.int32).max)), len(groups))
@@ -83,9 +86,9 @@ class Grouped:
     def _side_by_side(self: Any, model: Model, start: Carry, data: Batch, size: int, rng: Any, first: bool) -> None:
         """The training loop over all groups at once."""
         optimizer = solvers.optimizer(self)
-        groups = Groups(start._replace(opt_state=jax.vmap(optimizer.init)(start.params)), data)
-        n = data.x["x"].shape[1]
-        pace = solvers.Pace(self, None, n * groups.count, 0 if first else self.t_)
+        groups = Groups(start._replace(opt_state=jax.jit(jax.vmap(optimizer.init))(start.params)), data)
+        n = int(np.count_nonzero(next(iter(data.weights.values()))))
+        pace = solvers.Pace(self, None, n, 0 if first else self.t_)
         run = Run(model, groups.carry(0), int(self.max_iter), callbacks=[pace, *self.callbacks], starts=groups)
         key = jax.random.key(rng.randint(np.iinfo(np.int32).max))
         of_first = jax.tree.map(lambda v: v[0], data)
@@ -136,17 +139,21 @@ def take_out(X: Any, group: Any) -> tuple[Any, np.ndarray | None]:
 
 
 def places(labels: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of each group (G, n), filled up with row 0, and which of them are real; n is that of the largest.
+    """The rows of each group (G, n), filled up with row 0, and which of them are real.
 
-    >>> places(np.array(["b", "a", "b"]), np.array(["a", "b"]))[0].tolist()
-    [[1, 0], [0, 2]]
+    n is that of the largest group, up to 200 rounded up to a multiple of 32: other sizes then share one program.
+
+    >>> rows, real = places(np.array(["b", "a", "b"]), np.array(["a", "b"]))
+    >>> rows.shape, rows[real].tolist()
+    ((2, 32), [1, 0, 2])
     """
     member = np.minimum(np.searchsorted(groups, labels), len(groups) - 1)
     unknown = groups[member] != labels
     if unknown.any():
         raise DataError(f"X has the group {labels[unknown].tolist()[0]!r}, which was not there in fit")
     counts = np.bincount(member, minlength=len(groups))
-    valid = np.arange(counts.max()) < counts[:, None]
+    n = counts.max()
+    valid = np.arange(n if n > 200 else -(-n // 32) * 32) < counts[:, None]
     rows = np.zeros(valid.shape, int)
     rows[valid] = np.argsort(member, kind="stable")
     return rows, valid

@@ -117,7 +117,6 @@ class SequenceTagger(Recurrent, Classifier):
     n_features: int | None = None
 
     _returns = "sequence"
-    _measure = "val_accuracy"
 
     def _examples(self, X, y, reset):
         examples, y = super()._examples(X, y, reset)
@@ -174,3 +173,8 @@ class SequenceTagger(Recurrent, Classifier):
         weights = np.ones(len(right)) if sample_weight is None else np.asarray(sample_weight)
         counts = np.repeat(weights, [np.size(r) for r in right])
         return float(np.average(np.concatenate([np.ravel(r) for r in right]), weights=counts))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = False
+        return tags

@@ -31,7 +31,7 @@ def as_sequences(estimator: Any, X: Any, y: Any, reset: bool, n_features: int | 
 
 def unequal(X: Any) -> bool:
     """Whether X is a list (or an array of objects) of arrays, one a sequence."""
-    several = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object)
+    several = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
     return several and len(X) > 0 and all(isinstance(x, np.ndarray) and x.ndim > 0 for x in X)
 
 
