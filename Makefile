@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-estimators fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
+.PHONY: demo test lint bench bench-estimators bench-diagnosis fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -27,6 +27,10 @@ audit: $(VENV)/installed-dev  ## known weaknesses of the installed libraries; as
 
 bench-estimators: $(VENV)/installed-dev  ## our perceptrons beside scikit-learn's, on its data sets; table to out/bench
 	$(BIN)/python -m benchmarks.estimators --out out/bench
+
+bench-diagnosis: $(VENV)/installed-dev  ## planted faults found, healthy networks alarmed, and what watching costs (about 25 minutes)
+	$(BIN)/python -m benchmarks.diagnosis --out out/diagnosis.json
+	$(BIN)/python -m benchmarks.watching
 
 reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values
 	$(BIN)/netgrad reproduce

@@ -10,11 +10,14 @@ from benchmarks.works import GROWTH, find
 STYLES = {"netgrad": "k-o", "netgrad without kernels": "k:o", "PyTorch": "k--s", "JAX (Equinox)": "k-.^"}
 
 
-def run(names: list[str], rounds: int, seconds: float) -> dict[str, Any]:
-    """Seconds a step by axis and value, of the contenders that answer soon."""
+def run(names: list[str], rounds: int, seconds: float, quick: bool = False) -> dict[str, Any]:
+    """Seconds a step by axis and value, of the contenders that answer soon; quick: of the two smallest values."""
     chosen = [n for n in names if n not in ("PyTorch compiled", "Keras (JAX)")]
     return {
-        axis: {str(v): measure(find(f"lstm/{axis}={v}"), chosen, min(rounds, 3), seconds / 2) for v in values}
+        axis: {
+            str(v): measure(find(f"lstm/{axis}={v}"), chosen, min(rounds, 3), seconds / 2, start_together=True)
+            for v in (values[:2] if quick else values)
+        }
         for axis, values in GROWTH.items()
     }
 

@@ -13,7 +13,7 @@ import netgrad as ng
 STARTS, EPOCHS = 32, 200
 
 
-def run(names: list[str], rounds: int, seconds: float) -> dict[str, Any]:
+def run(names: list[str], rounds: int, seconds: float, quick: bool = False) -> dict[str, Any]:
     """Seconds of both ways, compiled programs warm, alternating."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 10))

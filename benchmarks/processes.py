@@ -24,6 +24,9 @@ class Process:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )
+
+    def wait(self) -> None:
+        """Until the first step is done."""
         if ready := self._answer():
             self.import_seconds, self.first_step_seconds = ready["import_seconds"], ready["first_step_seconds"]
 
@@ -68,9 +71,23 @@ class Process:
         return None
 
 
-def measure(work: Work, names: list[str], rounds: int, seconds: float, mode: str = "train") -> dict[str, Any]:
-    """All contenders on one work: warmed up, then in turn, ``rounds`` times."""
-    processes = [Process(n, CONTENDERS[n], work, mode) for n in names if CONTENDERS[n].applies(work)]
+def measure(
+    work: Work, names: list[str], rounds: int, seconds: float, mode: str = "train", start_together: bool = False
+) -> dict[str, Any]:
+    """All contenders on one work: warmed up, then in turn, ``rounds`` times.
+
+    start_together: all import and compile at the same time, which is soon done but says nothing about import and first
+    step.
+    """
+    processes = []
+    for name in names:
+        if CONTENDERS[name].applies(work):
+            processes.append(Process(name, CONTENDERS[name], work, mode))
+            if not start_together:
+                processes[-1].wait()
+    if start_together:
+        for process in processes:
+            process.wait()
     for process in processes:
         process.round(seconds)
         process.rounds.clear()

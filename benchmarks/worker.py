@@ -1,6 +1,8 @@
 """One contender on one work in a process of its own: asked over a pipe for a round of steps, it answers with times.
 
 python -m benchmarks.worker CONTENDER WORK train|predict
+
+Or it does a whole training and ends: CONTENDER TRAINING fit|fit-quick.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks.contenders import CONTENDERS
+from benchmarks.trainings import TRAININGS
 from benchmarks.works import find
 
 
@@ -26,7 +29,13 @@ def peak_memory() -> float:
 def main() -> None:
     """Lines in: seconds for a round. Lines out: JSON with the seconds of every step in it."""
     started = time.perf_counter()
-    contender, work = CONTENDERS[sys.argv[1]], find(sys.argv[2])
+    contender, mode = CONTENDERS[sys.argv[1]], sys.argv[3]
+    if mode.startswith("fit"):
+        training = TRAININGS[sys.argv[2]]
+        epochs = 2 if mode == "fit-quick" else training.epochs
+        module = importlib.import_module(f"benchmarks.contenders.{contender.module}")
+        return module.fit(training.work, epochs, training.batch, contender.variant)
+    work = find(sys.argv[2])
     answers = sys.stdout
     sys.stdout = sys.stderr  # frameworks that print must not disturb the answers
 
@@ -35,7 +44,7 @@ def main() -> None:
 
     module = importlib.import_module(f"benchmarks.contenders.{contender.module}")
     imported = time.perf_counter()
-    make = {"train": module.make, "predict": module.make_prediction}[sys.argv[3]]
+    make = {"train": module.make, "predict": module.make_prediction}[mode]
     step = make(work, contender.variant)
     step()
     answer(import_seconds=imported - started, first_step_seconds=time.perf_counter() - imported)

@@ -36,10 +36,23 @@ def network(work: Work) -> ng.Network:
     return ng.Sequential(layers)
 
 
+def loss(work: Work) -> str:
+    """The name of the work's loss."""
+    return "binary_cross_entropy" if work.target == "bits" else "softmax_cross_entropy"
+
+
 def untrained(work: Work, data: dict[str, Any]) -> ng.Model:
     """The model that every work starts from."""
-    loss = "binary_cross_entropy" if work.target == "bits" else "softmax_cross_entropy"
-    return ng.untrained(network(work), data["x"], data["y"], loss=loss, lengths=data.get("lengths"))
+    return ng.untrained(network(work), data["x"], data["y"], loss=loss(work), lengths=data.get("lengths"))
+
+
+def fit(work: Work, epochs: int, batch: int | None, variant: str) -> None:
+    """`ng.fit`."""
+    data = work.data()
+    ng.fit(
+        network(work), data["x"], data["y"], lengths=data.get("lengths"), loss=loss(work),
+        optimizer="sgd", learning_rate=work.rate, batch_size=batch, epochs=epochs,
+    )  # fmt: skip
 
 
 def make_prediction(work: Work, variant: str) -> Callable[[], None]:

@@ -80,26 +80,43 @@ def make_prediction(work: Work, variant: str) -> Callable[[], None]:
     return step
 
 
-def make(work: Work, variant: str) -> Callable[[], None]:
-    """One eager step, or one whose network went through torch.compile."""
+def trainer(work: Work, variant: str) -> tuple[Callable[..., None], dict[str, torch.Tensor]]:
+    """``update(x, y, lengths)``, eager or with a network that went through torch.compile, and all data."""
     net, data = network(work)
-    x, y, lengths = data["x"], data["y"], data.get("lengths")
     descent = torch.optim.SGD(net.parameters(), lr=work.rate)
     if variant == "compile":
         net = torch.compile(net)
-    mask = None if lengths is None else torch.arange(x.shape[1]) < lengths[:, None]
 
-    def error() -> torch.Tensor:
+    def error(x: torch.Tensor, y: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
         out = net(x, lengths)
         if work.target == "bits":
             return nn.functional.binary_cross_entropy_with_logits(out, y) * y.shape[-1]
-        if mask is not None:
+        if lengths is not None:
+            mask = torch.arange(x.shape[1]) < lengths[:, None]
             return nn.functional.cross_entropy(out[mask], y[mask].long())
         return nn.functional.cross_entropy(out.reshape(-1, out.shape[-1]), y.reshape(-1).long())
 
-    def step() -> None:
+    def update(x: torch.Tensor, y: torch.Tensor, lengths: torch.Tensor | None) -> None:
         descent.zero_grad(set_to_none=True)
-        error().backward()
+        error(x, y, lengths).backward()
         descent.step()
 
-    return step
+    return update, data
+
+
+def make(work: Work, variant: str) -> Callable[[], None]:
+    """One step on all examples."""
+    update, data = trainer(work, variant)
+    return lambda: update(data["x"], data["y"], data.get("lengths"))
+
+
+def fit(work: Work, epochs: int, batch: int | None, variant: str) -> None:
+    """The usual loop: every epoch all examples, in random order where there are batches."""
+    update, data = trainer(work, variant)
+    x, y, lengths = data["x"], data["y"], data.get("lengths")
+    for _ in range(epochs):
+        if batch is None:
+            update(x, y, lengths)
+            continue
+        for rows in torch.randperm(len(x)).split(batch):
+            update(x[rows], y[rows], None if lengths is None else lengths[rows])

@@ -80,7 +80,7 @@ def _sample(signal: Signal) -> Sample:
 class Watch(Callback):
     """Look at every layer as training goes on, and note the epoch in which something goes wrong.
 
-    every: so many steps pass between two looks, each of which costs one more pass; 20 keeps the cost of watching below
+    every: so many steps pass between two looks, each of which costs two or three more; 50 keeps the cost of watching below
     a tenth. After each epoch ``records`` has one dict more, from layer to `Sample`, and what is noticed for the first
     time is added to ``history.events``: vanishing or exploding gradients, dead and saturated units (with the
     thresholds of their checks), a gradient that spikes, a loss that rises again and again, a validation loss that
@@ -95,7 +95,7 @@ class Watch(Callback):
     ['dead_units']
     """
 
-    every: int = 20
+    every: int = 50
     records: list[dict[str, Sample]] = field(default_factory=list, init=False)
     _weighted: list[str] = field(default_factory=list, init=False, repr=False)
 

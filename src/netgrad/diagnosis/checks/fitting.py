@@ -34,7 +34,7 @@ class Overfitting(Check):
         "stop early (patience=10), penalise weights (penalty='l2'), use dropout, or get more examples"
     )
     risen: float = 1.25
-    gap: float = 0.15
+    gap: float = 0.2
     times: float = 3.0
 
     def look(self, e):
