@@ -12,7 +12,7 @@ QUICK = ("--hidden", "8", "--epochs", "2")
 @pytest.fixture
 def no_report(monkeypatch):
     """Leaves the drawing out where it is not what is tested."""
-    monkeypatch.setattr(ng.report, "write", lambda model, x, y, path: path)
+    monkeypatch.setattr(ng.report, "write", lambda model, x, y, path, **_: path)
 
 
 def test_digits_reach_the_promised_accuracy_with_the_default_settings(netgrad, tmp_path):

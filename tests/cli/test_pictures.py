@@ -29,7 +29,7 @@ def stripes(tmp_path_factory):
 @pytest.fixture
 def no_report(monkeypatch):
     """Leaves the drawing out where it is not what is tested."""
-    monkeypatch.setattr(ng.report, "write", lambda model, x, y, path: path)
+    monkeypatch.setattr(ng.report, "write", lambda model, x, y, path, **_: path)
 
 
 def test_a_folder_of_pictures_is_learnt_and_predicted(netgrad, stripes, tmp_path, no_report):

@@ -9,7 +9,7 @@ from netgrad.optimizers import OPTIMIZERS, SCHEDULES
 
 @pytest.fixture
 def fit(monkeypatch, netgrad, houses, tmp_path):
-    monkeypatch.setattr(ng.report, "write", lambda model, x, y, path: path)
+    monkeypatch.setattr(ng.report, "write", lambda model, x, y, path, **_: path)
 
     def run(*options):
         return netgrad("fit", houses, "--target", "price", "--hidden", "3", "-q", "--out", tmp_path / "out", *options)
