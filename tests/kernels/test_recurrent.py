@@ -133,7 +133,6 @@ def padded(p, value):
     return p | {k: jnp.where(valid[..., None], p[k], value) for k in ("x", "d_h")}
 
 
-@pytest.mark.sanitize
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_the_padding_holds_does_not_matter(cell, reverse):

@@ -29,7 +29,7 @@ def trained(name, start=None):
     network, x, y = NETWORKS[name]()
     if start is not None:
         start.wait()
-    model = ng.fit(network, x, y, loss="softmax_cross_entropy", epochs=20, batch_size=32, seed=1)
+    model = ng.fit(network, x, y, loss="softmax_cross_entropy", epochs=8, batch_size=32, seed=1)
     return jax.tree.map(np.asarray, model.params)
 
 
