@@ -34,7 +34,8 @@ def main() -> None:
         training = TRAININGS[sys.argv[2]]
         epochs = 2 if mode == "fit-quick" else training.epochs
         module = importlib.import_module(f"benchmarks.contenders.{contender.module}")
-        return module.fit(training.work, epochs, training.batch, contender.variant)
+        module.fit(training.work, epochs, training.batch, contender.variant)
+        return
     work = find(sys.argv[2])
     answers = sys.stdout
     sys.stdout = sys.stderr  # frameworks that print must not disturb the answers
