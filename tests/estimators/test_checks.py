@@ -17,10 +17,9 @@ SMALL = {
 
 @pytest.fixture(autouse=True)
 def _little_optimised():
-    before = jax.config.jax_disable_most_optimizations
     jax.config.update("jax_disable_most_optimizations", True)
     yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.mark.filterwarnings("ignore")  # the checks fit what cannot converge, and say so on purpose

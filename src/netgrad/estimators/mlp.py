@@ -18,6 +18,17 @@ from netgrad.layers import Dense, Dropout, Layer
 from netgrad.network import Network, Sequential
 
 
+def perceptron(hidden: tuple[int, ...], activation: Any, units: int, dropout: float = 0.0) -> Network:
+    """Dense layers of these sizes, then a linear one; weights uniform after Glorot, as in scikit-learn."""
+    draw = Xavier("fan_avg", "uniform")
+    layers: list[Layer] = []
+    for size in hidden:
+        layers.append(Dense(size, activation=activation, initializer=draw))
+        if dropout:
+            layers.append(Dropout(dropout))
+    return Sequential([*layers, Dense(units, initializer=draw)])
+
+
 @dataclass(eq=False, repr=False)
 class Perceptron:
     """What both multilayer perceptrons are: dense hidden layers.
@@ -40,13 +51,7 @@ class Perceptron:
     dropout: float = 0.0
 
     def _network(self, shape: tuple[int, ...], units: int) -> Network:
-        draw = Xavier("fan_avg", "uniform")
-        layers: list[Layer] = []
-        for size in sizes("hidden_layer_sizes", self.hidden_layer_sizes):
-            layers.append(Dense(size, activation=self.activation, initializer=draw))
-            if self.dropout:
-                layers.append(Dropout(self.dropout))
-        return Sequential([*layers, Dense(units, initializer=draw)])
+        return perceptron(sizes("hidden_layer_sizes", self.hidden_layer_sizes), self.activation, units, self.dropout)
 
     def _params(self, network: Network, shape: tuple[int, ...], rng: np.random.RandomState) -> dict | None:
         """The very numbers that scikit-learn starts from with this random_state: uniform after Glorot, biases too."""

@@ -8,10 +8,10 @@ from typing import Any
 from netgrad.errors import NetgradError
 from netgrad.estimators import inputs
 from netgrad.estimators.classifier import Classifier
+from netgrad.estimators.mlp import perceptron
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.regressor import Regressor
-from netgrad.layers import Dense
-from netgrad.network import Network, Sequential
+from netgrad.network import Network
 
 
 @dataclass(eq=False, repr=False)
@@ -35,7 +35,7 @@ class OwnNetwork:
 
     def _network(self, shape: tuple[int, ...], units: int) -> Network:
         if self.network is None:
-            return Sequential([Dense(100, activation="relu"), Dense(units)])
+            return perceptron((100,), "relu", units)
         network = self.network if isinstance(self.network, Network) else self.network(shape, units)
         if not isinstance(network, Network):
             raise NetgradError(f"network must be a netgrad.Network or a function that makes one, found {network!r}")
