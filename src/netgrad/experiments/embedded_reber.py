@@ -25,15 +25,19 @@ def wrong_before_last(model: ng.Model, on: ReberStrings) -> int:
 
 
 @experiment(
-    "embedded-reber", "The embedded Reber grammar, with an LSTM of 20 units", "Z&M 26.2.3, example", seconds=300
+    "embedded-reber", "The embedded Reber grammar, with an LSTM of 20 units", "Z&M 26.2.3, example", seconds=420
 )
 def run(seed: int = 0) -> Result:
-    """Three starts from each forget-gate bias, trained at once with step 1 and full batch until one has learned all."""
+    """Three starts from each forget-gate bias, trained at once with step 1 and full batch until one has learned all.
+
+    At least 5,000 of the text's 10,000 epochs: a start that makes no mistake on the training strings may still make
+    one on the unseen (with seed 2 from epoch 2,500 to 4,000).
+    """
     starts = 3
     known, unseen = strings(seed)
     result = Result()
     for bias in (3.0, 1.0, 0.0):
-        learned = Learned(known, every=250, at_least=2500)
+        learned = Learned(known, every=250, at_least=5000)
         layer = ng.LSTM(20, forget_bias=bias)
         model = train([layer], known, 10_000 if bias == 3 else 2500, seed, starts, [learned], every=250)
         name = f"forget-gate bias {bias:g}"
