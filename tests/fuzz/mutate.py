@@ -94,7 +94,7 @@ def change_tree(rng, tree):
             node[str(odd(rng))[:20]] = node.pop(key)
         elif kind == 4:
             node[key] = copy.deepcopy(rng.choice(parents))
-        elif isinstance(node[key], int | float) and not isinstance(node[key], bool):
+        elif isinstance(node[key], int | float) and not isinstance(node[key], bool) and abs(node[key]) < 1e250:
             node[key] = -node[key] if rng.random() < 0.5 else node[key] * rng.choice([0, 2, 1000, 10**12, 0.5])
     return tree
 

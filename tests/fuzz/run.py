@@ -5,7 +5,7 @@ import random
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def main():
     # A fresh process for each kind, so that the memory it took can be told.
     with ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1) as pool:
         jobs = [pool.submit(fuzz, target, count, given.seed, given.out) for target, count in kinds.items()]
-        for job in jobs:
+        for job in as_completed(jobs):
             name, count, seconds, grown, found = job.result()
             print(
                 f"{name:18} {count:7,} inputs {seconds:6.0f} s {grown:6.0f} MiB more {len(found):3} harmful", flush=True

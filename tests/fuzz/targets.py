@@ -8,6 +8,7 @@ import asyncio
 import gzip
 import io
 import json
+import weakref
 import zipfile
 from functools import cache
 
@@ -276,7 +277,7 @@ class Requests(Target):
             if rng.random() < 0.3:
                 request["lengths"] = rng.choice([[1], [1] * len(request["instances"]), [2**40], odd(rng)])
             body = text(change_tree(rng, request)).encode()
-        return bytes([which]) + body
+        return bytes([which]) + body[: Limits().body]
 
     def put(self, data):
         pass
@@ -317,6 +318,7 @@ class Asgi(Target):
         self.loop = asyncio.new_event_loop()
         self.living = self.app.router.lifespan_context(self.app)
         self.loop.run_until_complete(self.living.__aenter__())
+        weakref.finalize(self, _stop, self.loop, self.living)
         return [Schema(models()[0]).example().encode(), table().to_csv(index=False).encode()]
 
     def make(self, rng):
@@ -366,6 +368,13 @@ class Asgi(Target):
         scope |= {"query_string": head["query"].encode(), "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2)}
         await self.app(scope, receive, send)
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
+
+
+def _stop(loop, living):
+    """End an application as a server would."""
+    loop.run_until_complete(living.__aexit__(None, None, None))
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
 
 
 # How many of 100,000 inputs each target gets: those most that cost least and are met most by strangers.

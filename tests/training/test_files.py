@@ -130,6 +130,8 @@ def rewritten(model, path, **change):
         ({"history": 5}, "the history"),
         ({"stopped": None}, "the stopped"),
         ({"terms": []}, "its losses"),
+        ({"outputs": [["dense_2", "none"]]}, "layers that it has not"),
+        ({"events": [1]}, "the events"),
         ({"terms": [["other", {"kind": "loss", "type": "squared_error"}, 1.0]]}, "its losses"),
         ({"terms": [["dense_2", {"kind": "layer", "type": "flatten"}, 1.0]]}, "is no loss"),
         ({"penalties": [{"kind": "loss", "type": "squared_error"}]}, "is no penalty"),
@@ -139,6 +141,20 @@ def rewritten(model, path, **change):
         ({"format": "1"}, "the format"),
         ({"nodes": [["n"]]}, "the nodes"),
         ({"target_encoder": {"task": "classification", "scaling": "none", "name": "y"}}, "TargetEncoder"),
+        (
+            {
+                "target_encoder": {
+                    "task": None,
+                    "scaling": "none",
+                    "name": "y",
+                    "classes": ["a", "b"],
+                    "offset": [],
+                    "factor": [],
+                    "one_dimensional": True,
+                }
+            },
+            "TargetEncoder",
+        ),
         ({"encoder": {"columns": [{"name": "a", "kind": "number", "offset": "1", "categories": []}]}}, "TableEncoder"),
         ({"encoder": {"columns": [{"name": 1, "kind": "number", "categories": []}]}}, "TableEncoder"),
     ],

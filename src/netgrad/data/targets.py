@@ -208,7 +208,9 @@ class TargetEncoder:
         right = right and all(isinstance(label, str | bool) or is_number(label) for label in self.classes)
         for numbers in (self.offset, self.factor):
             right = right and isinstance(numbers, list) and all(is_number(number) for number in numbers)
-        if not right or len(self.offset) != len(self.factor) or (self.task == "regression") != bool(self.offset):
+        right = right and len(self.offset) == len(self.factor)
+        of_task = {"classification": self.classes, "regression": self.offset}
+        if not right or any((self.task == task) != bool(learnt) for task, learnt in of_task.items()):
             raise DataError(f"no target has the classes {str(self.classes)[:60]} and the scale {str(self.factor)[:60]}")
 
     def _check_fitted(self) -> None:

@@ -45,6 +45,7 @@ DESCRIPTION: dict[str, Any] = {
     "stopped": str,
     "card": {str: object},
 }
+OPTIONAL: dict[str, Any] = {"weight_noise": float, "settings": {str: object}, "events": [{str: object}]}
 
 
 def save(model: Model, path: str | Path) -> Path:
@@ -170,9 +171,15 @@ def check_description(config: Any) -> None:
             raise FileError(f"its description has no {part}")
         if not fits(config[part], kind):
             raise FileError(f"the {part} in its description are of another kind")
+    for part, kind in OPTIONAL.items():
+        if part in config and not fits(config[part], kind):
+            raise FileError(f"the {part} in its description are of another kind")
     outputs = [name for name, _ in config["outputs"]]
     if not config["terms"] or not {name for name, _, _ in config["terms"]} <= set(outputs):
         raise FileError(f"its losses are not those of its outputs, {', '.join(outputs)[:100]}")
+    known = {*config["inputs"], *(name for name, _, _, _ in config["nodes"])}
+    if not {node for _, node in config["outputs"]} <= known:
+        raise FileError("its outputs are of layers that it has not")
     if min((n for shape in config["shapes"].values() for n in shape), default=1) < 1:
         raise FileError("the shapes in its description are not all positive")
 
