@@ -133,6 +133,8 @@ def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
     parts = [from_config(layer) for _, layer, _, _ in config["nodes"]]
     parts = [part if isinstance(part, Activation) else find("layer", part) for part in parts]  # both may be nodes
     nodes = [Node(n, part, tuple(i), p) for part, (n, _, i, p) in zip(parts, config["nodes"], strict=True)]
+    if not {node for _, node in config["outputs"]} <= {*config["inputs"], *(node.name for node in nodes)}:
+        raise FileError("its outputs are of layers that it has not")
     network = Network.from_nodes(config["inputs"], nodes, config["outputs"])
     terms = tuple((name, find("loss", from_config(loss)), weight) for name, loss, weight in config["terms"])
     penalties = tuple(find("penalty", from_config(p)) for p in config["penalties"])
@@ -177,9 +179,6 @@ def check_description(config: Any) -> None:
     outputs = [name for name, _ in config["outputs"]]
     if not config["terms"] or not {name for name, _, _ in config["terms"]} <= set(outputs):
         raise FileError(f"its losses are not those of its outputs, {', '.join(outputs)[:100]}")
-    known = {*config["inputs"], *(name for name, _, _, _ in config["nodes"])}
-    if not {node for _, node in config["outputs"]} <= known:
-        raise FileError("its outputs are of layers that it has not")
     if min((n for shape in config["shapes"].values() for n in shape), default=1) < 1:
         raise FileError("the shapes in its description are not all positive")
 
