@@ -127,6 +127,7 @@ def rewritten(model, path, **change):
     [
         ({"card": [1]}, "the card"),
         ({"history": [{"loss": "low"}]}, "the history"),
+        ({"history": [{"loss": 10**400}]}, "the history"),
         ({"history": 5}, "the history"),
         ({"stopped": None}, "the stopped"),
         ({"terms": []}, "its losses"),

@@ -12,6 +12,7 @@ import math
 import os
 import tempfile
 from pathlib import Path
+from sys import float_info
 from typing import Any
 
 import jax
@@ -198,7 +199,9 @@ def fits(value: Any, kind: Any) -> bool:
         return isinstance(value, dict) and all(fits(item, kind[str]) for item in value.values())
     if isinstance(value, bool) and kind in (int, float):
         return False
-    return isinstance(value, int | float if kind is float else kind)
+    if kind is float and isinstance(value, int):
+        return abs(value) <= float_info.max
+    return isinstance(value, kind)
 
 
 def _layout(tree: Any) -> Any:
