@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from netgrad import kernels
 from netgrad.errors import NetgradError
 from netgrad.kernels import recurrent as R
 from netgrad.kernels import recurrent_twins as twins
@@ -180,7 +181,7 @@ def assert_same(got, wanted):
 @pytest.mark.parametrize(("cell", "activation"), CASES)
 @hypothesis.given(
     seed=st.integers(0, 2**32 - 1),
-    n=st.sampled_from([1, 2, 5, 16, 17, 32, 37, 67]),
+    n=st.sampled_from([3, 5, 16, 17, 32, 37, 67]),
     steps=st.sampled_from([1, 2, 5, 9]),
     d=st.sampled_from([1, 2, 7, 19]),
     units=st.sampled_from([1, 3, 8, 13, 29]),
@@ -202,7 +203,7 @@ def test_native_equals_twin_with_many_units(cell, reverse):
 
 @pytest.mark.sanitize
 @pytest.mark.parametrize(
-    ("n", "steps", "d", "k"), [(1, 1, 1, 1), (5, 3, 4, 7), (50, 4, 20, 7), (40, 3, 90, 130), (0, 2, 3, 4)]
+    ("n", "steps", "d", "k"), [(1, 1, 1, 1), (3, 1, 1, 1), (5, 3, 4, 7), (50, 4, 20, 7), (40, 3, 90, 130), (0, 2, 3, 4)]
 )
 def test_dense_over_sequences_equals_twin(n, steps, d, k):
     rng = np.random.default_rng(12)
@@ -219,6 +220,14 @@ def test_dense_over_sequences_equals_twin(n, steps, d, k):
 def test_nothing_in_nothing_out(cell, n, steps):
     p = problem(cell, 7, n, steps, d=2, units=3)
     assert_same(everything(cell, p), by_twins(cell, p, False))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_example_runs_as_plain_jax(cell):
+    p = problem(cell, 7, n=1, steps=3, d=2, units=3)
+    assert "netgrad_" not in everything.lower(cell, p).as_text()
+    three = problem(cell, 7, n=3, steps=3, d=2, units=3)
+    assert ("netgrad_" in everything.lower(cell, three).as_text()) == kernels.active("lstm_forward")
 
 
 @pytest.mark.sanitize
