@@ -81,10 +81,12 @@ class Watch(Callback):
     """Look at every layer as training goes on, and note the epoch in which something goes wrong.
 
     every: so many steps pass between two looks, each of which costs two or three more; 50 keeps the cost of watching
-    below a tenth. After each epoch ``records`` has one dict more, from layer to `Sample`, and what is noticed for the first
-    time is added to ``history.events``: vanishing or exploding gradients, dead and saturated units (with the
-    thresholds of their checks), a gradient that spikes, a loss that rises again and again, a validation loss that
-    rises. An event is a moment to look at, no verdict: that is `Model.diagnose`'s.
+    below a tenth.
+
+    After each epoch ``records`` has one dict more, from layer to `Sample`, and what is noticed for the first time is
+    added to ``history.events``: vanishing or exploding gradients, dead and saturated units (with the thresholds of
+    their checks), a gradient that spikes, a loss that rises again and again, a validation loss that rises. An event is
+    a moment to look at, no verdict: that is `Model.diagnose`'s.
 
     >>> import netgrad as ng, numpy as np
     >>> x = np.random.default_rng(0).normal(size=(200, 3))
