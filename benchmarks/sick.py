@@ -389,7 +389,7 @@ def _fitting(plain: Patient, amount: Patient, series: Patient) -> Iterator[Patie
     few = replace(amount.examples, x=amount.examples.x[:80], y=y)
     yield amount.planted("overfitting", network=dense(few, (256, 128)), examples=few, epochs=200)
     yield plain.planted("underfitting", network=dense(data, (1, 16), "tanh"), epochs=60)
-    yield amount.planted("underfitting", network=dense(amount.examples, (1, 1, 8), "logistic"), epochs=60)
+    yield plain.planted("underfitting", network=dense(data, (1, 8, 8)), epochs=60)
     yield plain.planted("over_regularised", penalty=ng.L2(3.0), epochs=20)
     yield series.planted("over_regularised", penalty=ng.L2(1.0), epochs=20)
 

@@ -30,6 +30,7 @@ SCORED = 2048  # examples on which skill is measured, at most
 TRIED = 2000  # examples that a trial of other learning rates sees, at most
 SEQUENCES = 4  # whose Jacobians are followed through time
 FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4)  # of the learning rate, that a trial compares
+UNEVEN = 0.6  # the share of a class from which on it no longer decides alone what a network is worth
 SHORT_OF = 0.85  # a network with less than this share of the reference's skill fails
 
 
@@ -324,7 +325,20 @@ class Evidence:
             return target.reshape(-1)[self._weights(name, batch) > 0]
         return target.reshape(-1, shape[-1])[self._weights(name, batch) > 0]
 
-    def _skill(self, model: Model, batch: Batch) -> float:
+    @cached_property
+    def worth(self) -> float:
+        """What decides between two trained networks: skill on held-out examples where there are any, else on these.
+
+        Where more than `UNEVEN` of the examples are of one class, every class counts alike.
+        """
+        return self._skill(self.model, self.scored if self.held is None else _part(self.held, SCORED), fair=True)
+
+    @cached_property
+    def held_loss(self) -> float:
+        """The loss on held-out examples, NaN where there are none."""
+        return float("nan") if self.held is None else self.model.score_batch(_part(self.held, SCORED))["loss"]
+
+    def _skill(self, model: Model, batch: Batch, fair: bool = False) -> float:
         outputs, _ = model.run_batch(batch, link=True)
         found = []
         for name, loss, _ in model.objective.terms:
@@ -334,7 +348,12 @@ class Evidence:
             elif loss.task == "multilabel":
                 value = value >= 0.5
             target = self.targets(name, loss, batch)
-            found.append(reference.skill(loss.task, value, target) if np.isfinite(value).all() else 0.0)
+            if not np.isfinite(value).all():
+                found.append(0.0)
+            elif fair and loss.task == "classification" and np.bincount(target).max() > UNEVEN * len(target):
+                found.append(reference.fair_skill(value, target))
+            else:
+                found.append(reference.skill(loss.task, value, target))
         return float(np.mean(found))
 
     @cached_property

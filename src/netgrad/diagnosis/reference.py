@@ -39,6 +39,17 @@ def skill(task: str, predicted: np.ndarray, target: np.ndarray) -> float:
     return float(1 - error / constant)
 
 
+def fair_skill(predicted: np.ndarray, target: np.ndarray) -> float:
+    """Skill where every class counts alike, however rare: 1 for no mistake, 0 for always the same answer.
+
+    >>> fair_skill(np.array([0, 0, 0, 0]), np.array([0, 0, 0, 1]))
+    0.0
+    """
+    classes = np.unique(target)
+    recall = np.mean([(predicted[target == c] == c).mean() for c in classes])
+    return float((recall - 1 / len(classes)) / (1 - 1 / len(classes))) if len(classes) > 1 else 1.0
+
+
 def features(batch: Batch, per_step: bool, steps: int) -> np.ndarray:
     """All inputs of each example as one row (N, d); of each time-step with the steps before it, (N * T, d)."""
     columns = []

@@ -40,10 +40,10 @@ class Attempt:
 
     @property
     def score(self) -> float:
-        """Skill on held-out examples where there are any, else on the training examples."""
+        """What the network is worth, see `Evidence.worth`; minus infinity for a run that diverged."""
         if self.error is not None or not np.isfinite(self.evidence.loss):
             return float("-inf")
-        return self.evidence.held_skill if self.evidence.held is not None else self.evidence.skill
+        return self.evidence.worth
 
     def remedies(self) -> list[Check]:
         """The checks that found something above "note", and a diverged run's first, in the findings' order."""
@@ -72,7 +72,8 @@ def repair(recipe: Recipe, x: Any, y: Any, held: Any = None) -> tuple[Attempt, A
             break
         attempt = Attempt(changed, x, y, held)
         gone = all(f.name != check.registered_name for f in attempt.diagnosis.serious)
-        if attempt.score > best.score + BETTER or (gone and attempt.score >= best.score - BETTER):
+        no_worse = attempt.score >= best.score - BETTER or attempt.evidence.held_loss < best.evidence.held_loss
+        if attempt.score > best.score + BETTER or (gone and no_worse):
             best = attempt
             kept.append(check.registered_name)
     return first, best, kept
