@@ -39,7 +39,7 @@ def examine(evidence: Evidence) -> Diagnosis:
         if any(f.name in ENDS for f in findings):
             return Diagnosis(tuple(findings), float("nan"), float("nan"))
     if any(f.severity == "fault" and f.name != "underfitting" for f in findings):
-        # Training that fails for a reason underfits, too: the reason is what helps.
-        findings = [f for f in findings if f.name != "underfitting"]
+        # Training that fails for a reason underfits, too: the reason is what helps. A layer too narrow is one itself.
+        findings = [f for f in findings if f.name != "underfitting" or "narrowest" in f.measured]
     findings.sort(key=lambda f: -SEVERITIES.index(f.severity))  # stable: ranks stay in order
     return Diagnosis(tuple(findings), evidence.skill, evidence.possible)

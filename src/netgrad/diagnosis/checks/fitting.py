@@ -116,6 +116,8 @@ class Underfitting(Check):
         measured = {"skill": e.skill, "fallen": fallen}
         if np.isfinite(e.possible):
             measured["reference"] = e.possible
+        if narrow:
+            measured["narrowest"] = min(e.network.by_name[name].layer.units for name in narrow)
         yield self.found("fault", "the run", message, **measured)
 
     def repair(self, recipe, e):
