@@ -18,6 +18,7 @@ from netgrad.training.loop import untrained
 from netgrad.training.model import Model
 
 ROUNDS = 5  # remedies tried, at most
+LOWER = 0.9  # of the loss: what is below is better even where few examples show no gain in skill yet
 BETTER = 0.01  # skill that a remedy must gain to be worth its change
 
 
@@ -44,6 +45,11 @@ class Attempt:
         if self.error is not None or not np.isfinite(self.evidence.loss):
             return float("-inf")
         return self.evidence.worth
+
+    @property
+    def loss(self) -> float:
+        """On held-out examples where there are any, else on the training examples."""
+        return self.evidence.loss if self.evidence.held is None else self.evidence.held_loss
 
     def remedies(self) -> list[Check]:
         """The checks that found something above "note", and a diverged run's first, in the findings' order."""
@@ -72,11 +78,20 @@ def repair(recipe: Recipe, x: Any, y: Any, held: Any = None) -> tuple[Attempt, A
             break
         attempt = Attempt(changed, x, y, held)
         gone = all(f.name != check.registered_name for f in attempt.diagnosis.serious)
-        no_worse = attempt.score >= best.score - BETTER or attempt.evidence.held_loss < best.evidence.held_loss
-        if attempt.score > best.score + BETTER or (gone and no_worse):
+        if helps(attempt, best, gone):
             best = attempt
             kept.append(check.registered_name)
+            tried.discard(check.registered_name)  # a step in the right direction may be too short
     return first, best, kept
+
+
+def helps(attempt: Attempt, best: Attempt, gone: bool) -> bool:
+    """Whether a changed recipe is better: more skill, a clearly lower loss, or no loss of either without the fault."""
+    if attempt.score == float("-inf"):
+        return False
+    if attempt.score > best.score + BETTER or attempt.loss < LOWER * best.loss:
+        return True
+    return gone and (attempt.score >= best.score - BETTER or attempt.loss < best.loss)
 
 
 def fit_with_remedies(network: Any, x: Any, y: Any, **settings: Any) -> Model:
@@ -89,8 +104,8 @@ def fit_with_remedies(network: Any, x: Any, y: Any, **settings: Any) -> Model:
     first, best, _ = repair(Recipe(network, settings), x, y, settings.get("validation"))
     if best.error is not None:
         raise best.error
-    for what in best.recipe.changes:
-        best.model.history.events.append({"epoch": 0, "finding": "remedy", "message": what})
+    told = [{"epoch": 0, "finding": "remedy", "message": what} for what in best.recipe.changes]
+    best.model.history.events[:0] = told
     if best.recipe.changes:
         before = "diverged" if first.error is not None else f"skill {first.score:.2f}"
         warn(f"training failed ({before}) and was repaired (skill {best.score:.2f}): {'; '.join(best.recipe.changes)}")
