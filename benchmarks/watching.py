@@ -22,13 +22,13 @@ ROUNDS = 15
 def works() -> dict[str, tuple[ng.Network, Any, Any, Any, int]]:
     """By name: network, x, y, lengths, examples a step."""
     rng = np.random.default_rng(0)
-    pictures = rng.normal(size=(5000, 28, 28, 1)).astype(np.float32)
-    labels = rng.integers(0, 10, 5000)
+    pictures = rng.normal(size=(10_000, 28, 28, 1)).astype(np.float32)
+    labels = rng.integers(0, 10, 10_000)
     strings = ng.data.reber(400, min_length=30, seed=0)
     layers = [ng.Dense(120, activation="relu"), ng.Dense(84, activation="relu"), ng.Dense(10)]
     lenet = [ng.Conv(6, 5, activation="relu"), ng.MaxPool(2), ng.Conv(16, 5, activation="relu"), ng.MaxPool(2)]
     return {
-        "MLP 784-120-84-10, 100 a step": (ng.Sequential(layers), pictures.reshape(5000, -1), labels, None, 100),
+        "MLP 784-120-84-10, 100 a step": (ng.Sequential(layers), pictures.reshape(10_000, -1), labels, None, 100),
         "LeNet, 100 a step": (ng.Sequential([*lenet, ng.Flatten(), *layers]), pictures, labels, None, 100),
         "Reber LSTM 7-20-7, 40 a step": (
             ng.Sequential([ng.LSTM(20), ng.Dense(7)]), strings.x, strings.y, strings.lengths, 40,
@@ -36,7 +36,7 @@ def works() -> dict[str, tuple[ng.Network, Any, Any, Any, int]]:
     }  # fmt: skip
 
 
-def cost(network: ng.Network, x: Any, y: Any, lengths: Any, size: int, every: int = 50) -> float:
+def cost(network: ng.Network, x: Any, y: Any, lengths: Any, size: int, every: int = 100) -> float:
     """Seconds of a watched epoch over those of an unwatched one, the median over pairs."""
     model = ng.untrained(network, x, y, lengths=lengths)
     data = model.batch(x, y, None, lengths)

@@ -80,7 +80,7 @@ def _sample(signal: Signal) -> Sample:
 class Watch(Callback):
     """Look at every layer as training goes on, and note the epoch in which something goes wrong.
 
-    every: so many steps pass between two looks, each of which costs two or three more; 50 keeps the cost of watching
+    every: so many steps pass between two looks, each of which costs three to five more; 100 keeps the cost of watching
     below a tenth.
 
     After each epoch ``records`` has one dict more, from layer to `Sample`, and what is noticed for the first time is
@@ -97,7 +97,7 @@ class Watch(Callback):
     ['dead_units']
     """
 
-    every: int = 50
+    every: int = 100
     records: list[dict[str, Sample]] = field(default_factory=list, init=False)
     _weighted: list[str] = field(default_factory=list, init=False, repr=False)
 
