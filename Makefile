@@ -28,7 +28,7 @@ audit: $(VENV)/installed-dev  ## known weaknesses of the installed libraries; as
 bench-estimators: $(VENV)/installed-dev  ## our perceptrons beside scikit-learn's, on its data sets; table to out/bench
 	$(BIN)/python -m benchmarks.estimators --out out/bench
 
-bench-diagnosis: $(VENV)/installed-dev  ## planted faults found, healthy networks alarmed, and what watching costs (about 25 minutes)
+bench-diagnosis: $(VENV)/installed-dev  ## planted faults found, healthy networks alarmed, and what watching costs
 	$(BIN)/python -m benchmarks.diagnosis --out out/diagnosis.json
 	$(BIN)/python -m benchmarks.watching
 
