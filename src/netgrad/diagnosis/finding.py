@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from netgrad.notebook import table
 from netgrad.registry import KINDS
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from netgrad.diagnosis.recipe import Recipe
 
 SEVERITIES = ("note", "warning", "fault")
+HEADER = ("", "finding", "where", "what", "measured", "what to do")  # over the cells of a finding
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,8 @@ class Diagnosis:
         return "\n".join([*lines, self.summary])
 
     def _repr_html_(self) -> str:
-        header = "".join(f"<th>{name}</th>" for name in ("", "finding", "where", "what", "measured", "what to do"))
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in self.cells(f)) + "</tr>" for f in self.findings
-        )
-        return f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table><p>{escape(self.summary)}</p>"
+        rows = [[str(cell) for cell in self.cells(finding)] for finding in self.findings]
+        return f"{table(HEADER, rows, left=len(HEADER))}<p>{escape(self.summary)}</p>"
 
     @staticmethod
     def cells(finding: Finding) -> list[Any]:

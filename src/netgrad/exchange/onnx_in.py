@@ -15,7 +15,7 @@ from netgrad.errors import FileError, NetgradError, unknown_name
 from netgrad.exchange import in_basic, in_recurrent, in_shape, in_windows  # noqa: F401 - they register their operators
 from netgrad.exchange.assembly import assembled
 from netgrad.exchange.in_basic import FLOATS, WHOLE
-from netgrad.exchange.library import onnx
+from netgrad.exchange.onnx_library import onnx
 from netgrad.exchange.reader import OPERATORS, Axis, Operator, Reader, Value
 from netgrad.layers.base import Shape
 from netgrad.training.model import Model

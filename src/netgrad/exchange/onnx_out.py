@@ -13,7 +13,7 @@ import netgrad
 from netgrad import layers as ng
 from netgrad.errors import FileError, NetgradError
 from netgrad.exchange import out_recurrent  # noqa: F401 - registers its rules
-from netgrad.exchange.library import onnx
+from netgrad.exchange.onnx_library import onnx
 from netgrad.exchange.out_basic import FLOAT, activated
 from netgrad.exchange.out_windows import out_lengths
 from netgrad.exchange.rules import FIXED_STEPS, Place, rule_for

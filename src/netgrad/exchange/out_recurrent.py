@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from netgrad import layers as ng
-from netgrad.exchange.library import onnx
+from netgrad.exchange.onnx_library import onnx
 from netgrad.exchange.out_basic import FLOAT, activated
 from netgrad.exchange.rules import Place, rule_for, writes
 from netgrad.exchange.writer import Writer

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from netgrad.exchange.library import onnx
+from netgrad.exchange.onnx_library import onnx
 
 OPSET = 17  # of 2022: understood by every runtime in use, and the first with LayerNormalization
 

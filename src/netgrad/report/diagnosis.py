@@ -10,14 +10,12 @@ from matplotlib.figure import Figure
 
 from netgrad.diagnosis.diagnose import examine
 from netgrad.diagnosis.evidence import Evidence
-from netgrad.diagnosis.finding import Diagnosis
+from netgrad.diagnosis.finding import HEADER, Diagnosis
 from netgrad.regularizers import is_weight
 from netgrad.report import diagnosis_figures, figures
 from netgrad.report.layers import LayerRow
 from netgrad.report.section import Section
 from netgrad.training.model import Model
-
-HEADER = ["", "finding", "where", "what", "measured", "what to do"]
 
 
 def diagnosed(evidence: Evidence, rows: Sequence[LayerRow]) -> Iterator[Section]:
@@ -56,7 +54,7 @@ def findings(diagnosis: Diagnosis) -> Section:
     text = diagnosis.summary[0].upper() + diagnosis.summary[1:] + "."
     if not rows:
         text = f"Nothing is wrong with this network, as far as can be measured. {text}"
-    return Section("Diagnosis", text, header=HEADER if rows else [], rows=rows, wraps=True)
+    return Section("Diagnosis", text, header=list(HEADER) if rows else [], rows=rows, wraps=True)
 
 
 def distributions(model: Model, rows: Sequence[LayerRow]) -> Section:
