@@ -1,10 +1,17 @@
 """What all tests share."""
 
+import os
 from itertools import count
 from pathlib import Path
 
-import jax
-import pytest
+# Nearly all of the suite's time is XLA's, compiling programs that run once: it is told not to polish them. Set before
+# JAX is imported, and inherited by the processes that tests start.
+os.environ["XLA_FLAGS"] = " ".join(
+    ["--xla_backend_optimization_level=0", "--xla_cpu_use_fusion_emitters=false", os.environ.get("XLA_FLAGS", "")]
+)
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
 
 TESTS = count(1)
 MAPPED = Path("/proc/self/maps")

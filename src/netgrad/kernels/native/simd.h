@@ -105,34 +105,43 @@ inline Vec log(Vec x) {
   return x == x ? result : x;
 }
 
-// 1 / (1 + e^-x) within 4 units in the last place.
-inline Vec logistic(Vec x) { return 1.0f / (1.0f + exp(-x)); }
+// 1.5 * 2^23 + 127: added to y, it leaves round(y) + 127 in the last bits, which are the exponent of 2^round(y).
+constexpr float kRound = 12583039.0f;
+inline Vec power_of_two(Vec shifted) { return from_bits(bits(shifted) << 23); }
 
-// tanh within 4 units in the last place: an odd polynomial near zero, 1 - 2 / (e^2|x| + 1) beyond it, where
-// the small second term forgives a coarser exponential than the one above. (A rational polynomial is a third
-// cheaper, but ends 5 units off and above 1.) Coefficients: minimax fits over the intervals used.
+// 1 / (1 + e^-x) within 4 units in the last place; 0 where that would be below the normal numbers.
+inline Vec logistic(Vec x) {
+  const Vec m = at_least(at_most(x, 87.0f), -89.0f);
+  // n = round(-x / ln 2), r = x + n ln 2 in two parts, e^-x = 2^n e^-r. Coefficients: a minimax fit of e^-r.
+  const Vec shifted = m * -1.44269504088896341f + kRound;
+  const Vec n = shifted - kRound;
+  Vec r = n * 0.693359375f + m;
+  r = r - n * 2.12194440e-4f;
+  Vec p = broadcast(1.383580151e-3f);
+  p = p * r - 8.375644684e-3f;
+  p = p * r + 4.166828841e-2f;
+  p = p * r - 1.666641086e-1f;
+  p = p * r + 4.999999106e-1f;
+  p = p * r - 1.0f;
+  p = p * r + 1.0f;
+  return 1.0f / (p * power_of_two(shifted) + 1.0f);
+}
+
+// tanh x = (e^2x - 1) / (e^2x + 1) within 4 units in the last place, from e^2x - 1, which keeps its precision near 0.
 inline Vec tanh(Vec x) {
-  const Vec m = at_most(from_bits(bits(x) & 0x7FFFFFFF), 9.5f);
-  const Vec y = m * 2.885390081777927f;  // 2^y = e^2m
-  const Vec shifted = y + 12582912.0f;
-  const Vec f = y - (shifted - 12582912.0f);
-  Vec e = broadcast(1.326474228e-03f);
-  e = e * f + 9.671517981e-03f;
-  e = e * f + 5.550733757e-02f;
-  e = e * f + 2.402224200e-01f;
-  e = e * f + 6.931469776e-01f;
-  e = e * f + 1.0f;
-  e = e * from_bits((bits(shifted) - 0x4B400000 + 127) << 23);
-  const Vec s = m * m;
-  Vec p = broadcast(-6.266694116e-03f);
-  p = p * s + 2.106665360e-02f;
-  p = p * s - 5.385116979e-02f;
-  p = p * s + 1.333257610e-01f;
-  p = p * s - 3.333331729e-01f;
-  const Vec small = p * s * m + m;
-  const Vec large = 1.0f - 2.0f / (e + 1.0f);
-  const Vec magnitude = m < 0.55f ? small : large;
-  return from_bits(bits(magnitude) | (bits(x) & INT32_MIN));
+  const Vec m = at_least(at_most(x, 9.5f), -9.5f);
+  // e^2x = 2^n 2^f. Coefficients: a minimax fit of (2^f - 1) / f.
+  const Vec shifted = m * 2.885390081777927f + kRound;
+  const Vec f = m * 2.885390081777927f - (shifted - kRound);
+  Vec p = broadcast(1.540351223e-4f);
+  p = p * f + 1.339188428e-3f;
+  p = p * f + 9.618242271e-3f;
+  p = p * f + 5.550355092e-2f;
+  p = p * f + 2.402264923e-1f;
+  p = p * f + 6.931471825e-1f;
+  const Vec power = power_of_two(shifted);
+  const Vec above_one = p * f * power + (power - 1.0f);
+  return above_one / (above_one + 2.0f);
 }
 
 }  // namespace netgrad
