@@ -10,8 +10,8 @@ os.environ["XLA_FLAGS"] = " ".join(
     ["--xla_backend_optimization_level=0", "--xla_cpu_use_fusion_emitters=false", os.environ.get("XLA_FLAGS", "")]
 )
 
-import jax  # noqa: E402
-import pytest  # noqa: E402
+import jax
+import pytest
 
 TESTS = count(1)
 MAPPED = Path("/proc/self/maps")

@@ -64,7 +64,7 @@ ON_TWO_DEVICES = """
 import jax, jax.numpy as jnp, numpy as np
 from jax.sharding import PartitionSpec as P
 from netgrad import kernels
-from netgrad.kernels import recurrent
+from netgrad.kernels import recurrent, recurrent_gradients
 
 rng = np.random.default_rng(0)
 normal = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.float32)
@@ -81,7 +81,7 @@ def work(images, x, lengths, total):
     h, c, gates = recurrent.lstm_forward(x, W, U, b, lengths=lengths)
     masked = recurrent.lstm_forward(x, W, U, b, lengths=lengths, mask=jnp.ones((len(x), 4)))
     delta, _, _ = recurrent.lstm_backward(h, U, c, gates, lengths=lengths)
-    gradients = recurrent.weight_gradients(x, h, delta, lengths=lengths)
+    gradients = recurrent_gradients.weight_gradients(x, h, delta, lengths=lengths)
     gradients += kernels.conv_weight_gradient(images, z, (3, 3))
     return (d_images, masked, h, delta), [total(g) for g in gradients]
 

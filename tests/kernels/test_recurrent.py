@@ -15,6 +15,8 @@ import pytest
 from netgrad import kernels
 from netgrad.errors import NetgradError
 from netgrad.kernels import recurrent as R
+from netgrad.kernels import recurrent_call
+from netgrad.kernels import recurrent_gradients as G
 from netgrad.kernels import recurrent_twins as twins
 
 GATES = {"rnn": 1, "forget_gate": 2, "lstm": 4, "gru": 3}
@@ -68,15 +70,32 @@ def gradients(cell, p, outputs, reverse=False, activation="tanh"):
         delta, g["h0"], g["c0"] = R.lstm_backward(
             d_h, U, c, gates, p["c0"], lengths, peepholes=p["peepholes"], d_c_last=p["d_c_last"], **same
         )
-        g["peepholes"] = R.peephole_gradients(c, delta, p["c0"], lengths, reverse=reverse)
+        g["peepholes"] = G.peephole_gradients(c, delta, p["c0"], lengths, reverse=reverse)
     else:
         function = R.gru_backward if cell == "gru" else R.forget_gate_backward
         delta, g["h0"] = function(d_h, U, h, outputs[1], h0, lengths, **same)
     if cell == "gru":
-        dW, dU, db = R.gru_weight_gradients(x, h, outputs[1], delta, h0, lengths, reverse=reverse)
+        dW, dU, db = G.gru_weight_gradients(x, h, outputs[1], delta, h0, lengths, reverse=reverse)
     else:
-        dW, dU, db = R.weight_gradients(x, h, delta, h0, lengths, reverse=reverse)
-    return g | {"x": R.input_gradient(delta, p["W"]), "W": dW, "U": dU, "b": db, "delta": delta}
+        dW, dU, db = G.weight_gradients(x, h, delta, h0, lengths, reverse=reverse)
+    g |= {"x": G.input_gradient(delta, p["W"]), "W": dW, "U": dU, "b": db}
+    return g | {"delta": delta, "in one pass": in_one_pass(cell, p, outputs, reverse, activation)}
+
+
+def in_one_pass(cell, p, outputs, reverse, activation):
+    """The gradients of weights and start without delta, by name."""
+    x, U, h0, lengths, d_h = (p[k] for k in ("x", "U", "h0", "lengths", "d_h"))
+    same = {"d_h_last": p["d_h_last"], "reverse": reverse}
+    if cell == "rnn":
+        found = G.rnn_gradients(d_h, U, outputs[0], x, h0, lengths, activation=activation, **same)
+    elif cell == "lstm":
+        h, c, gates = outputs
+        of_c = {"peepholes": p["peepholes"], "d_c_last": p["d_c_last"]}
+        found = G.lstm_gradients(d_h, U, c, gates, x, h, h0, p["c0"], lengths, **of_c, **same)
+    else:
+        function = G.gru_gradients if cell == "gru" else G.forget_gate_gradients
+        found = function(d_h, U, *outputs, x, h0, lengths, **same)
+    return dict(zip(("W", "U", "b", "h0", "c0"), found, strict=False))
 
 
 @functools.partial(jax.jit, static_argnames=("cell", "reverse", "activation"))
@@ -106,10 +125,12 @@ def test_the_rules_are_the_gradients_of_the_forward_equations(cell, activation, 
         p = problem(cell, 1, n=4, steps=5, d=3, units=2, dtype=np.float64)
         p["lengths"] = jnp.array([5, 0, 3, 1], jnp.int32)
         _, got = everything(cell, p, reverse, activation)
+        whole = got.pop("in one pass")
         trainable = {name: p[name] for name in got if name != "delta"}
         wanted = jax.grad(functools.partial(error, cell, p, reverse=reverse, activation=activation))(trainable)
         for name, value in wanted.items():
             np.testing.assert_allclose(got[name], value, rtol=1e-10, atol=1e-10, err_msg=name)
+            np.testing.assert_allclose(whole.get(name, value), value, rtol=1e-10, atol=1e-10, err_msg=name)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -165,7 +186,7 @@ def test_nan_passes_through_and_stays_with_its_example(cell, bad):
 def by_twins(cell, p, reverse, activation="tanh"):
     """`everything`, in plain JAX."""
     run = lambda name, *arrays, **attributes: getattr(twins, name)(*arrays, **attributes)  # noqa: E731
-    with unittest.mock.patch.object(R, "_run", run):
+    with unittest.mock.patch.object(recurrent_call, "run", run):
         return jax.jit(lambda p: everything.__wrapped__(cell, p, reverse, activation))(p)
 
 
@@ -210,9 +231,9 @@ def test_dense_over_sequences_equals_twin(n, steps, d, k):
     x, W, b, delta = (
         jnp.asarray(rng.normal(size=size), jnp.float32) for size in ((n, steps, d), (d, k), (k,), (n, steps, k))
     )
-    assert_same(R.sequence_dense_forward(x, W, b), twins.sequence_dense_forward(x, W, b))
-    assert_same(R.sequence_dense_gradients(x, delta), twins.sequence_dense_gradients(x, delta))
-    assert_same(R.input_gradient(delta, W), twins.input_gradient(delta, W))
+    assert_same(G.sequence_dense_forward(x, W, b), twins.sequence_dense_forward(x, W, b))
+    assert_same(G.sequence_dense_gradients(x, delta), twins.sequence_dense_gradients(x, delta))
+    assert_same(G.input_gradient(delta, W), twins.input_gradient(delta, W))
 
 
 @pytest.mark.parametrize("cell", CELLS)

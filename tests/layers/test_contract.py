@@ -82,17 +82,20 @@ def test_backward_is_the_derivative_of_forward(case, x64):
     @jax.jit
     def three_ways(p, v):
         """Our gradients, automatic differentiation's, and central differences along a random direction."""
-        back = layer.backward(p, layer.forward(p, v, context)[1], d_out)
+        saved = layer.forward(p, v, context)[1]
+        back, alone = layer.backward(p, saved, d_out), layer.gradients(p, saved, d_out)
         leaves = jax.tree.leaves((p, v))
 
         def moved(by):
             return error(*jax.tree.unflatten(tree, [v + by * d for v, d in zip(leaves, directions, strict=True)]))
 
         ends = jax.lax.map(moved, jnp.array([h, -h]))
-        return (back.d_params, back.d_in), jax.grad(error, argnums=(0, 1))(p, v), (ends[0] - ends[1]) / (2 * h)
+        ours = (back.d_params, back.d_in)
+        return ours, alone, jax.grad(error, argnums=(0, 1))(p, v), (ends[0] - ends[1]) / (2 * h)
 
-    ours, theirs, difference = three_ways(params, x)
+    ours, alone, theirs, difference = three_ways(params, x)
     assert_close(ours, theirs, rtol=1e-9)
+    assert_close(ours[0] if alone is None else alone, theirs[0], rtol=1e-9)
     slope = sum(jnp.vdot(d, g) for d, g in zip(directions, jax.tree.leaves(ours), strict=True))
     np.testing.assert_allclose(difference, slope, rtol=2e-6, atol=1e-7)
 

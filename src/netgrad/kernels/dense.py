@@ -11,7 +11,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from netgrad.kernels import recurrent
+from netgrad.kernels import recurrent_gradients
 from netgrad.kernels.dispatch import call
 
 # Below this many examples the kernels' vectors or blocks of rows are not filled.
@@ -28,7 +28,7 @@ def dense_forward(x: jax.Array, W: jax.Array, b: jax.Array | None) -> jax.Array:
     Array([[3.]], dtype=float32)
     """
     if _are_sequences(x):
-        return recurrent.sequence_dense_forward(x, W, _bias(W, b))
+        return recurrent_gradients.sequence_dense_forward(x, W, _bias(W, b))
     if _are_vectors(x, W.size):
         return call("dense_forward", lambda x, W, b: x @ W + b, x, W, _bias(W, b))
     z = x @ W
@@ -38,7 +38,7 @@ def dense_forward(x: jax.Array, W: jax.Array, b: jax.Array | None) -> jax.Array:
 def dense_gradients(x: jax.Array, delta: jax.Array) -> tuple[jax.Array, jax.Array]:
     """dW = x^T delta and db, the sum of delta, over examples and positions: one matrix product."""
     if _are_sequences(x):
-        return recurrent.sequence_dense_gradients(x, delta)
+        return recurrent_gradients.sequence_dense_gradients(x, delta)
     x, delta = x.reshape(-1, x.shape[-1]), delta.reshape(-1, delta.shape[-1])
 
     def twin(x, delta):
@@ -52,7 +52,7 @@ def dense_gradients(x: jax.Array, delta: jax.Array) -> tuple[jax.Array, jax.Arra
 def dense_input_gradient(delta: jax.Array, W: jax.Array) -> jax.Array:
     """d_x = delta W^T, (..., d)."""
     if _are_sequences(delta):
-        return recurrent.input_gradient(delta, W)
+        return recurrent_gradients.input_gradient(delta, W)
     if _are_vectors(delta, W.size):
         return call("dense_input_gradient", lambda delta, W: delta @ W.T, delta, W)
     return delta @ W.T

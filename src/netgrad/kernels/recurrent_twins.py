@@ -287,6 +287,56 @@ def gru_weight_gradients(
     return dW, jnp.concatenate([dU_gates, dU_candidate], axis=1), delta.sum(axis=(0, 1))
 
 
+def rnn_gradients(
+    d_h: Array,
+    U: Array,
+    h: Array,
+    lengths: Array,
+    d_h_last: Array,
+    x: Array,
+    h0: Array,
+    *,
+    activation: str,
+    reverse: bool,
+) -> tuple[Array, ...]:
+    delta, d_h0 = rnn_backward(d_h, U, h, lengths, d_h_last, activation=activation, reverse=reverse)
+    return *weight_gradients(x, h, delta, h0, lengths, reverse=reverse), d_h0
+
+
+def forget_gate_gradients(
+    d_h: Array, U: Array, h: Array, gates: Array, h0: Array, lengths: Array, d_h_last: Array, x: Array, *, reverse: bool
+) -> tuple[Array, ...]:
+    delta, d_h0 = forget_gate_backward(d_h, U, h, gates, h0, lengths, d_h_last, reverse=reverse)
+    return *weight_gradients(x, h, delta, h0, lengths, reverse=reverse), d_h0
+
+
+def gru_gradients(
+    d_h: Array, U: Array, h: Array, gates: Array, h0: Array, lengths: Array, d_h_last: Array, x: Array, *, reverse: bool
+) -> tuple[Array, ...]:
+    delta, d_h0 = gru_backward(d_h, U, h, gates, h0, lengths, d_h_last, reverse=reverse)
+    return *gru_weight_gradients(x, h, gates, delta, h0, lengths, reverse=reverse), d_h0
+
+
+def lstm_gradients(
+    d_h: Array,
+    U: Array,
+    peepholes: Array,
+    c: Array,
+    gates: Array,
+    c0: Array,
+    lengths: Array,
+    d_h_last: Array,
+    d_c_last: Array,
+    x: Array,
+    h: Array,
+    h0: Array,
+    *,
+    reverse: bool,
+) -> tuple[Array, ...]:
+    delta, *d_start = lstm_backward(d_h, U, peepholes, c, gates, c0, lengths, d_h_last, d_c_last, reverse=reverse)
+    return *weight_gradients(x, h, delta, h0, lengths, reverse=reverse), *d_start
+
+
 def input_gradient(delta: Array, W: Array) -> Array:
     return delta @ W.T
 

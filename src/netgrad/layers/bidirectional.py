@@ -87,6 +87,15 @@ class Bidirectional(Layer):
             d_in, d_params[name], delta[name] = d_in + back.d_in, back.d_params, back.delta
         return Backward(d_in, d_params, delta)
 
+    def gradients(self, params, saved, d_out):
+        d_params = {}
+        if self.units is not None:
+            d_out, d_params["output"], _ = self.output.backward(params["output"], saved["output"], d_out)
+        for (name, layer), d in zip(self.directions.items(), jnp.split(d_out, 2, axis=-1), strict=True):
+            found = layer.gradients(params[name], saved[name], d)
+            d_params[name] = layer.backward(params[name], saved[name], d).d_params if found is None else found
+        return d_params
+
     def stream_state(self, n):
         raise NetgradError(
             f"{self.label} cannot work through a sequence piece by piece: it looks ahead to the end of the sequence"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netgrad.kernels.recurrent import forget_gate_backward, forget_gate_forward
+from netgrad.kernels.recurrent_gradients import forget_gate_gradients
 from netgrad.layers.recurrent import Cell, Recurrent, bias_initializer, times
 from netgrad.registry import register
 
@@ -75,3 +76,16 @@ class ForgetGateRNN(Recurrent):
             mask=saved["masks"].get("h"),
         )
         return Cell(delta, d_start, self._weight_gradients(saved, x, delta))
+
+    def cell_gradients(self, params, saved, x, d_h, d_last):
+        return forget_gate_gradients(
+            d_h,
+            self._joined(params)[1],
+            saved["h"],
+            saved["way_back"],
+            x,
+            saved["start"],
+            saved.get("lengths"),
+            d_h_last=d_last,
+            reverse=self.reverse,
+        )

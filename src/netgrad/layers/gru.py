@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from netgrad.kernels.recurrent import gru_backward, gru_forward, gru_weight_gradients, weight_gradients
+from netgrad.kernels.recurrent import gru_backward, gru_forward
+from netgrad.kernels.recurrent_gradients import gru_gradients, gru_weight_gradients, weight_gradients
 from netgrad.kernels.recurrent_twins import scan
 from netgrad.layers.recurrent import Cell, Recurrent, spans, times, within
 from netgrad.registry import register
@@ -104,6 +105,21 @@ class GRU(Recurrent):
         met, first = times(h, None if mask is None else mask[:, None]), times(start, mask)
         gradients = gru_weight_gradients(x, met, gates, delta, first, lengths, reverse=self.reverse)
         return Cell(delta, d_start, self._parts(*gradients))
+
+    def cell_gradients(self, params, saved, x, d_h, d_last):
+        if self.reset_after:
+            return None
+        return gru_gradients(
+            d_h,
+            self._joined(params)[1],
+            saved["h"],
+            saved["way_back"],
+            x,
+            saved["start"],
+            saved.get("lengths"),
+            d_h_last=d_last,
+            reverse=self.reverse,
+        )
 
     def _walk(self, params, x, start, lengths, mask):
         """The loop over time with ``reset_after``: h (N, T, u) and the gates (N, T, 3u)."""

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.initializers import Uniform
-from netgrad.kernels.recurrent import lstm_backward, lstm_forward, peephole_gradients
+from netgrad.kernels.recurrent import lstm_backward, lstm_forward
+from netgrad.kernels.recurrent_gradients import lstm_gradients, peephole_gradients
 from netgrad.layers.recurrent import Cell, Recurrent, bias_initializer, times, within
 from netgrad.registry import register
 
@@ -117,6 +118,26 @@ class LSTM(Recurrent):
             for gate, gradient in zip(_PEEPHOLES, of_peepholes, strict=True):
                 d_params[gate]["W_peephole"] = gradient
         return Cell(delta, jnp.concatenate([d_h0, d_c0], axis=1), d_params)
+
+    def cell_gradients(self, params, saved, x, d_h, d_last):
+        if self.peepholes:
+            return None
+        h0, c0 = jnp.split(saved["start"], 2, axis=1)
+        d_h_last, d_c_last = jnp.split(d_last, 2, axis=1)
+        return lstm_gradients(
+            d_h,
+            self._joined(params)[1],
+            saved["c"],
+            saved["way_back"],
+            x,
+            saved["h"],
+            h0,
+            c0,
+            saved.get("lengths"),
+            d_h_last=d_h_last,
+            d_c_last=d_c_last,
+            reverse=self.reverse,
+        )
 
     def _peepholes(self, params: Any) -> Any:
         return jnp.stack([params[g]["W_peephole"] for g in _PEEPHOLES]) if self.peepholes else None

@@ -16,7 +16,8 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.initializers import Constant, Orthogonal, Xavier, Zeros
-from netgrad.kernels.recurrent import input_gradient, last_state, weight_gradients
+from netgrad.kernels.recurrent import last_state
+from netgrad.kernels.recurrent_gradients import few_weights, input_gradient, weight_gradients
 from netgrad.kernels.recurrent_twins import previous_states, valid_steps
 from netgrad.layers.base import Backward, Layer, Params
 from netgrad.registry import find
@@ -96,6 +97,13 @@ class Recurrent(Layer):
         """The way back, from the gradient that arrives at each h (N, T, u) and at the state after the last step."""
         raise NotImplementedError
 
+    def cell_gradients(
+        self, params: Params, saved: dict[str, Any], x: jax.Array, d_h: jax.Array, d_last: jax.Array
+    ) -> tuple[jax.Array, ...] | None:
+        """dW, dU and db of `_joined`, then the gradient of each memory that the sequence started from (N, u): the way
+        back in one pass, where the cell has a kernel for it."""
+        return None
+
     def init_bias(self, gate: str) -> Any:
         """The initializer of this gate's bias."""
         return self.bias_initializer
@@ -133,21 +141,25 @@ class Recurrent(Layer):
         return a, saved | {"a": a}
 
     def backward(self, params, saved, d_out):
-        x = saved["x"][0] if isinstance(saved["x"], tuple) else saved["x"]
-        masks, d_last = saved["masks"], jnp.zeros_like(saved["start"])
-        d_h = jnp.zeros_like(saved["h"])
-        if self.returns == "sequence":
-            d_h = times(d_out, masks.get("a"))
-        elif self.returns == "last":
-            d_last = d_last.at[:, : self.units].set(times(d_out, masks.get("a")))
-        else:
-            d_last = d_out
-        delta, d_start, d_params = self.cell_backward(params, saved, times(x, masks.get("x")), d_h, d_last)
-        d_x = times(input_gradient(delta, self._joined(params)[0]), masks.get("x"))
+        x, d_h, d_last = self._arriving(saved, d_out)
+        delta, d_start, d_params = self.cell_backward(params, saved, x, d_h, d_last)
+        d_x = times(input_gradient(delta, self._joined(params)[0]), saved["masks"].get("x"))
         if self.learned_state:
             d_params["state"] = d_start.sum(0)
         d_in = (d_x, d_start) if isinstance(saved["x"], tuple) else d_x
         return Backward(d_in, d_params, self._by_gate(delta) if self.gates else delta)
+
+    def gradients(self, params, saved, d_out):
+        x, d_h, d_last = self._arriving(saved, d_out)
+        if "h" in saved["masks"] or not few_weights(x, self._joined(params)[1]):
+            return None
+        found = self.cell_gradients(params, saved, x, d_h, d_last)
+        if found is None:
+            return None
+        d_params = self._parts(*found[:3])
+        if self.learned_state:
+            d_params["state"] = jnp.concatenate(found[3:], axis=1).sum(0)
+        return d_params
 
     def stream_state(self, n):
         if self.reverse or self.learned_state or self.returns != "sequence":
@@ -186,6 +198,19 @@ class Recurrent(Layer):
         return self.memories * self.units
 
     # --- parts
+
+    def _arriving(self, saved: dict[str, Any], d_out: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """The inputs as the cell saw them, and the gradients at each h (N, T, u) and at the last state (N, s)."""
+        x = saved["x"][0] if isinstance(saved["x"], tuple) else saved["x"]
+        masks, d_last = saved["masks"], jnp.zeros_like(saved["start"])
+        d_h = jnp.zeros_like(saved["h"])
+        if self.returns == "sequence":
+            d_h = times(d_out, masks.get("a"))
+        elif self.returns == "last":
+            d_last = d_last.at[:, : self.units].set(times(d_out, masks.get("a")))
+        else:
+            d_last = d_out
+        return times(x, masks.get("x")), d_h, d_last
 
     def _draw(self, key: jax.Array, d: int, bias: Any) -> Params:
         x_key, h_key, b_key = jax.random.split(key, 3)

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from netgrad.kernels.recurrent import rnn_backward, rnn_forward
+from netgrad.kernels.recurrent_gradients import rnn_gradients
 from netgrad.kernels.recurrent_twins import scan
 from netgrad.layers.activation import Identity, Logistic, ReLU, Tanh
 from netgrad.layers.base import Context
@@ -90,6 +91,22 @@ class RNN(Recurrent):
             if "activation" in params:
                 d_params["activation"] = self._df(params, saved["z"], h, d_h).d_params
         return Cell(delta, d_start, self._weight_gradients(saved, x, delta) | d_params)
+
+    def cell_gradients(self, params, saved, x, d_h, d_last):
+        kernel = _KERNELS.get(self.activation)
+        if kernel is None:
+            return None
+        return rnn_gradients(
+            d_h,
+            params["W_h"],
+            saved["h"],
+            x,
+            saved["start"],
+            saved.get("lengths"),
+            d_h_last=d_last,
+            activation=kernel,
+            reverse=self.reverse,
+        )
 
     def _f(self, params: Any) -> Any:
         return lambda z: self.activation.forward(params.get("activation", {}), z, Context())[0]

@@ -74,7 +74,11 @@ def backward(network: Network, params: dict, saved: dict[str, dict], d_outputs: 
     d_params: dict[str, Any] = {}
     nodes: dict[str, Backward] = {}
     for node in reversed(network.nodes):
-        back = node.layer.backward(params.get(node.params, {}), saved[node.name], d_values.pop(node.name))
+        d_out = d_values.pop(node.name)
+        back = node.layer.backward(params.get(node.params, {}), saved[node.name], d_out)
+        if all(name in network.inputs for name in node.inputs):  # nobody below needs d_in
+            alone = node.layer.gradients(params.get(node.params, {}), saved[node.name], d_out)
+            back = back if alone is None else back._replace(d_params=alone)
         nodes[node.name] = back
         if back.d_params:
             used_before = d_params.get(node.params)

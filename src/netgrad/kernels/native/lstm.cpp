@@ -1,5 +1,5 @@
 // The long short-term memory cell, with peepholes. Gates in the order input, forget, output, candidate.
-#include "recurrent.h"
+#include "sums_over_time.h"
 
 namespace netgrad {
 namespace {
@@ -62,35 +62,27 @@ ffi::Error forward(ffi::ThreadPool pool, Floats x_, Floats W, Floats U, Floats b
   return ffi::Error::Success();
 }
 
-ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U, Floats peepholes, Floats c_, Floats gates_,
-                    Floats c0, Lengths lengths, Floats d_h_last, Floats d_c_last, Result delta_, Result d_h0,
-                    Result d_c0, bool reverse) {
-  const int64_t n = axis(d_h_, 0), steps = axis(d_h_, 1), u = axis(U, 0);
-  require({{"d_h", d_h_, {n, steps, u}}, {"U", U, {u, 4 * u}}, {"peepholes", peepholes, {3, u}},
-           {"c", c_, {n, steps, u}}, {"gates", gates_, {n, steps, 4 * u}}, {"c0", c0, {n, u}},
-           {"lengths", lengths, {n}}, {"d_h_last", d_h_last, {n, u}}, {"d_c_last", d_c_last, {n, u}},
-           {"delta", delta_, {n, steps, 4 * u}}, {"d_h0", d_h0, {n, u}}, {"d_c0", d_c0, {n, u}}});
-  const Sequences all(d_h_, lengths, reverse);
-  const float *d_h = d_h_.typed_data(), *c = c_.typed_data(), *gates = gates_.typed_data();
-  const float* p = peepholes.typed_data();
-  float* delta = delta_->typed_data();
-  const Packed weights(scratch<kWeightsSlot>(Packed::size(4 * u, u)), u, nullptr,
-                       {transposed(U.typed_data(), 4 * u, 4 * u)});
+struct WayBack {
+  Sequences all;
+  int64_t units;
+  const float *d_h, *p, *c, *gates, *c0, *d_h_last, *d_c_last;
+  Packed weights;  // U transposed
+  float *d_h0, *d_c0;
 
-  for_each_tile(pool, all, [&](const auto& tile) {
-    using Tile = std::decay_t<decltype(tile)>;
+  template <class Tile, class Deltas>
+  void operator()(const Tile& tile, Deltas&& sink) const {
     constexpr int V = Tile::vectors;
+    const int64_t u = units;
     float* d_state = scratch<kTileSlot>(6 * u * Tile::width);
     float* d_memory = d_state + u * Tile::width;
     float* deltas = d_memory + u * Tile::width;
     const int64_t ahead = all.reverse ? u * all.examples : -u * all.examples;
-    tile.read_rows(d_h_last.typed_data(), u, d_state);
-    tile.read_rows(d_c_last.typed_data(), u, d_memory);
+    tile.read_rows(d_h_last, u, d_state);
+    tile.read_rows(d_c_last, u, d_memory);
     for (int64_t s = all.steps - 1; s >= 0; --s) {
       const int64_t t = all.step(s), here = t * u * all.examples;
-      float* delta_t = delta + 4 * here;
       if (t >= tile.longest) {
-        tile.write_zeros(delta_t, 4 * u);
+        sink.padding(t);
         continue;
       }
       for (int64_t i = 0; i < u; ++i)
@@ -99,7 +91,7 @@ ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U, Floats peephole
           const int64_t at = (i * V + v) * kLanes;
           const IntVec valid = tile.valid(t, v);
           const Vec input = gate(0), forget = gate(1), output = gate(2), candidate = gate(3);
-          const Vec before = tile.previous(c, c0.typed_data(), u, t, i, v, ahead);
+          const Vec before = tile.previous(c, c0, u, t, i, v, ahead);
           const Vec tanh_c = tanh(tile.read(c + here, i, v));
           const Vec d = tile.read(d_h + here, i, v, ahead) + load(d_state + at);
           const Vec by_output = d * tanh_c * output * (1.0f - output);
@@ -110,7 +102,7 @@ ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U, Floats peephole
           const auto emit = [&](int g, Vec value) {
             value = valid ? value : Vec{};
             store(deltas + ((g * u + i) * V + v) * kLanes, value);
-            tile.write(delta_t, g * u + i, v, value, 4 * ahead);
+            sink.put(t, g * u + i, v, value);
           };
           emit(0, by_input);
           emit(1, by_forget);
@@ -120,11 +112,46 @@ ffi::Error backward(ffi::ThreadPool pool, Floats d_h_, Floats U, Floats peephole
           store(d_memory + at, valid ? d_before : load(d_memory + at));
           store(d_state + at, valid ? Vec{} : load(d_state + at));
         }
+      sink.end_step(t);
       multiply<V, true>(deltas, weights, d_state);
     }
-    tile.write_rows(d_h0->typed_data(), u, d_state);
-    tile.write_rows(d_c0->typed_data(), u, d_memory);
-  });
+    tile.write_rows(d_h0, u, d_state);
+    tile.write_rows(d_c0, u, d_memory);
+  }
+};
+
+WayBack way_back(Floats d_h, Floats U, Floats peepholes, Floats c, Floats gates, Floats c0, Lengths lengths,
+                 Floats d_h_last, Floats d_c_last, Result& d_h0, Result& d_c0, bool reverse) {
+  const int64_t n = axis(d_h, 0), steps = axis(d_h, 1), u = axis(U, 0);
+  require({{"d_h", d_h, {n, steps, u}}, {"U", U, {u, 4 * u}}, {"peepholes", peepholes, {3, u}},
+           {"c", c, {n, steps, u}}, {"gates", gates, {n, steps, 4 * u}}, {"c0", c0, {n, u}},
+           {"lengths", lengths, {n}}, {"d_h_last", d_h_last, {n, u}}, {"d_c_last", d_c_last, {n, u}},
+           {"d_h0", d_h0, {n, u}}, {"d_c0", d_c0, {n, u}}});
+  const Packed weights(scratch<kWeightsSlot>(Packed::size(4 * u, u)), u, nullptr,
+                       {transposed(U.typed_data(), 4 * u, 4 * u)});
+  return {Sequences(d_h, lengths, reverse), u, d_h.typed_data(), peepholes.typed_data(), c.typed_data(),
+          gates.typed_data(), c0.typed_data(), d_h_last.typed_data(), d_c_last.typed_data(), weights,
+          d_h0->typed_data(), d_c0->typed_data()};
+}
+
+ffi::Error backward(ffi::ThreadPool pool, Floats d_h, Floats U, Floats peepholes, Floats c, Floats gates, Floats c0,
+                    Lengths lengths, Floats d_h_last, Floats d_c_last, Result delta, Result d_h0, Result d_c0,
+                    bool reverse) {
+  const WayBack back =
+      way_back(d_h, U, peepholes, c, gates, c0, lengths, d_h_last, d_c_last, d_h0, d_c0, reverse);
+  require({{"delta", delta, {back.all.examples, back.all.steps, 4 * back.units}}});
+  write_deltas(pool, back.all, back, delta, 4 * back.units);
+  return ffi::Error::Success();
+}
+
+// The way back and the sums in one: the net gradients never leave the cache.
+ffi::Error gradients(ffi::ThreadPool pool, Floats d_h, Floats U, Floats peepholes, Floats c, Floats gates, Floats c0,
+                     Lengths lengths, Floats d_h_last, Floats d_c_last, Floats x, Floats h, Floats h0, Result dW,
+                     Result dU, Result db, Result d_h0, Result d_c0, bool reverse) {
+  const WayBack back =
+      way_back(d_h, U, peepholes, c, gates, c0, lengths, d_h_last, d_c_last, d_h0, d_c0, reverse);
+  const LeftHand left = left_hand(back.all, x, h, h0, 4, dW, dU, db);
+  sum_deltas(pool, left, back, dW, dU, db);
   return ffi::Error::Success();
 }
 
@@ -159,6 +186,28 @@ NETGRAD_KERNEL(lstm_backward, backward,
                    .Arg<Floats>()   // d_h_last
                    .Arg<Floats>()   // d_c_last
                    .Ret<Floats>()   // delta
+                   .Ret<Floats>()   // d_h0
+                   .Ret<Floats>()   // d_c0
+                   .Attr<bool>("reverse"))
+
+NETGRAD_KERNEL(lstm_gradients, gradients,
+               ffi::Ffi::Bind()
+                   .Ctx<ffi::ThreadPool>()
+                   .Arg<Floats>()   // d_h
+                   .Arg<Floats>()   // U
+                   .Arg<Floats>()   // peepholes
+                   .Arg<Floats>()   // c
+                   .Arg<Floats>()   // gates
+                   .Arg<Floats>()   // c0
+                   .Arg<Lengths>()  // lengths
+                   .Arg<Floats>()   // d_h_last
+                   .Arg<Floats>()   // d_c_last
+                   .Arg<Floats>()   // x
+                   .Arg<Floats>()   // h
+                   .Arg<Floats>()   // h0
+                   .Ret<Floats>()   // dW
+                   .Ret<Floats>()   // dU
+                   .Ret<Floats>()   // db
                    .Ret<Floats>()   // d_h0
                    .Ret<Floats>()   // d_c0
                    .Attr<bool>("reverse"))

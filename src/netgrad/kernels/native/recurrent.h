@@ -16,7 +16,7 @@ using Result = ffi::ResultBuffer<ffi::F32>;
 using Lengths = ffi::Buffer<ffi::S32>;
 
 // What a thread keeps between tasks: the packed weights of its call, the buffers of its tile.
-enum RecurrentSlot { kWeightsSlot, kMoreWeightsSlot, kTileSlot, kSumsSlot };
+enum RecurrentSlot { kWeightsSlot, kMoreWeightsSlot, kTileSlot, kSumsSlot, kStepsSlot, kPartialSlot };
 
 constexpr int kTileVectors = 2;
 // Columns of a product that are summed in registers at once: kTileVectors accumulators each.
@@ -106,18 +106,24 @@ struct Tile {
   }
 };
 
-// Runs body(Tile<V>) for all examples. Full tiles have kTileVectors vectors; when that would leave threads
-// without work, or few examples remain, one.
+// The examples of a tile: kTileVectors vectors of them, or one where that would leave threads without work.
+inline int64_t tile_width(const ffi::ThreadPool& pool, const Sequences& all) {
+  constexpr int64_t full = kTileVectors * kLanes;
+  return (all.examples + full - 1) / full < pool.num_threads() ? kLanes : full;
+}
+
+// body(Tile<V>) for up to `width` examples from `first` on; a single vector where that suffices.
+template <class Body>
+void with_tile(const Sequences& all, int64_t first, int64_t width, const Body& body) {
+  if (std::min(width, all.examples - first) > kLanes) body(Tile<kTileVectors>(all, first));
+  else body(Tile<1>(all, first));
+}
+
+// Runs body(Tile<V>) for all examples.
 template <class Body>
 void for_each_tile(ffi::ThreadPool& pool, const Sequences& all, const Body& body) {
-  constexpr int64_t full = kTileVectors * kLanes;
-  const int64_t n = all.examples;
-  const int64_t width = (n + full - 1) / full < pool.num_threads() ? kLanes : full;
-  parallel_for(pool, (n + width - 1) / width, [&](int64_t i) {
-    const int64_t first = i * width;
-    if (std::min(width, n - first) > kLanes) body(Tile<kTileVectors>(all, first));
-    else body(Tile<1>(all, first));
-  });
+  const int64_t width = tile_width(pool, all);
+  parallel_for(pool, (all.examples + width - 1) / width, [&](int64_t i) { with_tile(all, i * width, width, body); });
 }
 
 // A matrix, or the part of one, whose element (row, column) is data[row * down + column * across].

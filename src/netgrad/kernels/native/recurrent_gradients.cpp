@@ -1,9 +1,9 @@
-// Gradients of a recurrent cell's weights: dW = sum x_t^T delta_t, dU = sum h_(t-1)^T delta_t, db = sum delta_t.
+// Gradients of a recurrent cell's weights from net gradients that are there already: dW = sum x_t^T delta_t,
+// dU = sum h_(t-1)^T delta_t, db = sum delta_t, over examples and time-steps.
 //
-// Every sum runs over examples and time-steps. While there are few weights, a sum is kept as a vector, one lane
-// per example of a tile, and reduced across the lanes once at the end. When all these vectors would no longer
-// stay in cache, the columns of delta become the lanes instead.
-#include "recurrent.h"
+// While there are few weights, the lanes of a sum are examples (sums_over_time.h). When all these vectors would no
+// longer stay in cache, the columns of delta become the lanes instead.
+#include "sums_over_time.h"
 #include "transpose.h"
 
 namespace netgrad {
@@ -11,135 +11,31 @@ namespace {
 
 using FullTile = Tile<kTileVectors>;
 
-// Sums that stay in registers at once.
-constexpr int kBlockRows = kRegisters == 32 ? 4 : 3;
-constexpr int kBlockColumns = kRegisters == 32 ? 6 : 3;
-constexpr int64_t kChunkBytes = 256 * 1024;  // what a task copies out of its arrays at once: stays in the L2 cache
-constexpr int64_t kFewWeights = 8192;        // as vectors of sums, half a megabyte with AVX-512
-constexpr int64_t kMaxPanel = 512;           // columns of delta of a task when there are many weights
-constexpr int64_t kMaxPlaces = 128;          // pairs of an example and a step that it copies at once
+constexpr int64_t kFewWeights = 8192;  // as vectors of sums, half a megabyte with AVX-512
+constexpr int64_t kFewSteps = 16;      // of a task's piece of few sequences
+constexpr int64_t kMaxPanel = 512;     // columns of delta of a task when there are many weights
+constexpr int64_t kMaxPlaces = 128;    // pairs of an example and a step that it copies at once
 
-// sums[r][c] += a[r] * b[c], for rows a and b that hold `length` floats.
-template <int R, int C>
-void add_block(const float* a, const float* b, int64_t length, float* sums, int64_t columns) {
-  Vec block[R][C];
-  for (int r = 0; r < R; ++r)
-    for (int c = 0; c < C; ++c) block[r][c] = load(sums + (r * columns + c) * kLanes);
-  for (int64_t i = 0; i < length; i += kLanes) {
-    Vec left[R];
-    for (int r = 0; r < R; ++r) left[r] = load(a + r * length + i);
-    for (int c = 0; c < C; ++c) {
-      const Vec right = load(b + c * length + i);
-      for (int r = 0; r < R; ++r) block[r][c] += left[r] * right;
-    }
-  }
-  for (int r = 0; r < R; ++r)
-    for (int c = 0; c < C; ++c) store(sums + (r * columns + c) * kLanes, block[r][c]);
-}
-
-// The same for numbers of rows and columns up to R and C that are not known beforehand.
-template <int R, int C>
-void add_block_up_to(int64_t rows, int64_t width, const float* a, const float* b, int64_t length, float* sums,
-                     int64_t columns) {
-  if constexpr (R > 1)
-    if (rows < R) return add_block_up_to<R - 1, C>(rows, width, a, b, length, sums, columns);
-  if constexpr (C > 1)
-    if (width < C) return add_block_up_to<R, C - 1>(rows, width, a, b, length, sums, columns);
-  add_block<R, C>(a, b, length, sums, columns);
-}
-
-struct Gradients {
-  Sequences all;
-  int64_t inputs, units, columns;
-  const float *x, *h, *h0, *delta;
-  const float* gates;  // of the GRU, whose candidate saw reset * h_(t-1); of other cells null
-
-  // Left-hand rows: the inputs, 1 (for the biases), the previous states, and those that the GRU reset.
-  int64_t left_rows() const { return sum_rows() + (gates ? units : 0); }
-  // Rows of sums, in the order W, b, U.
-  int64_t sum_rows() const { return inputs + 1 + units; }
-
-  int64_t tiles() const { return (all.examples + FullTile::width - 1) / FullTile::width; }
-  int64_t chunk_steps() const {
-    const int64_t step_bytes = (left_rows() + columns) * FullTile::width * int64_t(sizeof(float));
-    return std::max<int64_t>(1, std::min(all.steps, kChunkBytes / step_bytes));
-  }
-  int64_t chunks() const { return (all.steps + chunk_steps() - 1) / chunk_steps(); }
-
-  // Adds the products of one tile's steps begin .. end-1 to `sums`.
-  void add(const FullTile& tile, int64_t begin, int64_t end, float* sums) const {
-    const int64_t length = (end - begin) * FullTile::width;
-    float* left = scratch<kTileSlot>((left_rows() + columns) * length);
-    float* right = left + left_rows() * length;
-    for (int64_t t = begin; t < end; ++t)
-      for (int v = 0; v < kTileVectors; ++v) {
-        const int64_t at = (t - begin) * FullTile::width + v * kLanes;
-        copy_step(tile, t, v, left + at, right + at, length);
-      }
-    const int64_t u = units, in = inputs + 1, states = in + u;
-    if (!gates) return add_rows(left, right, length, 0, states, 0, columns, sums);
-    add_rows(left, right, length, 0, states, 0, 2 * u, sums);
-    add_rows(left, right, length, 0, in, 2 * u, columns, sums);
-    add_rows(left + u * length, right, length, in, states, 2 * u, columns, sums);
-  }
-
-  // One step of one vector of examples, cleared where it is padding, as a column of rows `length` apart. Every read
-  // also fetches what the next step will read, which lies too far away for the processor to foresee.
-  void copy_step(const FullTile& tile, int64_t t, int v, float* left, float* right, int64_t length) const {
-    const int64_t n = all.examples;
-    const IntVec valid = tile.valid(t, v);
-    const auto put = [&](float*& to, Vec value) {
-      store(to, valid ? value : Vec{});
-      to += length;
-    };
-    for (int64_t i = 0; i < inputs; ++i) put(left, tile.read(x + t * inputs * n, i, v, inputs * n));
-    put(left, broadcast(1.0f));
-    float* reset = left + units * length;
-    for (int64_t i = 0; i < units; ++i) {
-      const Vec before = tile.previous(h, h0, units, t, i, v, units * n);
-      put(left, before);
-      if (gates) put(reset, before * tile.read(gates + t * columns * n, i, v, columns * n));
-    }
-    for (int64_t c = 0; c < columns; ++c) put(right, tile.read(delta + t * columns * n, c, v, columns * n));
-  }
-
-  void add_rows(const float* left, const float* right, int64_t length, int64_t row, int64_t row_end,
-                int64_t column, int64_t column_end, float* sums) const {
-    for (int64_t c = column; c < column_end; c += kBlockColumns)
-      for (int64_t r = row; r < row_end; r += kBlockRows)
-        add_block_up_to<kBlockRows, kBlockColumns>(row_end - r, column_end - c, left + r * length,
-                                                   right + c * length, length,
-                                                   sums + (r * columns + c) * kLanes, columns);
-  }
+struct Gradients : LeftHand {
+  const float* delta;
 };
 
-void write_result(Result& to, const float*& from) {
-  std::copy_n(from, to->element_count(), to->typed_data());
-  from += to->element_count();
-}
-
 void run_few(ffi::ThreadPool& pool, const Gradients& g, Result& dW, Result* dU, Result& db) {
-  const int64_t outputs = g.sum_rows() * g.columns;
-  const int64_t pieces = g.tiles() * g.chunks();
-  const int64_t tasks = std::max<int64_t>(1, std::min(pieces, 2 * pool.num_threads()));
-  float* partial = scratch<kWeightsSlot>(tasks * outputs);
-  parallel_for(pool, tasks, [&](int64_t task) {
-    float* sums = scratch<kSumsSlot>(outputs * kLanes);
-    std::fill_n(sums, outputs * kLanes, 0.0f);
-    for (int64_t piece = pieces * task / tasks; piece < pieces * (task + 1) / tasks; ++piece) {
-      const FullTile tile(g.all, piece / g.chunks() * FullTile::width);
-      const int64_t begin = piece % g.chunks() * g.chunk_steps();
-      const int64_t end = std::min<int64_t>(begin + g.chunk_steps(), tile.longest);
-      if (begin < end) g.add(tile, begin, end, sums);
+  const int64_t tiles = (g.all.examples + FullTile::width - 1) / FullTile::width;
+  const int64_t chunks = (g.all.steps + kFewSteps - 1) / kFewSteps, step = g.columns * g.all.examples;
+  const auto piece = [&](int64_t i, float* sums) {
+    const FullTile tile(g.all, i / chunks * FullTile::width);
+    SummedDeltas<FullTile> deltas(g, tile, 1, sums);
+    const int64_t begin = i % chunks * kFewSteps, end = std::min<int64_t>(begin + kFewSteps, tile.longest);
+    for (int64_t t = begin; t < end; ++t) {
+      for (int v = 0; v < kTileVectors; ++v)
+        for (int64_t c = 0; c < g.columns; ++c)
+          deltas.put(t, c, v, tile.valid(t, v) ? tile.read(g.delta + t * step, c, v, step) : Vec{});
+      deltas.end_step(t);
     }
-    for (int64_t i = 0; i < outputs; ++i) partial[task * outputs + i] = sum_lanes(load(sums + i * kLanes));
-  });
-  for (int64_t task = 1; task < tasks; ++task)
-    for (int64_t i = 0; i < outputs; ++i) partial[i] += partial[task * outputs + i];
-  const float* from = partial;
-  write_result(dW, from);
-  write_result(db, from);
-  if (dU) write_result(*dU, from);
+    deltas.end();
+  };
+  add_up(pool, g, tiles * chunks, piece, dW, dU, db);
 }
 
 // The gradients of many weights: a task owns a panel of columns, whose sums lie in blocks of two vectors of
@@ -243,7 +139,7 @@ void run_many(ffi::ThreadPool& pool, const Gradients& g, Result& dW, Result* dU,
 }
 
 ffi::Error run(ffi::ThreadPool& pool, const Gradients& g, Result& dW, Result* dU, Result& db) {
-  if (g.sum_rows() * g.columns <= kFewWeights) run_few(pool, g, dW, dU, db);
+  if (g.sums() <= kFewWeights) run_few(pool, g, dW, dU, db);
   else run_many(pool, g, dW, dU, db);
   return ffi::Error::Success();
 }
@@ -253,8 +149,8 @@ ffi::Error gradients(ffi::ThreadPool pool, Floats x, Floats h, Floats delta, Flo
   const int64_t n = axis(x, 0), steps = axis(x, 1), d = axis(x, 2), u = axis(h, 2), k = axis(delta, 2);
   require({{"x", x, {n, steps, d}}, {"h", h, {n, steps, u}}, {"delta", delta, {n, steps, k}}, {"h0", h0, {n, u}},
            {"lengths", lengths, {n}}, {"dW", dW, {d, k}}, {"dU", dU, {u, k}}, {"db", db, {k}}});
-  const Gradients g{Sequences(x, lengths, reverse), d, u, k, x.typed_data(), h.typed_data(), h0.typed_data(),
-                    delta.typed_data(), nullptr};
+  const Gradients g{{Sequences(x, lengths, reverse), d, u, k, x.typed_data(), h.typed_data(), h0.typed_data(), nullptr},
+                    delta.typed_data()};
   return run(pool, g, dW, &dU, db);
 }
 
@@ -264,8 +160,9 @@ ffi::Error gru_gradients(ffi::ThreadPool pool, Floats x, Floats h, Floats gates,
   require({{"x", x, {n, steps, d}}, {"h", h, {n, steps, u}}, {"gates", gates, {n, steps, k}},
            {"delta", delta, {n, steps, k}}, {"h0", h0, {n, u}}, {"lengths", lengths, {n}}, {"dW", dW, {d, k}},
            {"dU", dU, {u, k}}, {"db", db, {k}}});
-  const Gradients g{Sequences(x, lengths, reverse), d, u, k, x.typed_data(), h.typed_data(), h0.typed_data(),
-                    delta.typed_data(), gates.typed_data()};
+  const Gradients g{{Sequences(x, lengths, reverse), d, u, k, x.typed_data(), h.typed_data(), h0.typed_data(),
+                     gates.typed_data()},
+                    delta.typed_data()};
   return run(pool, g, dW, &dU, db);
 }
 
@@ -273,8 +170,7 @@ ffi::Error gru_gradients(ffi::ThreadPool pool, Floats x, Floats h, Floats gates,
 ffi::Error dense_gradients(ffi::ThreadPool pool, Floats x, Floats delta, Result dW, Result db) {
   const int64_t n = axis(x, 0), steps = axis(x, 1), d = axis(x, 2), k = axis(delta, 2);
   require({{"x", x, {n, steps, d}}, {"delta", delta, {n, steps, k}}, {"dW", dW, {d, k}}, {"db", db, {k}}});
-  const Gradients g{Sequences(x), d, 0, k, x.typed_data(), nullptr, nullptr,
-                    delta.typed_data(), nullptr};
+  const Gradients g{{Sequences(x), d, 0, k, x.typed_data(), nullptr, nullptr, nullptr}, delta.typed_data()};
   return run(pool, g, dW, nullptr, db);
 }
 

@@ -1,7 +1,7 @@
 // The simple recurrent network: h_t = f(x_t W + h_(t-1) U + b).
 #include <string_view>
 
-#include "recurrent.h"
+#include "sums_over_time.h"
 
 namespace netgrad {
 namespace {
@@ -62,43 +62,65 @@ struct Forward {
   }
 };
 
-struct Backward {
-  ffi::ThreadPool& pool;
+struct WayBack {
   Sequences all;
   int64_t units;
   const float *d_h, *h, *d_h_last;
   Packed weights;  // U transposed
-  float *delta, *d_h0;
+  float* d_h0;
+
+  template <class F, class Tile, class Deltas>
+  void run(const Tile& tile, Deltas&& sink) const {
+    constexpr int V = Tile::vectors;
+    float* d_state = scratch<kTileSlot>(2 * units * Tile::width);
+    float* deltas = d_state + units * Tile::width;
+    const int64_t ahead = all.reverse ? units * all.examples : -units * all.examples;
+    tile.read_rows(d_h_last, units, d_state);
+    for (int64_t s = all.steps - 1; s >= 0; --s) {
+      const int64_t t = all.step(s), here = t * units * all.examples;
+      if (t >= tile.longest) {
+        sink.padding(t);
+        continue;
+      }
+      for (int64_t i = 0; i < units; ++i)
+        for (int v = 0; v < V; ++v) {
+          const int64_t at = (i * V + v) * kLanes;
+          const IntVec valid = tile.valid(t, v);
+          const Vec d = tile.read(d_h + here, i, v, ahead) + load(d_state + at);
+          const Vec now = valid ? d * F::derivative(tile.read(h + here, i, v, ahead)) : Vec{};
+          store(deltas + at, now);
+          sink.put(t, i, v, now);
+          store(d_state + at, valid ? Vec{} : load(d_state + at));
+        }
+      sink.end_step(t);
+      multiply<V, true>(deltas, weights, d_state);
+    }
+    tile.write_rows(d_h0, units, d_state);
+  }
+};
+
+// A way back with one activation, written out or summed.
+struct Written {
+  ffi::ThreadPool& pool;
+  WayBack back;
+  Result& delta;
 
   template <class F>
   void run() {
-    for_each_tile(pool, all, [&](const auto& tile) {
-      using Tile = std::decay_t<decltype(tile)>;
-      constexpr int V = Tile::vectors;
-      float* d_state = scratch<kTileSlot>(2 * units * Tile::width);
-      float* deltas = d_state + units * Tile::width;
-      const int64_t ahead = all.reverse ? units * all.examples : -units * all.examples;
-      tile.read_rows(d_h_last, units, d_state);
-      for (int64_t s = all.steps - 1; s >= 0; --s) {
-        const int64_t t = all.step(s), here = t * units * all.examples;
-        if (t >= tile.longest) {
-          tile.write_zeros(delta + here, units);
-          continue;
-        }
-        for (int64_t i = 0; i < units; ++i)
-          for (int v = 0; v < V; ++v) {
-            const int64_t at = (i * V + v) * kLanes;
-            const IntVec valid = tile.valid(t, v);
-            const Vec d = tile.read(d_h + here, i, v, ahead) + load(d_state + at);
-            const Vec now = valid ? d * F::derivative(tile.read(h + here, i, v, ahead)) : Vec{};
-            store(deltas + at, now);
-            tile.write(delta + here, i, v, now, ahead);
-            store(d_state + at, valid ? Vec{} : load(d_state + at));
-          }
-        multiply<V, true>(deltas, weights, d_state);
-      }
-      tile.write_rows(d_h0, units, d_state);
-    });
+    const auto one = [&](const auto& tile, auto&& sink) { back.run<F>(tile, sink); };
+    write_deltas(pool, back.all, one, delta, back.units);
+  }
+};
+struct Summed {
+  ffi::ThreadPool& pool;
+  WayBack back;
+  LeftHand left;
+  Result &dW, &dU, &db;
+
+  template <class F>
+  void run() {
+    const auto one = [&](const auto& tile, auto&& sink) { back.run<F>(tile, sink); };
+    sum_deltas(pool, left, one, dW, dU, db);
   }
 };
 
@@ -124,17 +146,28 @@ ffi::Error forward(ffi::ThreadPool pool, Floats x, Floats W, Floats U, Floats b,
                          activation);
 }
 
-ffi::Error backward(ffi::ThreadPool pool, Floats d_h, Floats U, Floats h, Lengths lengths, Floats d_h_last,
-                    Result delta, Result d_h0, std::string_view activation, bool reverse) {
+WayBack way_back(Floats d_h, Floats U, Floats h, Lengths lengths, Floats d_h_last, Result& d_h0, bool reverse) {
   const int64_t n = axis(d_h, 0), steps = axis(d_h, 1), u = axis(U, 0);
   require({{"d_h", d_h, {n, steps, u}}, {"U", U, {u, u}}, {"h", h, {n, steps, u}}, {"lengths", lengths, {n}},
-           {"d_h_last", d_h_last, {n, u}}, {"delta", delta, {n, steps, u}}, {"d_h0", d_h0, {n, u}}});
-  const Packed weights(scratch<kWeightsSlot>(Packed::size(u, u)), u, nullptr,
-                       {transposed(U.typed_data(), u, u)});
-  return with_activation(
-      Backward{pool, Sequences(d_h, lengths, reverse), u, d_h.typed_data(), h.typed_data(),
-               d_h_last.typed_data(), weights, delta->typed_data(), d_h0->typed_data()},
-      activation);
+           {"d_h_last", d_h_last, {n, u}}, {"d_h0", d_h0, {n, u}}});
+  const Packed weights(scratch<kWeightsSlot>(Packed::size(u, u)), u, nullptr, {transposed(U.typed_data(), u, u)});
+  return {Sequences(d_h, lengths, reverse), u, d_h.typed_data(), h.typed_data(), d_h_last.typed_data(), weights,
+          d_h0->typed_data()};
+}
+
+ffi::Error backward(ffi::ThreadPool pool, Floats d_h, Floats U, Floats h, Lengths lengths, Floats d_h_last,
+                    Result delta, Result d_h0, std::string_view activation, bool reverse) {
+  const WayBack back = way_back(d_h, U, h, lengths, d_h_last, d_h0, reverse);
+  require({{"delta", delta, {back.all.examples, back.all.steps, back.units}}});
+  return with_activation(Written{pool, back, delta}, activation);
+}
+
+// The way back and the sums in one: the net gradients never leave the cache.
+ffi::Error gradients(ffi::ThreadPool pool, Floats d_h, Floats U, Floats h, Lengths lengths, Floats d_h_last, Floats x,
+                     Floats h0, Result dW, Result dU, Result db, Result d_h0, std::string_view activation,
+                     bool reverse) {
+  const WayBack back = way_back(d_h, U, h, lengths, d_h_last, d_h0, reverse);
+  return with_activation(Summed{pool, back, left_hand(back.all, x, h, h0, 1, dW, dU, db), dW, dU, db}, activation);
 }
 
 }  // namespace
@@ -161,6 +194,23 @@ NETGRAD_KERNEL(rnn_backward, backward,
                    .Arg<Lengths>()  // lengths
                    .Arg<Floats>()   // d_h_last
                    .Ret<Floats>()   // delta
+                   .Ret<Floats>()   // d_h0
+                   .Attr<std::string_view>("activation")
+                   .Attr<bool>("reverse"))
+
+NETGRAD_KERNEL(rnn_gradients, gradients,
+               ffi::Ffi::Bind()
+                   .Ctx<ffi::ThreadPool>()
+                   .Arg<Floats>()   // d_h
+                   .Arg<Floats>()   // U
+                   .Arg<Floats>()   // h
+                   .Arg<Lengths>()  // lengths
+                   .Arg<Floats>()   // d_h_last
+                   .Arg<Floats>()   // x
+                   .Arg<Floats>()   // h0
+                   .Ret<Floats>()   // dW
+                   .Ret<Floats>()   // dU
+                   .Ret<Floats>()   // db
                    .Ret<Floats>()   // d_h0
                    .Attr<std::string_view>("activation")
                    .Attr<bool>("reverse"))
