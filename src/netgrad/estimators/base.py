@@ -175,6 +175,8 @@ class Estimator(BaseEstimator):
             weights = np.pad(np.ones(n) if weights is None else weights, (0, size - n))
         kept = self._kept if incremental and not first else None
         pace = solvers.Pace(self, self._measure if validation else None, n, 0 if first else self.t_, kept)
+        starts = int(self.n_starts) if first else 1
+        together = pace.only_history and not self.callbacks and starts == 1
         model = fit(
             start,
             examples.x,
@@ -186,7 +188,8 @@ class Estimator(BaseEstimator):
             sample_weight=weights,
             lengths=examples.lengths,
             shuffle=bool(self.shuffle),
-            starts=int(self.n_starts) if first else 1,
+            starts=starts,
+            epochs_per_call=solvers.EPOCHS_PER_CALL if together else 1,
             callbacks=[pace, *self.callbacks],
             seed=int(rng.randint(np.iinfo(np.int32).max)),
             **settings,

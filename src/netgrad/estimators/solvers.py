@@ -74,6 +74,9 @@ def _has_numbers(part: Any) -> bool:
     return hasattr(part, "hyperparams")
 
 
+EPOCHS_PER_CALL = 10  # of a small network's training, most is the way into the compiled program and out again
+
+
 class Pace(Callback):
     """How long an estimator trains and at what rate, by the rules of scikit-learn's perceptrons.
 
@@ -94,6 +97,8 @@ class Pace(Callback):
         self.best_loss, self.best_score = math.inf, -math.inf
         self.rate = float(estimator.learning_rate_init)
         self.converged = False
+        rates_change = estimator.solver == "sgd" and estimator.learning_rate != "constant"
+        self.only_history = measure is None and not rates_change
         self._idle = 0
         self._best: Any = None
 

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """Base of the callbacks; each method may be left out. ``run`` is the `netgrad.training.loop.Run` in progress."""
+    """Base of the callbacks; each method may be left out. ``run`` is the `netgrad.training.loop.Run` in progress.
+
+    only_history: whether `on_epoch` reads nothing of a run but its history, and changes nothing but by `Run.stop`.
+    Where that is so of all callbacks, they are called for every epoch, however many run as one program.
+    """
+
+    only_history: bool = False
 
     def on_start(self, run: Run) -> None:
         """Before the first epoch."""

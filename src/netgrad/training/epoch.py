@@ -181,10 +181,12 @@ def epochs(
     first: Any,
     begun: Any = None,
     orders: Any = None,
+    limit: Any = None,
 ) -> tuple[Carry, StepReport]:
     """``count`` epochs, numbered from ``first``, in one program; each draws its key from its own number.
 
-    orders (count, N): those of the epochs, where they have been drawn before.
+    orders (count, N): those of the epochs, where they have been drawn before. limit: do only so many of them, a number
+    that the program learns when it runs; the reports of the others are 0.
     """
 
     def one(carry: Carry, numbered: tuple[jax.Array, Any]) -> tuple[Carry, StepReport]:
@@ -195,7 +197,16 @@ def epochs(
     if count == 1:
         carry, report = one(carry, (first, None if orders is None else orders[0]))
         return carry, jax.tree.map(lambda v: v[None], report)
-    return jax.lax.scan(one, carry, (first + jnp.arange(count), orders))
+    if limit is None:
+        return jax.lax.scan(one, carry, (first + jnp.arange(count), orders))
+
+    def next_one(i: jax.Array, done: tuple[Carry, StepReport]) -> tuple[Carry, StepReport]:
+        carry, report = one(done[0], (first + i, None if orders is None else orders[i]))
+        return carry, jax.tree.map(lambda every, own: every.at[i].set(own), done[1], report)
+
+    shapes = jax.eval_shape(one, carry, (first, None if orders is None else orders[0]))[1]
+    nothing = jax.tree.map(lambda s: jnp.zeros((count, *s.shape), s.dtype), shapes)
+    return jax.lax.fori_loop(0, limit, next_one, (carry, nothing))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -220,7 +231,8 @@ def compiled_epochs(
 ) -> Any:
     """`epochs` compiled for these settings: (carry, data, key, first) -> (carry, reports of shape (count, steps)).
 
-    A further argument, ``begun``, says that the data are one chunk of an epoch, see `epoch`.
+    Further arguments: ``begun`` says that the data are one chunk of an epoch, see `epoch`; ``limit`` that only so many
+    of the epochs are to be done.
 
     One program, or one for each step where a layer is slow inside a loop (`netgrad.training.stepwise`).
     """
@@ -229,11 +241,11 @@ def compiled_epochs(
     one = partial(walk, network, objective, optimizer, truncate)
     apart = epochs_by_step(one, epoch_order, step_key, batch_size, shuffle, count)
 
-    def run(carry: Carry, data: Batch, *when: Any) -> tuple[Carry, StepReport]:
+    def run(carry: Carry, data: Batch, *when: Any, limit: int | None = None) -> tuple[Carry, StepReport]:
         if not scannable(network, data):
-            return apart(carry, data, *when)
+            return apart(carry, data, *when, limit=limit)
         draws = shuffle and batch_size < data.size
-        return together(alphas, carry, data, drawn_orders(data.size, count, *when) if draws else None, *when)
+        return together(alphas, carry, data, drawn_orders(data.size, count, *when) if draws else None, limit, *when)
 
     return run
 
@@ -245,10 +257,12 @@ def _together(
     """One program for an objective at all strengths of its penalties, which are its first argument."""
 
     @jax.jit
-    def together(alphas: Any, carry: Carry, data: Batch, orders: Any, *when: Any) -> tuple[Carry, StepReport]:
+    def together(
+        alphas: Any, carry: Carry, data: Batch, orders: Any, limit: Any, *when: Any
+    ) -> tuple[Carry, StepReport]:
         key, first, begun = (*when, None) if len(when) == 2 else when
         own = (network, objective.at(alphas), optimizer, batch_size, shuffle, truncate, count)
-        return epochs(*own, carry, data, key, first, begun, orders)
+        return epochs(*own, carry, data, key, first, begun, orders, limit)
 
     return together
 

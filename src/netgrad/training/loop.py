@@ -125,7 +125,8 @@ def fit(
         patience: stop after so many epochs without a better validation loss (training loss where there is no
             validation set), and return the best parameters.
         shuffle: draw the examples in a new random order in every epoch.
-        epochs_per_call: epochs that run as one compiled program; callbacks see the last of them only.
+        epochs_per_call: epochs that run as one compiled program; callbacks see the last of them only, except for those
+            that look at nothing but the history (`Callback.only_history`).
         starts: train so many initialisations at once and keep the best, by validation loss, or by training loss
             where there is no validation set; the history holds every start's loss as ``loss_1``, ``loss_2``, ...
         truncate: for long sequences, update after every so many time-steps (20 is usual) and carry the hidden states
@@ -292,9 +293,13 @@ def train(run: Run, source: InMemory | Streaming, held: Batch | None, epochs_per
     """The loop itself: compiled epochs, history and callbacks."""
     for callback in run.callbacks:
         callback.on_start(run)
+    each = epochs_per_call > 1 and held is None and run.starts is None and all(c.only_history for c in run.callbacks)
     try:
         while run.epoch < run.epochs and not run.history.stopped:
             count = min(epochs_per_call, run.epochs - run.epoch)
+            if each and run.callbacks and isinstance(source, InMemory):
+                _epochs_looked_at(run, source, count, epochs_per_call)
+                continue
             if run.starts is not None and isinstance(source, InMemory):
                 reports = run.starts.advance(run, source.program(count), source.data, held, source.key, source.sizes)
             else:
@@ -310,6 +315,24 @@ def train(run: Run, source: InMemory | Streaming, held: Batch | None, epochs_per
     finally:
         for callback in run.callbacks:
             callback.on_end(run)
+
+
+def _epochs_looked_at(run: Run, source: InMemory, count: int, of: int) -> None:
+    """Some epochs as one program, after which the callbacks look at one row of the history after the other.
+
+    Where they stop the run before the last, the epochs up to there are done again from where all began.
+    """
+    begun, first = run.carry, run.epoch
+    run.carry, reports = source.advance(begun, first, count, of)
+    for i in range(count):
+        run.epoch += 1
+        run.history.append(_row(run, reports, i, source.sizes))
+        for callback in run.callbacks:
+            callback.on_epoch(run)
+        if run.history.stopped:
+            if i + 1 < count:
+                run.carry, _ = source.advance(begun, first, i + 1, of)
+            return
 
 
 def _row(run: Run, reports: StepReport, i: int, sizes: Sequence[int]) -> dict[str, float]:

@@ -45,9 +45,13 @@ class InMemory:
             self.network, self.objective, self.optimizer, self.batch_size, self.shuffle, count, self.truncate
         )
 
-    def advance(self, carry: Carry, first: int, count: int) -> tuple[Carry, StepReport]:
-        """``count`` epochs, numbered from ``first``; raises `DivergenceError` where a number is not finite."""
-        after, reports = self.program(count)(carry, self.data, self.key, first)
+    def advance(self, carry: Carry, first: int, count: int, of: int | None = None) -> tuple[Carry, StepReport]:
+        """``count`` epochs, numbered from ``first``; raises `DivergenceError` where a number is not finite.
+
+        of: use the program that can do up to so many, whatever the count; otherwise each count has its own.
+        """
+        limit = {} if of is None else {"limit": count}
+        after, reports = self.program(of or count)(carry, self.data, self.key, first, **limit)
         reports = jax.tree.map(np.asarray, reports)
         if (bad := first_bad(reports)) is not None:
             steps = self._steps(first)

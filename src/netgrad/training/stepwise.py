@@ -30,7 +30,7 @@ def scannable(network: Network, batch: Batch) -> bool:
 def epochs_by_step(
     walk: Callable, epoch_order: Callable, step_key: Callable, batch_size: int, shuffle: bool, count: int
 ) -> Callable:
-    """The same as a compiled `netgrad.training.epoch.epochs`: (carry, data, key, first, begun) -> (carry, reports).
+    """A compiled `netgrad.training.epoch.epochs` again: (carry, data, key, first, begun, limit) -> (carry, reports).
 
     walk: (carry, batch, key) -> (carry, report), one batch; it is compiled here.
     """
@@ -42,9 +42,12 @@ def epochs_by_step(
 
     whole = jax.jit(lambda carry, data, key, before: walk(carry, data, step_key(key, before)))
 
-    def run(carry: Any, data: Batch, key: jax.Array, first: int, begun: int | None = None) -> Any:
+    def run(
+        carry: Any, data: Batch, key: jax.Array, first: int, begun: int | None = None, limit: int | None = None
+    ) -> Any:
         n, before, reports = data.size, begun or 0, []
-        for epoch in range(count):
+        epochs = count if limit is None else limit
+        for epoch in range(epochs):
             own = jax.random.fold_in(key, first + epoch)
             if batch_size >= n:
                 carry, report = whole(carry, data, own, before)
@@ -54,6 +57,6 @@ def epochs_by_step(
             for i in range(-(-n // batch_size)):
                 carry, report = one(carry, data, order, own, i, before, min(batch_size, n - i * batch_size))
                 reports.append(report)
-        return carry, jax.tree.map(lambda *v: jnp.stack(v).reshape(count, -1), *reports)
+        return carry, jax.tree.map(lambda *v: jnp.stack(v).reshape(epochs, -1), *reports)
 
     return run
