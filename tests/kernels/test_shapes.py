@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netgrad import kernels
-from netgrad.kernels import dense, loss, recurrent
+from netgrad.kernels import dense, loss, recurrent_call, recurrent_gradients
 from tests.kernels.test_recurrent import CELLS, everything, problem
 
 pytestmark = pytest.mark.sanitize
@@ -27,7 +27,7 @@ def calls():
 
     p = problem("rnn", 0, n=3, steps=4, d=2, units=5)
     logits, bits = p["d_h"], jnp.zeros((3, 4, 5))
-    patched = [unittest.mock.patch.object(module, "call", record) for module in (dense, loss, recurrent)]
+    patched = [unittest.mock.patch.object(module, "call", record) for module in (dense, loss, recurrent_call)]
     with patched[0], patched[1], patched[2]:
         x, W = jnp.ones((17, 60)), jnp.ones((60, 70))
         z = dense.dense_forward(x, W, jnp.ones(70))
@@ -35,8 +35,8 @@ def calls():
         dense.dense_input_gradient(z, W)
         for cell in CELLS:
             everything.__wrapped__(cell, problem(cell, 0, n=3, steps=4, d=2, units=5))
-        recurrent.sequence_dense_forward(p["x"], p["W"], p["b"])
-        recurrent.sequence_dense_gradients(p["x"], p["d_h"])
+        recurrent_gradients.sequence_dense_forward(p["x"], p["W"], p["b"])
+        recurrent_gradients.sequence_dense_gradients(p["x"], p["d_h"])
         for name, target in zip(CROSS_ENTROPIES, (bits, jnp.zeros((3, 4), jnp.int32)), strict=True):
             loss.weighted_loss(name, lambda z, t, w: (jnp.float32(0), z), logits, target, jnp.ones((3, 4)))
     return seen
