@@ -18,7 +18,8 @@ class Callback:
     """Base of the callbacks; each method may be left out. ``run`` is the `netgrad.training.loop.Run` in progress.
 
     only_history: whether `on_epoch` reads nothing of a run but its history, and changes nothing but by `Run.stop`.
-    Where that is so of all callbacks, they are called for every epoch, however many run as one program.
+    Where that is so of all callbacks, of examples in memory, without validation and with one start, they are called
+    for every epoch, however many run as one program.
     """
 
     only_history: bool = False

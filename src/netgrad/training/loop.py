@@ -293,11 +293,12 @@ def train(run: Run, source: InMemory | Streaming, held: Batch | None, epochs_per
     """The loop itself: compiled epochs, history and callbacks."""
     for callback in run.callbacks:
         callback.on_start(run)
-    each = epochs_per_call > 1 and held is None and run.starts is None and all(c.only_history for c in run.callbacks)
+    each = bool(run.callbacks) and all(c.only_history for c in run.callbacks)
+    each = each and epochs_per_call > 1 and held is None and run.starts is None
     try:
         while run.epoch < run.epochs and not run.history.stopped:
             count = min(epochs_per_call, run.epochs - run.epoch)
-            if each and run.callbacks and isinstance(source, InMemory):
+            if each and isinstance(source, InMemory):
                 _epochs_looked_at(run, source, count, epochs_per_call)
                 continue
             if run.starts is not None and isinstance(source, InMemory):
