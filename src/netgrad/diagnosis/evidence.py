@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad import optimizers
+from netgrad.compiling import INITIAL, random_key
 from netgrad.diagnosis import recurrence, reference
 from netgrad.diagnosis.signals import Signal, compiled
 from netgrad.errors import NetgradError, ShapeError
@@ -71,7 +72,7 @@ class Evidence:
     @cached_property
     def start(self) -> Model:
         """The model as its network is drawn, before the first step."""
-        key = jax.random.fold_in(jax.random.key(int(self.settings.get("seed", 0))), 0)
+        key = random_key(int(self.settings.get("seed", 0)), INITIAL)
         params, state = self.network.init(key, self.model.shapes)
         return replace(self.model, params=params, state=state)
 

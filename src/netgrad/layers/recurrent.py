@@ -113,10 +113,18 @@ class Recurrent(Layer):
     def init(self, key, in_shape):
         self.out_shape(in_shape)
         d = _sequence_shape(in_shape)[1]
-        keys = jax.random.split(key, max(1, len(self.gates)))
-        params: Params = {g: self._draw(k, d, self.init_bias(g)) for g, k in zip(self.gates, keys, strict=False)}
+        gates = self.gates or ("",)
+        # All gates' draws as one: a program with each on its own takes as many times as long to compile.
+        keys = jax.random.split(key, len(gates))
+        x_keys, h_keys, b_keys = jax.vmap(lambda k: jax.random.split(k, 3), out_axes=1)(keys)
+        W_x = jax.vmap(lambda k: self.initializer(k, (d, self.units)))(x_keys)
+        W_h = jax.vmap(lambda k: self.recurrent_initializer(k, (self.units, self.units)))(h_keys)
+        params: Params = {
+            gate: {"W_x": W_x[i], "W_h": W_h[i], "b": self.init_bias(gate)(b_keys[i], (self.units,))}
+            for i, gate in enumerate(gates)
+        }
         if not self.gates:
-            params = self._draw(keys[0], d, self.bias_initializer)
+            params = params[""]
         if self.learned_state:
             params["state"] = jnp.zeros(self.state_size, float)
         return params
@@ -211,14 +219,6 @@ class Recurrent(Layer):
         else:
             d_last = d_out
         return times(x, masks.get("x")), d_h, d_last
-
-    def _draw(self, key: jax.Array, d: int, bias: Any) -> Params:
-        x_key, h_key, b_key = jax.random.split(key, 3)
-        return {
-            "W_x": self.initializer(x_key, (d, self.units)),
-            "W_h": self.recurrent_initializer(h_key, (self.units, self.units)),
-            "b": bias(b_key, (self.units,)),
-        }
 
     def _start(self, params: Params, given: Any, context: Any, x: jax.Array) -> jax.Array:
         shape = (x.shape[0], self.state_size)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from netgrad.compiling import compiled_quickly
 from netgrad.network import Network, fused
 from netgrad.training.linearise import linearise
 from netgrad.training.objective import Batch, Objective, gradients, loss
@@ -209,7 +210,7 @@ def epochs(
     return jax.lax.fori_loop(0, limit, next_one, (carry, nothing))
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(compiled_quickly, static_argnums=(0, 1))
 def drawn_orders(n: int, count: int, key: jax.Array, first: Any, begun: Any = None) -> jax.Array:
     """The random orders (count, n) of the epochs from ``first`` on, by a program of their own.
 

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 import optax
 
 from netgrad import optimizers
+from netgrad.compiling import ORDER, random_key
 from netgrad.errors import NetgradError, unknown_name
 from netgrad.network import Network
 from netgrad.optimizers.names import takes_schedule
@@ -96,7 +96,7 @@ def find_learning_rate(
         data = data.take(np.sort(np.random.default_rng(seed).permutation(data.size)[: steps * batch_size]))
     rising = optax.exponential_decay(lowest, steps - 1, highest / lowest)
     chosen = optimizers.get(optimizer, rising)
-    key = jax.random.fold_in(jax.random.key(seed), 1)
+    key = random_key(seed, ORDER)
     source = InMemory(start.network, start.objective, chosen, data, batch_size, True, key)
     program = source.program(math.ceil(steps / len(source.sizes)))
     _, reports = program(Carry(start.params, start.state, chosen.init(start.params)), source.data, key, 0)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad import optimizers
+from netgrad.compiling import INITIAL, ORDER, random_key
 from netgrad.data.encodings import TableEncoder
 from netgrad.errors import NetgradError
 from netgrad.network import Network
@@ -221,7 +222,7 @@ def fit(
         if isinstance(network, Model) or params is not None:
             raise NetgradError("several starts draw their own parameters: give a network, and no params")
         run.starts = Starts(start, chosen, starts, seed)
-    key = jax.random.fold_in(jax.random.key(seed), 1)
+    key = random_key(seed, ORDER)
     source: InMemory | Streaming
     if stream is not None:
         source = Streaming(start, chosen, stream, batch_size or 1, shuffle, key)
@@ -283,7 +284,7 @@ def untrained(
         network, network.shapes(shapes), y, loss, loss_weights, penalty, reduction or "mean", weight_noise or 0.0
     )
     if params is None:
-        params, state = network.init(jax.random.fold_in(jax.random.key(seed), 0), shapes)
+        params, state = network.init(random_key(seed, INITIAL), shapes)
     else:
         params, state = jax.tree.map(lambda p: jnp.asarray(p, float), params), network.init_state(shapes)
     return Model(network, params, state, objective, shapes, encoder=encoder, target_encoder=target_encoder)

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad.compiling import STARTS, random_key
 from netgrad.errors import DivergenceError
 from netgrad.network import Network
 from netgrad.training.epoch import Carry, StepReport, epoch_loss
@@ -35,7 +36,7 @@ class Starts:
     """
 
     def __init__(self, model: Model, optimizer: Any, count: int, seed: int):
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 2), count)
+        keys = jax.random.split(random_key(seed, STARTS), count)
 
         def fresh(key: jax.Array) -> Carry:
             params, state = model.network.init(key, model.shapes)
