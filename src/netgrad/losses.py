@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netgrad.data.checks import as_array, as_examples, as_labels, valid_steps
+from netgrad.data.checks import as_array, as_examples, as_labels, default_float, valid_steps
 from netgrad.errors import DataError, NetgradError, ShapeError
 from netgrad.kernels.loss import weighted_loss
 from netgrad.registry import register
@@ -70,7 +70,7 @@ class Loss:
             raise ShapeError(
                 f"targets of shape {('N', *target.shape[1:])} do not fit the network's output {('N', *out_shape)}"
             )
-        return as_examples(target, "y", lengths=lengths, dtype=jnp.zeros(0, float).dtype)
+        return as_examples(target, "y", lengths=lengths, dtype=default_float())
 
 
 @register("loss", "squared_error")

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from netgrad.errors import DataError, ShapeError
+
+
+def default_float() -> Any:
+    """The type of netgrad's numbers: float32, or float64 where JAX's 64-bit mode is on."""
+    return jax.dtypes.canonicalize_dtype(float)
 
 
 def as_examples(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
+from netgrad.data.checks import default_float
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError, unknown_name
 from netgrad.losses import Loss
@@ -35,7 +35,7 @@ def weigh_classes(data: Batch, objective: Objective, encoder: TargetEncoder | No
         before = np.broadcast_to(before.reshape(*before.shape, *(1,) * (labels.ndim - before.ndim)), labels.shape)
         table = _table(labels[_counted(data, labels, before)], encoder, of_classes)
         of_examples = before * table[np.clip(labels, 0, len(table) - 1)]
-        weights[name] = of_examples.astype(jnp.zeros(0, float).dtype)
+        weights[name] = of_examples.astype(default_float())
     return data._replace(weights=weights)
 
 

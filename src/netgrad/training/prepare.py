@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from netgrad.data.checks import as_array, as_examples, as_lengths, same_examples
+from netgrad.data.checks import as_array, as_examples, as_lengths, default_float, same_examples
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import DataError, NetgradError
 from netgrad.layers.base import Shape
@@ -35,7 +34,7 @@ def check_inputs(network: Network, x: Any, lengths: Any = None) -> tuple[dict, d
     if missing := set(network.inputs) - set(given):
         raise NetgradError(f"input {sorted(missing)[0]!r} is missing: give all of {', '.join(network.inputs)}")
     spans = {} if lengths is None else named("input", lengths, network.inputs)
-    dtype = jnp.zeros(0, float).dtype
+    dtype = default_float()
     inputs, checked = {}, {}
     for name, value in given.items():
         value = as_array(value, name)
@@ -116,7 +115,7 @@ def make_batch(
     if sample_weight is not None:
         spec = sample_weight if isinstance(sample_weight, Mapping) else dict.fromkeys(targets, sample_weight)
         for name, value in spec.items():
-            w = as_examples(value, "sample_weight", dtype=jnp.zeros(0, float).dtype)
+            w = as_examples(value, "sample_weight", dtype=default_float())
             same_examples(x=np.empty(n), sample_weight=w)
             if (w < 0).any() or w.sum() == 0:
                 raise DataError("sample_weight must not be negative, and not all of it zero")
