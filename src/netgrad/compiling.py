@@ -1,35 +1,55 @@
-"""Programs that run too seldom to be worth polishing, and the random keys that such programs make from a seed.
+"""How netgrad's programs are compiled, and the random keys that a seed stands for.
 
-XLA polishes whatever it compiles, with fusions and LLVM's second and third round of optimisation. Drawing a network's
-first weights takes milliseconds, and polishing that program took longer than compiling all the rest of its training.
+XLA polishes what it compiles with new fusions of its own and LLVM's second and third round of optimisation. On a CPU
+that takes two thirds of the time of compiling and pays nothing here: the work that counts is done by
+`netgrad.kernels`, and the rest runs as fast without (docs/benchmarks.md, "Compiling").
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from functools import wraps
+from functools import cached_property, partial, update_wrapper
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-
-UNPOLISHED = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 
 INITIAL, ORDER, STARTS = range(3)  # what a seed's keys are for
 
 
-def compiled_quickly(function: Callable[..., Any], static_argnums: tuple[int, ...] = ()) -> Callable[..., Any]:
-    """``function`` as a program that compiles in a third of the time and may run slower; its numbers are the same."""
-    alone = jax.jit(function, static_argnums=static_argnums, compiler_options=UNPOLISHED)
-    within = jax.jit(function, static_argnums=static_argnums)
+class Program:
+    """A function compiled by `jax.jit`, on a CPU without polish; what XLA_FLAGS says goes before our settings.
 
-    @wraps(function)
-    def run(*arguments: Any) -> Any:
-        # JAX takes no options for a part of another program; while one is traced, whatever is made is a tracer.
-        return (within if isinstance(jnp.zeros(()), jax.core.Tracer) else alone)(*arguments)
+    polish: LLVM's level of optimisation, 1 by default. 0 halves the time of compiling once more; such a program runs
+    several times as slow, and is for one that runs a few times and on little.
+    static: as for `jax.jit`, ``static_argnums`` and ``static_argnames``.
 
-    return run
+    Called by another program it becomes a part of that one.
+
+    >>> from netgrad.compiling import Program
+    >>> print(Program(lambda x: 2 * x)(3.0))
+    6.0
+    """
+
+    def __init__(self, function: Callable[..., Any], *, polish: int = 1, **static: Any):
+        update_wrapper(self, function)
+        self._function, self._static = function, static
+        self._settings = {"xla_backend_optimization_level": polish, "xla_cpu_use_fusion_emitters": False}
+        self.within = jax.jit(function, **static)
+
+    @cached_property
+    def alone(self) -> Any:
+        """Compiled with options, which JAX does not take for a part of another program."""
+        flags = os.environ.get("XLA_FLAGS", "")
+        options = {name: value for name, value in self._settings.items() if f"--{name}=" not in flags}
+        on_cpu = jax.default_backend() == "cpu"
+        return jax.jit(self._function, compiler_options=options if on_cpu else None, **self._static)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((arguments, named))):
+            return self.within(*arguments, **named)
+        return self.alone(*arguments, **named)
 
 
 def random_key(seed: int, purpose: int) -> jax.Array:
@@ -42,6 +62,6 @@ def random_key(seed: int, purpose: int) -> jax.Array:
     return _key(np.int64(seed), purpose)
 
 
-@compiled_quickly
+@partial(Program, polish=0)
 def _key(seed: Any, purpose: Any) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), purpose)

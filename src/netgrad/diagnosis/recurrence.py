@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad.compiling import Program
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Context
 from netgrad.layers.recurrent import Recurrent, spans
@@ -66,7 +67,7 @@ def jacobian_norms(model: Model, x: Any, lengths: Any = None, layer: str | None 
 def _norms(cell: Recurrent) -> Any:
     """Compiled for one sequence: parameters, x (T, d), the state before each step (T, s), the length -> (T,)."""
 
-    @jax.jit
+    @Program
     def norms(params: dict, x: jax.Array, before: jax.Array, end: jax.Array) -> jax.Array:
         def follow(x_t: jax.Array, s: jax.Array) -> jax.Array:
             return cell.forward(params, (x_t[None, None], s[None]), Context())[0][0]

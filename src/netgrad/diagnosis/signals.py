@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from netgrad.compiling import Program
 from netgrad.layers.activation import Activation, Identity, Softmax
 from netgrad.layers.base import Layer
 from netgrad.network import Network
@@ -76,7 +77,7 @@ def compiled(network: Network, objective: Objective) -> Any:
         kept = {name: saved["a"] for name, saved in looked.run.saved.items() if hasattr(saved.get("a"), "ndim")}
         return signals(network, looked, params, batch), kept, looked.loss
 
-    return jax.jit(look)
+    return Program(look)
 
 
 def activation_of(layer: Layer) -> Activation | None:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from netgrad.compiling import Program
 from netgrad.errors import DataError, NetgradError, unknown_name
 from netgrad.estimators import inputs, solvers
 from netgrad.estimators.classifier import Classifier
@@ -86,7 +87,7 @@ class Grouped:
     def _side_by_side(self: Any, model: Model, start: Carry, data: Batch, size: int, rng: Any, first: bool) -> None:
         """The training loop over all groups at once."""
         optimizer = solvers.optimizer(self)
-        groups = Groups(start._replace(opt_state=jax.jit(jax.vmap(optimizer.init))(start.params)), data)
+        groups = Groups(start._replace(opt_state=Program(jax.vmap(optimizer.init))(start.params)), data)
         n = int(np.count_nonzero(next(iter(data.weights.values()))))
         pace = solvers.Pace(self, None, n, 0 if first else self.t_)
         run = Run(model, groups.carry(0), int(self.max_iter), callbacks=[pace, *self.callbacks], starts=groups)

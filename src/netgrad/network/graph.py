@@ -16,19 +16,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
-from netgrad.compiling import compiled_quickly
+from netgrad.compiling import Program
 from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.layers.base import Layer, Shape
 from netgrad.layers.symbol import Input, Symbol
 
 if TYPE_CHECKING:
     from netgrad.network.summary import Summary
+
+SMALL = 2**22  # bytes of parameters that are drawn in less time than it takes to compile a faster program
 
 
 @dataclass(frozen=True)
@@ -204,10 +206,10 @@ class Network:
         Returns (params, state), both keyed by layer name. Raises `ShapeError` where shapes do not fit, and
         `NetgradError` where the parameters would not fit into this machine's memory.
         """
-        key = jax.random.key(key) if isinstance(key, int) else key
+        key = jax.random.key(key) if isinstance(key, int) else jax.random.clone(key)  # inside a program: its own
         shapes = self.shapes(in_shapes)
-        self._check_memory(key, shapes)
-        return _draw(self, tuple(shapes.items()), key)
+        many = self._memory(key, shapes) > SMALL
+        return _draws[many](self, tuple(shapes.items()), key)
 
     def init_state(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
         """The state alone, for parameters that are there already: drawing some takes long to compile."""
@@ -252,7 +254,8 @@ class Network:
             )
         return in_shapes
 
-    def _check_memory(self, key: jax.Array, shapes: dict[str, Shape]) -> None:
+    def _memory(self, key: jax.Array, shapes: dict[str, Shape]) -> int:
+        """How many bytes the parameters take; checked is that this machine's memory holds them several times."""
         sizes = jax.eval_shape(lambda k: self._draw(k, shapes)[0], key)
         need = {name: sum(_nbytes(leaf) for leaf in jax.tree.leaves(p)) for name, p in sizes.items()}
         have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -263,6 +266,7 @@ class Network:
                 f"training this network needs about {4 * sum(need.values()) / 2**30:.1f} GiB, this machine has "
                 f"{have / 2**30:.1f} GiB: {worst} alone has {need[worst] / 2**30:.1f} GiB of weights, use fewer units"
             )
+        return sum(need.values())
 
 
 class Sequential(Network):
@@ -324,9 +328,12 @@ def _finish(sources: Sequence[Symbol], sinks: Iterable[Symbol]) -> tuple[tuple[N
     return tuple(nodes), names
 
 
-@partial(compiled_quickly, static_argnums=(0, 1))  # by structure: fitting one network many times compiles this once
-def _draw(network: Network, shapes: tuple[tuple[str, Shape], ...], key: jax.Array) -> tuple[dict, dict]:
+def _drawn(network: Network, shapes: tuple[tuple[str, Shape], ...], key: jax.Array) -> tuple[dict, dict]:
     return network._draw(key, dict(shapes))
+
+
+# By structure: fitting one network many times compiles this once. For few bytes of parameters, and for more.
+_draws = tuple(Program(_drawn, polish=level, static_argnums=(0, 1)) for level in (0, 1))
 
 
 def _topological(sinks: Iterable[Symbol]) -> list[Symbol]:

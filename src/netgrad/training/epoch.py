@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from netgrad.compiling import compiled_quickly
+from netgrad.compiling import Program
 from netgrad.network import Network, fused
 from netgrad.training.linearise import linearise
 from netgrad.training.objective import Batch, Objective, gradients, loss
@@ -210,7 +210,7 @@ def epochs(
     return jax.lax.fori_loop(0, limit, next_one, (carry, nothing))
 
 
-@partial(compiled_quickly, static_argnums=(0, 1))
+@partial(Program, static_argnums=(0, 1))
 def drawn_orders(n: int, count: int, key: jax.Array, first: Any, begun: Any = None) -> jax.Array:
     """The random orders (count, n) of the epochs from ``first`` on, by a program of their own.
 
@@ -257,7 +257,7 @@ def _together(
 ) -> Any:
     """One program for an objective at all strengths of its penalties, which are its first argument."""
 
-    @jax.jit
+    @Program
     def together(
         alphas: Any, carry: Carry, data: Batch, orders: Any, limit: Any, *when: Any
     ) -> tuple[Carry, StepReport]:
@@ -271,4 +271,4 @@ def _together(
 @lru_cache(maxsize=64)
 def compiled_step(network: Network, objective: Objective, optimizer: Any) -> Any:
     """`step` compiled on its own: (carry, batch, key) -> (carry, report)."""
-    return jax.jit(lambda carry, batch, key: step(network, objective, optimizer, carry, batch, key))
+    return Program(lambda carry, batch, key: step(network, objective, optimizer, carry, batch, key))

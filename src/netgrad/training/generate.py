@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad.compiling import Program
 from netgrad.data.text import Vocabulary
 from netgrad.errors import DataError, NetgradError
 from netgrad.network import Network, forward, next_state
@@ -65,7 +66,7 @@ def _writer(network: Network, length: int, greedy: bool) -> Any:
 
         return jax.lax.scan(one, (state, logits), jax.random.split(key, length))[1]
 
-    return jax.jit(write)
+    return Program(write)
 
 
 def unroll(model: Model, inputs: Any, feedback: str, steps: int, *, first: float = 0.0, lengths: Any = None) -> Any:
@@ -118,4 +119,4 @@ def _feeder(network: Network, loss: Any, feedback: str) -> Any:
         fed = jax.lax.fori_loop(0, inputs[feedback].shape[1] - 1, one, inputs[feedback])
         return outputs(fed)
 
-    return jax.jit(run)
+    return Program(run)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad.compiling import Program
 from netgrad.network import Network, forward
 from netgrad.training.objective import gradients
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch, make_objective
@@ -87,13 +88,13 @@ def check_gradients(
         at = fresh if params is None else jax.tree.map(lambda p: jnp.asarray(p, jnp.float64), params)
         key = jax.random.key(seed)
 
-        @jax.jit
+        @Program
         def value(p: dict) -> jax.Array:
             run = forward(network, p, state, batch.x, training=True, key=key, lengths=batch.lengths)
             return objective.errors(run.outputs, batch, run.lengths)[0]
 
-        ours = jax.jit(lambda p: gradients(network, objective, p, state, batch, key).params)(at)
-        theirs = jax.jit(jax.grad(value))(at)
+        ours = Program(lambda p: gradients(network, objective, p, state, batch, key).params)(at)
+        theirs = Program(jax.grad(value))(at)
         rows = []
         rng = np.random.default_rng(seed)
         leaves = jax.tree_util.tree_leaves_with_path(ours)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad.compiling import Program
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError, ShapeError, warn
@@ -278,12 +279,12 @@ def _compiled_forward(network: Network, linked: Objective | None) -> Any:
             outputs[name] = loss.link(outputs[name])
         return outputs, {name: span for name, span in done.lengths.items() if span is not None}
 
-    return jax.jit(run)
+    return Program(run)
 
 
 @lru_cache(maxsize=64)
 def _compiled_score(objective: Objective) -> Any:
-    return jax.jit(lambda outputs, batch, lengths: score(objective, outputs, batch, lengths))
+    return Program(lambda outputs, batch, lengths: score(objective, outputs, batch, lengths))
 
 
 def _show(shapes: Mapping[str, Shape]) -> str:

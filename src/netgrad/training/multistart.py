@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netgrad.compiling import STARTS, random_key
+from netgrad.compiling import STARTS, Program, random_key
 from netgrad.errors import DivergenceError
 from netgrad.network import Network
 from netgrad.training.epoch import Carry, StepReport, epoch_loss
@@ -107,10 +107,10 @@ def predict_groups(model: Model, x: dict[str, Any]) -> dict[str, np.ndarray]:
 @lru_cache(maxsize=64)
 def _predict_each(network: Network, objective: Objective) -> Any:
     program = _compiled_forward(network, objective)
-    return jax.jit(jax.vmap(lambda params, state, x: program(params, state, x, {}, None)))
+    return Program(jax.vmap(lambda params, state, x: program(params, state, x, {}, None)))
 
 
 @lru_cache(maxsize=64)
 def for_each(program: Any, own_data: bool = False) -> Any:
     """The program for several carries at once: on the same data, or each on its own."""
-    return jax.jit(jax.vmap(program, in_axes=(0, 0 if own_data else None, None, None)))
+    return Program(jax.vmap(program, in_axes=(0, 0 if own_data else None, None, None)))

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from netgrad.compiling import Program
 from netgrad.network import Network
 from netgrad.training.objective import Batch
 
@@ -35,12 +36,12 @@ def epochs_by_step(
     walk: (carry, batch, key) -> (carry, report), one batch; it is compiled here.
     """
 
-    @partial(jax.jit, static_argnames="size")
+    @partial(Program, static_argnames="size")
     def one(carry: Any, data: Batch, order: jax.Array, key: jax.Array, i: Any, before: Any, size: int) -> Any:
         index = jax.lax.dynamic_slice_in_dim(order, i * batch_size, size)
         return walk(carry, data.take(index), step_key(key, before + i))
 
-    whole = jax.jit(lambda carry, data, key, before: walk(carry, data, step_key(key, before)))
+    whole = Program(lambda carry, data, key, before: walk(carry, data, step_key(key, before)))
 
     def run(
         carry: Any, data: Batch, key: jax.Array, first: int, begun: int | None = None, limit: int | None = None
