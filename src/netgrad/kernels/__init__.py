@@ -8,6 +8,7 @@ from netgrad.kernels.allocation import keep_freed_memory
 from netgrad.kernels.conv_pool import conv_pool_forward, conv_pool_input_gradient, conv_pool_weight_gradient
 from netgrad.kernels.convolution import conv_forward, conv_input_gradient, conv_shape, conv_weight_gradient
 from netgrad.kernels.dispatch import Status, active, call, status
+from netgrad.kernels.layout import examples_last
 from netgrad.kernels.pooling import (
     average_pool_backward,
     average_pool_forward,
@@ -28,6 +29,7 @@ __all__ = [
     "conv_pool_weight_gradient",
     "conv_shape",
     "conv_weight_gradient",
+    "examples_last",
     "logistic",
     "max_pool_backward",
     "max_pool_forward",

@@ -157,6 +157,10 @@ class Layer:
         """Whether this layer is as fast inside a compiled loop as outside; on CPUs XLA's own convolution is not."""
         return True
 
+    def examples_last(self, in_shape: Any) -> bool:
+        """Whether this layer works on arrays that have the examples along their last axis in memory."""
+        return False
+
     @property
     def label(self) -> str:
         """What error messages and summaries call this layer."""

@@ -59,6 +59,9 @@ class ConvPool(Layer):
     def out_shape(self, in_shape):
         return self.pool.out_shape(self.conv.out_shape(in_shape))
 
+    def examples_last(self, in_shape):
+        return self.conv.examples_last(in_shape)
+
     def _settings(self, in_shape, maps):
         at = self.pool.windows(maps)
         window = (as_image(at) or at).window

@@ -208,6 +208,9 @@ class Conv(_Filters):
     def scannable(self, in_shape):
         return self.depth is None and runs_natively(self.windows(in_shape), self.groups)
 
+    def examples_last(self, in_shape):
+        return self.scannable(in_shape)
+
     def _turned(self, W):
         return jnp.flip(W, tuple(range(W.ndim - (2 if self.depth is None else 1)))) if self.flip else W
 
