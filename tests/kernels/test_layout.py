@@ -39,10 +39,13 @@ def test_the_derivative_passes():
 @pytest.mark.parametrize(("x", "layers", "turned"), [
     ((9, 12, 3), [ng.Conv(4, 3), ng.Flatten(), ng.Dense(2)], True),
     ((9, 8, 8, 3), [ng.Conv(4, 3), ng.MaxPool(2), ng.Flatten(), ng.Dense(2)], True),
+    ((9, 12, 3), [ng.GRU(4), ng.Dense(2)], True),
+    ((9, 12, 3), [ng.Bidirectional(ng.LSTM(4))], True),
     ((9, 5), [ng.Dense(2)], False),
+    ((2, 12, 3), [ng.GRU(4)], False),
     ((1, 12, 3), [ng.Conv(4, 3)], False),
 ])  # fmt: skip
-def test_inputs_of_convolutions_are_turned_once(x, layers, turned):
+def test_inputs_are_turned_once(x, layers, turned):
     network = ng.Sequential(layers)
     params, state = network.init(0, x[1:])
     run = jax.jit(lambda x: forward(network, params, state, {"x": x}).outputs)

@@ -157,9 +157,9 @@ class Layer:
         """Whether this layer is as fast inside a compiled loop as outside; on CPUs XLA's own convolution is not."""
         return True
 
-    def examples_last(self, in_shape: Any) -> bool:
-        """Whether this layer works on arrays that have the examples along their last axis in memory."""
-        return False
+    def laid_out(self, x: Any) -> Any:
+        """An input of the network in the order in memory that this layer works in; its values and its shape stay."""
+        return x
 
     @property
     def label(self) -> str:

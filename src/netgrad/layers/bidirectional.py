@@ -63,6 +63,9 @@ class Bidirectional(Layer):
             params["output"] = self.output.init(keys["output"], both)
         return params
 
+    def laid_out(self, x):
+        return self.layer.laid_out(x)
+
     def forward(self, params, x, context):
         saved: dict[str, Any] = {"x": x}
         outputs = []

@@ -9,12 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from netgrad import kernels
 from netgrad.errors import NetgradError, ShapeError, warn
 from netgrad.initializers import Zeros, for_activation
 from netgrad.layers.activation import Identity, Logistic, ReLU, Tanh
 from netgrad.layers.base import Backward, Layer
 from netgrad.layers.correlation import correlate, has_kernel, input_gradient, runs_natively, weight_gradient
-from netgrad.layers.window import Windows, as_padding, as_setting, positions, windows_onto, windows_over, within
+from netgrad.layers.window import Windows, as_padding, as_setting, image, positions, windows_onto, windows_over, within
 from netgrad.registry import find, register
 
 FUSED = (Identity(), ReLU(), Tanh(), Logistic())  # what the kernels apply in the same pass
@@ -208,8 +209,8 @@ class Conv(_Filters):
     def scannable(self, in_shape):
         return self.depth is None and runs_natively(self.windows(in_shape), self.groups)
 
-    def examples_last(self, in_shape):
-        return self.scannable(in_shape)
+    def laid_out(self, x):
+        return kernels.examples_last(image(x)).reshape(x.shape) if self.scannable(x.shape[1:]) else x
 
     def _turned(self, W):
         return jnp.flip(W, tuple(range(W.ndim - (2 if self.depth is None else 1)))) if self.flip else W

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from netgrad import kernels
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.initializers import Constant, Orthogonal, Xavier, Zeros
 from netgrad.kernels.recurrent import last_state
@@ -128,6 +129,9 @@ class Recurrent(Layer):
         if self.learned_state:
             params["state"] = jnp.zeros(self.state_size, float)
         return params
+
+    def laid_out(self, x):
+        return kernels.examples_last(x)
 
     def forward(self, params, x, context):
         sequence, given = x if isinstance(x, tuple) else (x, None)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from netgrad import kernels
 from netgrad.layers.base import Backward, Context
 from netgrad.network.graph import Network
 
@@ -37,7 +36,10 @@ def forward(
     lengths: Mapping[str, jax.Array] | None = None,
 ) -> Forward:
     """Run every node once, in topological order."""
-    values: dict[str, Any] = {name: _laid_out(network, name, x) for name, x in inputs.items()}
+    values: dict[str, Any] = dict(inputs)
+    for node in network.nodes:
+        if len(node.inputs) == 1 and (name := node.inputs[0]) in inputs and values[name] is inputs[name]:
+            values[name] = node.layer.laid_out(inputs[name])
     spans: dict[str, Any] = {name: (lengths or {}).get(name) for name in network.inputs}
     saved: dict[str, dict[str, Any]] = {}
     for i, node in enumerate(network.nodes):
@@ -53,12 +55,6 @@ def forward(
         spans[node.name] = node.layer.out_lengths(spans[node.inputs[0]], in_shape)
     outputs = {key: values[name] for key, name in network.outputs}
     return Forward(outputs, saved, {key: spans[name] for key, name in network.outputs})
-
-
-def _laid_out(network: Network, name: str, x: jax.Array) -> jax.Array:
-    """An input in the order in memory that its layers work in; its values and its shape stay."""
-    fed = [node.layer for node in network.nodes if node.inputs == (name,)]
-    return kernels.examples_last(x) if any(layer.examples_last(x.shape[1:]) for layer in fed) else x
 
 
 class Gradients(NamedTuple):

@@ -160,42 +160,64 @@ struct Packed {
   }
 };
 
-template <int V, int C, bool accumulate>
-void multiply_block(const float* in, int64_t rows, const float* weights, float* out) {
+// Where a row of V vectors of examples lies: in a tile's buffers the rows lie side by side, in an array `stride` floats
+// apart, and then the next time-step's, `ahead` floats further on in what is read and in what is written, are asked for.
+template <int V>
+struct SideBySide {
+  static constexpr int64_t stride = V * kLanes;
+  void foresee(const float*) const {}
+  void foresee_writing(const float*) const {}
+};
+struct Apart {
+  int64_t stride, read_ahead, write_ahead;
+  void foresee(const float* p) const { __builtin_prefetch(p + read_ahead); }
+  void foresee_writing(const float* p) const { __builtin_prefetch(p + write_ahead, 1); }
+};
+
+template <int V, int C, bool accumulate, class Rows>
+void multiply_block(const float* in, int64_t rows, const float* weights, float* out, Rows at) {
   Vec sums[C][V];
   for (int c = 0; c < C; ++c)
     for (int v = 0; v < V; ++v)
-      sums[c][v] = accumulate ? load(out + (c * V + v) * kLanes) : broadcast(weights[c]);
+      sums[c][v] = accumulate ? load(out + c * at.stride + v * kLanes) : broadcast(weights[c]);
   for (int64_t r = 0; r < rows; ++r) {
     weights += C;
     Vec a[V];
-    for (int v = 0; v < V; ++v) a[v] = load(in + (r * V + v) * kLanes);
+    for (int v = 0; v < V; ++v) {
+      const float* from = in + r * at.stride + v * kLanes;
+      at.foresee(from);
+      a[v] = load(from);
+    }
     for (int c = 0; c < C; ++c)
       for (int v = 0; v < V; ++v) sums[c][v] += a[v] * weights[c];
   }
   for (int c = 0; c < C; ++c)
-    for (int v = 0; v < V; ++v) store(out + (c * V + v) * kLanes, sums[c][v]);
+    for (int v = 0; v < V; ++v) {
+      float* to = out + c * at.stride + v * kLanes;
+      at.foresee_writing(to);
+      store(to, sums[c][v]);
+    }
 }
 
 // The same for a number of columns up to C that is not known beforehand.
-template <int V, int C, bool accumulate>
-void multiply_rest(const float* in, int64_t rows, const float* weights, float* out, int64_t columns) {
+template <int V, int C, bool accumulate, class Rows>
+void multiply_rest(const float* in, int64_t rows, const float* weights, float* out, int64_t columns, Rows at) {
   if constexpr (C > 0) {
-    if (columns == C) multiply_block<V, C, accumulate>(in, rows, weights, out);
-    else multiply_rest<V, C - 1, accumulate>(in, rows, weights, out, columns);
+    if (columns == C) multiply_block<V, C, accumulate>(in, rows, weights, out, at);
+    else multiply_rest<V, C - 1, accumulate>(in, rows, weights, out, columns, at);
   }
 }
 
-// out = bias + weights^T in, or, accumulating, out += weights^T in, over the rows of a tile's buffers.
-template <int V, bool accumulate = false>
-void multiply(const float* in, const Packed& weights, float* out) {
+// out = bias + weights^T in, or, accumulating, out += weights^T in, over rows of V vectors of examples.
+template <int V, bool accumulate = false, class Rows = SideBySide<V>>
+void multiply(const float* in, const Packed& weights, float* out, Rows at = {}) {
   const float* block = weights.data;
   int64_t c = 0;
   for (; c + kColumns <= weights.columns; c += kColumns) {
-    multiply_block<V, kColumns, accumulate>(in, weights.rows, block, out + c * V * kLanes);
+    multiply_block<V, kColumns, accumulate>(in, weights.rows, block, out + c * at.stride, at);
     block += (weights.rows + 1) * kColumns;
   }
-  multiply_rest<V, kColumns - 1, accumulate>(in, weights.rows, block, out + c * V * kLanes, weights.columns - c);
+  multiply_rest<V, kColumns - 1, accumulate>(in, weights.rows, block, out + c * at.stride, weights.columns - c, at);
 }
 
 }  // namespace netgrad

@@ -9,12 +9,20 @@ ffi::Error product(ffi::ThreadPool& pool, const Floats& in, const Packed& weight
   const Sequences all(in);
   for_each_tile(pool, all, [&](const auto& tile) {
     using Tile = std::decay_t<decltype(tile)>;
+    const int64_t n = all.examples, of_in = weights.rows * n, of_out = weights.columns * n;
+    // Where every number is read once, or there are few, nothing is gained by a copy of the tile.
+    if (tile.count == Tile::width && (weights.columns <= kColumns || weights.rows <= kColumns)) {
+      for (int64_t t = 0; t < all.steps; ++t)
+        multiply<Tile::vectors>(in.typed_data() + t * of_in + tile.first, weights,
+                                out->typed_data() + t * of_out + tile.first, Apart{n, of_in, of_out});
+      return;
+    }
     float* rows = scratch<kTileSlot>((weights.rows + weights.columns) * Tile::width);
     float* result = rows + weights.rows * Tile::width;
     for (int64_t t = 0; t < all.steps; ++t) {
-      tile.read_rows(in.typed_data() + t * weights.rows * all.examples, weights.rows, rows);
+      tile.read_rows(in.typed_data() + t * of_in, weights.rows, rows);
       multiply<Tile::vectors>(rows, weights, result);
-      tile.write_rows(out->typed_data() + t * weights.columns * all.examples, weights.columns, result);
+      tile.write_rows(out->typed_data() + t * of_out, weights.columns, result);
     }
   });
   return ffi::Error::Success();
