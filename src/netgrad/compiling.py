@@ -17,6 +17,11 @@ import numpy as np
 
 INITIAL, ORDER, STARTS = range(3)  # what a seed's keys are for
 
+# Inputs come from and results go to NumPy, so nothing is gained where JAX hands a CPU's program to another thread and
+# waits for it, and a prediction of one example spends half of its time so. What the environment says goes before it.
+if "JAX_CPU_ENABLE_ASYNC_DISPATCH" not in os.environ:
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+
 
 class Program:
     """A function compiled by `jax.jit`, on a CPU without polish; what XLA_FLAGS says goes before our settings.

@@ -35,7 +35,8 @@ struct Panels {
     data = to;
     constexpr int64_t kChunk = 128;  // rows of a task
     const int64_t chunks = std::max<int64_t>(1, ceil_div(terms, kChunk));
-    parallel_for(pool, number() * chunks, [&](int64_t task) {
+    const int64_t work = 16 * terms * columns;  // moving a number takes as long as some multiply-adds
+    parallel_for(pool, number() * chunks, work, [&](int64_t task) {
       const int64_t panel = task / chunks, first = panel * kPanel, begin = task % chunks * kChunk;
       const int64_t here = width(panel), whole = ceil_div(here, kLanes) * kLanes;
       for (int64_t t = begin; t < std::min(begin + kChunk, terms); ++t) {
@@ -90,7 +91,7 @@ template <typename Also>
 void product(ffi::ThreadPool& pool, const Left& left, const Panels& right, float* out, const Also& also) {
   const int64_t share = ceil_div(ceil_div(left.rows, 16), kMostRows) * kMostRows;  // of whole blocks
   const int64_t tasks = ceil_div(left.rows, share);
-  parallel_for(pool, tasks + 1, [&](int64_t task) {
+  parallel_for(pool, tasks + 1, left.rows * left.terms * right.columns, [&](int64_t task) {
     if (task == tasks) return also();
     const int64_t first = task * share;
     for (int64_t p = 0; p < right.number(); ++p) {

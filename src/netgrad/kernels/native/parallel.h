@@ -61,6 +61,14 @@ inline void parallel_for(ffi::ThreadPool& pool, int64_t tasks, const std::functi
   if (shared->failed) throw std::bad_alloc();  // the only thing that a task can throw
 }
 
+// The same for tasks of so many multiply-adds together: few of them are done before another thread is awake.
+inline void parallel_for(ffi::ThreadPool& pool, int64_t tasks, int64_t multiply_adds,
+                         const std::function<void(int64_t)>& task) {
+  constexpr int64_t kWorthWaking = 500'000;  // 4 microseconds of them
+  if (multiply_adds >= kWorthWaking) return parallel_for(pool, tasks, task);
+  for (int64_t i = 0; i < tasks; ++i) task(i);
+}
+
 // Floats at the start of a cache line, not initialised. Each thread keeps one such block per Slot and only
 // ever enlarges it: asking the system for fresh pages in every call would cost more than the work.
 template <int Slot>
