@@ -11,7 +11,8 @@ FEWEST = 3  # examples that are worth a call: recurrent cells on one or two of t
 
 
 def examples_last(x: jax.Array) -> jax.Array:
-    """``x`` as it is, shape (N, ...), but in memory with the examples along the last axis, as convolutions want it.
+    """``x`` as it is, shape (N, ...), but in memory with the examples along the last axis: the order that the
+    kernels of convolutions and recurrent cells work in.
 
     For arrays that lie row-major, as a user's do. XLA turns them, too, on one thread.
 
