@@ -1,5 +1,8 @@
 """Every registered initialiser: shape, type, reproducibility; and the variances that the texts promise."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,9 +52,31 @@ def test_uniform_xavier_has_the_texts_limits():
     assert limit * 0.999 < jnp.abs(W).max() <= limit
 
 
-def test_orthogonal_keeps_lengths():
-    W = ng.Orthogonal()(KEY, (8, 8))
-    np.testing.assert_allclose(W @ W.T, np.eye(8), atol=1e-5)
+@pytest.mark.parametrize("shape", [(8, 8), (3, 5), (5, 3), (1, 4), (2, 3, 4), (256, 256)])
+def test_orthogonal_draws_what_a_qr_decomposition_would(shape):
+    W = ng.Orthogonal()(KEY, shape)
+    np.testing.assert_allclose(W, jax.nn.initializers.orthogonal()(KEY, shape), atol=2e-4)
+    W = np.asarray(W).reshape(-1, shape[-1])
+    short = min(W.shape)
+    np.testing.assert_allclose(W @ W.T if len(W) == short else W.T @ W, np.eye(short), atol=2e-6)
+
+
+def test_orthogonal_is_for_matrices():
+    with pytest.raises(ng.NetgradError, match=r"draws matrices, found the shape \(3,\)"):
+        ng.Orthogonal()(KEY, (3,))
+
+
+@pytest.mark.parametrize("name", KINDS["initializer"])
+def test_draws_without_calls_that_wait_for_other_threads(name):
+    draw = KINDS["initializer"][name]()
+    several = jax.jit(jax.vmap(lambda key: draw(key, (6, 6))))
+    assert "custom_call" not in several.lower(jax.random.split(KEY, 4)).as_text()
+
+
+def test_networks_of_several_recurrent_layers_are_drawn_in_every_process():
+    code = "import netgrad as ng; ng.Sequential([ng.LSTM(256) for _ in range(3)]).init(0, (5, 40))"
+    for _ in range(20):
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
 
 
 def test_fans_of_a_convolution_count_the_window():
