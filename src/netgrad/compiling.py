@@ -8,12 +8,16 @@ that takes two thirds of the time of compiling and pays nothing here: the work t
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import cached_property, partial, update_wrapper
 from typing import Any
 
 import jax
 import numpy as np
+
+SETTINGS: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False}  # of every program, beside its level
+_unknown: set[str] = set()  # the settings that this version of XLA has refused: names come and go with versions
 
 INITIAL, ORDER, STARTS = range(3)  # what a seed's keys are for
 
@@ -30,7 +34,8 @@ class Program:
     several times as slow, and is for one that runs a few times and on little.
     static: as for `jax.jit`, ``static_argnums`` and ``static_argnames``.
 
-    Called by another program it becomes a part of that one.
+    Called by another program it becomes a part of that one. Settings that this version of XLA does not know are left
+    out.
 
     >>> from netgrad.compiling import Program
     >>> print(Program(lambda x: 2 * x)(3.0))
@@ -40,21 +45,30 @@ class Program:
     def __init__(self, function: Callable[..., Any], *, polish: int = 1, **static: Any):
         update_wrapper(self, function)
         self._function, self._static = function, static
-        self._settings = {"xla_backend_optimization_level": polish, "xla_cpu_use_fusion_emitters": False}
+        self._settings = {"xla_backend_optimization_level": polish, **SETTINGS}
         self.within = jax.jit(function, **static)
 
     @cached_property
     def alone(self) -> Any:
         """Compiled with options, which JAX does not take for a part of another program."""
         flags = os.environ.get("XLA_FLAGS", "")
-        options = {name: value for name, value in self._settings.items() if f"--{name}=" not in flags}
+        unset = {name: value for name, value in self._settings.items() if f"--{name}=" not in flags}
+        options = {name: value for name, value in unset.items() if name not in _unknown}
         on_cpu = jax.default_backend() == "cpu"
         return jax.jit(self._function, compiler_options=options if on_cpu else None, **self._static)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((arguments, named))):
             return self.within(*arguments, **named)
-        return self.alone(*arguments, **named)
+        try:
+            return self.alone(*arguments, **named)
+        except jax.errors.JaxRuntimeError as error:
+            unknown = re.search(r"No such compile option: '(\w+)'", str(error))
+            if unknown is None or unknown[1] in _unknown:
+                raise
+            _unknown.add(unknown[1])
+            del self.alone
+            return self(*arguments, **named)
 
 
 def random_key(seed: int, purpose: int) -> jax.Array:
