@@ -6,12 +6,15 @@ the range of the output activation; unequal classes); Kelleher 8.4.3 (softmax an
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import ClassVar
 
 import numpy as np
 
-from netgrad.diagnosis.finding import Check
+from netgrad.diagnosis.finding import Check, Finding
 from netgrad.layers.activation import Identity, Logistic, ReLU, ScaledTanh, Softmax, Tanh, Threshold
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.rescaling import Rescaling
@@ -25,9 +28,9 @@ class InputsNotNormalised(Check):
     """Inputs far from mean 0 and spread 1, columns on very different scales, constant columns, or wild values.
 
     Measure, by column over the examples: the root mean square (below ``small`` or above ``large``), the mean over the
-    spread (above ``offset``), the largest spread over the usual one (above ``uneven``), the largest distance from a
-    column's median over the columns' median spread (above ``wild``), the share of constant columns (from ``constant``
-    on).
+    spread (above ``offset``), the share of constant columns (from ``constant`` on); of columns with more than two
+    values, the largest spread over the median one (above ``uneven``) and the largest distance from a column's median
+    over its middle half's width, or over the columns' median spread where that is larger (above ``wild``).
     """
 
     rank: ClassVar[int] = 10
@@ -44,36 +47,40 @@ class InputsNotNormalised(Check):
 
     def look(self, e):
         for name, rows in columns(e).items():
-            for what, measured in self.wrong(rows):
-                yield self.found(e.severity, f"the inputs {name}", what, **measured)
-                break
+            yield from islice(self.wrong(rows, partial(self.found, e.severity, f"the inputs {name}")), 1)
 
-    def wrong(self, rows: np.ndarray):
-        """What is wrong with these inputs (P, d), in words with numbers."""
+    def wrong(self, rows: np.ndarray, found: Callable[..., Finding]) -> Iterator[Finding]:
+        """What is wrong with these inputs (P, d), each time as ``found`` makes a finding of words and numbers."""
         spread, mean = rows.std(0), rows.mean(0)
         size = np.sqrt((rows**2).mean(0))
         real = spread > 1e-6 * np.maximum(size, 1e-30)
         if real.mean() <= 1 - self.constant:
-            yield f"{(~real).sum()} of {len(real)} columns are constant", {"constant": float((~real).mean())}
+            message = f"{(~real).sum()} of {len(real)} columns are constant"
+            yield found(message, constant=float((~real).mean()))
         if not real.any():
             return
-        # Beside the usual column's spread: a rare 1 among zeros is far from its own column's median, but not wild.
-        far = np.abs(rows[:, real] - np.median(rows[:, real], 0)).max(0) / np.median(spread[real])
+        # Yes and no, a category's columns among them, have the spread that their share gives them: a rare 1 is far from
+        # its column's median, but not wild, and a hundred rare ones say nothing about the scale of the numbers.
+        number = np.flatnonzero(real & ((rows > rows.min(0)) & (rows < rows.max(0))).any(0))
+        usual = float(np.median(spread[number])) if len(number) else 1.0
+        if len(number):
+            numbers = rows[:, number]
+            first, median, third = np.quantile(numbers, [0.25, 0.5, 0.75], axis=0)
+            far = (np.abs(numbers - median) / np.maximum(third - first, usual)).max(0)
+            if far.max() > self.wild:
+                column, distance = number[far.argmax()], float(far.max())
+                message = f"column {column} has a value {distance:.3g} times the usual spread away from its median"
+                yield found(message, distance=distance)
         total = float(np.sqrt((rows[:, real] ** 2).mean()))
-        where = np.flatnonzero(real)
         if total > self.large or total < self.small:
-            yield f"the inputs' size is {total:.3g}, where about 1 trains best", {"size": total}
-        if far.max() > self.wild:
-            yield f"column {where[far.argmax()]} has a value {far.max():.3g} times its middle half's spread away from "
-            "its median", {"distance": float(far.max())}
+            yield found(f"the inputs' size is {total:.3g}, where about 1 trains best", size=total)
         offset = np.abs(mean[real]) / spread[real]
         if np.median(offset) > self.offset:
-            text = f"the inputs' means lie {np.median(offset):.3g} of their spreads away from 0"
-            yield text, {"offset": float(np.median(offset))}
+            message = f"the inputs' means lie {np.median(offset):.3g} of their spreads away from 0"
+            yield found(message, offset=float(np.median(offset)))
         # Beside the usual one: columns that hardly vary do no harm, those that dwarf all others do.
-        ratio = float(np.quantile(spread[real], 0.98) / np.median(spread[real]))
-        if ratio > self.uneven:
-            yield f"the columns' spreads differ by a factor of {ratio:.3g}", {"uneven": ratio}
+        if len(number) and (ratio := float(np.quantile(spread[number], 0.98) / usual)) > self.uneven:
+            yield found(f"the columns' spreads differ by a factor of {ratio:.3g}", uneven=ratio)
 
     def repair(self, recipe, e):
         network = recipe.graph

@@ -1,0 +1,278 @@
+"""Every sentence that a check can say is said once here, on evidence made for it; none is left out."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import netgrad as ng
+from netgrad.diagnosis import checks as package
+from netgrad.diagnosis.finding import SEVERITIES, Check, Finding, checks
+from netgrad.registry import KINDS
+
+RNG = np.random.default_rng(0)
+NORMAL = RNG.normal(size=(300, 4))
+RATES = {0.01: 9.0, 0.1: 9.0, 1.0: 9.0, 10.0: 9.0, 100.0: 9.0, 1e3: 9.0, 1e4: 9.0}
+
+
+def known(*layers, **facts):
+    """Evidence that consists of these facts, about a network of these layers on four columns."""
+    layers = layers or (ng.Dense(4, activation="relu"), ng.Dense(1))
+    network = ng.Sequential(layers)
+    usual = {
+        "network": network,
+        "hidden": list(network.nodes[:-1]),
+        "weighted": list(network.nodes),
+        "settings": {},
+        "batch": SimpleNamespace(size=300),
+        "scored": SimpleNamespace(x={network.inputs[0]: NORMAL}, lengths={}),
+        "severity": "fault",
+        "failing": True,
+        "possible": float("nan"),
+        "held_skill": float("nan"),
+        "skill": 0.1,
+        "loss": 1.0,
+        "chance": 1.0,
+        "first_loss": 1.0,
+        "rates": {},
+        "smaller_batches": {},
+        "memory": {},
+        "first_non_finite": lambda: None,
+    }
+    history = ng.History(facts.pop("rows", []))
+    objective = SimpleNamespace(terms=[(network.outputs[0][0], facts.pop("aim", None), 1.0)], penalties=("l2",))
+    params, _ = network.init(0, {network.inputs[0]: facts.pop("shape", (4,))})
+    params = facts.pop("params", lambda drawn: drawn)(params)
+    model = SimpleNamespace(history=history, objective=objective, params=params)
+    return SimpleNamespace(**usual | {"model": model, "start": model} | facts)
+
+
+def inputs(rows):
+    return known(scored=SimpleNamespace(x={"x": rows}, lengths={}))
+
+
+def changed(column, value):
+    rows = NORMAL.copy()
+    rows[:, column] = value
+    return rows
+
+
+def wild():
+    rows = NORMAL.copy()
+    rows[7, 2] = 1e4
+    return rows
+
+
+def loss(kind, **changes):
+    return SimpleNamespace(**{"registered_name": kind, "logits": False, "task": "regression"} | changes)
+
+
+def targets(values):
+    return {"aim": loss("squared_error"), "targets": lambda *_: np.asarray(values, float).reshape(-1, 1)}
+
+
+def flow(*sizes):
+    names = ["dense_1", "dense_2", "dense_3"]
+    return {"flow": lambda _: (names, np.array(sizes)), "signals": {}, "first_signals": {}}
+
+
+def signal(**facts):
+    empty = np.zeros(0)
+    return SimpleNamespace(**{"answer": empty, "flat": empty, "reach": empty, "weight": np.float32(1.0)} | facts)
+
+
+class OwnRule(ng.Layer):
+    """A layer whose own backward rule is wrong."""
+
+    def init(self, key, in_shape):
+        return {"W": jnp.ones(in_shape)}
+
+    def out_shape(self, in_shape):
+        return in_shape
+
+    def forward(self, params, x, context):
+        return x * params["W"], {"x": x}
+
+    def backward(self, params, saved, d_out):
+        return ng.layers.Backward(d_out, {"W": 3 * (d_out * saved["x"]).sum(0)}, d_out)
+
+
+def own_rule():
+    few = SimpleNamespace(x={"x": NORMAL[:4]}, y={"ownrule_1": NORMAL[4:8]}, lengths={})
+    return known(OwnRule(), aim=KINDS["loss"]["squared_error"](), some=lambda most: few)
+
+
+def constant_weights(params):
+    return {name: {**own, "W": jnp.ones_like(own["W"])} for name, own in params.items()}
+
+
+def large_weights(params):
+    return {name: {**own, "W": 100 * own["W"]} for name, own in params.items()}
+
+
+TANH = (ng.Dense(4, activation="tanh"), ng.Dense(1))
+COPIES = np.repeat(NORMAL[:, :1], 4, axis=1)
+CURVES = {"rnn_1": np.full((2, 10), 1e-6)}
+UNEVEN = np.repeat([0, 1], [90, 10])
+
+# name of the finding, evidence, and some of the words
+CASES = [
+    ("inputs_not_normalised", lambda: inputs(np.ones((300, 4))), "4 of 4 columns are constant"),
+    ("inputs_not_normalised", lambda: inputs(wild()), "column 2 has a value 7"),
+    ("inputs_not_normalised", lambda: inputs(100 * NORMAL), "the inputs' size is 9"),
+    ("inputs_not_normalised", lambda: inputs(0.2 * NORMAL + 7), "means lie 3"),
+    ("inputs_not_normalised", lambda: inputs(0.01 * changed(1, 400 * NORMAL[:, 1])), "differ by a factor of"),
+    (
+        "targets_out_of_range",
+        lambda: known(ng.Dense(1, activation="tanh"), aim=loss("binary_cross_entropy", logits=True)),
+        "takes logits of any size, but the output is a tanh",
+    ),
+    (
+        "targets_out_of_range",
+        lambda: known(ng.Dense(3), aim=loss("cross_entropy", task="classification")),
+        "takes probabilities, but the output is no softmax",
+    ),
+    (
+        "targets_out_of_range",
+        lambda: known(ng.Dense(1, activation="logistic"), **targets([0.5, 3.0])),
+        r"50% of the targets lie outside of \[0, 1\]",
+    ),
+    ("targets_out_of_range", lambda: known(**targets([100.0, 300.0])), "mean or spread is 200"),
+    (
+        "class_collapse",
+        lambda: known(
+            aim=loss("binary_cross_entropy", task="multilabel"),
+            answers=lambda *_: (UNEVEN, np.zeros(100, int)),
+            recallable=lambda _: 0.9,
+        ),
+        "90% of the examples are of class 0, and the network recognises 0% of the others",
+    ),
+    ("labels_without_relation", lambda: known(possible=0.01, by_accident=0.0), "no model finds a relation"),
+    (
+        "batch_too_small",
+        lambda: known(ng.Dense(4), ng.BatchNorm(), ng.Dense(1), settings={"batch_size": 2}),
+        "batch_norm_1 takes mean and spread from batches of 2",
+    ),
+    (
+        "batch_too_small",
+        lambda: known(settings={"batch_size": 1}, rates=RATES, smaller_batches={1.0: 0.1}),
+        "with 32 examples a step the loss reaches 0.1 in the same epochs, with 1 9",
+    ),
+    (
+        "batch_too_large",
+        lambda: known(settings={"batch_size": 300}, rates=RATES, smaller_batches={1.0: 0.1}, rows=[{"loss": 1.0}]),
+        "300 examples a step made 1 updates in 1 epochs; with 32 a step the loss reaches 0.1 instead of 9",
+    ),
+    ("vanishing_gradients", lambda: known(**flow(1e-6, 1.0, 1.0)), "delta shrinks to 1.0e-06 of its size from dense_2"),
+    ("exploding_gradients", lambda: known(**flow(1e4, 1.0, 1.0)), r"delta grows to 1e\+04 times its size from dense_2"),
+    (
+        "vanishing_memory",
+        lambda: known(ng.RNN(4, returns="last"), shape=(5, 4), memory=CURVES, memory_now=CURVES),
+        "the last state of rnn_1 depends on the first step of its sequence by a factor of 1.0e-06 only",
+    ),
+    (
+        "exploding_memory",
+        lambda: known(ng.RNN(4, returns="last"), shape=(5, 4), memory={"rnn_1": np.full((2, 10), 1e6)}),
+        r"gradients of rnn_1 grow up to 1e\+06 times",
+    ),
+    ("not_finite", lambda: known(first_non_finite=lambda: "dense_1.z"), "the first arose in dense_1.z"),
+    ("wrong_gradient", own_rule, r"the gradient of ownrule_1.W is wrong by .* of its size"),
+    (
+        "rate_too_high",
+        lambda: known(rates={**RATES, 0.1: 0.5}),
+        "with 0.1 times the learning rate the loss",
+    ),
+    ("rate_too_high", lambda: known(rates={**RATES, 1.0: np.inf, 0.1: 0.5}), "with this one training diverges"),
+    ("rate_too_low", lambda: known(rates={**RATES, 10.0: 0.5}), "with 10 times the learning rate the loss reaches 0.5"),
+    ("initialisation_scale", lambda: known(params=large_weights), "the weights of dense_1, dense_2 start too large"),
+    ("identical_units", lambda: known(params=constant_weights), "all 4 units of dense_1 start with the same weights"),
+    ("first_loss", lambda: known(first_loss=50.0), "the loss starts at 50, while a constant answer has 1"),
+    (
+        "dead_units",
+        lambda: known(signals={"dense_1": signal(answer=np.array([0, 0, 0, 1.0]))}),
+        "3 of 4 units of dense_1 are active on no example",
+    ),
+    (
+        "saturated_units",
+        lambda: known(*TANH, signals={"dense_1": signal(flat=np.full(4, 0.9))}),
+        "the tanh units of dense_1 are saturated in 90% of all cases",
+    ),
+    (
+        "redundant_units",
+        lambda: known(*TANH, signals={"dense_1": signal()}, activations={"dense_1": COPIES}),
+        "3 of 4 units of dense_1 are copies, constant or unused",
+    ),
+    (
+        "overfitting",
+        lambda: known(rows=[{"loss": 1.0 / (1 + i), "val_loss": 1.0 + i} for i in range(4)]),
+        "the validation loss was lowest in epoch 1 and has risen 4.00 times since",
+    ),
+    (
+        "over_regularised",
+        lambda: known(
+            first_signals={"dense_1": signal(), "dense_2": signal()},
+            signals={"dense_1": signal(weight=np.float32(0.01)), "dense_2": signal(weight=np.float32(0.01))},
+        ),
+        "under the penalty the weights have shrunk to 0.01",
+    ),
+    (
+        "underfitting",
+        lambda: known(ng.Dense(2), ng.Dense(1), rows=[{"loss": 1.0}] * 8, possible=0.9),
+        "training error stays high, at a skill of 0.10; layer dense_1 is very narrow",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "evidence", "words"), CASES, ids=[f"{c[0]}-{i}" for i, c in enumerate(CASES)])
+def test_sentence(name, evidence, words):
+    found = list(KINDS["finding"][name]().look(evidence()))
+    assert len(found) == 1
+    assert isinstance(found[0], Finding)
+    assert found[0].severity in SEVERITIES
+    assert re.search(words, found[0].message), found[0].message
+    assert all(np.isscalar(number) for number in found[0].measured.values())
+    assert found[0].numbers
+    assert found[0].remedy in str(found[0])
+
+
+def test_no_sentence_is_left_out(monkeypatch):
+    said = set()
+    found = Check.found
+
+    def noted(self, *words, **measured):
+        caller = sys._getframe(1)
+        said.add((Path(caller.f_code.co_filename).name, caller.f_lineno))
+        return found(self, *words, **measured)
+
+    monkeypatch.setattr(Check, "found", noted)
+    for name, evidence, _ in CASES:
+        list(KINDS["finding"][name]().look(evidence()))
+    sentences = {}
+    for path in Path(package.__file__).parent.glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and "found" in (getattr(call.func, "attr", ""), getattr(call.func, "id", "")):
+                sentences[path.name, call.lineno] = range(call.lineno, call.end_lineno + 1)
+    assert len(sentences) >= len(checks())
+    unsaid = [at for at, lines in sentences.items() if not any((at[0], line) in said for line in lines)]
+    assert not unsaid
+
+
+def test_columns_of_yes_and_no_are_not_wild():
+    """Two wide categories, one-hot: nearly all columns are rare ones."""
+    columns = [np.eye(150)[RNG.integers(0, 150, 2000)] for _ in range(2)]
+    rows = np.concatenate([RNG.normal(size=(2000, 2)), *columns], axis=1)
+    assert not list(KINDS["finding"]["inputs_not_normalised"]().look(inputs(rows)))
+
+
+def test_a_wild_value_does_not_end_fit():
+    x = np.random.default_rng(1).normal(size=(120, 3))
+    y = x[:, 0]
+    x[3, 1] = 1e6
+    with pytest.warns(ng.NetgradWarning):
+        model = ng.fit(ng.Sequential([ng.Dense(4, activation="relu"), ng.Dense(1)]), x, y, epochs=3, fix=True)
+    assert np.isfinite(model.predict(x)).all()
