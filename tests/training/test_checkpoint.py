@@ -100,13 +100,13 @@ def test_killed_at_random_moments(tmp_path):
 def test_the_last_few_and_the_best_are_kept(tmp_path):
     model = fit(tmp_path, epochs=12, keep=2, learning_rate=0.5, optimizer="sgd")
     best = int(np.argmin(model.history["val_loss"])) + 1
-    kept = sorted(int(path.stem.split("-")[1]) for path in tmp_path.iterdir())
+    kept = sorted(int(path.stem.split("-")[1]) for path in tmp_path.glob("epoch-*"))
     assert kept == sorted({best, 11, 12})
 
 
 def test_every_few_epochs_and_the_last(tmp_path):
     fit(Checkpoint(tmp_path, keep=10, every=4), epochs=10)
-    assert [path.stem for path in sorted(tmp_path.iterdir())] == [f"epoch-{i:08d}" for i in (4, 8, 10)]
+    assert [path.stem for path in sorted(tmp_path.glob("epoch-*"))] == [f"epoch-{i:08d}" for i in (4, 8, 10)]
 
 
 def test_a_half_written_file_is_cleared_away(tmp_path):
@@ -122,7 +122,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     began = time.time()
     again = fit(tmp_path)
     assert_same(first, again)
-    assert all(path.stat().st_mtime < began for path in tmp_path.iterdir())
+    assert all(path.stat().st_mtime < began for path in tmp_path.glob("epoch-*"))
 
 
 @pytest.fixture(scope="module")
@@ -156,13 +156,38 @@ def test_bad_folders_and_counts(two_epochs, tmp_path):
     with pytest.raises(ng.NetgradError, match="keep must be"):
         fit(tmp_path, keep=0)
     (tmp_path / "file").write_text("")
-    with pytest.raises(ng.FileError, match="cannot keep checkpoints"):
+    with pytest.raises(ng.FileError, match="cannot write in"):
         fit(tmp_path / "file")
     shutil.copytree(two_epochs, tmp_path / "damaged")
-    last = max((tmp_path / "damaged").iterdir())
+    last = max((tmp_path / "damaged").glob("epoch-*"))
     last.write_bytes(last.read_bytes()[:-1] + b"x")
     with pytest.raises(ng.FileError, match="damaged or is no checkpoint"):
         fit(tmp_path / "damaged")
     last.write_bytes(last.read_bytes()[:-10])
     with pytest.raises(ng.FileError, match="truncated"):
         fit(tmp_path / "damaged")
+
+
+def test_one_run_at_a_time_in_a_folder(tmp_path):
+    class Second(ng.Callback):
+        def on_epoch(self, run):
+            with pytest.raises(ng.FileError, match=r"another run .* is at work in"):
+                fit(tmp_path)
+
+    first = fit(tmp_path, callbacks=[Second()])
+    assert_same(first, fit())
+    with pytest.raises(ng.FileError, match="another run: it differs"):
+        fit(tmp_path, seed=1)
+    assert_same(fit(tmp_path, epochs=8), fit(epochs=8))  # the refused one has given the folder back
+
+
+def test_every_optimiser_goes_on_to_the_same_bits(tmp_path):
+    from netgrad.optimizers import OPTIMIZERS
+
+    for name in OPTIMIZERS:
+        settings = {"optimizer": name, "learning_rate": None, "validation": None, "network": net(3)}
+        whole = fit(epochs=4, **settings)
+        with pytest.raises(KeyboardInterrupt):
+            fit(tmp_path / name, epochs=4, callbacks=[Die(2)], **settings)
+        assert list((tmp_path / name).glob("epoch-*")), name
+        assert_same(fit(tmp_path / name, epochs=4, **settings), whole)

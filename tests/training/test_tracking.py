@@ -76,9 +76,25 @@ def test_a_log_that_cannot_be_written(tmp_path):
         def on_start(self, run):
             log._file.close()
 
-    with pytest.warns(ng.NetgradWarning, match="JsonLog writes no more"):
+    with pytest.warns(ng.NetgradWarning, match="JsonLog failed .ValueError.* goes on without it"):
         model = train(log, Full())
     assert len(model.history) == 3
+
+
+def test_a_clock_that_goes_back_changes_nothing(tmp_path, monkeypatch):
+    import itertools
+    import time
+
+    hours = itertools.count(10**6)
+    monkeypatch.setattr(time, "time", lambda: 1e9 - 3600 * next(hours))
+    path = tmp_path / "run.jsonl"
+    log = [ng.JsonLog(path), ng.TensorBoard(tmp_path / "board"), ng.Progress(where="log")]
+    part = train(*log, epochs=2, checkpoint=tmp_path / "kept")
+    whole = train(*log, epochs=4, checkpoint=tmp_path / "kept")
+    assert len(part.history) == 2
+    assert whole.history.rows == train(epochs=4).history.rows
+    seconds = [json.loads(line)["seconds"] for line in path.read_text().splitlines()]
+    assert min(seconds) >= 0
 
 
 # --- TensorBoard

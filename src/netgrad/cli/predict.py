@@ -9,6 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from netgrad.errors import DataError, NetgradError
+from netgrad.writing import write_file
 
 ModelFile = Annotated[Path, typer.Argument(help="A model file, as `netgrad fit` writes it.", metavar="MODEL")]
 Seed = Annotated[
@@ -51,10 +52,7 @@ def predict(
     if out is None:
         sys.stdout.write(text)
         return
-    from netgrad.training.files import write_atomically
-
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, text.encode())
+    write_file(out, text.encode())
 
 
 def rows(model: Any, data: str, seed: int | None) -> tuple[Any, Any]:

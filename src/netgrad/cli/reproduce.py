@@ -11,6 +11,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from netgrad.errors import FileError, NetgradError
+from netgrad.writing import write_file
 
 
 def reproduce(
@@ -42,7 +43,7 @@ def reproduce(
         import netgrad
 
         content = {"netgrad": netgrad.__version__, "seed": seed, "experiments": records}
-        write(json_file, json.dumps(content, indent=1, ensure_ascii=False).encode())
+        write_file(json_file, json.dumps(content, indent=1, ensure_ascii=False).encode())
     wrong = [r["name"] for r in records if r["ok"] is False]
     skipped = [r["name"] for r in records if r["ok"] is None]
     done = len(records) - len(skipped)
@@ -139,13 +140,4 @@ def figure(fig: Any, path: Path) -> Path:
     """Write a matplotlib figure as PNG."""
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", dpi=150, bbox_inches="tight")
-    return write(path, buffer.getvalue())
-
-
-def write(path: Path, content: bytes) -> Path:
-    """Write a file whole or not at all, making its folder."""
-    from netgrad.training.files import write_atomically
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, content)
-    return path
+    return write_file(path, buffer.getvalue())

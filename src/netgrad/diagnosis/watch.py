@@ -97,6 +97,8 @@ class Watch(Callback):
     ['dead_units']
     """
 
+    only_looks = True
+
     every: int = 100
     records: list[dict[str, Sample]] = field(default_factory=list, init=False)
     _weighted: list[str] = field(default_factory=list, init=False, repr=False)

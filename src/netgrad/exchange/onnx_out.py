@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 import netgrad
 from netgrad import layers as ng
-from netgrad.errors import FileError, NetgradError
+from netgrad.errors import NetgradError
 from netgrad.exchange import out_recurrent  # noqa: F401 - registers its rules
 from netgrad.exchange.onnx_library import onnx
 from netgrad.exchange.out_basic import FLOAT, activated
@@ -20,8 +20,8 @@ from netgrad.exchange.rules import FIXED_STEPS, Place, rule_for
 from netgrad.exchange.writer import OPSET, Writer, needed, read_by
 from netgrad.layers.base import Shape
 from netgrad.losses import BinaryCrossEntropy, Loss, Perceptron, SoftmaxCrossEntropy
-from netgrad.training.files import write_atomically
 from netgrad.training.model import Model
+from netgrad.writing import write_file
 
 
 def to_onnx(
@@ -52,14 +52,7 @@ def to_onnx(
     >>> bool(np.allclose(again.predict_proba(np.eye(3)), model.predict_proba(np.eye(3)), atol=1e-6))
     True
     """
-    path = Path(path)
-    data = graph_of(model, probabilities, lengths).SerializeToString(deterministic=True)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, data)
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
-    return path
+    return write_file(path, graph_of(model, probabilities, lengths).SerializeToString(deterministic=True))
 
 
 def graph_of(model: Model, probabilities: bool = True, lengths: bool | Sequence[str] = False) -> Any:

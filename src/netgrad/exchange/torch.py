@@ -19,8 +19,9 @@ import numpy as np
 
 from netgrad.errors import FileError, NetgradError
 from netgrad.exchange.torch_layouts import Slot, slots_of
-from netgrad.training.files import in_order, read, write_atomically
+from netgrad.training.files import in_order, read
 from netgrad.training.model import Model
+from netgrad.writing import write_file
 
 NOT_READ = ("num_batches_tracked",)  # PyTorch's count of the batches that its running averages saw
 
@@ -104,7 +105,7 @@ def to_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | None 
     """
     from safetensors.numpy import save
 
-    path, given = Path(path), dict(names or {})
+    given = dict(names or {})
     slots = slots_of(model)
     unknown_names(slots, given)
     tensors: dict[str, np.ndarray] = {}
@@ -114,12 +115,7 @@ def to_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | None 
         for name, value in slot.layout.give(params, state).items():
             name = name if layer is None else re.sub(r"_l0", f"_l{layer}", name)
             tensors[f"{prefix}{name}"] = np.ascontiguousarray(value)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, in_order(save(tensors, {"format": "pt"})))
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
-    return path
+    return write_file(path, in_order(save(tensors, {"format": "pt"})))
 
 
 def modules_of(tensors: Mapping[str, np.ndarray], path: Path) -> list[Module]:

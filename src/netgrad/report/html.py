@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from netgrad.diagnosis.evidence import Evidence
-from netgrad.errors import FileError
 from netgrad.report import figures, sequences
 from netgrad.report.diagnosis import diagnosed
 from netgrad.report.judgement import Judgement, judge
 from netgrad.report.layers import QUANTITIES, LayerRow, traced
 from netgrad.report.section import Section, confusion_shown, number
-from netgrad.training.files import write_atomically
 from netgrad.training.model import Model
+from netgrad.writing import write_file
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 MOST_COLUMNS = 8  # of a table of mistakes: what fits on a page
@@ -42,14 +41,8 @@ def write(
     evidence: what the diagnosis rests on, of the training examples; by default it is made on those of the report.
     Raises `FileError` where the file cannot be written; what stood there stays whole until then.
     """
-    path = Path(path)
     page = render(model, x, y, title, lengths, names, evidence)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, page.encode())
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
-    return path
+    return write_file(path, page.encode())
 
 
 def render(

@@ -20,9 +20,13 @@ class Callback:
     only_history: whether `on_epoch` reads nothing of a run but its history, and changes nothing but by `Run.stop`.
     Where that is so of all callbacks, of examples in memory, without validation and with one start, they are called
     for every epoch, however many run as one program.
+
+    only_looks: whether a run goes on without the callback where it fails, with a warning, because it changes nothing
+    of the run. A failure in `on_start` ends the run all the same: nothing is lost by then.
     """
 
     only_history: bool = False
+    only_looks: bool = False
 
     def on_start(self, run: Run) -> None:
         """Before the first epoch."""

@@ -2,8 +2,8 @@
 
 All random draws come from the seed and the numbers of epoch and step, so little has to be kept: the numbers that steps
 change, the history, and what callbacks remember. A checkpoint is one safetensors file, with the rest as JSON in its
-metadata; no pickle. It is written beside its place and moved there whole, so that a kill at any moment leaves the one
-before or the new one, never half a file.
+metadata; no pickle. It is written whole (`netgrad.writing`), so that a kill at any moment leaves the one before or the
+new one, never half a file; and one run at a time is at work in a folder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import numpy as np
 from netgrad.errors import FileError, NetgradError
 from netgrad.training.callbacks import Callback
 from netgrad.training.epoch import Carry
-from netgrad.training.files import describe, digest, read, write_atomically
+from netgrad.training.files import describe, digest, read
+from netgrad.writing import FolderLock, write_file
 
 if TYPE_CHECKING:
     from netgrad.training.loop import Run
@@ -35,8 +36,9 @@ class Checkpoint(Callback):
     is no validation set). `netgrad.fit` makes one from ``checkpoint="folder"``; it comes after all other callbacks.
 
     A run that is finished is read from its last checkpoint and not trained again; with more ``epochs`` it goes on.
-    Raises `FileError` where the folder holds checkpoints of another network, other data or other settings. Of a ready
-    optax optimiser only the layout of its state is compared.
+    Raises `FileError` where the folder holds checkpoints of another network, other data or other settings, and where
+    another run is at work in it (`netgrad.writing.FolderLock`). Of a ready optax optimiser only the layout of its state
+    is compared.
 
     >>> import netgrad as ng, numpy as np, tempfile
     >>> net = ng.Sequential([ng.Dense(3, activation="tanh"), ng.Dense(1)])
@@ -52,16 +54,18 @@ class Checkpoint(Callback):
             if not isinstance(value, int) or value < 1:
                 raise NetgradError(f"{name} must be a whole number of at least 1, found {value!r}")
         self.folder, self.keep, self.every = Path(folder), keep, every
+        self._lock = FolderLock(self.folder)
 
     def on_start(self, run):
+        self._lock.acquire()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"cannot keep checkpoints in {self.folder}: {error.strerror}") from None
-        for unfinished in self.folder.glob(f".{PATTERN}.*"):  # of a run that was killed while it wrote
-            unfinished.unlink()
-        if last := max(self.folder.glob(PATTERN), default=None):
-            self._resume(run, last)
+            for unfinished in self.folder.glob(f".{PATTERN}.*"):  # of a run that was killed while it wrote
+                unfinished.unlink()
+            if last := max(self.folder.glob(PATTERN), default=None):
+                self._resume(run, last)
+        except BaseException:
+            self._lock.release()
+            raise
 
     def on_epoch(self, run):
         if run.epoch % self.every and run.epoch < run.epochs and not run.history.stopped:
@@ -71,11 +75,11 @@ class Checkpoint(Callback):
         arrays, plain = _separate(_memory(run))
         description = json.dumps(plain)
         data = to_bytes(arrays, {"netgrad_checkpoint": description, "sha256": digest(arrays, description)})
-        try:
-            write_atomically(self._path(run.epoch), data)
-        except OSError as error:
-            raise FileError(f"cannot write a checkpoint in {self.folder}: {error.strerror or error}") from None
+        write_file(self._path(run.epoch), data)
         self._tidy(run)
+
+    def on_end(self, run):
+        self._lock.release()
 
     def _path(self, epoch: int) -> Path:
         return self.folder / f"epoch-{epoch:08d}.safetensors"

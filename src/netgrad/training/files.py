@@ -1,6 +1,6 @@
 """Model files: one safetensors file, with everything that is not an array as JSON in its metadata.
 
-No pickle, so loading a stranger's file never runs code. A file is written beside its place and moved there whole;
+No pickle, so loading a stranger's file never runs code. Files are written whole (`netgrad.writing`);
 a checksum over all of it tells an altered file from a good one.
 """
 
@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
 from sys import float_info
 from typing import Any
@@ -28,6 +26,7 @@ from netgrad.registry import find, from_config, to_config
 from netgrad.training.history import History
 from netgrad.training.model import Model
 from netgrad.training.objective import Objective
+from netgrad.writing import write_file
 
 FORMAT = 1
 LARGEST = 2**28  # numbers that the output of a layer may have for one example: a gibibyte
@@ -56,16 +55,10 @@ def save(model: Model, path: str | Path) -> Path:
     """
     from safetensors.numpy import save as to_bytes
 
-    path = Path(path)
     arrays = flatten({"params": model.params, "state": model.state})
     description = json.dumps(describe(model))
     data = in_order(to_bytes(arrays, {"netgrad": description, "sha256": digest(arrays, description)}))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, data)
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
-    return path
+    return write_file(path, data)
 
 
 def load(path: str | Path) -> Model:
@@ -249,18 +242,3 @@ def digest(arrays: dict[str, np.ndarray], description: str) -> str:
         sha.update(f"{name}{array.dtype}{array.shape}".encode())
         sha.update(array.tobytes())
     return sha.hexdigest()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the place, flush to disk, then move there: a reader sees the old file or the new, never half."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from netgrad import optimizers
 from netgrad.compiling import INITIAL, ORDER, random_key
 from netgrad.data.encodings import TableEncoder
-from netgrad.errors import NetgradError
+from netgrad.errors import NetgradError, warn
 from netgrad.network import Network
 from netgrad.optimizers.schedules import scheduled
 from netgrad.training import balance
@@ -42,6 +43,7 @@ class Run:
     epoch: int = 0
     callbacks: Sequence[Callback] = ()
     settings: dict[str, Any] = field(default_factory=dict)  # what decides the numbers, as JSON; with checkpoints, all
+    lost: set[int] = field(default_factory=set)  # the callbacks that only look and failed, by their id
     starts: Starts | None = None  # where several initialisations are trained at once; carry is then the best one's
 
     @property
@@ -292,11 +294,13 @@ def untrained(
 
 def train(run: Run, source: InMemory | Streaming, held: Batch | None, epochs_per_call: int = 1) -> None:
     """The loop itself: compiled epochs, history and callbacks."""
-    for callback in run.callbacks:
-        callback.on_start(run)
     each = bool(run.callbacks) and all(c.only_history for c in run.callbacks)
     each = each and epochs_per_call > 1 and held is None and run.starts is None
+    begun: list[Callback] = []
     try:
+        for callback in run.callbacks:
+            callback.on_start(run)
+            begun.append(callback)
         while run.epoch < run.epochs and not run.history.stopped:
             count = min(epochs_per_call, run.epochs - run.epoch)
             if each and isinstance(source, InMemory):
@@ -312,11 +316,11 @@ def train(run: Run, source: InMemory | Streaming, held: Batch | None, epochs_per
             if held is not None:
                 scores = run.model().score_batch(held)
                 run.history.rows[-1] |= {f"val_{name}": value for name, value in scores.items()}
-            for callback in run.callbacks:
-                callback.on_epoch(run)
+            after_epoch(run)
     finally:
-        for callback in run.callbacks:
-            callback.on_end(run)
+        with ExitStack() as ends:  # each is called, whatever becomes of the others
+            for callback in reversed(begun):
+                ends.callback(told, callback, "on_end", run)
 
 
 def _epochs_looked_at(run: Run, source: InMemory, count: int, of: int) -> None:
@@ -329,12 +333,31 @@ def _epochs_looked_at(run: Run, source: InMemory, count: int, of: int) -> None:
     for i in range(count):
         run.epoch += 1
         run.history.append(_row(run, reports, i, source.sizes))
-        for callback in run.callbacks:
-            callback.on_epoch(run)
+        after_epoch(run)
         if run.history.stopped:
             if i + 1 < count:
                 run.carry, _ = source.advance(begun, first, i + 1, of)
             return
+
+
+def after_epoch(run: Run) -> None:
+    """The callbacks look at the last row of the history; one that only looks is not asked again after it failed."""
+    for callback in run.callbacks:
+        if id(callback) not in run.lost:
+            told(callback, "on_epoch", run)
+
+
+def told(callback: Callback, moment: str, run: Run) -> None:
+    """Call one method of a callback; one that only looks may fail, as what was trained is not to be lost by that."""
+    try:
+        getattr(callback, moment)(run)
+    except Exception as error:
+        if not callback.only_looks:
+            raise
+        if id(callback) not in run.lost:
+            run.lost.add(id(callback))
+            reason = " ".join(str(error).split())[:200]
+            warn(f"{type(callback).__name__} failed ({type(error).__name__}: {reason}): training goes on without it")
 
 
 def _row(run: Run, reports: StepReport, i: int, sizes: Sequence[int]) -> dict[str, float]:

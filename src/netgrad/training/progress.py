@@ -24,6 +24,8 @@ class Progress(Callback):
     where: "terminal", "notebook" or "log"; found out where it is left out.
     """
 
+    only_looks = True
+
     def __init__(self, every: float = 0.1, where: str | None = None):
         self.every, self.where = every, where
         self._view: View | None = None

@@ -13,12 +13,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from netgrad.errors import FileError, NetgradError, warn
+from netgrad.errors import FileError, NetgradError
 from netgrad.training.callbacks import Callback
 
 
 class Tracker(Callback):
     """Base of these callbacks: `begin`, `write` a row of the history, `finish`."""
+
+    only_looks = True
 
     def begin(self, run: Any) -> None:
         """Before the first epoch."""
@@ -31,26 +33,15 @@ class Tracker(Callback):
 
     def on_start(self, run):
         self._before = sys.exc_info()[1]  # of a caller who trains while handling an error of his own
-        self._lost = False
         self.begin(run)
 
     def on_epoch(self, run):
         row = run.history.rows[-1]
-        self._attempt(self.write, run.epoch, {name: value for name, value in row.items() if name != "epoch"})
+        self.write(run.epoch, {name: value for name, value in row.items() if name != "epoch"})
 
     def on_end(self, run):
         failure = sys.exc_info()[1]
-        self._attempt(self.finish, run, None if failure is self._before else failure)
-
-    def _attempt(self, action: Any, *arguments: Any) -> None:
-        if self._lost:
-            return
-        try:
-            action(*arguments)
-        except Exception as error:
-            self._lost = True
-            reason = " ".join(str(error).split())[:200]
-            warn(f"{type(self).__name__} writes no more ({type(error).__name__}: {reason}): training goes on")
+        self.finish(run, None if failure is self._before else failure)
 
 
 class JsonLog(Tracker):
