@@ -7,8 +7,10 @@ that takes two thirds of the time of compiling and pays nothing here: the work t
 
 from __future__ import annotations
 
+import operator
 import os
 import re
+import reprlib
 from collections.abc import Callable
 from functools import cached_property, partial, update_wrapper
 from typing import Any
@@ -16,10 +18,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from netgrad.errors import NetgradError
+
 SETTINGS: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False}  # of every program, beside its level
 _unknown: set[str] = set()  # the settings that this version of XLA has refused: names come and go with versions
 
 INITIAL, ORDER, STARTS = range(3)  # what a seed's keys are for
+MOST_SEEDS = 2**32  # JAX's keys and scikit-learn's splits tell so many apart
 
 # Inputs come from and results go to NumPy, so nothing is gained where JAX hands a CPU's program to another thread and
 # waits for it, and a prediction of one example spends half of its time so. What the environment says goes before it.
@@ -71,6 +76,26 @@ class Program:
             return self(*arguments, **named)
 
 
+def as_seed(seed: Any) -> int:
+    """A seed as a plain number; `NetgradError` for what is none: truth values, fractions, below 0 or 2**32 and more.
+
+    >>> as_seed(np.int64(7))
+    7
+    >>> as_seed(-1)
+    Traceback (most recent call last):
+        ...
+    netgrad.errors.NetgradError: seed must be a whole number from 0 to 4294967295, found -1
+    """
+    try:
+        number = -1 if isinstance(seed, bool | np.bool_) else operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number < MOST_SEEDS:
+        found = reprlib.repr(seed)
+        raise NetgradError(f"seed must be a whole number from 0 to {MOST_SEEDS - 1}, found {' '.join(found.split())}")
+    return number
+
+
 def random_key(seed: int, purpose: int) -> jax.Array:
     """One of a seed's keys: for the INITIAL parameters, for the ORDER of the examples or for further STARTS.
 
@@ -78,7 +103,7 @@ def random_key(seed: int, purpose: int) -> jax.Array:
     >>> bool(random_key(3, INITIAL) == jax.random.fold_in(jax.random.key(3), 0))
     True
     """
-    return _key(np.int64(seed), purpose)
+    return _key(np.int64(as_seed(seed)), purpose)
 
 
 @partial(Program, polish=0)

@@ -54,3 +54,55 @@ def test_one_line(case):
     with pytest.raises(ng.NetgradError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def seeded(seed):
+    """Everything that takes a seed, by name."""
+    model = ng.untrained(ng.Sequential([ng.Dense(2), ng.Dropout(), ng.Dense(1)]), X, X.sum(1))
+    text = ng.untrained(ng.Sequential([ng.Embedding(2, 2), ng.Dense(2)]), np.zeros((1, 3), int), np.zeros((1, 3), int))
+    text.card["vocabulary"] = ng.data.Vocabulary("ab").to_config()
+    small = {"epochs": 1, "seed": seed}
+    yield "fit", lambda: ng.fit(net(), X, Y, **small)
+    yield "fit with remedies", lambda: ng.fit(net(), X, Y, fix=True, validation=0.5, **small)
+    yield "untrained", lambda: ng.untrained(net(), X, Y, seed=seed)
+    yield "init", lambda: net().init(seed, (3,))
+    yield "monte_carlo", lambda: model.monte_carlo(X, samples=2, seed=seed)
+    yield "sample", lambda: ng.sample(text, "a", 3, seed=seed)
+    yield "cross_validate", lambda: ng.cross_validate(net(1), X, X[:, 0], folds=2, **small)
+    yield "bootstrap", lambda: ng.bootstrap(net(1), X, X[:, 0], repeats=2, **small)
+    yield "three_way_split", lambda: ng.three_way_split(X, Y, (0.5, 0.25, 0.25), seed=seed)
+    yield "find_learning_rate", lambda: ng.find_learning_rate(net(), X, Y, steps=10, seed=seed)
+    yield "check_gradients", lambda: ng.check_gradients(net(), X, Y, seed=seed)
+    yield "split", lambda: ng.data.split(X, Y, seed=seed)
+    yield "load", lambda: ng.data.datasets.load("iris", seed=seed)
+    yield "reber", lambda: ng.data.reber(2, min_length=5, seed=seed)
+
+
+@pytest.mark.parametrize(
+    "seed", [-1, 2**32, 2**63, 2**70, True, 1.0, "1", None, np.nan, np.int8(-1), np.arange(3)], ids=repr
+)
+def test_seeds_that_are_none(seed):
+    for name, use in seeded(seed):
+        with pytest.raises(ng.NetgradError, match="seed must be a whole number from 0 to 4294967295, found") as caught:
+            use()
+        assert "\n" not in str(caught.value), name
+
+
+def test_seeds_of_other_kinds():
+    for name, use in seeded(np.uint32(2**32 - 1)):
+        assert use() is not None, name
+    once, again = (ng.fit(net(), X, Y, epochs=1, seed=seed) for seed in (7, np.array(7)))
+    np.testing.assert_array_equal(once.predict_proba(X), again.predict_proba(X))
+
+
+def test_numbers_of_numpy_are_as_good_as_plain_ones(tmp_path):
+    settings = {"epochs": 2, "batch_size": 4, "epochs_per_call": 1, "seed": 3}
+    rates = {"learning_rate": 0.25, "clip_norm": 1.0}
+    plain = ng.fit(net(), X, Y, **settings, **rates)
+    kinds = {name: np.int64(value) for name, value in settings.items()}
+    kinds |= {name: np.float32(value) for name, value in rates.items()}
+    model = ng.fit(net(), X, Y, **kinds, checkpoint=tmp_path / "kept")
+    assert ng.load(model.save(tmp_path / "model.safetensors")).history.settings == plain.history.settings
+    np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
+    with pytest.raises(ng.NetgradError, match="epochs must be a whole number"):
+        ng.fit(net(), X, Y, epochs=True)

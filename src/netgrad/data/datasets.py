@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from netgrad.compiling import as_seed
 from netgrad.data.checks import as_examples, as_labels, same_examples
 from netgrad.data.tables import memory
 from netgrad.data.targets import Task
@@ -203,7 +204,7 @@ def split(*arrays: Any, test: float | int = 0.2, seed: int = 0, labels: Any = No
         counts = np.unique(labels, return_counts=True)[1]
         if counts.min() >= 2 and min(n_test, n - n_test) >= len(counts):
             stratify = labels
-    return train_test_split(*arrays, test_size=n_test, random_state=seed, stratify=stratify)
+    return train_test_split(*arrays, test_size=n_test, random_state=as_seed(seed), stratify=stratify)
 
 
 def fetch(download: _Download) -> Path:

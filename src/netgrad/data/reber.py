@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netgrad.compiling import as_seed
 from netgrad.data.checks import as_lengths, valid_steps
 from netgrad.errors import DataError, ShapeError
 
@@ -213,7 +214,7 @@ def _strings(
 ) -> list[str]:
     if n < 1:
         raise DataError(f"{n} strings asked for: expected at least 1")
-    rng = np.random.default_rng(seed)
+    rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(as_seed(seed))
     seen = set(exclude)
     survival = _survival(automaton, min_length)
     strings: list[str] = []

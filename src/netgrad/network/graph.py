@@ -20,9 +20,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from netgrad.compiling import Program
+from netgrad.compiling import Program, as_seed
 from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.layers.base import Layer, Shape
 from netgrad.layers.symbol import Input, Symbol
@@ -206,7 +207,7 @@ class Network:
         Returns (params, state), both keyed by layer name. Raises `ShapeError` where shapes do not fit, and
         `NetgradError` where the parameters would not fit into this machine's memory.
         """
-        key = jax.random.key(key) if isinstance(key, int) else jax.random.clone(key)  # inside a program: its own
+        key = jax.random.clone(key) if is_key(key) else jax.random.key(as_seed(key))  # inside a program: its own
         shapes = self.shapes(in_shapes)
         many = self._memory(key, shapes) > SMALL
         return _draws[many](self, tuple(shapes.items()), key)
@@ -367,6 +368,11 @@ def _check_unused(sources: Sequence[Symbol], order: list[Symbol]) -> None:
     for source in sources:
         if source not in order:
             raise NetgradError(f"input {source.name!r} leads to no output: connect it or leave it out")
+
+
+def is_key(key: Any) -> bool:
+    """Whether this is a random key of JAX's, of either kind, and not a seed."""
+    return isinstance(key, jax.Array) and (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.ndim > 0)
 
 
 def _nbytes(leaf: Any) -> int:

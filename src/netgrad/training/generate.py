@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netgrad.compiling import Program
+from netgrad.compiling import Program, as_seed
 from netgrad.data.text import Vocabulary
 from netgrad.errors import DataError, NetgradError
 from netgrad.network import Network, forward, next_state
@@ -41,7 +41,7 @@ def sample(model: Model, prime: str, length: int = 200, *, temperature: float = 
         raise DataError("the prime is empty: give at least one symbol to go on from")
     ids = jnp.asarray(vocabulary.encode(prime))[None]
     written = _writer(model.network, length, temperature == 0)(
-        model.params, model.state, ids, jnp.maximum(temperature, 1e-6), jax.random.key(seed)
+        model.params, model.state, ids, jnp.maximum(temperature, 1e-6), jax.random.key(as_seed(seed))
     )
     return vocabulary.decode(np.asarray(written))
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netgrad.compiling import Program
+from netgrad.compiling import Program, as_seed
 from netgrad.network import Network, forward
 from netgrad.training.objective import gradients
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch, make_objective
@@ -86,7 +86,7 @@ def check_gradients(
         batch = jax.tree.map(jnp.asarray, make_batch(network, objective, x, y, None, lengths))
         fresh, state = network.init(seed, in_shapes(inputs))
         at = fresh if params is None else jax.tree.map(lambda p: jnp.asarray(p, jnp.float64), params)
-        key = jax.random.key(seed)
+        key = jax.random.key(as_seed(seed))
 
         @Program
         def value(p: dict) -> jax.Array:

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from netgrad import optimizers
-from netgrad.compiling import ORDER, random_key
+from netgrad.compiling import ORDER, as_seed, random_key
 from netgrad.errors import NetgradError, unknown_name
 from netgrad.network import Network
 from netgrad.optimizers.names import takes_schedule
@@ -87,7 +87,7 @@ def find_learning_rate(
         raise unknown_name("optimizer", optimizer, optimizers.OPTIMIZERS)
     if not takes_schedule(optimizer):
         raise NetgradError(f"{optimizer} finds the length of its steps itself: it has no learning rate to look for")
-    start = network
+    start, seed = network, as_seed(seed)
     if not isinstance(start, Model):
         start = untrained(start, x, y, lengths=lengths, seed=seed, **settings)
     data = start.batch(x, y, None, lengths)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad import optimizers
-from netgrad.compiling import INITIAL, ORDER, random_key
+from netgrad.compiling import INITIAL, ORDER, as_seed, random_key
 from netgrad.data.encodings import TableEncoder
 from netgrad.errors import NetgradError, warn
 from netgrad.network import Network
@@ -154,13 +154,15 @@ def fit(
     >>> model.predict(x).tolist()
     [0, 1, 1, 0]
     """
+    seed = as_seed(seed)
     if fix:
         from netgrad.diagnosis.repair import fit_with_remedies  # a floor above: only here, and only when asked
 
         asked = {name: value for name, value in locals().items() if name not in ("fix", "fit_with_remedies")}
         return fit_with_remedies(**asked)
-    _check_counts(epochs=epochs, epochs_per_call=epochs_per_call, batch_size=1 if batch_size is None else batch_size)
-    _check_counts(starts=starts, truncate=1 if truncate is None else truncate)
+    epochs, epochs_per_call, starts = _counts(epochs=epochs, epochs_per_call=epochs_per_call, starts=starts)
+    batch_size, truncate = _counts(batch_size=batch_size, truncate=truncate)
+    learning_rate, clip_norm = plain(learning_rate), plain(clip_norm)
     stream = as_stream(
         x,
         y,
@@ -377,7 +379,15 @@ def steps_an_epoch(data: Batch, batch_size: int | None, truncate: int | None) ->
     return batches if truncate is None else batches * -(-next(iter(data.x.values())).shape[1] // truncate)
 
 
-def _check_counts(**counts: Any) -> None:
+def plain(value: Any) -> Any:
+    """A single number of NumPy's or JAX's as one of Python's, which can be stored in a file; all else as it is."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+
+
+def _counts(**counts: Any) -> Iterator[Any]:
+    """These counts as plain numbers, and None where it stands for a default."""
     for name, value in counts.items():
-        if not isinstance(value, int | np.integer) or value < 1:
+        asked = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not (asked and value >= 1) and not (value is None and name in ("batch_size", "truncate")):
             raise NetgradError(f"{name} must be a whole number of at least 1, found {value!r}")
+        yield value if value is None else int(value)

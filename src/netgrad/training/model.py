@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netgrad.compiling import Program
+from netgrad.compiling import Program, as_seed
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError, ShapeError, warn
@@ -86,7 +86,7 @@ class Model:
         """
         if not isinstance(samples, int) or samples < 2:
             raise NetgradError(f"a spread needs at least 2 samples, found {samples!r}")
-        batch, key = self._inputs(x, lengths), jax.random.key(seed)
+        batch, key = self._inputs(x, lengths), jax.random.key(as_seed(seed))
         mean: dict[str, np.ndarray] = {}
         squares: dict[str, np.ndarray] = {}
         for i in range(samples):

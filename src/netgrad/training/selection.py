@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netgrad.compiling import as_seed
 from netgrad.data.checks import same_examples
 from netgrad.errors import DataError, NetgradError, unknown_name
 from netgrad.losses import SquaredError
@@ -78,7 +79,7 @@ def cross_validate(
     """
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    classes = _classes(y)
+    classes, seed = _classes(y), as_seed(seed)
     n = _count(x)
     _check_whole("folds", folds, 2)
     if folds > n:
@@ -114,7 +115,7 @@ def bootstrap(
     from sklearn.utils import resample
 
     _check_whole("repeats", repeats, 2)
-    n, classes = _count(x), _classes(y)
+    n, classes, seed = _count(x), _classes(y), as_seed(seed)
 
     def parts() -> Iterable[tuple[np.ndarray, np.ndarray]]:
         for i in range(repeats):
@@ -155,7 +156,7 @@ def three_way_split(x: Any, y: Any, shares: tuple[float, float, float] = (0.65, 
 
     if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
         raise NetgradError(f"shares must be three positive numbers that add up to 1, found {shares}")
-    n, classes = _count(x), _classes(y)
+    n, classes, seed = _count(x), _classes(y), as_seed(seed)
     if min(round(n * share) for share in shares) < 1:
         raise DataError(f"{n} examples are too few for parts of {', '.join(f'{share:g}' for share in shares)}")
     try:
