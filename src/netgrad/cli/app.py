@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -11,13 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from netgrad.cli.exchange import export, import_
+from netgrad.cli.faults import fail, tell
 from netgrad.cli.fit import fit
 from netgrad.cli.inspect import inspect
 from netgrad.cli.predict import predict
 from netgrad.cli.reproduce import reproduce
 from netgrad.cli.sample import sample
 from netgrad.cli.serve import serve
-from netgrad.errors import NetgradError
 
 app = typer.Typer(
     name="netgrad",
@@ -31,9 +30,6 @@ app = typer.Typer(
 for command in (fit, predict, sample, inspect, serve, export, reproduce):
     app.command()(command)
 app.command(name="import")(import_)
-
-# Typer's own errors about the way a command was written (the class above UsageError, wherever it lives).
-WrongUsage: Any = typer.BadParameter.__mro__[2]
 
 
 def _version(asked: bool) -> None:
@@ -59,37 +55,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _one_line
         try:
-            status = app(args=arguments, prog_name="netgrad", standalone_mode=False)
+            # Not by calling the application: that takes the end of a compressed file for the end of what a user types.
+            command = typer.main.get_command(app)
+            given = sys.argv[1:] if arguments is None else [*arguments]
+            with command.make_context("netgrad", given) as context:
+                command.invoke(context)
             sys.stdout.flush()
-            return _fail("interrupted", 130) if status == 130 else status or 0  # typer's answer to control-C
-        except NetgradError as error:
-            return _fail(str(error))
-        except WrongUsage as error:
-            return _wrong_usage(error)
-        except (KeyboardInterrupt, typer.Abort):
-            return _fail("interrupted", 130)
-        except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-        except OSError as error:
-            place = f": {error.filename}" if error.filename else ""
-            return _fail(f"{error.strerror or error}{place}")
-        except MemoryError as error:
-            return _fail(f"out of memory: {error or 'use fewer units, fewer rows or a smaller batch'}")
-
-
-def _fail(message: str, status: int = 2) -> int:
-    print(f"netgrad: {' '.join(message.split())}", file=sys.stderr)
-    return status
-
-
-def _wrong_usage(error: Any) -> int:
-    if type(error).__name__ == "NoArgsIsHelpError":  # a bare `netgrad`
-        print(error.format_message(), file=sys.stderr)
-        return 2
-    path = error.ctx.command_path if getattr(error, "ctx", None) else "netgrad"
-    return _fail(f"{error.format_message().rstrip('.')} (see {path} --help)")
+        except BaseException as error:
+            return tell(error)
 
 
 def _one_line(message: Any, category: type, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
-    print(f"netgrad: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    fail(f"warning: {message}", 0)

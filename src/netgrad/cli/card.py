@@ -10,10 +10,10 @@ import typer
 from netgrad.cli.sources import Source
 from netgrad.network import Network
 
-LOCAL = ("out", "quiet", "checkpoint", "log")  # settings that say where results go, not what they are
+LOCAL = ("out", "quiet", "no_report", "checkpoint", "log")  # settings that say where results go, not what they are
 
 
-def make(ctx: typer.Context, source: Source, network: Network, scores: dict[str, float], settings: dict) -> dict:
+def make(ctx: typer.Context, source: Source, network: Network, settings: dict) -> dict:
     """The card of a model that was fitted to this source.
 
     Keys: what, data (name, rows, train, test, description), target, task, classes, scores, settings, versions,
@@ -34,7 +34,7 @@ def make(ctx: typer.Context, source: Source, network: Network, scores: dict[str,
         "target": source.target,
         "task": source.task,
         "classes": classes,
-        "scores": {f"test_{name}": round(value, 6) for name, value in scores.items()},
+        "scores": {},  # once they are measured
         "settings": settings,
         "versions": versions(),
         "seed": settings["seed"],

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from netgrad.compiling import MOST_SEEDS
 from netgrad.errors import FileError, NetgradError, unknown_name
 
 Text = Optional[str]  # noqa: UP045 - typer reads these annotations at run time
@@ -132,11 +133,14 @@ def fit(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Add a line of JSON for every epoch to this file.", rich_help_panel=TRAINING),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Everything random comes from it.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEEDS - 1, help="Everything random comes from it.")] = 0,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Folder for model.safetensors and report.html.", show_default="out/NAME"),
     ] = None,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Only the model and its scores, which is quicker.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the test score.")] = False,
 ) -> None:
     """Train a network on a data set or a table, test it, and write the model and a report.
@@ -144,11 +148,8 @@ def fit(
     The target's kind decides between classification and regression. Encodings and scales are kept in the model.
     """
     import netgrad as ng
-    from netgrad import report
-    from netgrad.cli import card, nets, sequences, sources, tables
-    from netgrad.diagnosis.diagnose import examine
-    from netgrad.diagnosis.evidence import Evidence
-    from netgrad.report.layers import traced
+    from netgrad.cli import card, nets, sequences, sources
+    from netgrad.cli.results import Trained, finish
 
     if sequences.asked(net):
         sequences.fit(ctx)
@@ -194,7 +195,6 @@ def fit(
         fix=fix,
         seed=seed,
     )
-    scores = model.evaluate(source.x_test, source.y_test)
     used: tuple[str, ...] = (
         "scaling",
         "missing",
@@ -223,20 +223,14 @@ def fit(
         "seed",
     )
     settings = card.plain({name: ctx.params[name] for name in used})
-    model.card = card.make(ctx, source, model.network, scores, settings | {"loss": aims["loss"]})
-
-    console = tables.console()
-    console.print(f"test {tables.score_line(scores)}", style="bold")
-    if not quiet:
-        rows = traced(model, source.x_test, source.y_test)
-        console.print(tables.layers(rows, "mean ± standard deviation over test examples"))
-    saved = model.save(folder / "model.safetensors")
-    evidence = Evidence(model, model.batch(source.x, source.y), model.batch(source.x_test, source.y_test))
-    written = report.write(model, source.x_test, source.y_test, folder / "report.html", evidence=evidence)
-    if not quiet:
-        if diagnosis := examine(evidence):
-            console.print(tables.findings(diagnosis, only_serious=True))
-        console.print(f"model   {saved}\nreport  {written}", soft_wrap=True, markup=False)
+    model.card = card.make(ctx, source, model.network, settings | {"loss": aims["loss"]})
+    trained = Trained(
+        model,
+        lambda: model.evaluate(source.x_test, source.y_test),
+        {"x": source.x_test, "y": source.y_test},
+        lambda: (model.batch(source.x, source.y), model.batch(source.x_test, source.y_test)),
+    )
+    finish(trained, folder, quiet=quiet, report=not no_report)
 
 
 def logs(log: Path | None) -> list[Any]:
@@ -253,7 +247,7 @@ def names(words: str) -> tuple[str, ...]:
 
 def units(option: str, words: str) -> tuple[int, ...]:
     """The units of each hidden layer, as "128,64"; none for "0" or ""."""
-    if not all(word.isdigit() for word in names(words)):
+    if not all(word.isascii() and word.isdigit() and len(word) < 19 for word in names(words)):
         raise NetgradError(f"{option} takes numbers such as 128,64: found {words!r}")
     return tuple(int(word) for word in names(words) if int(word))
 

@@ -8,13 +8,19 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from netgrad.cli import faults
+from netgrad.compiling import MOST_SEEDS
 from netgrad.errors import DataError, NetgradError
 from netgrad.writing import write_file
 
 ModelFile = Annotated[Path, typer.Argument(help="A model file, as `netgrad fit` writes it.", metavar="MODEL")]
 Seed = Annotated[
     Optional[int],  # noqa: UP045 - typer reads it at run time
-    typer.Option(min=0, help="For a built-in data set: the split into training and test examples; the model's own."),
+    typer.Option(
+        min=0,
+        max=MOST_SEEDS - 1,
+        help="For a built-in data set: the split into training and test examples; the model's own.",
+    ),
 ]
 
 
@@ -51,8 +57,12 @@ def predict(
     text = table.to_csv(index=index is not None)
     if out is None:
         sys.stdout.write(text)
-        return
-    write_file(out, text.encode())
+    else:
+        write_file(out, text.encode())
+    if bad := int(table["prediction"].isna().sum()):
+        why = model.not_finite() or "inputs or weights are too large"
+        faults.fail(f"{bad:,} of {len(table):,} predictions are left empty, they are not finite: {why}")
+        raise typer.Exit(1)
 
 
 def rows(model: Any, data: str, seed: int | None) -> tuple[Any, Any]:
@@ -107,25 +117,39 @@ def fitting(model: Any, x: Any) -> Any:
 
 def predictions(model: Any, x: Any, proba: bool) -> Any:
     """A data frame of the column ``prediction`` and, if asked for, one of probabilities for each class."""
-    import numpy as np
     import pandas as pd
 
     if len(model.objective.terms) > 1:
         raise NetgradError("this model has several outputs: predict with it from Python, netgrad.load(...).predict(x)")
-    predicted = np.asarray(model.predict(x))
-    if predicted.ndim > 1:
-        raise NetgradError(f"this model predicts arrays of shape {('N', *predicted.shape[1:])}: predict from Python")
-    table = pd.DataFrame({"prediction": predicted})
-    return table.assign(**probabilities(model, x)) if proba else table
+    said = columns(model, x, proba)
+    if (shape := said["prediction"].shape)[1:]:
+        raise NetgradError(f"this model predicts arrays of shape {('N', *shape[1:])}: predict from Python")
+    return pd.DataFrame(said)
 
 
-def probabilities(model: Any, x: Any, lengths: Any = None) -> dict[str, Any]:
-    """The columns of --proba: by their names, each class's probability (N,), or (N, T) at every time-step."""
+def columns(model: Any, x: Any, proba: bool, lengths: Any = None) -> dict[str, Any]:
+    """The column of predictions, (N,), or (N, T) at every time-step, and with ``proba`` one for each class.
+
+    What is not finite is no prediction: None.
+    """
+    import numpy as np
+
+    ((name, linked),) = model.linked(x, lengths).items()
+    predicted = np.asarray(model.decide({name: linked})[name])
+    finite = np.isfinite(linked)
+    if not finite.all():
+        finite = finite if finite.ndim == predicted.ndim else finite.all(-1)
+        predicted = predicted.astype(object)
+        predicted[~finite] = None
+    return {"prediction": predicted} | (probabilities(model, linked) if proba else {})
+
+
+def probabilities(model: Any, p: Any) -> dict[str, Any]:
+    """The columns of --proba by their names, of outputs (N, ..., classes) or (N, ..., 1)."""
     import numpy as np
 
     if model.objective.terms[0][1].task == "regression":
         raise NetgradError("--proba is for classes, and this model predicts a quantity: leave --proba out")
-    p = model.predict_proba(x, lengths)
     p = np.concatenate([1 - p, p], axis=-1) if p.shape[-1] == 1 else p
     classes = model.target_encoder.classes if model.target_encoder else range(p.shape[-1])
     return {f"p({name})": p[..., k] for k, name in enumerate(classes)}

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from netgrad.compiling import MOST_SEEDS
 from netgrad.errors import FileError, NetgradError
 from netgrad.writing import write_file
 
@@ -28,7 +29,7 @@ def reproduce(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Folder for the figures, as PNG.", metavar="DIR"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Everything random comes from it.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEEDS - 1, help="Everything random comes from it.")] = 0,
 ) -> None:
     """Run the texts' experiments and show every value beside the printed one; status 1 if one did not come out."""
     from netgrad.cli.tables import console

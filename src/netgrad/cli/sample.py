@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from netgrad.cli.predict import ModelFile
+from netgrad.compiling import MOST_SEEDS
 
 
 def sample(
@@ -16,7 +17,7 @@ def sample(
     temperature: Annotated[
         float, typer.Option(min=0.0, help="Below 1 likely symbols become likelier; 0 takes the likeliest.")
     ] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed writes another text.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEEDS - 1, help="Another seed writes another text.")] = 0,
 ) -> None:
     """Write text with a character model, after the symbols of --prime."""
     import netgrad as ng

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import typer
 
+from netgrad.cli.results import Trained, finish
 from netgrad.errors import NetgradError
 
 TEXTS = (".txt",)
@@ -29,10 +30,12 @@ COMMON = [
     "alpha",
     "clip_norm",
     "patience",
+    "checkpoint",
     "log",
     "test",
     "seed",
     "out",
+    "no_report",
     "quiet",
 ]
 ONLY_HERE = ("id", "time", "goal", "bidirectional", "truncate")
@@ -62,13 +65,9 @@ def refuse(ctx: typer.Context, names: Iterable[str], why: str) -> None:
 
 def fit(ctx: typer.Context) -> None:
     """Train on the sequences that the command names, test, and write model.safetensors and report.html."""
-    from netgrad import report
-    from netgrad.cli import card, tables
+    from netgrad.cli import card
     from netgrad.cli.fit import check_writable
     from netgrad.data import datasets
-    from netgrad.diagnosis.diagnose import examine
-    from netgrad.diagnosis.evidence import Evidence
-    from netgrad.report.sequences import part
 
     given = ctx.params
     name = Path(given["data"]).name.split(".")[0]
@@ -81,32 +80,27 @@ def fit(ctx: typer.Context) -> None:
         raise NetgradError("--bidirectional would show a character model the symbol it is to predict: leave it out")
     used, kind = (OF_TEXT, "text") if is_text else (OF_TABLE, "sequences from a table")
     refuse(ctx, set(given) - set(used), f"has no effect on {kind} with --net {given['net']}")
-    model, scores, about, test = (train_text if is_text else train_table)(given)
-    model.card = about | {
-        "scores": {f"test_{key}": round(value, 6) for key, value in scores.items()},
+    trained = (train_text if is_text else train_table)(given)
+    trained.model.card |= {
+        "scores": {},  # once they are measured
         "settings": card.plain({key: given[key] for key in used if key not in (*card.LOCAL, "data", "target")}),
         "versions": card.versions(),
         "seed": given["seed"],
         "command": card.command_line(ctx),
     }
-    console = tables.console()
-    console.print(f"test {tables.score_line(scores)}", style="bold")
-    saved = model.save(folder / "model.safetensors")
-    known, unseen = (
-        model.batch(x, y, lengths=lengths)
-        for x, y, lengths in (part(model, *test.pop("known")), part(model, test["x"], test["y"], test.get("lengths")))
-    )
-    evidence = Evidence(model, known, unseen)
-    written = report.write(model, path=folder / "report.html", evidence=evidence, **test)
-    if not given["quiet"]:
-        if diagnosis := examine(evidence):
-            console.print(tables.findings(diagnosis, only_serious=True))
-        console.print(f"model   {saved}\nreport  {written}", soft_wrap=True, markup=False)
+    finish(trained, folder, quiet=given["quiet"], report=not given["no_report"], layers=False)
 
 
-# What training leaves behind: the model, its test scores, what its card says, and the test data as a report takes them,
-# with what was trained on as "known".
-Trained = tuple[Any, dict[str, float], dict[str, Any], dict[str, Any]]
+def to_finish(model: Any, score: Any, seen: dict[str, Any], known: tuple[Any, Any, Any]) -> Trained:
+    """What training leaves behind. seen: test examples as a report takes them; known: x, y, lengths trained on."""
+    from netgrad.report.sequences import part
+
+    def batches() -> tuple[Any, Any]:
+        parts = part(model, *known), part(model, seen["x"], seen["y"], seen.get("lengths"))
+        trained_on, unseen = (model.batch(x, y, lengths=lengths) for x, y, lengths in parts)
+        return trained_on, unseen
+
+    return Trained(model, score, seen, batches)
 
 
 def train_text(given: dict[str, Any]) -> Trained:
@@ -130,15 +124,18 @@ def train_text(given: dict[str, Any]) -> Trained:
     }
     model = ng.fit(net, x, y, **options)
     x, y = streams(ids[cut:], 1)
-    scores = model.evaluate(x, y)
-    scores["bits"] = scores["loss"] / float(np.log(2))
-    about = {
+    model.card = {
         "what": f"text, symbol by symbol, by a network of {len(net.nodes)} layers",
         "data": {"name": Path(given["data"]).name, "symbols": len(text)},
         "task": "text",
         "vocabulary": vocabulary.to_config(),
     }
-    return model, scores, about, {"x": x, "y": y, "known": (*streams(ids[:cut], 1), None)}
+
+    def score() -> dict[str, float]:
+        scores: dict[str, float] = model.evaluate(x, y)
+        return scores | {"bits": scores["loss"] / float(np.log(2))}
+
+    return to_finish(model, score, {"x": x, "y": y}, (*streams(ids[:cut], 1), None))
 
 
 def train_table(given: dict[str, Any]) -> Trained:
@@ -161,6 +158,8 @@ def train_table(given: dict[str, Any]) -> Trained:
     encoder = TargetEncoder(given["task"]).fit(table[target])  # also a rare label is known in both parts
     train = read_sequences(table[~in_test], target=target, target_encoder=encoder, **columns)
     test = read_sequences(table[in_test], target=target, target_encoder=encoder, encoder=train.encoder, **columns)
+    known = train.x, encoder.decode(train.y), train.lengths
+    seen = {"x": test.x, "y": encoder.decode(test.y), "lengths": test.lengths, "names": test.ids}
     layers = recurrent(given, (64,), returns="last" if given["goal"] == "label" else "sequence")
     units = max(2, len(encoder.classes)) if encoder.task == "classification" else 1
     loss = "softmax_cross_entropy" if encoder.task == "classification" else "squared_error"
@@ -169,19 +168,15 @@ def train_table(given: dict[str, Any]) -> Trained:
     options = options_of(given)
     options |= {"batch_size": batch_size, "validation": validation, "loss": loss}
     model = ng.fit(ng.Sequential([*layers, ng.Dense(units)]), train.x, train.y, lengths=train.lengths, **options)
-    unseen = model.batch(test.x, test.y, None, test.lengths)
-    model = replace(model, encoder=train.encoder, target_encoder=encoder)
-    scores = model.score_batch(unseen)
-    about = {
+    bare, model = model, replace(model, encoder=train.encoder, target_encoder=encoder)
+    model.card = {
         "what": f"{given['goal']} {target!r} of sequences by a network of {len(model.network.nodes)} layers",
         "data": {"name": Path(given["data"]).name, "sequences": len(names), "test": len(held)},
         "target": target,
         "task": encoder.task,
         "sequences": columns,
     }
-    known = train.x, encoder.decode(train.y), train.lengths
-    seen = {"x": test.x, "y": encoder.decode(test.y), "lengths": test.lengths, "names": test.ids}
-    return model, scores, about, seen | {"known": known}
+    return to_finish(model, lambda: model.score_batch(bare.batch(test.x, test.y, None, test.lengths)), seen, known)
 
 
 def recurrent(given: dict[str, Any], usual: tuple[int, ...], returns: str = "sequence") -> list[Any]:
@@ -228,7 +223,7 @@ def predictions(model: Any, data: str, proba: bool = False) -> Any:
     """
     import pandas as pd
 
-    from netgrad.cli.predict import probabilities
+    from netgrad.cli.predict import columns as outputs
     from netgrad.data import read_sequences, read_table
     from netgrad.data.checks import valid_steps
 
@@ -236,8 +231,7 @@ def predictions(model: Any, data: str, proba: bool = False) -> Any:
     goal = columns.pop("goal")
     # Nothing is held back for a target: all rows are inputs.
     found = read_sequences(read_table(data), target=None, encoder=model.encoder, **columns)
-    said = {"prediction": np.asarray(model.predict(found.x, lengths=found.lengths))}
-    said |= probabilities(model, found.x, found.lengths) if proba else {}
+    said = outputs(model, found.x, proba, found.lengths)
     if goal == "label":
         return pd.DataFrame({columns["id"]: found.ids} | said)
     valid = valid_steps(found.lengths, found.x.shape[1])

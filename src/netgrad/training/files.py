@@ -19,7 +19,7 @@ import numpy as np
 
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
-from netgrad.errors import FileError
+from netgrad.errors import FileError, warn
 from netgrad.layers.activation import Activation
 from netgrad.network import Network, Node
 from netgrad.registry import find, from_config, to_config
@@ -51,10 +51,13 @@ OPTIONAL: dict[str, Any] = {"weight_noise": float, "settings": {str: object}, "e
 def save(model: Model, path: str | Path) -> Path:
     """Write the model to ``path``; what stood there stays whole until the new file is complete.
 
+    Weights that are not finite are written, so that one can look for the reason, and warned of, here and by `load`.
     Raises `NetgradError` for layers without a registered name, `FileError` where the path cannot be written.
     """
     from safetensors.numpy import save as to_bytes
 
+    if bad := model.not_finite():
+        warn(f"the model written to {path} cannot predict: {bad}")
     arrays = flatten({"params": model.params, "state": model.state})
     description = json.dumps(describe(model))
     data = in_order(to_bytes(arrays, {"netgrad": description, "sha256": digest(arrays, description)}))
@@ -75,12 +78,15 @@ def load(path: str | Path) -> Model:
     if metadata.get("sha256") != digest(arrays, description):
         raise FileError(f"{path} was altered after it was written: its checksum does not match")
     try:
-        return rebuild(json.loads(description), unflatten(arrays))
+        model = rebuild(json.loads(description), unflatten(arrays))
     except FileError:
         raise
     except Exception as error:  # a stranger's description may fail in any way
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise FileError(f"{path} does not describe a model this netgrad can build: {reason}") from None
+    if bad := model.not_finite():
+        warn(f"the model in {path} cannot predict: {bad}")
+    return model
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -57,19 +57,35 @@ class Model:
         A dict by output where there are several. Values stay on the scale the network was trained on; `predict`
         undoes a target's scaling.
         """
-        return self._single(self.run_batch(self._inputs(x, lengths), link=True)[0])
+        linked = self.linked(x, lengths)
+        self._warn_of(linked)
+        return self._single(linked)
 
     def predict(self, x: Any, lengths: Any = None) -> Any:
         """Predictions in the target's own terms: labels (N, ...) for a classifier, values for a regression.
 
         Classes are numbers, or the labels that `fit` was given. A single regression unit is squeezed to (N, ...).
-        A dict by output where there are several.
+        A dict by output where there are several. A warning says where an output is not finite, and a prediction
+        therefore none.
         """
-        return self._single(self.decide(self.run_batch(self._inputs(x, lengths), link=True)[0]))
+        linked = self.linked(x, lengths)
+        self._warn_of(linked)
+        return self._single(self.decide(linked))
+
+    def linked(self, x: Any, lengths: Any = None) -> dict[str, np.ndarray]:
+        """What the outputs mean, by output: the first half of `predict`."""
+        return self.run_batch(self._inputs(x, lengths), link=True)[0]
 
     def decide(self, linked: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """From what the outputs mean to predictions, by output: the second half of `predict`."""
         return {name: self._decide(loss, linked[name]) for name, loss, _ in self.objective.terms}
+
+    def _warn_of(self, linked: Mapping[str, np.ndarray]) -> None:
+        for name, value in linked.items():
+            if not np.isfinite(value).all():
+                bad = (~np.isfinite(value)).reshape(len(value), -1).any(1)
+                why = self.not_finite() or "inputs or weights are too large"
+                warn(f"{name} is not finite for {bad.sum():,} of {len(bad):,} examples, first {bad.argmax()}: {why}")
 
     def monte_carlo(self, x: Any, samples: int = 100, lengths: Any = None, seed: int = 0) -> tuple[Any, Any]:
         """Mean and spread of many predictions in which dropout drops: how sure the network is of each of its outputs.
@@ -183,6 +199,27 @@ class Model:
         from netgrad.diagnosis import diagnose  # a floor above: only when asked
 
         return diagnose(self, x, y, lengths=lengths, validation=validation)
+
+    def not_finite(self) -> str:
+        """Which weights are not finite numbers, in words; empty where all are.
+
+        >>> import netgrad as ng, numpy as np
+        >>> model = ng.untrained(ng.Sequential([ng.Dense(2)]), np.eye(3), np.eye(3)[:, :2])
+        >>> model.params["dense_1"]["b"] = np.array([0.0, np.nan])
+        >>> model.not_finite()
+        '1 of 2 numbers in b of layer dense_1 is not finite'
+        """
+        told = []
+        for kept in (self.params, self.state):
+            for path, leaf in jax.tree_util.tree_leaves_with_path(kept):
+                finite = np.isfinite(leaf)
+                if not finite.all():
+                    layer, *parts = (str(getattr(key, "key", getattr(key, "idx", key))) for key in path)
+                    are = "is" if finite.size - finite.sum() == 1 else "are"
+                    counted = f"{finite.size - finite.sum():,} of {finite.size:,} numbers"
+                    told.append(f"{counted} in {'.'.join(parts)} of layer {layer} {are} not finite")
+        more = f" and so in {len(told) - 1} more places" if len(told) > 1 else ""
+        return told[0] + more if told else ""
 
     @property
     def parameters(self) -> int:

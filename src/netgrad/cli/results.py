@@ -1,0 +1,123 @@
+"""What `netgrad fit` does with a trained model: it is written first, and whatever fails then costs no model."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from netgrad.cli import faults, tables
+from netgrad.errors import FileError
+
+
+@dataclass
+class Trained:
+    """What training leaves behind.
+
+    model: with its card, all but the scores. score: measures it on test examples, by name. test: those as a report
+    takes them (`netgrad.report.html.write`). batches: training and test examples as a diagnosis takes them.
+    """
+
+    model: Any
+    score: Callable[[], dict[str, float]]
+    test: dict[str, Any]
+    batches: Callable[[], tuple[Any, Any]]
+
+
+def finish(trained: Trained, folder: Path, *, quiet: bool, report: bool, layers: bool = True) -> None:
+    """Write model.safetensors, then score, show and report; status 1 where any of that failed or is not finite.
+
+    report: whether there is to be a report.html with its diagnosis. layers: whether the table of layers is shown.
+    """
+    kept = Kept(trained.model, folder)
+    try:
+        scored(kept, trained)
+        if report:
+            reported(kept, trained, quiet, layers and not quiet)
+        if not quiet:
+            for name, path in kept.files.items():
+                kept.show(f"{name:7} {path}", soft_wrap=True, markup=False)
+    except KeyboardInterrupt:
+        faults.fail(f"interrupted after training: the model is in {kept.files['model']}")
+        raise typer.Exit(130) from None
+    if kept.failed:
+        raise typer.Exit(1)
+
+
+class Kept:
+    """A trained model on disk, and what is done with it after that. files: what was written, by what it is."""
+
+    def __init__(self, model: Any, folder: Path):
+        self.model, self.folder, self.failed = model, folder, False
+        if bad := model.not_finite():
+            self.say(f"training has failed: {bad}; the model is written for netgrad inspect, it cannot predict")
+        try:
+            self.files = {"model": model.save(folder / "model.safetensors")}
+        except FileError as error:  # what could be written to before training
+            self.folder = Path(tempfile.mkdtemp(prefix="netgrad-"))
+            self.files = {"model": model.save(self.folder / "model.safetensors")}
+            self.say(f"{error}; the model is in {self.folder}")
+
+    def attempt(self, what: str, action: Callable[[], Any]) -> Any:
+        """The action's result; None where it failed, which is told in one line."""
+        try:
+            return action()
+        except BrokenPipeError:  # the reader of our output has seen enough; files are written all the same
+            faults.silence()
+        except Exception as error:
+            if faults.interrupted(error):
+                raise KeyboardInterrupt from None
+            reason = faults.expected(error) or faults.unforeseen(error)
+            self.say(f"the model is in {self.files['model']}, but {what} failed: {reason}")
+        return None
+
+    def show(self, what: Any, **how: Any) -> None:
+        """Print something."""
+        self.attempt("showing the results", lambda: tables.console().print(what, **how))
+
+    def say(self, message: str) -> None:
+        """One line about something that failed, which makes the exit status 1."""
+        self.failed = True
+        faults.fail(message)
+
+
+def scored(kept: Kept, trained: Trained) -> None:
+    """Measure the scores, put them into the model's card, and show them."""
+    scores = kept.attempt("measuring its scores", trained.score)
+    if scores is None:
+        return
+    kept.model.card["scores"] = {f"test_{name}": round(value, 6) for name, value in scores.items()}
+    kept.attempt("writing its scores into it", lambda: kept.model.save(kept.files["model"]))
+    kept.show(f"test {tables.score_line(scores)}", style="bold")
+    bad = [name for name, value in scores.items() if not math.isfinite(value)]
+    if bad and not kept.failed:
+        kept.say(f"the model is in {kept.files['model']}, but its test {', '.join(bad)} is not finite")
+
+
+def reported(kept: Kept, trained: Trained, quiet: bool, layers: bool) -> None:
+    """Show the layers, write the report, and show what the diagnosis found."""
+    from netgrad import report
+    from netgrad.diagnosis.diagnose import examine
+    from netgrad.diagnosis.evidence import Evidence
+    from netgrad.report.layers import traced
+
+    model, test = kept.model, trained.test
+    if layers:
+        rows = kept.attempt("the table of its layers", lambda: traced(model, test["x"], test["y"]))
+        if rows is not None:
+            kept.show(tables.layers(rows, "mean ± standard deviation over test examples"))
+    evidence = kept.attempt("the diagnosis", lambda: Evidence(model, *trained.batches()))
+    if evidence is None:
+        return
+    path = kept.folder / "report.html"
+    written = kept.attempt("its report", lambda: report.write(model, path=path, evidence=evidence, **test))
+    if written is None:
+        return
+    kept.files["report"] = written
+    if not quiet and (found := kept.attempt("the diagnosis", lambda: examine(evidence))):
+        kept.show(tables.findings(found, only_serious=True))
