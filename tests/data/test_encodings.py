@@ -1,6 +1,7 @@
 """Tables to features: what the training table taught holds for every later table, also through JSON."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from netgrad.data.encodings import TableEncoder, missing_column
-from netgrad.errors import DataError, FileError, NetgradError
+from netgrad.errors import DataError, FileError, NetgradError, NetgradWarning
 
 
 @pytest.fixture
@@ -164,3 +165,23 @@ def test_a_description_of_something_else_is_refused(config):
 
 def test_missing_column_shows_few_of_many():
     assert str(missing_column("x", [f"c{i}" for i in range(1000)])).endswith("c19, ...)")
+
+
+@pytest.mark.parametrize("scaling", ["standardise", "range"])
+@pytest.mark.parametrize(("offset", "step"), [(1e6, 1e-8), (1e12, 1.0), (-3e9, 1e-3), (2**52, 64)])
+def test_a_large_offset_is_scaled_away_before_float32(scaling, offset, step):
+    steps = np.random.default_rng(0).permutation(1000)
+    x = TableEncoder(scaling).fit_transform(pd.DataFrame({"a": offset + step * steps}))[:, 0].astype(float)
+    plain = steps / 999 if scaling == "range" else (steps - steps.mean()) / steps.std()
+    np.testing.assert_allclose(x, plain, atol=2e-2 if step == 1e-8 else 1e-3)
+
+
+def test_numbers_that_float64_cannot_tell_apart_are_said():
+    near = 2**60 + np.arange(50)
+    for values in (near, near.astype(str), 1e15 + np.arange(40) / 8):
+        with pytest.warns(NetgradWarning, match=r"column 'a' holds numbers near .* differ by less than"):
+            TableEncoder().fit(pd.DataFrame({"a": values}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for values in (near * 0 + 2**60, near[::-1] * 10**9 % 2**62, [0.1 + 0.2, 0.3], [5, 5]):
+            TableEncoder().fit(pd.DataFrame({"a": values}))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netgrad.data.targets import TargetEncoder, infer_task
-from netgrad.errors import DataError, FileError, NetgradError, ShapeError
+from netgrad.errors import DataError, FileError, NetgradError, NetgradWarning, ShapeError
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,23 @@ def test_quantities_there_and_back(y, scaling):
     np.testing.assert_allclose(
         again.decode(scaled), y, rtol=1e-5, atol=1e-6 * np.ptp(y) + 1e-6 * np.abs(y).max() + 1e-37
     )
+
+
+@pytest.mark.parametrize(("offset", "step"), [(1e6, 1e-7), (1e12, 1.0), (2**52, 64)])
+def test_a_large_offset_costs_a_quantity_nothing(offset, step):
+    y = offset + step * np.random.default_rng(0).permutation(200)
+    for target in (y, np.stack([y, -y], axis=1)):
+        encoder = TargetEncoder("regression").fit(target)
+        decoded = encoder.decode(encoder.transform(target))
+        assert np.abs(decoded - target).max() < 1e-2 * y.std()
+
+
+def test_a_quantity_that_float64_cannot_tell_apart_is_said():
+    near = 2**60 + np.arange(50)
+    with pytest.warns(NetgradWarning, match="column 'y' holds numbers near"):
+        TargetEncoder("regression").fit(near)
+    with pytest.warns(NetgradWarning, match=r"column 'y\[1\]' holds numbers near"):
+        TargetEncoder("regression").fit(np.stack([np.arange(50), near], axis=1))
 
 
 def test_several_quantities_at_once():

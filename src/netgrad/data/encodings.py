@@ -18,12 +18,14 @@ import numpy as np
 
 from netgrad.data.checks import as_examples
 from netgrad.data.columns import Kind, as_numbers, as_texts, holds, kind_of, refuse_missing
-from netgrad.errors import DataError, FileError, NetgradError, unknown_name
+from netgrad.errors import DataError, FileError, NetgradError, unknown_name, warn
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCALINGS = ("standardise", "range", "none")
+ROUNDING = 8  # units in the last place that a constant's values may differ by, computed in different ways
+COARSE = 1000  # units in the last place that a column must spread over
 
 
 def scale_of(x: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
@@ -42,11 +44,30 @@ def scale_of(x: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
     largest = np.abs(x).max()
     if largest > 1e150:  # its square would be infinite
         raise DataError(f"numbers as large as {largest:g} cannot be scaled: expected less than 1e150")
+    x = np.asarray(x, np.float64)
     low, high = x.min(axis=0), x.max(axis=0)
-    constant = high - low <= np.maximum(1e-12 * np.abs(x).max(axis=0), 1e-100)  # nothing but rounding
-    offset = low if scaling == "range" else x.mean(axis=0)
-    spread = high - low if scaling == "range" else x.std(axis=0)
+    constant = high - low <= np.maximum(ROUNDING * np.spacing(np.abs(x).max(axis=0)), 1e-100)
+    above = x - low  # moments of what is left without the offset: those of x itself would be rounded as coarsely as x
+    offset = low if scaling == "range" else low + above.mean(axis=0)
+    spread = high - low if scaling == "range" else above.std(axis=0)
     return np.where(constant, low, offset), np.where(constant, 0, 1 / np.where(constant, 1, spread))
+
+
+def warn_if_coarse(values: Any, x: np.ndarray, name: str) -> None:
+    """A warning where float64 cannot tell a column's values apart finely enough to learn from them.
+
+    values: as they were given, of whole numbers perhaps; x: the same as float64 (N,), without missing ones.
+    """
+    step, spread = np.spacing(np.abs(x).max()), float(np.ptp(x))
+    if spread >= COARSE * step:
+        return
+    beyond = np.abs(x).max() >= 2**53  # whole numbers that float64 rounds to one
+    if spread <= ROUNDING * step and not (beyond and len(set(map(str, values))) > 1):
+        return  # a constant
+    warn(
+        f"column {name!r} holds numbers near {x[0]:.6g} that differ by less than {COARSE:,} roundings of a float "
+        f"({step:.2g}): subtract a constant from them before they are read, or name the column as categorical"
+    )
 
 
 def is_number(value: Any) -> bool:
@@ -214,6 +235,8 @@ class TableEncoder:
             fill = texts.mode().iloc[0] if self.missing == "impute" else None
             return Column(name, kind, categories=categories, fill=fill)
         x = as_numbers(present, kind)
+        if kind == "number":
+            warn_if_coarse(present, x, name)
         if self.missing == "impute":
             fill = float(x.mean().round()) if kind == "boolean" else float(x.mean())
         offset, factor = scale_of(x[:, None], "none" if kind == "boolean" else self.scaling)

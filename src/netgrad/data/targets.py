@@ -8,7 +8,7 @@ import numpy as np
 
 from netgrad.data.checks import as_examples, as_labels
 from netgrad.data.columns import as_numbers, holds, kind_of, refuse_missing
-from netgrad.data.encodings import SCALINGS, is_number, scale_of
+from netgrad.data.encodings import SCALINGS, is_number, scale_of, warn_if_coarse
 from netgrad.errors import DataError, FileError, NetgradError, ShapeError, unknown_name
 
 if TYPE_CHECKING:
@@ -99,7 +99,10 @@ class TargetEncoder:
         if np.ndim(target) == 2 and np.shape(target)[1] != 1:
             if self.task == "classification":
                 raise DataError(f"the target has shape {np.shape(target)}: expected one column of classes, (N,)")
-            self._fit_scale(as_examples(target, "the target", dtype=np.float64), one_dimensional=False)
+            y = as_examples(target, "the target", dtype=np.float64)
+            for k, given in enumerate(np.asarray(target).T):
+                warn_if_coarse(given, y[:, k], f"{self.name}[{k}]")
+            self._fit_scale(y, one_dimensional=False)
             return self
         series = _series(target)
         self.name = str(series.name)
@@ -107,7 +110,9 @@ class TargetEncoder:
         if self.task is None:
             self.task = infer_task(series)
         if self.task == "regression":
-            self._fit_scale(as_numbers(series)[:, None], one_dimensional=True)
+            y = as_numbers(series)
+            warn_if_coarse(series, y, self.name)
+            self._fit_scale(y[:, None], one_dimensional=True)
         else:
             self._fit_classes(series)
         return self
