@@ -1,6 +1,7 @@
 """The built-in data sets, where they are looked for, and how examples are split."""
 
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -185,5 +186,30 @@ def test_a_data_set_can_be_made_by_hand():
 def test_an_archive_that_expands_beyond_the_memory_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("netgrad.data.datasets.memory", lambda: 2**20)
     np.savez_compressed(tmp_path / "bomb.npz", x=np.zeros((100_000, 10)), y=np.zeros(100_000))
-    with pytest.raises(FileError, match="more than half of this machine's memory"):
+    with pytest.raises(FileError, match="more than half of this process's memory"):
         read_npz(tmp_path / "bomb.npz")
+    np.savez(tmp_path / "pixels.npz", x=np.zeros((1000, 20, 20), np.uint8), y=np.zeros(1000))  # floats: 2 MB
+    with pytest.raises(FileError, match="more than half of this process's memory"):
+        read_npz(tmp_path / "pixels.npz")
+    np.savez(tmp_path / "pixels.npz", x=np.zeros((200, 20, 20), np.uint8), y=np.zeros(200))
+    assert read_npz(tmp_path / "pixels.npz").x.shape == (160, 20, 20, 1)
+
+
+def test_a_member_that_is_no_array_is_named(tmp_path):
+    path = tmp_path / "d.npz"
+    for content in (b"", b"notes", b"\x93NUMPZ" + bytes(100)):
+        np.savez(path, x=np.eye(10), y=np.arange(10) % 2)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("notes.npy", content)
+        with pytest.raises(FileError, match=r"cannot be read as NPZ: its member 'notes.npy' is no array"):
+            read_npz(path)
+
+
+def test_class_numbers_far_apart_make_as_many_names_as_there_are_classes(tmp_path):
+    y = np.array([0, 2_000_000_000, 17] * 10)
+    np.savez(tmp_path / "d.npz", x=np.eye(30), y=y)
+    data = read_npz(tmp_path / "d.npz")
+    assert data.class_names == ("0", "17", "2000000000")
+    both = np.concatenate([data.y, data.y_test])
+    rows = np.concatenate([data.x, data.x_test]).argmax(axis=1)
+    assert [int(data.class_names[label]) for label in both] == y[rows].tolist()

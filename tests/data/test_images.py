@@ -1,11 +1,15 @@
 """Folders of pictures, what is refused about them, and augmentation."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
+from netgrad.data import images
 from netgrad.data.images import augment, read_image_folder, read_images
 from netgrad.errors import DataError, FileError, NetgradError, ShapeError
 
@@ -79,12 +83,77 @@ def test_differing_sizes_are_named_or_resized(folder):
 
 
 def test_unreadable_pictures_are_all_named_at_once(folder):
-    (folder / "cat" / "0.png").write_bytes(b"no picture")
     whole = (folder / "dog" / "1.png").read_bytes()
-    (folder / "dog" / "1.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FileError, match=r"2 of 4 pictures cannot be read: .*cat.0\.png, .*dog.1\.png") as caught:
+    for half in ("cat/1.png", "dog/1.png"):
+        (folder / half).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(FileError, match=r"2 of 4 pictures cannot be read: .*cat.1\.png, .*dog.1\.png") as caught:
         read_image_folder(folder)
     assert "\n" not in str(caught.value)
+    for none in ("cat/0.png", "dog/0.png"):
+        (folder / none).write_bytes(b"no picture")
+    with pytest.raises(FileError, match=r"4 of 4 pictures cannot be read: .*cat.0\.png, .*cat.1\.png, .*dog.0\.png"):
+        read_image_folder(folder)
+
+
+def test_large_pictures_are_decoded_small_and_one_at_a_time(tmp_path):
+    """A folder of photographs in a process of its own: its peak of memory, less that without them."""
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    for i in range(12):
+        Image.fromarray(noise).resize((4000, 3000)).save(tmp_path / f"{i}.jpg")
+    code = """
+import resource, sys, pathlib
+from netgrad.data.images import read_images
+files = sorted(pathlib.Path(sys.argv[1]).iterdir())
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+read_images(files[:1], 32)
+before = peak()
+print(read_images(files, 32).shape, peak() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True).stdout
+    shape, grown = done.rsplit(maxsplit=1)
+    assert shape == "(12, 32, 32, 3)"
+    assert int(grown) < 30_000  # kilobytes; one of them at full size takes 36,000
+
+
+def test_what_is_decoded_small_looks_as_if_it_were_not(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned a quarter
+    ramp = np.linspace(0, 255, 640 * 480).reshape(480, 640).astype(np.uint8)
+    Image.fromarray(ramp).save(tmp_path / "p.jpg", exif=exif, quality=95)
+    Image.fromarray(np.rot90(ramp, -1)).save(tmp_path / "p.png")
+    small, whole = (read_images([tmp_path / name], (20, 10)) for name in ("p.jpg", "p.png"))
+    np.testing.assert_allclose(small, whole, atol=0.02)
+
+
+def test_more_pixels_than_are_read_are_refused_from_the_head_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "MOST_PIXELS", 100)
+    Image.new("L", (11, 10)).save(tmp_path / "p.png")
+    with pytest.raises(DataError, match=r"p\.png has more than 100 pixels: make it smaller before"):
+        read_images([tmp_path / "p.png"])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)  # Pillow refuses to open twice as many
+    with pytest.raises(DataError, match=r"p\.png has more than 100 pixels"):
+        read_images([tmp_path / "p.png"])
+
+
+def test_pictures_that_would_fill_the_memory_are_refused(folder, monkeypatch):
+    monkeypatch.setattr(images, "memory", lambda: 2**20)
+    with pytest.raises(DataError, match=r"4 pictures of 1000x1000 pixels would take .*give a smaller size"):
+        read_image_folder(folder, 1000)
+    assert len(read_image_folder(folder).x) == 4
+
+
+def test_a_png_that_says_behind_its_pixels_that_it_is_turned(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("L", (4, 2)).save(tmp_path / "a.png")
+    Image.new("L", (4, 2)).save(tmp_path / "b.png", exif=exif)
+    data = (tmp_path / "b.png").read_bytes()
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+    (tmp_path / "b.png").write_bytes(data[:start] + data[end:-12] + data[start:end] + data[-12:])
+    with pytest.raises(DataError, match=r"b\.png is 4x2, others 2x4: give a size"):
+        read_images([tmp_path / "a.png", tmp_path / "b.png"])
+    assert read_images([tmp_path / "a.png", tmp_path / "b.png"], size=3).shape == (2, 3, 3, 1)
 
 
 def test_folders_that_are_no_classes(folder, tmp_path):

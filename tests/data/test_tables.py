@@ -128,3 +128,43 @@ def test_files_that_lead_pandas_astray(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"moss", b"mo\xffs"))  # no UTF-8
     with pytest.raises(FileError, match="cannot be read as PARQUET"):
         read_table(path)
+
+
+def test_a_dictionary_counts_what_it_decodes_to(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.parquet"
+    pd.DataFrame({"a": ["x" * 100_000] * 50_000}).to_parquet(path)
+    assert path.stat().st_size < 2**19
+    monkeypatch.setattr(tables, "memory", lambda: 2**30)
+    with pytest.raises(DataError, match=r"50,000 rows of 1 columns, which take 4\.7 GiB, more than half"):
+        read_table(path)
+    pd.DataFrame({"a": ["x" * 100, None] * 500, "k": pd.Categorical(["u", "v"] * 500)}).to_parquet(path)
+    read = read_table(path)
+    assert read["a"].tolist()[0] == "x" * 100
+    assert int(read["a"].isna().sum()) == 500
+    assert read["k"].tolist() == ["u", "v"] * 500
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ([b"ab", b"c"], "bytes"),
+        (pa.array([b"ab", b"cd"], pa.binary(2)), "bytes"),
+        (pa.array([b"ab", b"cd"]).dictionary_encode(), "bytes"),
+        ([[1, 2], [3]], "values of the type list<"),
+        (pa.array([[1, 2], [3, 4]], pa.list_(pa.int64(), 2)), "values of the type fixed_size_list"),
+        ([{"x": 1}, {"x": 2}], "values of the type struct<x: int64>"),
+        (pa.array([[("k", 1)], []], pa.map_(pa.string(), pa.int64())), "values of the type map<"),
+    ],
+)
+def test_columns_of_no_single_values_are_refused_by_name(tmp_path, values, what):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"ok": [1, 2], "parts": values}), path)
+    with pytest.raises(DataError, match=f"column 'parts' holds {what}.*: expected one number, text, date or time"):
+        read_table(path)
+
+
+def test_decimals_are_numbers(tmp_path):
+    import decimal
+
+    pq.write_table(pa.table({"a": [decimal.Decimal("1.25"), None]}), tmp_path / "t.parquet")
+    np.testing.assert_array_equal(read_table(tmp_path / "t.parquet")["a"], [1.25, np.nan])

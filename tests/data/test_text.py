@@ -77,5 +77,5 @@ def test_files(tmp_path):
             read_text(path)
     with pytest.raises(FileError, match="there is no file"):
         read_text(tmp_path / "nothing.txt")
-    with pytest.raises(FileError, match="cannot be read"):
+    with pytest.raises(FileError, match="is a folder: expected a file"):
         read_text(tmp_path)

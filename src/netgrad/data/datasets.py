@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,13 @@ import numpy as np
 
 from netgrad.compiling import as_seed
 from netgrad.data.checks import as_examples, as_labels, same_examples
-from netgrad.data.tables import memory
+from netgrad.data.files import regular
 from netgrad.data.targets import Task
 from netgrad.data.text import read_text
 from netgrad.errors import DataError, FileError, unknown_name
+from netgrad.resources import gib, memory
+
+MOST_NAMES = 10_000  # of classes that are named for all numbers up to the largest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +144,8 @@ def read_npz(path: str | Path, *, test: float = 0.2, seed: int = 0) -> Dataset:
     """A data set from a NumPy archive that holds x and y, or x_train, y_train, x_test and y_test.
 
     Bytes (uint8) are taken for pixels: scaled to [0, 1], and a single channel is added to (N, height, width).
-    Whole-number targets are class labels, others quantities. Without test arrays the share `test` is split off.
+    Whole-number targets are class labels, others quantities; labels beyond 10,000 are taken for names, and numbered
+    anew. Without test arrays the share `test` is split off.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "two.npz")
@@ -149,17 +154,7 @@ def read_npz(path: str | Path, *, test: float = 0.2, seed: int = 0) -> Dataset:
     >>> data.x.shape, float(data.x.max()), data.class_names
     ((8, 4, 4, 1), 1.0, ('0', '1'))
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            # Compressed zeros are a thousandth of their size.
-            if sum(entry.file_size for entry in archive.zip.infolist()) > memory() / 2:
-                raise DataError("its arrays would take more than half of this machine's memory")
-            arrays = {key: archive[key] for key in archive.files}
-    except FileNotFoundError as error:
-        raise FileError(f"there is no file {path}") from error
-    except Exception as error:  # zipfile, zlib, pickle and numpy each have errors of their own for broken files
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise FileError(f"{path} cannot be read as NPZ: {reason}") from error
+    arrays = _arrays(regular(path))
     keys = ["x_train", "y_train", "x_test", "y_test"] if "x_train" in arrays else ["x", "y"]
     for key in keys:
         if key not in arrays:
@@ -174,8 +169,14 @@ def read_npz(path: str | Path, *, test: float = 0.2, seed: int = 0) -> Dataset:
         x, x_test, y, y_test = split(x, y, test=test, seed=seed, labels=y)
     same_examples(x=x, y=y)
     same_examples(x_test=x_test, y_test=y_test)
-    classes = max(y.max(), y_test.max()) + 1 if y.dtype == np.int32 else 0
-    return Dataset(Path(path).stem, x, y, x_test, y_test, tuple(str(label) for label in range(classes)))
+    if y.dtype != np.int32:
+        return Dataset(Path(path).stem, x, y, x_test, y_test)
+    classes = int(max(y.max(), y_test.max())) + 1
+    if classes <= MOST_NAMES:
+        return Dataset(Path(path).stem, x, y, x_test, y_test, tuple(map(str, range(classes))))
+    known, codes = np.unique(np.concatenate([y, y_test]), return_inverse=True)  # numbers far apart are names
+    y, y_test = np.split(codes.astype(np.int32), [len(y)])
+    return Dataset(Path(path).stem, x, y, x_test, y_test, tuple(map(str, known.tolist())))
 
 
 def split(*arrays: Any, test: float | int = 0.2, seed: int = 0, labels: Any = None) -> list[Any]:
@@ -245,11 +246,39 @@ def _bundled(name: str, test: float, seed: int) -> Dataset:
     return Dataset(name, x, y, x_test, y_test, classes, features, f"{description} (scikit-learn)")
 
 
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an archive; refused before they are read where they would not fit into the memory."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            need = sum(_room(archive.zip, entry) for entry in archive.zip.infolist())
+            if need > memory() / 2:
+                raise DataError(f"its arrays would take {gib(need)}, more than half of this process's memory")
+            return {key: archive[key] for key in archive.files}
+    except Exception as error:  # zipfile, zlib, pickle and numpy each have errors of their own for broken files
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise FileError(f"{path} cannot be read as NPZ: {reason}") from error
+
+
+def _room(archive: Any, entry: Any) -> int:
+    """The bytes that a member of an archive will take: read, and as the floats that it becomes."""
+    with archive.open(entry) as member:
+        if member.read(6) != b"\x93NUMPY":
+            raise DataError(f"its member {entry.filename!r} is no array: remove it, or write it with numpy.savez")
+        version = tuple(member.read(2))
+        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if version not in read:
+            return entry.file_size  # of names beyond Latin letters, which numbers have none of
+        shape, _, dtype = read[version](member)
+    # A thousandth of their size is what compressed zeros take, a quarter what bytes take of the floats they become.
+    return max(entry.file_size, math.prod(shape) * dtype.itemsize) + math.prod(shape) * 4
+
+
 def _inputs(x: np.ndarray, name: str) -> np.ndarray:
     if x.dtype != np.uint8:
         return as_examples(x, name)
     x = x[..., None] if x.ndim == 3 else x
-    return as_examples(x, name) / 255
+    x = as_examples(x, name)
+    return np.divide(x, 255, out=x)
 
 
 def _targets(y: np.ndarray, name: str) -> np.ndarray:

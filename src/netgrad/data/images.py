@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from netgrad.errors import DataError, FileError, ShapeError
+from netgrad.data.files import regular
+from netgrad.errors import DataError, FileError, NetgradError, ShapeError
+from netgrad.resources import gib, memory
 
 if TYPE_CHECKING:
     import jax
     from PIL import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+MOST_PIXELS = 100_000_000  # of one picture: decoding that many takes a second and 400 MB
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+BROKEN = (OSError, SyntaxError, ValueError)  # what Pillow raises for a file that it cannot read
+_ORIENTATION = 0x0112  # of EXIF: above 4, height and width are exchanged
 
 
 class ImageFolder(NamedTuple):
@@ -79,7 +85,9 @@ def read_images(
     - size: resize all to (height, width), or to a square; None: they must have one size.
     - channels: 1 for grey, 3 for colour, 4 with opacity; None: the fewest that lose nothing.
 
-    Raises `FileError` that names every file that cannot be read, `DataError` for pictures of differing size.
+    They are decoded one at a time, JPEG no larger than the size asks for. A picture may have 100 million pixels, all
+    together half of the memory. Raises `FileError` that names every file that cannot be read, `DataError` for pictures
+    of differing size.
 
     >>> import pathlib, tempfile
     >>> from PIL import Image
@@ -93,31 +101,33 @@ def read_images(
     netgrad.errors.DataError: the pictures differ in size (height x width): 4x4 (1 picture), 2x3 (1 picture); \
 expected one size (or give the size to resize them to)
     """
-    from PIL import Image
-
     if channels not in (None, *_MODES):
         raise DataError(f"{channels} channels: expected 1 (grey), 3 (colour) or 4 (with opacity)")
     if not files:
         raise DataError("there are no pictures: expected at least one file")
-    pictures = _open_all(files)
-    sizes = Counter((picture.height, picture.width) for picture in pictures)
     if size is not None:
-        height, width = (size, size) if isinstance(size, int) else size
-        if min(height, width) < 1:
-            raise DataError(f"a picture of {height}x{width}: expected a height and width of at least 1")
-        pictures = [picture.resize((width, height), Image.Resampling.BILINEAR) for picture in pictures]
-    elif len(sizes) > 1:
-        most = sizes.most_common(4)
-        counts = ", ".join(f"{h}x{w} ({n} picture{'s'[: n > 1]})" for (h, w), n in most)
-        more = f" and {len(sizes) - 4} more" if len(sizes) > 4 else ""
+        size = (size, size) if isinstance(size, int) else size
+        if min(size) < 1:
+            raise DataError(f"a picture of {size[0]}x{size[1]}: expected a height and width of at least 1")
+    paths = [regular(file) for file in files]
+    heads = list(_each(paths, _head))
+    height, width = size or _one_size(Counter(head.size for head in heads))
+    channels = channels or max(head.channels for head in heads)
+    need = 4 * len(files) * height * width * channels
+    if need > memory() / 2:
         raise DataError(
-            f"the pictures differ in size (height x width): {counts}{more}; "
-            "expected one size (or give the size to resize them to)"
+            f"{len(files):,} pictures of {height}x{width} pixels would take {gib(need)}, more than half of what this "
+            f"process may have: give a smaller size to resize them to (of {gib(memory())})"
         )
-    if channels is None:
-        channels = max(len(picture.getbands()) for picture in pictures)
-    x = np.stack([np.asarray(picture.convert(_MODES[channels])) for picture in pictures])
-    return x.reshape(*x.shape[:3], channels).astype(np.float32) / 255
+    x = np.empty((len(files), height, width, channels), np.float32)
+
+    def decode(file: Path) -> np.ndarray:
+        return _pixels(file, (height, width), channels, resize=size is not None)
+
+    # One at a time, and only as large as it is needed: a folder of photographs decoded whole takes gigabytes.
+    for row, pixels in zip(x, _each(paths, decode), strict=True):
+        np.divide(pixels, 255, out=row)
+    return x
 
 
 def augment(
@@ -171,23 +181,91 @@ def _is_picture(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
 
 
-def _open_all(files: Sequence[str | Path]) -> list[Any]:
-    """All pictures in one of the modes L, RGB, RGBA, or one error that names all that cannot be read."""
+class _Head(NamedTuple):
+    """What a picture's file says before its pixels are decoded: (height, width) as it is seen, and channels."""
+
+    size: tuple[int, int]
+    channels: int
+
+
+def _each(files: Sequence[Path], read: Callable[[Path], Any]) -> Iterator[Any]:
+    """What ``read`` makes of each file; one error that names all of which it cannot make anything."""
     from PIL import Image
 
-    pictures, unreadable = [], []
+    failed = False
     for file in files:
         try:
-            with Image.open(file) as picture:
-                pictures.append(_plain(picture))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # what Pillow raises
-            unreadable.append(str(file))
-    if unreadable:
-        raise FileError(
-            f"{len(unreadable)} of {len(files)} pictures cannot be read: {', '.join(unreadable)} "
-            "(replace or remove them)"
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is the stricter
+                found = read(file)
+        except NetgradError:
+            raise
+        except Image.DecompressionBombError as error:  # twice Pillow's own limit, before the head can be looked at
+            raise _too_large(file) from error
+        except BROKEN:
+            failed = True
+        else:
+            yield found
+    if failed:  # all that is wrong, in their heads or in what follows, is said at once
+        unreadable = [str(file) for file in files if not _readable(file)]
+        names = ", ".join(unreadable[:20]) + (", ..." if len(unreadable) > 20 else "")
+        raise FileError(f"{len(unreadable)} of {len(files)} pictures cannot be read: {names} (replace or remove them)")
+
+
+def _readable(file: Path) -> bool:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as picture:
+            picture.load()
+    except BROKEN:
+        return False
+    return True
+
+
+def _head(file: Path) -> _Head:
+    from PIL import Image
+
+    with Image.open(file) as picture:
+        if picture.width * picture.height > MOST_PIXELS:
+            raise _too_large(file)
+        turned = picture.getexif().get(_ORIENTATION, 1) > 4 if "exif" in picture.info else False
+        size = (picture.width, picture.height) if turned else (picture.height, picture.width)
+        if picture.has_transparency_data:
+            return _Head(size, 4)
+        return _Head(size, 1 if picture.mode in ("1", "L") or picture.mode.startswith("I") else 3)
+
+
+def _too_large(file: Path) -> DataError:
+    return DataError(f"{file} has more than {MOST_PIXELS:,} pixels: make it smaller before")
+
+
+def _one_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
+    if len(sizes) > 1:
+        most = sizes.most_common(4)
+        counts = ", ".join(f"{h}x{w} ({n} picture{'s'[: n > 1]})" for (h, w), n in most)
+        more = f" and {len(sizes) - 4} more" if len(sizes) > 4 else ""
+        raise DataError(
+            f"the pictures differ in size (height x width): {counts}{more}; "
+            "expected one size (or give the size to resize them to)"
         )
-    return pictures
+    return next(iter(sizes))
+
+
+def _pixels(file: Path, size: tuple[int, int], channels: int, *, resize: bool) -> np.ndarray:
+    """The picture's pixels from 0 to 255, (*size, channels)."""
+    from PIL import Image
+
+    with Image.open(file) as picture:
+        if resize:  # a JPEG can be decoded at a half, a quarter or an eighth, no smaller than asked for
+            side = max(size)
+            picture.draft(None, (side, side))
+        plain = _plain(picture)
+        if resize:
+            plain = plain.resize(size[::-1], Image.Resampling.BILINEAR)
+        elif (plain.height, plain.width) != size:  # turned by what stands behind its pixels
+            raise DataError(f"{file} is {plain.height}x{plain.width}, others {size[0]}x{size[1]}: give a size")
+        return np.asarray(plain.convert(_MODES[channels])).reshape(*size, channels)
 
 
 def _plain(picture: Image.Image) -> Image.Image:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netgrad.data.encodings import missing_column
+from netgrad.data.files import opened, regular
 from netgrad.errors import DataError, FileError
+from netgrad.resources import gib, memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +48,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     suffix = _suffix(path)
     if suffix not in SUFFIXES:
         raise FileError(f"cannot tell what {path} holds from its name: expected one of {', '.join(SUFFIXES)}")
-    if not path.is_file():
-        raise FileError(f"{path} is a folder: expected a file" if path.is_dir() else f"there is no file {path}")
+    regular(path)
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty: expected a table with column names and at least one row")
     if suffix == ".parquet":
@@ -109,17 +109,56 @@ def _suffix(path: Path) -> str:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    about = pq.read_metadata(path)  # columns of one repeated value take no room in the file
-    if about.num_rows * about.num_columns * 8 > memory() / 2:
-        raise DataError(
-            f"{path} claims {about.num_rows:,} rows of {about.num_columns} columns, more than half of this machine's "
-            "memory: read it in pieces, with netgrad.Stream.parquet"
-        )
-    table = pq.read_table(path)
+    # Texts stay in their dictionaries until it is known how much they decode to: one of a megabyte may stand in each of
+    # a million rows. Columns of one repeated value take no room in the file, either.
+    schema = pq.read_schema(path)
+    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    for field in schema:
+        _check_type(field, pa.types)
+    about = pq.read_metadata(path)
+    _check_room(path, about, about.num_rows * about.num_columns * 8)
+    table = pq.read_table(path, read_dictionary=texts)
     table.validate(full=True)  # bytes that are no text would fail where they are first looked at
-    return table.to_pandas()
+    _check_room(path, about, sum(map(_decoded, table.columns)))
+    plain = [field.with_type(pa.float64()) if pa.types.is_decimal(field.type) else field for field in schema]
+    return table.cast(pa.schema(plain, schema.metadata)).to_pandas()
+
+
+def _check_type(field: Any, types: Any) -> None:
+    """Refuse what is no number, text, date or time: its letters would become a category."""
+    of = field.type.value_type if types.is_dictionary(field.type) else field.type
+    binary = types.is_binary(of) or types.is_large_binary(of) or types.is_fixed_size_binary(of)
+    if binary or types.is_nested(of):
+        what = "bytes" if binary else f"values of the type {of}"
+        raise DataError(
+            f"column {field.name!r} holds {' '.join(str(what).split())[:80]}: expected one number, text, "
+            "date or time in each row (leave the column out, or take its parts apart)"
+        )
+
+
+def _check_room(path: Path, about: Any, need: int) -> None:
+    if need > memory() / 2:
+        raise DataError(
+            f"{path} holds {about.num_rows:,} rows of {about.num_columns} columns, which take {gib(need)}, more than "
+            "half of this process's memory: read it in pieces, with netgrad.Stream.parquet"
+        )
+
+
+def _decoded(column: Any) -> int:
+    """The bytes that a column takes when the texts of its dictionaries stand in every row."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    need = 0
+    for chunk in column.chunks:
+        lengths = pc.fill_null(pc.binary_length(chunk.dictionary), 0)
+        need += 8 * len(chunk) + (pc.sum(lengths.take(chunk.indices)).as_py() or 0)
+    return need
 
 
 def _check_expanded(path: Path) -> None:
@@ -133,14 +172,9 @@ def _check_expanded(path: Path) -> None:
             while part := file.read(2**20):
                 size += len(part)
                 if size > most:
-                    raise DataError(f"{path} expands to more than {most / 2**30:.1f} GiB of text: expand and split it")
+                    raise DataError(f"{path} expands to more than {gib(most)} of text: expand and split it")
     except (OSError, EOFError, zlib.error):
         return  # which reading it will say in one line
-
-
-def opened(path: Path) -> Any:
-    """A file as bytes, expanded where it is compressed."""
-    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _check_width(source: Any, path: str, most: int) -> None:
@@ -151,11 +185,6 @@ def _check_width(source: Any, path: str, most: int) -> None:
             lines += bool(line.strip())
             if len(line) == LONGEST_LINE or max(line.count(mark) for mark in (b",", b";", b"\t")) > most:
                 raise DataError(f"{path} has more than {most:,} columns: at most so many are read")
-
-
-def memory() -> int:
-    """The bytes of memory that this machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _read_text(source: Callable[[], Any], path: str, suffix: str, most: int = MOST_COLUMNS) -> pd.DataFrame:

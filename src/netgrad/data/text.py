@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from netgrad.data.files import regular
 from netgrad.errors import DataError, FileError
 
 
@@ -24,9 +25,7 @@ def read_text(path: str | Path) -> str:
     'to be'
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise FileError(f"there is no file {path}") from error
+        text = regular(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise FileError(f"{path} is not UTF-8 text: byte {error.start} cannot be read") from error
     except OSError as error:

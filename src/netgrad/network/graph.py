@@ -13,7 +13,6 @@ in a dict beside it, under the layers' names. (Allauzen, "Computation graph" and
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +26,7 @@ from netgrad.compiling import Program, as_seed
 from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.layers.base import Layer, Shape
 from netgrad.layers.symbol import Input, Symbol
+from netgrad.resources import gib, memory
 
 if TYPE_CHECKING:
     from netgrad.network.summary import Summary
@@ -256,16 +256,16 @@ class Network:
         return in_shapes
 
     def _memory(self, key: jax.Array, shapes: dict[str, Shape]) -> int:
-        """How many bytes the parameters take; checked is that this machine's memory holds them several times."""
+        """How many bytes the parameters take; checked is that this process's memory holds them several times."""
         sizes = jax.eval_shape(lambda k: self._draw(k, shapes)[0], key)
         need = {name: sum(_nbytes(leaf) for leaf in jax.tree.leaves(p)) for name, p in sizes.items()}
-        have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        have = memory()
         # Training holds parameters, gradients, the start of the epoch and at least one optimiser moment.
         if 4 * sum(need.values()) > have:
             worst = max(need, key=lambda name: need[name])
             raise NetgradError(
-                f"training this network needs about {4 * sum(need.values()) / 2**30:.1f} GiB, this machine has "
-                f"{have / 2**30:.1f} GiB: {worst} alone has {need[worst] / 2**30:.1f} GiB of weights, use fewer units"
+                f"training this network needs about {gib(4 * sum(need.values()))}, this process may have "
+                f"{gib(have)}: {worst} alone has {gib(need[worst])} of weights, use fewer units"
             )
         return sum(need.values())
 
