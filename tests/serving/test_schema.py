@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import netgrad as ng
 from netgrad.serving import Limits, Schema
@@ -66,6 +68,23 @@ def test_csv(table_model, vector_model, tag_model, label_model):
     assert read.batch.lengths["x"].tolist() == [2, 1]
     with pytest.raises(ng.DataError, match="send JSON"):
         Schema(label_model).parse_csv(b"a,b\n1,2\n")
+
+
+def test_a_record_and_a_line_of_csv_are_the_same_features(table_model):
+    schema = Schema(table_model)
+
+    @settings(deadline=None, max_examples=100)
+    @given(st.lists(st.tuples(st.integers(-(10**9), 10**9), st.sampled_from(["red", "blue", "mauve"])), min_size=1))
+    def agree(rows):
+        numbers = [n / 8 if n % 2 else n for n, _ in rows]
+        records = [{"size": number, "colour": colour} for number, (_, colour) in zip(numbers, rows, strict=True)]
+        lines = "".join(f"{record['size']!r},{record['colour']}\n" for record in records)
+        by_json = schema.parse_json(json.dumps({"instances": records}).encode())
+        by_csv = schema.parse_csv(f"size,colour\n{lines}".encode())
+        np.testing.assert_array_equal(by_json.batch.x["x"], by_csv.batch.x["x"])
+        assert by_json.warnings == by_csv.warnings
+
+    agree()
 
 
 def test_several_inputs_and_outputs(pair_model):

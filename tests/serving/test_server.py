@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 import httpx
 import numpy as np
 import pytest
+from benchmarks import serving as benchmark
 from prometheus_client.parser import text_string_to_metric_families
 
 import netgrad as ng
@@ -83,6 +85,28 @@ def test_concurrent_requests_are_answered_together_and_each_with_its_own(vector_
     assert count["netgrad_forward_examples_sum",] == sum(map(len, examples))
     assert count["netgrad_forward_examples_count",] < len(examples)
     assert count["netgrad_waiting_requests",] == 0
+
+
+@pytest.fixture(scope="module")
+def priced():
+    return benchmark.model()
+
+
+def test_many_clients_lose_nothing_and_share_passes(priced):
+    with running(priced) as url:
+        outcome = benchmark.load(url, priced, requests=3000, clients=64)
+    assert (outcome.lost, outcome.wrong) == (0, 0)
+    assert outcome.together > 4  # examples of a forward pass, of requests of one each
+    assert outcome.grown < 64 * 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("NETGRAD_SLOW"), reason="minutes: run with NETGRAD_SLOW=1")
+def test_a_hundred_thousand_requests_lose_nothing_in_flat_memory(priced):
+    with running(priced) as url:
+        outcome = benchmark.load(url, priced, requests=100_000, clients=64)
+    assert (outcome.lost, outcome.wrong) == (0, 0)
+    assert outcome.grown < 16 * 2**20
 
 
 def test_sequences_of_every_length_meet_compiled_programs(label_model):

@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from sys import float_info
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 SCALINGS = ("standardise", "range", "none")
 ROUNDING = 8  # units in the last place that a constant's values may differ by, computed in different ways
 COARSE = 1000  # units in the last place that a column must spread over
+MOST_WHOLE = 2**53  # whole numbers up to here are exact as float64
+REMEMBERED = 1000  # values of a column whose features are kept by `transform_records`
+LONGEST_REMEMBERED = 100  # characters of such a value
 
 
 def scale_of(x: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
@@ -159,6 +163,7 @@ class TableEncoder:
         self.categorical = tuple(categorical)
         self.max_categories = max_categories
         self.columns: tuple[Column, ...] = ()
+        self._remembered: dict[str, dict[tuple[type, Any], list[float]]] = {}
 
     def fit(self, table: pd.DataFrame) -> TableEncoder:
         """Learn scales and categories from the training table, and return self."""
@@ -167,6 +172,7 @@ class TableEncoder:
         table = _with_text_names(table)
         self._check_names(table, self.categorical)
         self.columns = tuple(self._fit_column(table[name]) for name in table.columns)
+        self._remembered = {}
         return self
 
     def transform(self, table: pd.DataFrame) -> np.ndarray:
@@ -177,6 +183,42 @@ class TableEncoder:
         self._check_names(table, [column.name for column in self.columns])
         encoded = [self._encode(column, table[column.name]) for column in self.columns]
         return as_examples(np.concatenate(encoded, axis=1), "the encoded table")
+
+    def transform_records(self, records: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """`transform` of records with plain values, numbers, texts, truth values or None, at little cost for few.
+
+        Each must have all columns. Values other than numbers are remembered with their features; what is met for the
+        first time, is missing or wrong, goes the way of a table.
+
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"size": [1, 2, 3], "colour": ["red", "blue", "red"]})
+        >>> TableEncoder(scaling="range").fit(table).transform_records([{"colour": "blue", "size": 2}])
+        array([[0.5, 1. , 0. ]], dtype=float32)
+        """
+        rows: list[list[float]] = [[] for _ in records]
+        for column in self.columns:
+            values = [record[column.name] for record in records]
+            for row, features in zip(rows, self._features_of(column, values), strict=True):
+                row += features
+        return as_examples(np.array(rows, np.float64), "the encoded table")
+
+    def _features_of(self, column: Column, values: list[Any]) -> list[list[float]]:
+        """What `_encode` makes of a column of these values."""
+        if column.kind == "number" and all(_is_plain(value) for value in values):
+            return [[_scaled(column, value)] for value in values]
+        known = self._remembered.setdefault(column.name, {})
+        keys = [(type(value), value) for value in values]
+        if all(key in known for key in keys):
+            return [known[key] for key in keys]
+        import pandas as pd
+
+        # Objects, so that each value is encoded as it was sent, whatever stands beside it.
+        features = self._encode(column, pd.Series(values, dtype=object, name=column.name)).tolist()
+        for key, found in zip(keys, features, strict=True):
+            unknown = column.kind == "category" and not any(found)  # which is to be said again every time
+            if len(known) < REMEMBERED and not unknown and len(str(key[1])) <= LONGEST_REMEMBERED:
+                known[key] = found
+        return features
 
     def fit_transform(self, table: pd.DataFrame) -> np.ndarray:
         """`fit` and `transform` of the same table."""
@@ -253,7 +295,7 @@ class TableEncoder:
         x = as_numbers(series, column.kind)
         if column.fill is not None:
             x = np.where(np.isnan(x), column.fill, x)
-        return ((x - column.offset) * column.factor)[:, None]
+        return _scaled(column, x)[:, None]
 
     def _report_unknown(self, column: Column, series: pd.Series, unknown: np.ndarray) -> None:
         if not unknown.any():
@@ -283,6 +325,18 @@ def missing_column(name: str, known: Iterable[str]) -> DataError:
     hint = f": did you mean {near[0]!r}?" if near else ""
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return DataError(f"the table has no column {name!r}{hint} (it has: {shown})")
+
+
+def _scaled(column: Column, x: Any) -> Any:
+    """A number, or an array of them, in float64."""
+    return (x - column.offset) * column.factor
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a number that every way to read it reads the same."""
+    if type(value) is int:
+        return -MOST_WHOLE <= value <= MOST_WHOLE
+    return type(value) is float and isfinite(value)
 
 
 def _with_text_names(table: pd.DataFrame) -> pd.DataFrame:

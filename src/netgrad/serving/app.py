@@ -8,14 +8,13 @@ import sys
 import time
 import traceback
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from netgrad.errors import NetgradError
 from netgrad.serving.batching import Batcher, BusyError
 from netgrad.serving.limits import Limits
-from netgrad.serving.schema import Request, Schema
+from netgrad.serving.schema import Schema
 from netgrad.training.model import Model
 
 if TYPE_CHECKING:
@@ -56,7 +55,6 @@ def application(model: Model, limits: Limits | None = None) -> Starlette:
         loop = asyncio.create_task(server.batcher.run())
         yield
         loop.cancel()
-        server.reader.shutdown(wait=False)
 
     route = library.Route
     routes = [
@@ -76,7 +74,6 @@ class _Server:
         self.schema, self.limits = schema, limits
         self.batcher = Batcher(schema, limits, lambda examples, seconds: self.metrics.forward(examples, seconds))
         self.metrics = Metrics(lambda: self.batcher.waiting)
-        self.reader = ThreadPoolExecutor(1, "netgrad-reader")
 
     def measured(self, answer: Any) -> Any:
         """An endpoint that is counted, and whose refusals are answers."""
@@ -96,7 +93,7 @@ class _Server:
                 status = 499  # as nginx counts them; nobody is there to read an answer
                 return Response(status_code=400)
             finally:
-                self.metrics.answered(request.url.path, status, time.perf_counter() - began)
+                self.metrics.answered(request.scope["path"], status, time.perf_counter() - began)
 
         return endpoint
 
@@ -122,12 +119,9 @@ class _Server:
 
     async def answer(self, parse: Any, body: bytes, proba: bool) -> dict[str, Any]:
         """Read the request, wait for the forward pass that it shares with others, and put the answer together."""
-        loop = asyncio.get_running_loop()
-        with self.batcher.expecting():
-            read: Request = await loop.run_in_executor(self.reader, parse, body)
-        linked, lengths = await self.batcher.submit(read.batch)
+        linked, lengths, warnings = await self.batcher.submit(lambda: parse(body), len(body))
         answer = self.schema.answer(linked, lengths, proba)
-        return answer | ({"warnings": read.warnings} if read.warnings else {})
+        return answer | ({"warnings": warnings} if warnings else {})
 
     async def body(self, request: Any) -> bytes:
         """The body of the request, if it is not too large and comes in time."""

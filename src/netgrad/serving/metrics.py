@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 COUNTS = (1, 4, 16, 64, 256, 1024)
 
 
 class Metrics:
-    """Requests by path and status, their seconds, forward passes and their sizes, requests that wait.
+    """Requests by path and status, their seconds, forward passes and their sizes, requests that wait; processor
+    time and memory of the process, where the system states them.
 
     waiting: a function that says how many requests wait for a forward pass.
     """
@@ -20,6 +29,7 @@ class Metrics:
 
     def __init__(self, waiting: Callable[[], int]):
         own = self._registry = CollectorRegistry()  # of this application alone: a process may hold several
+        ProcessCollector(registry=own)
         self.requests = Counter("netgrad_requests", "Requests answered.", ["path", "status"], registry=own)
         self.seconds = Histogram("netgrad_request_seconds", "A request.", ["path"], buckets=SECONDS, registry=own)
         self.passes = Histogram("netgrad_forward_seconds", "A forward pass.", buckets=SECONDS, registry=own)

@@ -198,7 +198,8 @@ class Schema:
         return Request(self._sequences([self.vocabulary.encode(text) for text in texts]), [])
 
     def _records(self, records: list) -> Request:
-        return self._encoded(self._frame(records, "instances[{}]"))
+        x, lines = self._encoded_records(records, "instances[{}]")
+        return Request(self._batch({self.first: x}, {}), lines)
 
     def _sequences_of_records(self, sequences: list) -> Request:
         for i, sequence in enumerate(sequences):
@@ -206,15 +207,12 @@ class Schema:
                 raise DataError(f"instances[{i}] is {kind(sequence)}: expected a sequence, a list of records")
             self._check_steps(f"instances[{i}]", len(sequence))
         ends = np.cumsum([len(sequence) for sequence in sequences])
-        frame = self._frame([record for sequence in sequences for record in sequence], "time-step {} of all")
-        with said() as lines:
-            steps = self.model.encode_inputs(frame)
+        records = [record for sequence in sequences for record in sequence]
+        steps, lines = self._encoded_records(records, "time-step {} of all")
         return Request(self._sequences(np.split(steps, ends[:-1])), lines)
 
-    def _frame(self, records: list, place: str) -> Any:
-        """Records as a table of the model's own columns."""
-        import pandas as pd
-
+    def _encoded_records(self, records: list, place: str) -> tuple[np.ndarray, list[str]]:
+        """Features of records, each of which must hold one value for every column of the model, and what was said."""
         assert self.encoder is not None
         names = [column.name for column in self.encoder.columns]
         for i, record in enumerate(records):
@@ -225,8 +223,9 @@ class Schema:
                     raise DataError(f"{place.format(i)} has no {name!r}: expected {', '.join(names[:20])}")
                 if not isinstance(record[name], VALUES):
                     raise DataError(f"{place.format(i)} has {kind(record[name])} for {name!r}: expected one value")
-        # Objects, so that each value is encoded as it was sent, whatever stands beside it.
-        return pd.DataFrame({name: pd.Series([r[name] for r in records], dtype=object) for name in names})
+        with said() as lines:
+            features = self.encoder.transform_records(records)
+        return features, lines
 
     def _encoded(self, table: Any) -> Request:
         with said() as lines:

@@ -59,6 +59,7 @@ def prepare(model: Model, host: str, port: int, limits: Limits) -> tuple[Any, so
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here depends on who asks, and whoever asks could forge them
         lifespan="on",
         timeout_keep_alive=IDLE,
         timeout_graceful_shutdown=CLOSING,
