@@ -25,6 +25,7 @@ CASES = {
         (ng.CrossEntropy(), RNG.dirichlet(np.ones(4), 3), np.array([0, 3, 1])),
         (ng.CrossEntropy(), RNG.dirichlet(np.ones(4), 3), RNG.dirichlet(np.ones(4), 3)),
     ],
+    "poisson": [(ng.Poisson(), OUT, RNG.poisson(2.0, (3, 4)).astype(float))],
     "perceptron": [(ng.Perceptron(), OUT, RNG.integers(0, 2, (3, 4)).astype(float))],
 }
 ALL = [case for cases in CASES.values() for case in cases]
@@ -69,11 +70,26 @@ def test_a_certain_and_wrong_answer_costs_infinitely_much():
     assert ng.CrossEntropy().value(jnp.array([[0.0, 1.0]]), jnp.array([[1.0, 0.0]]))[0] == jnp.inf
 
 
+def test_poisson_is_half_the_deviance_and_predicts_expected_counts():
+    from sklearn.metrics import mean_poisson_deviance, r2_score
+
+    x = RNG.uniform(-1, 1, (200, 1))
+    y = RNG.poisson(np.exp(1 + x[:, 0]))
+    model = ng.fit(ng.Sequential([ng.Dense(1)]), x, y, loss="poisson", learning_rate=0.05, epochs=60)
+    expected = model.predict(x)
+    scores = model.evaluate(x, y)
+    assert scores["loss"] == pytest.approx(mean_poisson_deviance(y, expected) / 2, rel=1e-5)
+    assert scores["r2"] == pytest.approx(r2_score(y, expected), abs=1e-5)
+    assert expected.mean() == pytest.approx(y.mean(), rel=0.05)
+    assert model.diagnose(x, y).skill == pytest.approx(scores["r2"], abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("loss", "shape", "target", "message"),
     [
         (ng.SquaredError(), (2,), np.zeros((3, 4)), "do not fit"),
         (ng.BinaryCrossEntropy(), (1,), np.array([0, 2, 1]), r"\[0, 1\]"),
+        (ng.Poisson(), (1,), np.array([0, 2, -1.5]), "counts or rates of at least 0, found -1.5"),
         (ng.Perceptron(), (1,), np.array([0, 0.5, 1]), "0 or 1"),
         (ng.SoftmaxCrossEntropy(), (3,), np.array([[0.5, 0.5, 0.5]]), "sum to 1"),
         (ng.SoftmaxCrossEntropy(), (4, 3), np.zeros((2, 5), int), "class numbers"),

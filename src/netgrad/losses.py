@@ -116,6 +116,41 @@ class PowerError(Loss):
         return self.R * jnp.abs(e) ** (self.R - 1) * jnp.sign(e)
 
 
+@register("loss", "poisson")
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """Half the Poisson deviance, E = sum_k a_k - t_k + t_k ln(t_k / a_k) with a = exp(output), delta = a - t.
+
+    For counts and rates, targets of at least 0; the network puts out the logarithm of the expected count, so the last
+    layer is linear. scikit-learn's `MLPRegressor` has the same.
+
+    >>> Poisson().value(jnp.log(jnp.array([[2.0]])), jnp.array([[2.0]]))
+    Array([0.], dtype=float32)
+    """
+
+    logits: ClassVar[bool] = True
+
+    def value(self, output, target):
+        own = jax.scipy.special.xlogy(target, target) - target  # what no output changes: 0 for a perfect answer
+        return jnp.sum(jnp.exp(output) - target * output + own, axis=-1)
+
+    def delta(self, output, target):
+        return jnp.exp(output) - target
+
+    def link(self, output):
+        return jnp.exp(output)
+
+    def check(self, out_shape, target, lengths=None):
+        target = super().check(out_shape, target, lengths)
+        valid = target if lengths is None else target[valid_steps(lengths, target.shape[1])]
+        if (valid < 0).any():
+            raise DataError(
+                f"poisson targets are counts or rates of at least 0, found {valid.min():g}: leave them as they are "
+                "(scaling='none'), or use squared_error"
+            )
+        return target
+
+
 @register("loss", "softmax_cross_entropy")
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):

@@ -45,6 +45,15 @@ def test_onnxruntime_gives_what_we_give(case):
         np.testing.assert_allclose(given, wanted(case)[:n], rtol=2e-5, atol=2e-6, err_msg=f"{n} examples")
 
 
+@pytest.mark.parametrize("loss", sorted(n for n, c in KINDS["loss"].items() if c.__module__[:7] == "netgrad"))
+def test_link_functions(loss):
+    last = "softmax" if loss == "cross_entropy" else "identity"
+    x = np.random.default_rng(0).normal(size=(N, 3))
+    model = ng.untrained(ng.Sequential([ng.Dense(2, activation=last)]), x, np.eye(2)[[0, 1, 1, 0, 1]], loss=loss)
+    given = run(graph_of(model), {"x": x})["dense_1"]
+    np.testing.assert_allclose(given, model.predict_proba(x), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("case", [c for c in CASES if c.lengths], ids=str)
 def test_lengths(case):
     model, inputs, lengths = model_of(case)

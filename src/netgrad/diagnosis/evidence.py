@@ -164,7 +164,9 @@ class Evidence:
             rows = rows.reshape(-1, shape[-1])[w > 0]
             share, middle = rows.mean(0), np.median(rows, 0)
             options = [share, middle]
-            if loss.logits:
+            if loss.logits and loss.task == "regression":
+                options = [np.log(np.maximum(share, 1e-6))]
+            elif loss.logits:
                 sure = np.clip(share, 1e-6, 1 - 1e-6)
                 options = [np.log(sure) if loss.task == "classification" else np.log(sure / (1 - sure))]
             wanted = jnp.asarray(rows.astype(np.float32))

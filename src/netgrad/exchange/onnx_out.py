@@ -19,7 +19,7 @@ from netgrad.exchange.out_windows import out_lengths
 from netgrad.exchange.rules import FIXED_STEPS, Place, rule_for
 from netgrad.exchange.writer import OPSET, Writer, needed, read_by
 from netgrad.layers.base import Shape
-from netgrad.losses import BinaryCrossEntropy, Loss, Perceptron, SoftmaxCrossEntropy
+from netgrad.losses import BinaryCrossEntropy, Loss, Perceptron, Poisson, SoftmaxCrossEntropy
 from netgrad.training.model import Model
 from netgrad.writing import write_file
 
@@ -33,8 +33,8 @@ def to_onnx(
         model: a trained model. A table's columns are encoded before they reach its network, and that stays outside:
             feed the file with ``model.encode_inputs(table)``.
         path: of the file.
-        probabilities: apply the loss's link function (softmax, logistic), as `predict_proba` does; False writes the
-            raw outputs, as `Model.outputs` gives them.
+        probabilities: apply the loss's link function (softmax, logistic, exp), as `predict_proba` does; False writes
+            the raw outputs, as `Model.outputs` gives them.
         lengths: give the file one more input for every sequence (T, d) or (T,) of symbols that enters the network,
             named as that with "_lengths", (N,) int32: the number of its valid steps. Names: for these inputs alone.
             Without, all steps are valid.
@@ -119,6 +119,8 @@ def linked(w: Writer, loss: Loss | None, z: str, rank: int) -> str:
             return activated(w, ng.Logistic(), z, {}, rank)
         case Perceptron():
             return activated(w, ng.Threshold(), z, {}, rank)
+        case Poisson():
+            return w.op("Exp", z)
         case Loss(logits=True):
             raise NetgradError(
                 f"the link function of the loss {type(loss).__name__} cannot be written as ONNX: export with "

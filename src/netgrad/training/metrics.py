@@ -34,6 +34,7 @@ def _measures(loss: Loss, output: jax.Array, target: jax.Array, w: jax.Array | N
     if loss.task == "multilabel":
         right = (loss.link(output) >= 0.5) == (target >= 0.5)
         return {"accuracy": _mean(right.mean(-1), w)}
+    output = loss.link(output)
     square = _mean(((output - target) ** 2).mean(-1), w)
     centre = _mean(target, w[..., None], axis=tuple(range(target.ndim - 1)))
     spread = _mean(((target - centre) ** 2).mean(-1), w)

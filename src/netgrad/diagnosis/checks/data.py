@@ -174,7 +174,7 @@ class TargetsOutOfRange(Check):
         changed = recipe.with_layers(change, "a linear output")
         if loss.registered_name == "cross_entropy":
             return changed.with_loss("softmax_cross_entropy")
-        if loss.task == "regression":
+        if loss.task == "regression" and not loss.logits:
             target = e.targets(name, loss, e.scored)
             offset, factor = float(target.mean()), float(target.std()) or 1.0
             if max(abs(offset), factor) > 2 or factor < 0.1:
