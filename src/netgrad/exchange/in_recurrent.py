@@ -8,7 +8,8 @@ import numpy as np
 
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
-from netgrad.exchange.in_basic import chosen, named
+from netgrad.exchange.in_basic import named
+from netgrad.exchange.in_places import chosen
 from netgrad.exchange.out_recurrent import OPEN
 from netgrad.exchange.reader import Axis, Operator, Part, Result, Value, reads
 from netgrad.layers.base import Layer

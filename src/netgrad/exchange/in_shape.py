@@ -8,7 +8,7 @@ import numpy as np
 
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
-from netgrad.exchange.in_basic import without
+from netgrad.exchange.in_places import without
 from netgrad.exchange.reader import Axis, N, Operator, Part, Result, Value, bounded, reads
 
 

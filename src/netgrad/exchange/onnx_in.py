@@ -12,7 +12,14 @@ import numpy as np
 
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import FileError, NetgradError, unknown_name
-from netgrad.exchange import in_basic, in_recurrent, in_shape, in_windows  # noqa: F401 - they register their operators
+from netgrad.exchange import (  # noqa: F401 - they register their operators
+    in_arithmetic,
+    in_basic,
+    in_places,
+    in_recurrent,
+    in_shape,
+    in_windows,
+)
 from netgrad.exchange.assembly import assembled
 from netgrad.exchange.in_basic import FLOATS, WHOLE
 from netgrad.exchange.onnx_library import onnx
