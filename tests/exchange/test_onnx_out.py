@@ -69,3 +69,15 @@ def test_lengths(case):
         valid = np.arange(a.shape[1]) < np.asarray(left)[:, None]
         a, b = a[valid], b[valid]
     np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)
+
+
+def test_whatever_a_rule_raises_names_the_layer(monkeypatch):
+    from netgrad.exchange.rules import RULES
+
+    def rule(w, at):
+        raise IndexError("list index out of range")
+
+    monkeypatch.setitem(RULES, ng.Dense, rule)
+    model = ng.untrained(ng.Sequential([ng.Dense(2)]), np.eye(3), [0, 1, 1])
+    with pytest.raises(ng.NetgradError, match=r"^layer dense_1: IndexError: list index out of range$"):
+        graph_of(model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from netgrad.exchange.reader import Found, Reader, Value
 from netgrad.layers.base import Layer
 from netgrad.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
 from netgrad.network import Network, Node
+from netgrad.training.files import LARGEST
 from netgrad.training.model import Model
 from netgrad.training.objective import Objective
 
@@ -34,15 +36,19 @@ class Draft:
 def assembled(reader: Reader, inputs: list[str], outputs: list[str]) -> Model:
     """The model of what was found."""
     ends = ends_of(reader, inputs, outputs)
-    draft = Draft(reader.found, ends)
+    draft = Draft(list(reader.found.values()), ends)
     prune(draft)
     join(draft, lambda before, after: with_bias(reader, before, after))
     join(draft, lambda before, after: with_activation(reader, before, after, draft.ends))
     losses = {name: linked(draft, name) for name in outputs}
-    used = [name for name in inputs if any(name in f.inputs for f in draft.found)]
+    read = {name for f in draft.found for name in f.inputs}
+    used = [name for name in inputs if name in read]
     if not used:
         raise NetgradError("no output depends on an input")
     check_lengths(reader, draft.found, used)
+    largest = max(math.prod(reader.shapes[name]) for name in [*used, *(f.name for f in draft.found)])
+    if largest > LARGEST:
+        raise NetgradError(f"one example of it would take arrays of more than {LARGEST:,} numbers")
     nodes = [Node(f.name, f.layer.placed(False), f.inputs, f.params) for f in draft.found]
     network = Network.from_nodes(used, nodes, draft.ends.items())
     shapes = {name: reader.shapes[name] for name in used}

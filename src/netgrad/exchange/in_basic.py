@@ -13,6 +13,7 @@ from netgrad.layers.base import Layer
 
 FLOATS = (1, 10, 11)  # TensorProto.FLOAT, FLOAT16, DOUBLE
 WHOLE = (6, 7)  # INT32, INT64
+FINE = 100  # numbers that are shifted by no more than this keep five places behind the point
 
 
 @reads("Relu", "Sigmoid", "Tanh", "LeakyRelu", "Elu")
@@ -68,22 +69,30 @@ def softmax(op: Operator) -> Value:
 
 @reads("GreaterOrEqual")
 def threshold(op: Operator) -> Value:
-    limit = op.floats(1)
-    if limit.size != 1:
-        raise NetgradError("several thresholds are not supported")
-    return op.elementwise(ng.Threshold(tidy(limit.item())))
+    return op.elementwise(ng.Threshold(tidy(op.number(1))))
 
 
 @reads("Clip")
 def clip(op: Operator) -> Value:
     ends = [op.setting(name) for name in ("min", "max")]
-    ends = [float(op.constant(i)) if op.given(i) else end for i, end in enumerate(ends, start=1)]
+    ends = [op.number(i) if op.given(i) else end for i, end in enumerate(ends, start=1)]
     low, high = ends
     if low == 0 and (high is None or high == np.inf):
         return op.elementwise(ng.ReLU())
-    if low is None or high is None or low != -high:
-        raise NetgradError(f"limits of {low} and {high} are not supported, only -a and a, or 0 alone")
-    return op.elementwise(ng.Rescaling(limit=high))
+    if low is not None and low == -(high or 0):
+        return op.elementwise(ng.Rescaling(limit=high))
+    if low is None or high is None or not -FINE <= low < high <= FINE:
+        raise NetgradError(
+            f"limits of {low} and {high} are not supported, only -a and a, 0 alone, or two between -{FINE} and {FINE}"
+        )
+    middle = (low + high) / 2
+    limited = op.elementwise(ng.Rescaling(tidy(middle), limit=tidy(high - middle)))
+    return op.elementwise(ng.Rescaling(tidy(-middle)), limited)
+
+
+@reads("Neg")
+def negative(op: Operator) -> Value:
+    return op.elementwise(ng.Rescaling(factor=-1.0))
 
 
 @reads("Gemm")
@@ -101,6 +110,11 @@ def gemm(op: Operator) -> Value:
 
 @reads("MatMul")
 def matmul(op: Operator) -> Value:
+    if not isinstance(op.any(0), Value):  # the state before the first step, times the weights of the recurrence
+        raise NetgradError(
+            "a constant times weights, as where PyTorch's newer exporter writes out every step of an RNN: "
+            "torch.onnx.export(..., dynamo=False) keeps the recurrence"
+        )
     return linear(op, op.floats(1), None)
 
 
@@ -115,7 +129,7 @@ def linear(op: Operator, W: np.ndarray, b: np.ndarray | None) -> Value:
 def dense(reader: Reader, node: str, W: np.ndarray, b: np.ndarray | None = None) -> str:
     """A dense layer with these weights (d, units)."""
     check_units(reader, node, len(W))
-    params = {"W": W.astype(np.float32)} | ({} if b is None else {"b": b.astype(np.float32)})
+    params = {"W": np.asarray(W, np.float32)} | ({} if b is None else {"b": np.asarray(b, np.float32)})
     return reader.add(ng.Dense(W.shape[1], bias=b is not None), node, params=params)
 
 
@@ -176,7 +190,7 @@ def layer_norm(op: Operator) -> Value:
 def dropout(op: Operator) -> Value:
     if op.given(2) and op.constant(2).any():
         raise NetgradError("training_mode is not supported")
-    rate = float(op.constant(1)) if op.given(1) else op.setting("ratio", 0.5)
+    rate = op.number(1) if op.given(1) else op.setting("ratio", 0.5)
     return op.elementwise(ng.Dropout(tidy(rate)))
 
 

@@ -23,6 +23,8 @@ def gather(op: Operator) -> Result:
         node = op.reader.add(ng.Embedding(*W.shape), index.node, params={"W": W})
         return Value(node, (*index.axes, len(op.reader.shapes[node])))
     if isinstance(data, np.ndarray):
+        axis %= max(data.ndim, 1)
+        op.reader.bounded((*data.shape[:axis], *index.shape, *data.shape[axis + 1 :]))
         return np.take(data, index.astype(np.int64), axis)
     return picked(op, op.value(), index, axis % len(data.axes))
 
@@ -47,7 +49,7 @@ def picked(op: Operator, value: Value, index: np.ndarray, axis: int) -> Value:
 
 def last_step(reader: Reader, value: Value, axis: int, k: int, size: int) -> Value | None:
     """What a recurrent layer returns as its "last" state, where that is what the file takes of its sequence."""
-    made = next((f for f in reader.found if f.name == value.node), None)
+    made = reader.found.get(value.node)
     if made is None or not isinstance(made.layer, Recurrent) or reader.lengths.get(made.name):
         return None
     layer = made.layer
@@ -71,7 +73,9 @@ def chosen(reader: Reader, node: str, first: int, count: int) -> str:
     d = reader.shapes[node][-1]
     if not 0 <= first <= first + count <= d or not count:
         raise NetgradError(f"it takes units {first} to {first + count - 1} of {d}")
-    return dense(reader, node, np.eye(d, dtype=np.float32)[:, first : first + count])
+    W = np.zeros(reader.bounded((d, count)), np.float32)
+    W[np.arange(first, first + count), np.arange(count)] = 1
+    return dense(reader, node, W)
 
 
 def without(reader: Reader, value: Value, axis: int) -> Value:

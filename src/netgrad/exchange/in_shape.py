@@ -9,7 +9,7 @@ import numpy as np
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
 from netgrad.exchange.in_places import without
-from netgrad.exchange.reader import Axis, N, Operator, Part, Result, Value, bounded, reads
+from netgrad.exchange.reader import Axis, N, Operator, Part, Result, Value, reads
 
 
 @reads("Constant")
@@ -35,14 +35,15 @@ def shape(op: Operator) -> np.ndarray:
 @reads("ConstantOfShape")
 def constant_of_shape(op: Operator) -> np.ndarray:
     filled = np.asarray(op.setting("value", np.float32(0))).ravel()
-    return np.full(bounded(op.constant(0).tolist()), filled[0])
+    return np.full(op.reader.bounded(op.sizes(0)), filled[0])
 
 
 @reads("Expand")
 def expand(op: Operator) -> np.ndarray:
     """Of constants only; the examples' axis stays 1, which stands for all of them."""
-    found, sizes = op.constant(0), bounded(op.constant(1).tolist())
-    return np.array(np.broadcast_to(found, np.broadcast_shapes(found.shape, sizes)))
+    found, sizes = op.constant(0), op.sizes(1)
+    sizes = [1 if n == N else n for n in sizes]
+    return np.array(np.broadcast_to(found, op.reader.bounded(np.broadcast_shapes(found.shape, tuple(sizes)))))
 
 
 @reads("Transpose")
@@ -95,7 +96,7 @@ def flatten(op: Operator) -> Value:
 
 @reads("Reshape")
 def reshape(op: Operator) -> Result:
-    found, target = op.any(0), [int(n) for n in op.constant(1).ravel()]
+    found, target = op.any(0), op.sizes(1)
     if isinstance(found, np.ndarray):
         sizes = [found.shape[i] if n == 0 else n for i, n in enumerate(target)]
         return found.reshape([1 if n == N else n for n in sizes])

@@ -104,6 +104,7 @@ def conv_transpose(op: Operator) -> Value:
     # Where the output is longer than what the filters reach, filters with zeros at their ends reach as far.
     longer = [-(end // d) if end < 0 else 0 for end, d in zip(ends, dilation, strict=True)]
     if any(longer):
+        reader.bounded((*W.shape[:2], *(n + k for n, k in zip(window, longer, strict=True))))
         W = np.pad(W, ((0, 0), (0, 0), *((0, k) for k in longer)))
         ends = [end + k * d for end, k, d in zip(ends, longer, dilation, strict=True)]
     cut = tuple((before, end) for (before, _), end in zip(padding, ends, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +22,17 @@ from netgrad.exchange import (  # noqa: F401 - they register their operators
     in_windows,
 )
 from netgrad.exchange.assembly import assembled
+from netgrad.exchange.faults import naming, said
 from netgrad.exchange.in_basic import FLOATS, WHOLE
 from netgrad.exchange.onnx_library import onnx
-from netgrad.exchange.reader import OPERATORS, Axis, Operator, Reader, Value
+from netgrad.exchange.reader import AXES, OPERATORS, Axis, Operator, Reader, Value
 from netgrad.layers.base import Shape
 from netgrad.training.model import Model
 
+LARGEST_FILE = 2**31  # bytes: the limit of protobuf, in which these files are written
+OPERATORS_AT_MOST = 50_000  # half a minute
 OLDEST = 6  # operator set: before it, most operators had other attributes
+NUMBERS = (*FLOATS, *WHOLE, 2, 3, 4, 5, 9, 12, 13)  # and UINT8, INT8, UINT16, INT16, BOOL, UINT32, UINT64
 RECURRENT = ("RNN", "LSTM", "GRU")
 
 
@@ -52,10 +57,9 @@ def from_onnx(path: str | Path, *, shapes: Mapping[str, Shape] | None = None) ->
     proto = parsed(path)
     try:
         model = model_of(proto, shapes or {})
-    except (NetgradError, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
-        message = " ".join(str(error).split()) or type(error).__name__
-        raise FileError(f"{path} cannot be read as a network: {message}") from None
-    return replace(model, target_encoder=target(proto, model))
+        return replace(model, target_encoder=target(proto, model))
+    except Exception as error:  # a file from strangers: whatever it brings about is said in one line
+        raise FileError(f"{path} cannot be read as a network: {said(error)}") from error
 
 
 def parsed(path: Path) -> Any:
@@ -63,6 +67,8 @@ def parsed(path: Path) -> Any:
     library = onnx()
     if not path.is_file():
         raise FileError(f"no file at {path}: expected an ONNX model")
+    if path.stat().st_size > LARGEST_FILE:
+        raise FileError(f"{path} is larger than {LARGEST_FILE:,} bytes, which no ONNX file is")
     proto = library.ModelProto()
     try:
         proto.ParseFromString(path.read_bytes())
@@ -79,36 +85,65 @@ def model_of(proto: Any, shapes: Mapping[str, Shape]) -> Model:
     opset = next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), 0)
     if opset < OLDEST:
         raise NetgradError(f"operator set {opset} is too old, expected {OLDEST} or newer: see onnx.version_converter")
-    reader = Reader(opset)
-    for tensor in graph.initializer:
-        reader.values[tensor.name] = array(tensor)
     if graph.sparse_initializer:
         raise NetgradError("sparse weights are not supported")
+    constants = [array(tensor) for tensor in graph.initializer]
+    reader = Reader(opset, sum(each.size for each in constants))
+    for tensor, each in zip(graph.initializer, constants, strict=True):
+        reader.put(tensor.name, each)
+    if len(graph.node) > OPERATORS_AT_MOST:
+        raise NetgradError(f"it has {len(graph.node):,} operators, expected at most {OPERATORS_AT_MOST:,}")
+    outputs = [o.name for o in graph.output]
+    if len(set(outputs)) < len(outputs):
+        raise NetgradError(f"an output is named twice: {', '.join(outputs)}")
     told = noted_shapes(proto) | {name: tuple(shape) for name, shape in shapes.items()}
     inputs = [i for i in graph.input if i.name not in reader.values]
     if unknown := set(shapes) - {i.name for i in inputs}:
         raise unknown_name("input", sorted(unknown)[0], [i.name for i in inputs])
+    users = users_of(graph)
     for info in inputs:
-        take_input(reader, graph, info, told.get(info.name))
+        take_input(reader, users.get(info.name, []), info, told.get(info.name))
     for node in graph.node:
         read(reader, node)
-    return assembled(reader, [i.name for i in inputs if i.name in reader.shapes], [o.name for o in graph.output])
+    return assembled(reader, [i.name for i in inputs if i.name in reader.shapes], outputs)
+
+
+def users_of(graph: Any) -> dict[str, list[tuple[Any, int]]]:
+    """For every name the operators that take it, and as which input."""
+    users: dict[str, list[tuple[Any, int]]] = {}
+    for node in graph.node:
+        for i, name in enumerate(node.input):
+            users.setdefault(name, []).append((node, i))
+    return users
 
 
 def array(tensor: Any) -> np.ndarray:
     """A constant of the file."""
     library = onnx()
     if tensor.data_location == library.TensorProto.EXTERNAL or tensor.external_data:
-        raise NetgradError(f"weights {tensor.name!r} are kept in another file, which is not read: save it as one file")
-    if any(n < 0 for n in tensor.dims):
-        raise NetgradError(f"weights {tensor.name!r} have the shape {tuple(tensor.dims)}")
-    try:
-        found = library.numpy_helper.to_array(tensor)
-    except (TypeError, ValueError, KeyError, OverflowError, MemoryError) as error:
-        raise NetgradError(f"weights {tensor.name!r}: {error}") from None
-    if found.dtype.kind not in "fiub":
-        raise NetgradError(f"weights {tensor.name!r} are of type {found.dtype}, expected numbers")
-    return found
+        raise NetgradError(
+            f"weights {tensor.name!r} are kept in another file, which is not read: save all in one, in PyTorch with "
+            "torch.onnx.export(..., external_data=False)"
+        )
+    kind = tensor.data_type
+    if kind not in NUMBERS:
+        known = library.TensorProto.DataType.DESCRIPTOR.values_by_number
+        name = known[kind].name.lower() if kind in known else kind
+        raise NetgradError(f"weights {tensor.name!r} are of type {name}, expected numbers of 8 to 64 bits")
+    dims = tuple(tensor.dims)
+    if len(dims) > AXES or any(n < 0 for n in dims):
+        raise NetgradError(f"weights {tensor.name!r} have the shape {dims}, expected at most {AXES} axes of 0 or more")
+    dtype = library.helper.tensor_dtype_to_np_dtype(kind)
+    if tensor.HasField("raw_data"):
+        held = len(tensor.raw_data) / dtype.itemsize
+    else:
+        held = len(getattr(tensor, library.helper.tensor_dtype_to_field(kind)))
+    if held != math.prod(dims):
+        raise NetgradError(
+            f"the file holds {held:,g} numbers for weights {tensor.name!r} of shape {dims}: it is cut off or altered"
+        )
+    with naming(f"weights {tensor.name!r}"):
+        return np.asarray(library.numpy_helper.to_array(tensor))
 
 
 def notes(proto: Any) -> dict[str, Any]:
@@ -144,12 +179,13 @@ def target(proto: Any, model: Model) -> TargetEncoder | None:
     return encoder if fits and not more else None
 
 
-def take_input(reader: Reader, graph: Any, info: Any, told: Shape | None) -> None:
-    """Make an input of the file one of the network, or remember that it holds lengths."""
+def take_input(reader: Reader, users: list[tuple[Any, int]], info: Any, told: Shape | None) -> None:
+    """Make an input of the file one of the network, or remember that it holds lengths; ``users``: who takes it."""
     name, kind = info.name, info.type.tensor_type
-    readers = [(node, list(node.input).index(name)) for node in graph.node if name in node.input]
-    recurrent = [(node, i) for node, i in readers if node.op_type in RECURRENT]
-    if recurrent and all(i == 4 for _, i in recurrent) and len(recurrent) == len(readers):
+    if name in reader.values or name in reader.length_inputs:
+        raise NetgradError(f"the name {name!r} is given twice")
+    recurrent = [(node, i) for node, i in users if node.op_type in RECURRENT]
+    if recurrent and all(i == 4 for _, i in recurrent) and len(recurrent) == len(users):
         reader.length_inputs.add(name)
         return
     if kind.elem_type not in FLOATS + WHOLE:
@@ -159,8 +195,8 @@ def take_input(reader: Reader, graph: Any, info: Any, told: Shape | None) -> Non
     # A recurrent operator wants the examples on the second axis, everything else has them on the first.
     second = any(not a.i for node, _ in recurrent for a in [setting(node, "layout")])
     batch = 1 if second else 0
-    if len(dims) <= batch:
-        raise NetgradError(f"input {name!r} has no axis for the examples")
+    if not batch < len(dims) <= AXES:
+        raise NetgradError(f"input {name!r} has {len(dims)} axes, expected {batch + 1} to {AXES}: one is the examples'")
     fixed = dims.pop(batch)
     reader.batch = reader.batch or fixed
     told = tuple(told) if told is not None and len(told) == len(dims) else None
@@ -181,7 +217,7 @@ def take_input(reader: Reader, graph: Any, info: Any, told: Shape | None) -> Non
         shape, axes = shape[1:], [None, *range(1, len(shape))]
     axes.insert(batch, 0)
     reader.shapes[name] = tuple(shape)
-    reader.values[name] = Value(name, tuple(axes), whole=kind.elem_type in WHOLE)
+    reader.put(name, Value(name, tuple(axes), whole=kind.elem_type in WHOLE))
 
 
 def setting(node: Any, name: str) -> Any:
@@ -192,17 +228,16 @@ def setting(node: Any, name: str) -> Any:
 def read(reader: Reader, node: Any) -> None:
     """One operator: its layers, and what its outputs are."""
     kind = f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
-    label = f"{kind} {node.name!r}" if node.name else kind
+    # PyTorch's newer exporter names no node: then its output says which it is.
+    label = f"{kind} {node.name!r}" if node.name else f"{kind} of {', '.join(map(repr, node.output))}"
     if kind not in OPERATORS:
         raise NetgradError(f"operator {label} has no layer here (docs/onnx.md lists those that have)")
-    try:
+    with naming(f"operator {label}"):
         settings = {a.name: attribute(a) for a in node.attribute}
         results = OPERATORS[kind](Operator(reader, node, settings))
-    except (NetgradError, ValueError, IndexError, TypeError, KeyError) as error:
-        raise NetgradError(f"operator {label}: {' '.join(str(error).split())}") from None
-    for name, result in zip(node.output, results if isinstance(results, list) else [results], strict=False):
-        if name:
-            reader.values[name] = result
+        for name, result in zip(node.output, results if isinstance(results, list) else [results], strict=False):
+            if name:
+                reader.put(name, result)
 
 
 def attribute(found: Any) -> Any:

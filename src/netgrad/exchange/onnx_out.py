@@ -13,6 +13,7 @@ import netgrad
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
 from netgrad.exchange import out_recurrent  # noqa: F401 - registers its rules
+from netgrad.exchange.faults import naming
 from netgrad.exchange.onnx_library import onnx
 from netgrad.exchange.out_basic import FLOAT, activated
 from netgrad.exchange.out_windows import out_lengths
@@ -103,10 +104,11 @@ def write_nodes(w: Writer, model: Model, spans: dict[str, str | None]) -> dict[s
             network.in_shape(node, shapes),
             spans[node.inputs[0]],
         )
-        values[node.name] = rule_for(node.layer)(w, at)
         spans[node.name] = None
-        if at.lengths is not None and node.layer.out_lengths(jnp.ones(1, int), at.in_shape) is not None:
-            spans[node.name] = out_lengths(w, node.layer, at.lengths, at.in_shape)
+        with naming(f"layer {node.name}"):
+            values[node.name] = rule_for(node.layer)(w, at)
+            if at.lengths is not None and node.layer.out_lengths(jnp.ones(1, int), at.in_shape) is not None:
+                spans[node.name] = out_lengths(w, node.layer, at.lengths, at.in_shape)
     return values
 
 

@@ -21,6 +21,8 @@ from netgrad.layers.base import Layer, Shape
 
 N = -(2**40)  # stands for the number of examples in shapes that the file computes while it runs
 LARGEST = 10**7  # numbers in a constant that is computed from others: a small file must not fill the memory
+IN_ALL = 5 * 10**7  # numbers in all computed constants, and in weights beyond those that stand in the file
+AXES = 64  # of an array; NumPy's limit
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class Value:
     whole: bool = False
 
 
+Result = Value | np.ndarray
+
+
 @dataclass(frozen=True)
 class Found:
     """A layer that was found, with its numbers; ``params``: the name under which they stand."""
@@ -60,17 +65,47 @@ class Found:
 class Reader:
     """The network so far."""
 
-    def __init__(self, opset: int):
+    def __init__(self, opset: int, held: int = 0):
+        """held: how many numbers the file itself holds; its weights may take as many, and `IN_ALL` more."""
         self.opset = opset
+        self.left = held + IN_ALL
         self.values: dict[str, Value | np.ndarray] = {}
         self.shapes: dict[str, Shape] = {}  # of every node and input, without the axis of examples
-        self.found: list[Found] = []
+        self.found: dict[str, Found] = {}
         self.params: dict[str, Any] = {}
         self.state: dict[str, Any] = {}
         self.batch: int | None = None  # the number of examples, where the file fixes it
         self.lengths: dict[str, str] = {}  # recurrent nodes, and the file's input that holds their lengths
         self.length_inputs: set[str] = set()
         self._counts: dict[str, int] = {}
+
+    def put(self, name: str, result: Result) -> None:
+        """What the file's name stands for; each stands for one thing, and constants are arrays, whatever made them."""
+        if name in self.values or name in self.length_inputs:
+            raise NetgradError(f"the name {name!r} is given twice")
+        if not isinstance(result, Value):
+            result = np.asarray(result)
+            if result.dtype.kind not in "fiub":
+                raise NetgradError(f"{name!r} is constant and of type {result.dtype}, expected numbers")
+        elif len(result.axes) > AXES:
+            raise NetgradError(f"{name!r} has {len(result.axes)} axes, expected at most {AXES}")
+        self.values[name] = result
+
+    def spend(self, numbers: int) -> None:
+        """Count numbers that are about to be made, and refuse what would fill the memory."""
+        self.left -= numbers
+        if self.left < 0:
+            raise NetgradError(
+                f"the file's constants and weights become more than {IN_ALL:,} numbers beyond those it holds"
+            )
+
+    def bounded(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """The shape of a constant that is about to be made, the examples' axis as 1; refused where it is too large."""
+        sizes = tuple(1 if n == N else int(n) for n in shape)
+        if len(sizes) > AXES or any(n < 0 for n in sizes) or math.prod(sizes) > LARGEST:
+            raise NetgradError(f"it makes a constant of shape {sizes}: at most {LARGEST:,} numbers are expected")
+        self.spend(math.prod(sizes))
+        return sizes
 
     def add(self, layer: Layer, *inputs: str, params: Any = None, state: Any = None, shared: str | None = None) -> str:
         """Append a layer on these nodes and return its name; ``shared``: use that node's parameters."""
@@ -79,12 +114,12 @@ class Reader:
         name = f"{kind}_{self._counts[kind]}"
         shapes = tuple(self.shapes[node] for node in inputs)
         shape = layer.out_shape(shapes[0] if len(shapes) == 1 else shapes)
-        self.found.append(Found(name, layer, inputs, shared or name))
+        self.found[name] = Found(name, layer, inputs, shared or name)
         self.shapes[name] = tuple(shape)
-        if params:
-            self.params[name] = params
-        if state:
-            self.state[name] = state
+        for kept, numbers in ((self.params, params), (self.state, state)):
+            if numbers:
+                self.spend(sum(array.size for array in leaves(numbers)))
+                kept[name] = numbers
         return name
 
     def size(self, value: Value, axis: int) -> int:
@@ -198,15 +233,35 @@ class Operator:
         return found
 
     def constant(self, i: int) -> np.ndarray:
-        """The i-th input, which must be constant."""
+        """The i-th input, which must be constant and know nothing of the number of examples."""
+        found = self._constant(i)
+        if (found == N).any():
+            raise NetgradError(f"input {i} ({self.node.input[i]!r}) depends on the number of examples")
+        return found
+
+    def _constant(self, i: int) -> np.ndarray:
         found = self.any(i)
         if not isinstance(found, np.ndarray):
             raise NetgradError(f"input {i} ({self.node.input[i]!r}) is computed from data where a constant is expected")
         return found
 
+    def sizes(self, i: int) -> list[int]:
+        """The i-th input, a constant shape; `N` in it stands for the number of examples."""
+        found = self._constant(i).ravel()
+        if found.size > AXES or found.dtype.kind not in "iu":
+            raise NetgradError(f"input {i} has {found.size} numbers of type {found.dtype}, expected a shape")
+        return [int(n) for n in found]
+
     def floats(self, i: int) -> np.ndarray:
         """The i-th input, constant, as float32."""
         return np.asarray(self.constant(i), np.float32)
+
+    def number(self, i: int) -> float:
+        """The i-th input, one constant number."""
+        found = self.constant(i)
+        if found.size != 1:
+            raise NetgradError(f"input {i} has the shape {found.shape}, expected one number")
+        return float(found.item())
 
     def setting(self, name: str, default: Any = None) -> Any:
         """An attribute."""
@@ -230,7 +285,6 @@ class Operator:
         return Value(self.reader.add(layer, value.node), value.axes)
 
 
-Result = Value | np.ndarray
 Reading = Callable[[Operator], Result | list[Result]]
 
 OPERATORS: dict[str, Reading] = {}
@@ -246,9 +300,8 @@ def reads(*kinds: str) -> Callable[[Reading], Reading]:
     return add
 
 
-def bounded(shape: Sequence[int]) -> tuple[int, ...]:
-    """The shape of a constant that is about to be made, the examples' axis as 1; refused where it is too large."""
-    sizes = tuple(1 if n == N else int(n) for n in shape)
-    if any(n < 0 for n in sizes) or math.prod(sizes) > LARGEST:
-        raise NetgradError(f"it makes a constant of shape {sizes}: at most {LARGEST:,} numbers are expected")
-    return sizes
+def leaves(tree: Any) -> list[np.ndarray]:
+    """The arrays of nested dicts."""
+    if not isinstance(tree, dict):
+        return [tree]
+    return [array for part in tree.values() for array in leaves(part)]
