@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn import neural_network
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, make_regression
 
 from netgrad import estimators
 
@@ -80,6 +80,28 @@ def test_several_starts_keep_the_best():
     many = estimators.MLPClassifier(n_starts=4, **settings).fit(X, Y)
     rows = many.model_.history.rows[-1]
     assert many.loss_ == pytest.approx(min(rows[f"loss_{k}"] for k in range(1, 5)))
+
+
+@pytest.mark.parametrize("activation", ["logistic", "relu"])
+def test_lbfgs_goes_on_as_long_as_scikit_learns(activation):
+    x, y = make_regression(n_samples=200, n_features=2, bias=5.0, random_state=42)
+    ours, theirs = [], []
+    for seed in range(3):
+        settings = {"solver": "lbfgs", "activation": activation, "tol": 1e-3, "alpha": 1e-5, "max_iter": 150}
+        given = {"hidden_layer_sizes": 50, "random_state": seed, **settings}
+        ours.append(estimators.MLPRegressor(**given).fit(x, y))
+        theirs.append(neural_network.MLPRegressor(**given).fit(x, y))
+    assert [model.n_iter_ for model in ours] == [model.n_iter_ for model in theirs]
+    assert np.median([model.loss_ for model in ours]) < 3 * np.median([model.loss_ for model in theirs])
+
+
+def test_lbfgs_stops_where_the_loss_stands_still():
+    line = X[:, :1]
+    settings = {"solver": "lbfgs", "activation": "identity", "tol": 0.0, "max_iter": 500, "random_state": 0, "alpha": 0}
+    for dtype in ("float32", "float64"):
+        model = estimators.MLPRegressor((3,), dtype=dtype, **settings).fit(line, 2 * line[:, 0])
+        assert model.n_iter_ < 100, dtype
+        assert "did not improve" in model.model_.history.stopped
 
 
 def test_lbfgs_and_other_solvers_fit():

@@ -40,7 +40,8 @@ class Estimator(BaseEstimator):
     max_iter : the most epochs.
     shuffle : draw the examples in a new order in every epoch.
     random_state : a number, a `numpy.random.RandomState` or None.
-    tol, n_iter_no_change : training ends when ``tol`` was not gained in so many epochs.
+    tol, n_iter_no_change : training ends when ``tol`` was not gained in so many epochs; with solvers that see all
+        examples in every step, when the gradient's norm falls to ``tol`` or the loss stands still for so many.
     verbose : print the loss of each epoch.
     warm_start : `fit` goes on from where the last one ended.
     early_stopping, validation_fraction : hold out a share of the examples and stop by the score on them.

@@ -74,6 +74,9 @@ def _has_numbers(part: Any) -> bool:
     return hasattr(part, "hyperparams")
 
 
+# What counts as a fall of the loss for solvers that see all examples in every step, relative to it and at least to 1:
+# SciPy's own limit, and in single precision the least that can be seen.
+STANDSTILL = {True: 2.2e-9, False: 1.2e-7}
 EPOCHS_PER_CALL = 10  # of a small network's training, most is the way into the compiled program and out again
 
 
@@ -84,7 +87,8 @@ class Pace(Callback):
     best by ``tol`` for more than ``n_iter_no_change`` epochs in a row; with ``learning_rate="adaptive"`` the rate is
     then divided by 5 instead, as long as it is above 1e-6. "invscaling" divides the rate by
     (examples seen + 1) ** ``power_t``. Solvers that see all examples in every step end where the gradient's norm
-    falls to ``tol``, too.
+    falls to ``tol``, as there, or where the loss itself has stopped falling: by `STANDSTILL` of it for more than
+    ``n_iter_no_change`` steps in a row.
 
     kept: the optimiser's state of an earlier run to go on from. It keeps what estimators show: ``losses``,
     ``scores``, ``best_loss``, ``best_score``, and the optimiser's state for the next `partial_fit`.
@@ -117,7 +121,7 @@ class Pace(Callback):
         if self.measure is not None:
             self._score(run, row[self.measure])
         else:
-            self._idle = self._idle + 1 if row["loss"] > self.best_loss - self.of.tol else 0
+            self._idle = self._idle + 1 if row["loss"] > self.best_loss - self._least_fall() else 0
         self.best_loss = min(self.best_loss, row["loss"])
         if self.of.solver == "sgd" and self.of.learning_rate == "invscaling":
             self._adjust(run, learning_rate=self.rate / (self.seen + 1) ** self.of.power_t)
@@ -125,6 +129,12 @@ class Pace(Callback):
             self._stop(run, f"the gradient's norm fell to {row['grad_norm']:.2g}")
         elif self._idle > self.of.n_iter_no_change:
             self._slow_down_or_stop(run)
+
+    def _least_fall(self) -> float:
+        """By how much an epoch's loss must be below the best one to count as better."""
+        if uses_batches(self.of.solver) or not math.isfinite(self.best_loss):
+            return self.of.tol
+        return STANDSTILL[self.of._double] * max(1.0, abs(self.best_loss))
 
     def on_end(self, run):
         self.kept = run.carry.opt_state
@@ -141,7 +151,8 @@ class Pace(Callback):
 
     def _slow_down_or_stop(self, run: Any) -> None:
         what = "Training loss" if self.measure is None else "Validation score"
-        reason = f"{what} did not improve more than tol={self.of.tol:g} for {self.of.n_iter_no_change} epochs in a row."
+        least = f"tol={self.of.tol:g}" if uses_batches(self.of.solver) else f"{self._least_fall():.2g}"
+        reason = f"{what} did not improve more than {least} for {self.of.n_iter_no_change} epochs in a row."
         if self.of.solver == "sgd" and self.of.learning_rate == "adaptive" and self.rate > 1e-6:
             self.rate, self._idle = self.rate / 5, 0
             self._adjust(run, learning_rate=self.rate)

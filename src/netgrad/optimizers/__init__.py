@@ -8,6 +8,7 @@ from netgrad.optimizers.conjugate import conjugate_gradient, memoryless_quasi_ne
 from netgrad.optimizers.first_order import delta_bar_delta, quickprop
 from netgrad.optimizers.kalman import meka
 from netgrad.optimizers.layerwise import layerwise
+from netgrad.optimizers.line_search import lbfgs
 from netgrad.optimizers.names import OPTIMIZERS, get
 from netgrad.optimizers.schedules import SCHEDULES, schedule
 from netgrad.optimizers.second_order import Linearised, gauss_newton, levenberg_marquardt
@@ -21,6 +22,7 @@ __all__ = [
     "gauss_newton",
     "get",
     "layerwise",
+    "lbfgs",
     "levenberg_marquardt",
     "meka",
     "memoryless_quasi_newton",

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from netgrad.optimizers.line_search import lbfgs, line_search
+
 
 def memoryless_quasi_newton() -> optax.GradientTransformationExtraArgs:
     """BFGS that updates the identity, scaled by the last step's curvature, anew at every step, with a line search.
@@ -20,7 +22,7 @@ def memoryless_quasi_newton() -> optax.GradientTransformationExtraArgs:
     gradient y, r = 1 / s'y and g0 = s'y / y'y. Source: Shanno (1978), "Conjugate gradient methods with inexact
     searches"; Pattipati, "Memoryless Quasi-Newton method".
     """
-    return optax.lbfgs(memory_size=1)
+    return lbfgs(memory=1)
 
 
 class PolakRibiereState(NamedTuple):
@@ -51,8 +53,7 @@ def conjugate_gradient() -> optax.GradientTransformationExtraArgs:
         return direction, PolakRibiereState(direction, updates)
 
     # Conjugacy needs a search more exact than quasi-Newton's usual 0.9.
-    search = optax.scale_by_zoom_linesearch(max_linesearch_steps=20, curv_rtol=0.1)
-    return optax.chain(optax.GradientTransformation(init, update), search)
+    return optax.chain(optax.GradientTransformation(init, update), line_search(curvature=0.1))
 
 
 class ScaledConjugateGradientState(NamedTuple):

@@ -13,6 +13,7 @@ from netgrad.optimizers.conjugate import conjugate_gradient, memoryless_quasi_ne
 from netgrad.optimizers.first_order import delta_bar_delta, quickprop
 from netgrad.optimizers.kalman import meka
 from netgrad.optimizers.layerwise import layerwise
+from netgrad.optimizers.line_search import lbfgs
 from netgrad.optimizers.second_order import gauss_newton, levenberg_marquardt
 
 
@@ -35,7 +36,7 @@ OPTIMIZERS: dict[str, tuple[Any, float | None]] = {
     "delta_bar_delta": (delta_bar_delta, 0.1),
     "quickprop": (quickprop, 0.1),
     "rprop": (rprop, 0.01),
-    "lbfgs": (optax.lbfgs, None),
+    "lbfgs": (lbfgs, None),
     "memoryless_quasi_newton": (memoryless_quasi_newton, None),
     "conjugate_gradient": (conjugate_gradient, None),
     "scaled_conjugate_gradient": (scaled_conjugate_gradient, None),
