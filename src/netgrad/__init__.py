@@ -28,7 +28,7 @@ from netgrad.losses import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
-from netgrad.network import Input, Network, Sequential, Trace, apply
+from netgrad.network import Input, Network, Residual, Sequential, Trace, apply
 from netgrad.registry import register
 from netgrad.regularizers import L1, L2, CurvatureSmoothing, ElasticNet, WeightElimination
 from netgrad.training.callbacks import Callback, EarlyStopping, ReduceOnPlateau, StopBelow
@@ -84,6 +84,7 @@ __all__ = [
     "PowerError",
     "Progress",
     "ReduceOnPlateau",
+    "Residual",
     "Sequential",
     "ShapeError",
     "SoftmaxCrossEntropy",

@@ -24,8 +24,17 @@ from netgrad.registry import register
 
 
 def is_weight(path: tuple[Any, ...]) -> bool:
-    """Whether the parameter at this pytree path is a weight, rather than a bias, scale or slope."""
-    return str(getattr(path[-1], "key", path[-1])).startswith("W")
+    """Whether the parameter at this pytree path is a weight, rather than a bias, scale or slope.
+
+    Its name decides; what stands in a list or tuple goes by the list's name.
+
+    >>> import jax
+    >>> params = {"heads": {"W": [1, 2], "b": 3}}
+    >>> [is_weight(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    [True, True, False]
+    """
+    names = [part.key for part in path if hasattr(part, "key")]
+    return bool(names) and str(names[-1]).startswith("W")
 
 
 class View(NamedTuple):

@@ -56,7 +56,7 @@ def test_a_very_deep_network_is_no_problem():
     ("build", "message"),
     [
         (lambda: ng.Sequential([]), "at least one layer"),
-        (lambda: ng.Sequential(["relu"]), "takes layers, found 'relu'"),
+        (lambda: ng.Sequential(["relu"]), "takes layers and networks, found 'relu'"),
         (lambda: ng.Dense(3)(1.0), "called on float"),
         (lambda: ng.Dense(3)(), "without an input"),
         (lambda: ng.Dense(0), "units must be a whole number"),

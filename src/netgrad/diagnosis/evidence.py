@@ -295,7 +295,7 @@ class Evidence:
         model, objective = self.model, replace(self.model.objective, penalties=())
         for path, leaf in jax.tree_util.tree_leaves_with_path(model.params):
             if not np.isfinite(np.asarray(leaf)).all():
-                return f"parameter {'.'.join(str(part.key) for part in path)}"
+                return f"parameter {jax.tree_util.keystr(path, simple=True, separator='.')}"
         return trace_batch(self.network, objective, model.params, model.state, self.probe).first_non_finite()
 
     # --- helpers

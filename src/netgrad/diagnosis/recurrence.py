@@ -34,8 +34,10 @@ def spectral_radii(model: Model) -> dict[str, float]:
     """
     radii = {}
     for path, W in jax.tree_util.tree_leaves_with_path(model.params):
-        if path[-1].key == "W_h":
-            radii[".".join(str(part.key) for part in path)] = float(np.abs(np.linalg.eigvals(np.asarray(W))).max())
+        if getattr(path[-1], "key", None) == "W_h":
+            radii[jax.tree_util.keystr(path, simple=True, separator=".")] = float(
+                np.abs(np.linalg.eigvals(np.asarray(W))).max()
+            )
     return radii
 
 

@@ -1,10 +1,13 @@
-"""The computation graph: built (`graph`), run (`execution`), looked at (`trace`), changed (`edit`)."""
+"""The computation graph: built (`building`, `graph`, `blocks`), run (`execution`), looked at (`trace`), changed
+(`edit`)."""
 
 from netgrad.layers.symbol import Input, Symbol
+from netgrad.network.blocks import Residual
+from netgrad.network.building import Node
 from netgrad.network.edit import with_first, with_last, with_layers
 from netgrad.network.execution import Forward, Gradients, apply, backward, forward, next_state
 from netgrad.network.fusion import fused
-from netgrad.network.graph import Network, Node, Sequential
+from netgrad.network.graph import Network, Sequential
 from netgrad.network.trace import NodeTrace, Trace, record
 
 __all__ = [
@@ -14,6 +17,7 @@ __all__ = [
     "Network",
     "Node",
     "NodeTrace",
+    "Residual",
     "Sequential",
     "Symbol",
     "Trace",

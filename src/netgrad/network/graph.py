@@ -7,14 +7,17 @@ A graph is built by calling layers on symbols::
     y = ng.Dense(1)(ng.Concatenate()(x, h))
     net = ng.Network(x, y)
 
-and `Sequential` is the graph without forks. A finished `Network` is immutable and holds no numbers: parameters live
+and `Sequential` is the graph without forks. A network called on symbols becomes a part of another: its nodes stand
+there under its name, as "encoder/dense_1". A finished `Network` is immutable and holds no numbers: parameters live
 in a dict beside it, under the layers' names. (Allauzen, "Computation graph" and "A function node".)
 """
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +28,8 @@ import numpy as np
 from netgrad.compiling import Program, as_seed
 from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.layers.base import Layer, Shape
-from netgrad.layers.symbol import Input, Symbol
+from netgrad.layers.symbol import Call, Input, Symbol, symbols
+from netgrad.network.building import Node, build
 from netgrad.resources import gib, memory
 
 if TYPE_CHECKING:
@@ -34,27 +38,15 @@ if TYPE_CHECKING:
 SMALL = 2**22  # bytes of parameters that are drawn in less time than it takes to compile a faster program
 
 
-@dataclass(frozen=True)
-class Node:
-    """One function node of a finished network.
-
-    name: its own name; inputs: the names of the nodes that feed it; params: the name under which its parameters
-    stand, which differs from ``name`` only where one layer is used several times.
-    """
-
-    name: str
-    layer: Layer
-    inputs: tuple[str, ...]
-    params: str
-
-
-@dataclass(frozen=True, init=False, eq=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Network:
     """A computation graph from named inputs to named outputs. Hashable, and equal to another of the same structure.
 
     Args:
         inputs: a symbol made by `Input`, or several.
         outputs: a symbol; or a mapping from output name to symbol for several outputs, each with its own loss.
+        name: what stands before the names of its layers where it becomes a part of another network; by default its
+            kind and a number, "sequential_1".
 
     >>> import netgrad as ng
     >>> x = ng.Input()
@@ -62,29 +54,54 @@ class Network:
     >>> net = ng.Network(x, ng.Add()(h, ng.Dense(4)(x)))
     >>> [(node.name, node.inputs) for node in net.nodes]
     [('dense_1', ('x',)), ('dense_2', ('x',)), ('add_1', ('dense_1', 'dense_2'))]
+    >>> encoder = ng.Sequential([ng.Dense(8, activation="relu"), ng.Dense(2)], name="encoder")
+    >>> a, b = ng.Input("a"), ng.Input("b")
+    >>> twins = ng.Network([a, b], ng.Add()(encoder(a), encoder(b)))  # one set of weights, used twice
+    >>> [(node.name, node.params) for node in twins.nodes][1:3]
+    [('encoder/dense_2', 'encoder/dense_2'), ('encoder/dense_1@2', 'encoder/dense_1')]
     """
 
     inputs: tuple[str, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[tuple[str, str], ...]
+    name: str | None
+    written: tuple[Layer, ...]  # of each node, before the defaults that depend on its place were filled in
 
-    def __init__(self, inputs: Symbol | Sequence[Symbol], outputs: Symbol | Mapping[str, Symbol]):
+    def __init__(
+        self, inputs: Symbol | Sequence[Symbol], outputs: Symbol | Mapping[str, Symbol], *, name: str | None = None
+    ):
         sources = (inputs,) if isinstance(inputs, Symbol) else tuple(inputs)
         sinks = {"": outputs} if isinstance(outputs, Symbol) else dict(outputs)
-        nodes, names = _finish(sources, sinks.values())
-        named = tuple((key or names[symbol], names[symbol]) for key, symbol in sinks.items())
-        self._set(tuple(str(s.name) for s in sources), nodes, named)
+        made = build(sources, sinks.values())
+        named = tuple((key or made.values[symbol], made.values[symbol]) for key, symbol in sinks.items())
+        self._set(tuple(str(s.name) for s in sources), tuple(made.nodes), named)
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "written", tuple(made.written))
 
     def _set(self, inputs: tuple[str, ...], nodes: tuple[Node, ...], outputs: tuple[tuple[str, str], ...]) -> None:
         object.__setattr__(self, "inputs", inputs)
         object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "outputs", outputs)
 
+    def __call__(self, *inputs: Symbol) -> Any:
+        """Place this network in another: symbols in, the symbol of its output back, or a dict of them by output name.
+
+        Called twice it is used twice: its layers' parameters are shared.
+        """
+        call = Call(self, symbols(type(self).__name__, inputs))
+        if len(inputs) != len(self.inputs):
+            raise NetgradError(f"this network has the inputs {', '.join(self.inputs)}: found {len(inputs)} symbols")
+        made = {key: Symbol(None, call.inputs, key, call) for key in self.output_names}
+        return made if len(made) > 1 else next(iter(made.values()))
+
     @classmethod
     def from_nodes(cls, inputs: Iterable[str], nodes: Iterable[Node], outputs: Iterable[tuple[str, str]]) -> Network:
         """A network from its finished parts, as a model file holds them."""
         network = object.__new__(Network)
         network._set(tuple(inputs), tuple(nodes), tuple((key, node) for key, node in outputs))
+        layers: dict[str, Layer] = {}  # nodes that share their parameters come from a file with a layer each
+        object.__setattr__(network, "name", None)
+        object.__setattr__(network, "written", tuple(layers.setdefault(n.params, n.layer) for n in network.nodes))
         return network
 
     @cached_property
@@ -183,6 +200,30 @@ class Network:
 
         return summarise(self, in_shapes)
 
+    def select(self, which: str | type) -> tuple[Node, ...]:
+        """The nodes whose name fits a pattern, or whose layer is of a class; `NetgradError` where there is none.
+
+        >>> import netgrad as ng
+        >>> encoder = ng.Sequential([ng.Dense(8, activation="relu"), ng.Dense(2)], name="encoder")
+        >>> net = ng.Sequential([encoder, ng.Dropout(0.1), ng.Dense(1)])
+        >>> [node.name for node in net.select("encoder/*")], [node.name for node in net.select(ng.Dropout)]
+        (['encoder/dense_1', 'encoder/dense_2'], ['dropout_1'])
+        """
+        if isinstance(which, str):
+            found = tuple(node for node in self.nodes if fnmatchcase(node.name, which))
+            if not found:
+                raise unknown_name("layer", which, self.by_name)
+        else:
+            found = tuple(node for node in self.nodes if isinstance(node.layer, which))
+            if not found:
+                raise NetgradError(f"no layer of this network is a {which.__name__}")
+        return found
+
+    def __repr__(self) -> str:
+        from netgrad.network.summary import outline
+
+        return outline(self)
+
     def _repr_html_(self) -> str:
         """The layers in a notebook; `summary` says more, once the shapes of the inputs are known."""
         from netgrad import notebook
@@ -271,7 +312,7 @@ class Network:
 
 
 class Sequential(Network):
-    """Layers in a row, each fed by the one before.
+    """Layers and networks in a row, each fed by the one before; ``name`` as for `Network`.
 
     >>> import netgrad as ng
     >>> net = ng.Sequential([ng.Dense(32, activation="relu"), ng.Dense(10)])
@@ -279,54 +320,26 @@ class Sequential(Network):
     ['dense_1', 'dense_2']
     """
 
-    def __init__(self, layers: Sequence[Layer]):
+    def __init__(self, layers: Sequence[Layer | Network], *, name: str | None = None):
         if not layers:
             raise NetgradError("Sequential needs at least one layer, found an empty list")
-        symbol = source = Input()
-        for layer in layers:
-            if not isinstance(layer, Layer):
-                raise NetgradError(f"Sequential takes layers, found {layer!r}: write for instance ng.Dense(10)")
-            symbol = layer(symbol)
-        super().__init__(source, symbol)
+        source = Input()
+        super().__init__(source, in_a_row(layers, source), name=name)
 
 
-def _finish(sources: Sequence[Symbol], sinks: Iterable[Symbol]) -> tuple[tuple[Node, ...], dict[Symbol, str]]:
-    """Order the symbols topologically, name each, and fill in what layers leave to where they stand."""
-    names: dict[Symbol, str] = {}
-    for source in sources:
-        if source.layer is not None:
-            raise NetgradError("a network's inputs are made by ng.Input(), found the output of a layer")
-        if source.name in names.values():
-            raise NetgradError(f"two inputs are named {source.name!r}: give ng.Input(name) different names")
-        names[source] = str(source.name)
-    order = _topological(sinks)
-    taken = set(names.values()) | {s.layer.name for s in order if s.layer is not None and s.layer.name}
-    counts: dict[str, int] = {}
-    shared: dict[int, str] = {}
-    unweighted = set(sources)  # the inputs, and what only hands them on: the layer after them is a first layer
-    nodes: list[Node] = []
-    for symbol in order:
-        layer = symbol.layer
-        if layer is None:
-            if symbol not in names:
-                raise NetgradError(f"the outputs depend on input {symbol.name!r}, which is not among the inputs given")
-            continue
-        if id(layer) in shared:
-            params = shared[id(layer)]
-            uses = sum(node.params == params for node in nodes)
-            name = f"{params}@{uses + 1}"
-        else:
-            name = params = layer.name or _fresh(layer, counts, taken)
-            if params in (node.params for node in nodes):
-                raise NetgradError(f"two different layers are named {params!r}: give them different names")
-            shared[id(layer)] = params
-        first = all(s in unweighted for s in symbol.inputs)
-        if first and layer.hands_on:
-            unweighted.add(symbol)
-        names[symbol] = name
-        nodes.append(Node(name, layer.placed(first), tuple(names[s] for s in symbol.inputs), params))
-    _check_unused(sources, order)
-    return tuple(nodes), names
+def in_a_row(layers: Iterable[Layer | Network], symbol: Symbol) -> Symbol:
+    """The output of layers and networks of which each is fed by the one before, the first by this symbol."""
+    for layer in layers:
+        if not isinstance(layer, Layer | Network):
+            found = reprlib.repr(layer)
+            raise NetgradError(f"Sequential takes layers and networks, found {found}: write for instance ng.Dense(10)")
+        symbol = layer(symbol)
+        if not isinstance(symbol, Symbol):
+            raise NetgradError(
+                f"layers in a row hand on one output, found a network with the outputs {', '.join(symbol)}: call it on "
+                "a symbol, and go on from one of them"
+            )
+    return symbol
 
 
 def _drawn(network: Network, shapes: tuple[tuple[str, Shape], ...], key: jax.Array) -> tuple[dict, dict]:
@@ -335,39 +348,6 @@ def _drawn(network: Network, shapes: tuple[tuple[str, Shape], ...], key: jax.Arr
 
 # By structure: fitting one network many times compiles this once. For few bytes of parameters, and for more.
 _draws = tuple(Program(_drawn, polish=level, static_argnums=(0, 1)) for level in (0, 1))
-
-
-def _topological(sinks: Iterable[Symbol]) -> list[Symbol]:
-    """Every symbol that the outputs depend on, each after its inputs. Iterative, so that depth has no limit."""
-    order: list[Symbol] = []
-    done: set[Symbol] = set()
-    stack = [(symbol, False) for symbol in reversed(list(sinks))]
-    while stack:
-        symbol, expanded = stack.pop()
-        if symbol in done:
-            continue
-        if expanded:
-            done.add(symbol)
-            order.append(symbol)
-        else:
-            stack.append((symbol, True))
-            stack.extend((s, False) for s in reversed(symbol.inputs))
-    return order
-
-
-def _fresh(layer: Layer, counts: dict[str, int], taken: set[str]) -> str:
-    base = layer.registered_name or type(layer).__name__.lower()
-    while True:
-        counts[base] = counts.get(base, 0) + 1
-        name = f"{base}_{counts[base]}"
-        if name not in taken:
-            return name
-
-
-def _check_unused(sources: Sequence[Symbol], order: list[Symbol]) -> None:
-    for source in sources:
-        if source not in order:
-            raise NetgradError(f"input {source.name!r} leads to no output: connect it or leave it out")
 
 
 def is_key(key: Any) -> bool:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from netgrad import notebook
 from netgrad.layers.base import Layer, Shape
+from netgrad.network.building import Node
 from netgrad.network.graph import Network
 
 _HEAD = ("layer", "settings", "output", "parameters", "multiply-adds", "connections", "memory")
@@ -115,6 +116,31 @@ def summarise(network: Network, in_shapes: Shape | Mapping[str, Shape]) -> Summa
             )
         )
     return Summary({name: shapes[name] for name in network.inputs}, tuple(rows), itemsize)
+
+
+def outline(network: Network, most: int = 12) -> str:
+    """A network in a few lines: its parts from the first to the last, a network in it as one line.
+
+    >>> import netgrad as ng
+    >>> print(outline(ng.Sequential([ng.Residual([ng.Dense(8, activation="tanh")]), ng.Dense(1)], name="small")))
+    Sequential small: x -> dense_1
+      residual_1  2 layers: Dense, Add
+      dense_1     Dense(1)
+    """
+    parts: dict[str, list[Node]] = {}
+    for node in network.nodes:
+        parts.setdefault(node.name.split("/")[0], []).append(node)
+    rows = []
+    for name, nodes in parts.items():
+        kinds = list(dict.fromkeys(type(node.layer).__name__ for node in nodes))
+        several = f"{len(nodes)} layers: {', '.join(kinds[:4])}{', ...' if len(kinds) > 4 else ''}"
+        rows.append((name, describe_layer(nodes[0].layer) if nodes[0].name == name else several))
+    if len(rows) > most:
+        rows = [*rows[: most - 3], ("...", f"{len(rows) - most + 1} more"), *rows[-2:]]
+    width = max(len(name) for name, _ in rows)
+    title = f"{type(network).__name__}{f' {network.name}' if network.name else ''}"
+    ends = f"{', '.join(network.inputs)} -> {', '.join(network.output_names)}"
+    return "\n".join([f"{title}: {ends}", *(f"  {name:{width}}  {what}"[:120] for name, what in rows)])
 
 
 def describe_layer(layer: Layer) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from sys import float_info
 from typing import Any
@@ -78,7 +79,7 @@ def load(path: str | Path) -> Model:
     if metadata.get("sha256") != digest(arrays, description):
         raise FileError(f"{path} was altered after it was written: its checksum does not match")
     try:
-        model = rebuild(json.loads(description), unflatten(arrays))
+        model = rebuild(json.loads(description), arrays)
     except FileError:
         raise
     except Exception as error:  # a stranger's description may fail in any way
@@ -140,16 +141,18 @@ def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
     penalties = tuple(find("penalty", from_config(p)) for p in config["penalties"])
     objective = Objective(terms, penalties, config["reduction"], config.get("weight_noise", 0.0))
     shapes = {name: tuple(shape) for name, shape in config["shapes"].items()}
-    params = jax.tree.map(jnp.asarray, arrays.get("params", {}))
-    state = jax.tree.map(jnp.asarray, arrays.get("state", {}))
     if max(math.prod(shape) for shape in network.shapes(shapes).values()) > LARGEST:
         raise FileError(f"one example of it would take arrays of more than {LARGEST:,} numbers")
-    expected = network.param_shapes(shapes)
-    if _layout(params) != _layout(expected):
+    kept: dict[str, dict[str, Any]] = {"params": {}, "state": {}}
+    for path, array in arrays.items():
+        part, _, rest = path.partition("/")
+        kept.setdefault(part, {})[rest] = array
+    params = restore(kept["params"], network.param_shapes(shapes))
+    if params is None or len(kept) > 2:
         raise FileError("the parameters in the file are not those of its architecture")
-    if _layout(state) != _layout(network.state_shapes(shapes)):
+    state = restore(kept["state"], network.state_shapes(shapes))
+    if state is None:
         raise FileError("the state in the file is not that of its architecture")
-    params = {name: params[name] for name in expected}
     encoder, target = config["encoder"], config["target_encoder"]
     return Model(
         network,
@@ -203,32 +206,34 @@ def fits(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def _layout(tree: Any) -> Any:
-    """Shapes and kinds of numbers; how many bits they have depends on where they are read."""
-    return jax.tree.map(lambda leaf: (leaf.shape, bool(jnp.issubdtype(leaf.dtype, jnp.floating))), tree)
+def flatten(tree: Any) -> dict[str, np.ndarray]:
+    """The arrays in dicts, lists and tuples, by their paths.
+
+    >>> {path: array.item() for path, array in flatten({"encoder/dense_1": {"W": 1}, "heads": [2, {"b": 3}]}).items()}
+    {'encoder/dense_1/W': 1, 'heads/0': 2, 'heads/1/b': 3}
+    """
+    return {path: np.asarray(leaf, order="C") for path, leaf in by_path(tree).items()}
 
 
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
-    """Nested dicts of arrays as one dict, keys joined by "/"."""
-    flat: dict[str, np.ndarray] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{prefix}{key}/")
-        else:
-            flat[prefix + key] = np.ascontiguousarray(value)
-    return flat
+def by_path(tree: Any) -> dict[str, Any]:
+    """What dicts, lists and tuples in each other hold, by its path."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
-def unflatten(flat: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The inverse of `flatten`."""
-    tree: dict[str, Any] = {}
-    for path, value in flat.items():
-        *parents, leaf = path.split("/")
-        branch = tree
-        for parent in parents:
-            branch = branch.setdefault(parent, {})
-        branch[leaf] = value
-    return tree
+def restore(flat: Mapping[str, Any], like: Any) -> Any:
+    """The inverse of `flatten` for a tree like this one; None where names, shapes or kinds of numbers differ.
+
+    How many bits a number has depends on where it is read.
+    """
+    expected = by_path(like)
+    if set(flat) != set(expected) or any(_kind(flat[path]) != _kind(leaf) for path, leaf in expected.items()):
+        return None
+    return jax.tree.unflatten(jax.tree.structure(like), [jnp.asarray(flat[path]) for path in expected])
+
+
+def _kind(leaf: Any) -> tuple[tuple[int, ...], bool]:
+    return tuple(leaf.shape), bool(jnp.issubdtype(leaf.dtype, jnp.floating))
 
 
 def in_order(data: bytes) -> bytes:

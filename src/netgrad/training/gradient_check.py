@@ -85,7 +85,7 @@ def check_gradients(
         objective = make_objective(network, shapes, y, loss, None, None, "mean")
         batch = jax.tree.map(jnp.asarray, make_batch(network, objective, x, y, None, lengths))
         fresh, state = network.init(seed, in_shapes(inputs))
-        at = fresh if params is None else jax.tree.map(lambda p: jnp.asarray(p, jnp.float64), params)
+        at = jax.tree.map(lambda p: jnp.asarray(p, jnp.float64), fresh if params is None else params)
         key = jax.random.key(as_seed(seed))
 
         @Program
@@ -126,4 +126,4 @@ def _differences(value: Any, at: dict, i: int, mine: np.ndarray, scale: float, p
 
 
 def _name(path: Any) -> str:
-    return ".".join(str(part.key) for part in path)
+    return jax.tree_util.keystr(path, simple=True, separator=".")
