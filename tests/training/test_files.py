@@ -166,6 +166,68 @@ def test_descriptions_that_lead_to_no_model(model, tmp_path, change, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2", "F8_E8M0", "F4"])
+def test_numbers_that_numpy_has_not(tmp_path, kind):
+    header = json.dumps({"w": {"dtype": kind, "shape": [4], "data_offsets": [0, 2 if kind == "F4" else 4]}}).encode()
+    path = tmp_path / "small.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(2 if kind == "F4" else 4))
+    one = ng.untrained(ng.Sequential([ng.Dense(1)]), X, X[:, 0])
+    for use in (ng.load, lambda path: ng.exchange.from_torch(one, path)):
+        with pytest.raises(ng.FileError, match=r"holds numbers of the type float\d\w+: expected those of NumPy"):
+            use(path)
+
+
+def test_more_layers_than_can_be_built(model, tmp_path):
+    from netgrad.network.graph import MOST_LAYERS
+    from netgrad.registry import to_config
+
+    tanh = to_config(ng.Tanh())
+    nodes = [[f"t{i}", tanh, [f"t{i - 1}" if i else "x"], f"t{i}"] for i in range(MOST_LAYERS + 1)]
+    with pytest.raises(ng.FileError, match="it has 10,001 layers, a network may have up to 10,000"):
+        ng.load(rewritten(model, tmp_path / "deep.safetensors", nodes=nodes))
+    with pytest.raises(ng.NetgradError, match="up to 10,000 layers, found 10,001"):
+        ng.Sequential([ng.Tanh()] * (MOST_LAYERS + 1))
+
+
+def test_layers_that_are_alike_are_looked_at_once(tmp_path, monkeypatch):
+    looked = []
+    init = ng.Dense.init
+
+    def counted(layer, key, in_shape):
+        looked.append(in_shape)
+        return init(layer, key, in_shape)
+
+    deep = ng.untrained(ng.Sequential([ng.Dense(5, activation="tanh") for _ in range(40)] + [ng.Dense(1)]), X, X[:, 0])
+    path = deep.save(tmp_path / "deep.safetensors")
+    from netgrad.network.graph import _shapes_made
+
+    _shapes_made.cache_clear()
+    monkeypatch.setattr(ng.Dense, "init", counted)
+    assert ng.load(path).parameters == deep.parameters
+    assert len(looked) == 3  # the first, the thirty-nine after it, the last
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_written_and_said(value, tmp_path):
+    net = ng.Sequential([ng.Dense(4, activation="tanh"), ng.BatchNorm(), ng.Dense(3)])
+    sick = ng.fit(net, X, Y, epochs=1)
+    weights = np.array(sick.params["dense_1"]["W"])
+    weights[0, 1] = value
+    sick.params["dense_1"]["W"] = weights
+    why = "1 of 12 numbers in W of layer dense_1 is not finite"
+    with pytest.warns(ng.NetgradWarning, match=rf"the model written to .*sick.safetensors cannot predict: {why}"):
+        path = sick.save(tmp_path / "sick.safetensors")
+    with pytest.warns(ng.NetgradWarning, match=rf"the model in .*sick.safetensors cannot predict: {why}"):
+        again = ng.load(path)
+    if np.isnan(value):
+        with pytest.warns(ng.NetgradWarning, match=rf"not finite for 12 of 12 examples, first 0: {why}"):
+            assert again.predict(X).shape == (12,)
+        with pytest.warns(ng.NetgradWarning, match="not finite for 12 of 12"):
+            again.predict_proba(X)
+    sick.state["batch_norm_1"]["mean"] = np.full(4, np.nan)
+    assert sick.not_finite() == f"{why} and so in 1 more place"
+
+
 def test_a_state_of_another_architecture(model, tmp_path):
     odd = ng.Model(**{**vars(model), "state": {"dense_1": {"mean": np.ones(3)}}})
     with pytest.raises(ng.FileError, match="the state in the file"):

@@ -18,7 +18,7 @@ import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -35,6 +35,7 @@ from netgrad.resources import gib, memory
 if TYPE_CHECKING:
     from netgrad.network.summary import Summary
 
+MOST_LAYERS = 10_000  # each is a part of the compiled programs, which takes XLA minutes long before that
 SMALL = 2**22  # bytes of parameters that are drawn in less time than it takes to compile a faster program
 
 
@@ -79,6 +80,8 @@ class Network:
         object.__setattr__(self, "written", tuple(made.written))
 
     def _set(self, inputs: tuple[str, ...], nodes: tuple[Node, ...], outputs: tuple[tuple[str, str], ...]) -> None:
+        if len(nodes) > MOST_LAYERS:
+            raise NetgradError(f"a network may have up to {MOST_LAYERS:,} layers, found {len(nodes):,}")
         object.__setattr__(self, "inputs", inputs)
         object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "outputs", outputs)
@@ -250,7 +253,7 @@ class Network:
         """
         key = jax.random.clone(key) if is_key(key) else jax.random.key(as_seed(key))  # inside a program: its own
         shapes = self.shapes(in_shapes)
-        many = self._memory(key, shapes) > SMALL
+        many = self._memory(shapes) > SMALL
         return _draws[many](self, tuple(shapes.items()), key)
 
     def init_state(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
@@ -275,13 +278,19 @@ class Network:
 
     def param_shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
         """Shape and type of every parameter as `jax.ShapeDtypeStruct`s, without making any."""
-        shapes = self.shapes(in_shapes)
-        return jax.eval_shape(lambda: self._draw(jax.random.key(0), shapes)[0])
+        return self._made(self.shapes(in_shapes), 0)
 
     def state_shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
         """The same of the state that the few layers with one begin with."""
-        shapes = self.shapes(in_shapes)
-        return jax.eval_shape(lambda: self._draw(jax.random.key(0), shapes)[1])
+        return self._made(self.shapes(in_shapes), 1)
+
+    def _made(self, shapes: Mapping[str, Shape], which: int) -> dict:
+        """Shapes and types of what the layers make: 0 for parameters, 1 for state."""
+        numbers = jax.dtypes.canonicalize_dtype(float)
+        made = {
+            node.params: _shapes_made(node.layer, self.in_shape(node, shapes), numbers)[which] for node in self.nodes
+        }
+        return {name: part for name, part in made.items() if part}
 
     def in_shape(self, node: Node, shapes: Mapping[str, Any]) -> Any:
         """What a node is fed: one value where it has one input, a tuple where it has several."""
@@ -296,10 +305,9 @@ class Network:
             )
         return in_shapes
 
-    def _memory(self, key: jax.Array, shapes: dict[str, Shape]) -> int:
+    def _memory(self, shapes: dict[str, Shape]) -> int:
         """How many bytes the parameters take; checked is that this process's memory holds them several times."""
-        sizes = jax.eval_shape(lambda k: self._draw(k, shapes)[0], key)
-        need = {name: sum(_nbytes(leaf) for leaf in jax.tree.leaves(p)) for name, p in sizes.items()}
+        need = {name: sum(_nbytes(leaf) for leaf in jax.tree.leaves(p)) for name, p in self._made(shapes, 0).items()}
         have = memory()
         # Training holds parameters, gradients, the start of the epoch and at least one optimiser moment.
         if 4 * sum(need.values()) > have:
@@ -340,6 +348,18 @@ def in_a_row(layers: Iterable[Layer | Network], symbol: Symbol) -> Symbol:
                 "a symbol, and go on from one of them"
             )
     return symbol
+
+
+@lru_cache(maxsize=4096)
+def _shapes_made(layer: Layer, in_shape: Any, numbers: Any) -> tuple[dict, dict]:
+    """Shapes and types of a layer's parameters and state; known from one time to the next, since layers are alike.
+
+    numbers: their type, which JAX's 64-bit mode changes.
+    """
+    made: tuple[dict, dict] = jax.eval_shape(
+        lambda: (layer.init(jax.random.key(0), in_shape), layer.init_state(in_shape))
+    )
+    return made
 
 
 def _drawn(network: Network, shapes: tuple[tuple[str, Shape], ...], key: jax.Array) -> tuple[dict, dict]:

@@ -23,6 +23,7 @@ from netgrad.data.targets import TargetEncoder
 from netgrad.errors import FileError, warn
 from netgrad.layers.activation import Activation
 from netgrad.network import Network, Node
+from netgrad.network.graph import MOST_LAYERS
 from netgrad.registry import find, from_config, to_config
 from netgrad.training.history import History
 from netgrad.training.model import Model
@@ -99,6 +100,11 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     try:
         with safe_open(path, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except AttributeError as error:  # NumPy is asked for a type by its name
+        kind = getattr(error, "name", None) or "unknown"
+        raise FileError(
+            f"{path} holds numbers of the type {kind}: expected those of NumPy, float16 to float64"
+        ) from None
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise FileError(f"{path} is truncated or is no safetensors file: {str(error).splitlines()[0]}") from None
 
@@ -171,6 +177,8 @@ def check_description(config: Any) -> None:
     """Refuse a description of which a part is of another kind, before anything is built of it."""
     if not isinstance(config, dict):
         raise FileError("its description is no object")
+    if isinstance(nodes := config.get("nodes"), list) and len(nodes) > MOST_LAYERS:
+        raise FileError(f"it has {len(nodes):,} layers, a network may have up to {MOST_LAYERS:,}")
     for part, kind in DESCRIPTION.items():
         if part not in config:
             raise FileError(f"its description has no {part}")

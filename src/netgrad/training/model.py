@@ -218,7 +218,7 @@ class Model:
                     are = "is" if finite.size - finite.sum() == 1 else "are"
                     counted = f"{finite.size - finite.sum():,} of {finite.size:,} numbers"
                     told.append(f"{counted} in {'.'.join(parts)} of layer {layer} {are} not finite")
-        more = f" and so in {len(told) - 1} more places" if len(told) > 1 else ""
+        more = f" and so in {len(told) - 1} more place{'s' * (len(told) > 2)}" if len(told) > 1 else ""
         return told[0] + more if told else ""
 
     @property
