@@ -82,9 +82,9 @@ def pair_model():
 
 
 @contextmanager
-def running(model, **limits):
+def running(model, hosts=(), file=None, **limits):
     """A server on a free port, in a thread: its URL."""
-    server, listening = prepare(model, "127.0.0.1", 0, Limits(**limits))
+    server, listening = prepare(model, "127.0.0.1", 0, Limits(**limits), hosts, file)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started and thread.is_alive():

@@ -1,13 +1,16 @@
 """The schema: requests of every kind of model, each checked before anything is computed."""
 
+import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import netgrad as ng
+from netgrad.data import TargetEncoder
 from netgrad.serving import Limits, Schema
 
 KINDS = ["table_model", "vector_model", "image_model", "label_model", "tag_model", "text_model", "pair_model"]
@@ -187,9 +190,16 @@ def test_ragged_sequences_cannot_be_padded_to_gigabytes():
         Schema(model).parse_json(json.dumps(request).encode())
 
 
-def test_outputs_that_are_not_finite_are_no_answer(vector_model):
-    with pytest.raises(ng.DataError, match="not finite"):
-        Schema(vector_model).answer({"dense_1": np.array([[np.inf]])}, {}, False)
+def test_outputs_that_are_not_finite_are_no_answer(vector_model, table_model):
+    for wrong in (np.inf, np.nan):
+        with pytest.raises(ng.DataError, match="not finite"):
+            Schema(vector_model).answer({"dense_1": np.array([[wrong]])}, {}, False)
+    with pytest.raises(ng.DataError, match="not finite"):  # of classes, too
+        Schema(table_model).answer({"dense_2": np.array([[np.nan, 0.5]])}, {}, False)
+    wide = dataclasses.replace(vector_model, target_encoder=TargetEncoder().fit(pd.Series([-1e149, 1e149])))
+    wide.target_encoder.factor = [1e-300]
+    with pytest.raises(ng.DataError, match="not finite"):  # finite until it is put in the target's own units
+        Schema(wide).answer({"dense_1": np.array([[1e30]])}, {}, False)
 
 
 def test_probabilities_of_a_quantity_are_refused(vector_model):

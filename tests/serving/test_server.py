@@ -1,11 +1,11 @@
 """A real server and real clients: under load, with garbage, with slow and broken connections."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 
@@ -13,55 +13,16 @@ import httpx
 import numpy as np
 import pytest
 from benchmarks import serving as benchmark
-from prometheus_client.parser import text_string_to_metric_families
 
 import netgrad as ng
+from netgrad.cli import main
 from netgrad.serving import serve
+from netgrad.serving.connections import Server
 from netgrad.serving.server import listen
 from netgrad.training.model import _compiled_forward
 
+from .clients import GOOD, JSON, command, counters, place, post, refusal, talk
 from .conftest import running
-
-JSON = {"content-type": "application/json"}
-GOOD = b'{"instances": [[1, 2, 3]]}'
-
-
-def counters(url):
-    """The server's counters by name and labels."""
-    families = text_string_to_metric_families(httpx.get(f"{url}/metrics").text)
-    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
-
-
-def refusal(response, status):
-    """The one line of a refusal."""
-    assert response.status_code == status, response.text
-    content = response.json()
-    assert list(content) == ["error"]
-    assert len(response.text.splitlines()) == 1
-    return content["error"]
-
-
-def talk(url, *parts, pause=0.0):
-    """Send bytes as they are; what came back until the server closed, and the seconds that took."""
-    host, port = url.removeprefix("http://").split(":")
-    began, answer = time.monotonic(), b""
-    with socket.create_connection((host, int(port)), timeout=20) as line:
-        for part in parts:
-            line.sendall(part)
-            time.sleep(pause)
-        try:
-            while more := line.recv(65536):
-                answer += more
-        except ConnectionResetError:
-            pass
-    return answer, time.monotonic() - began
-
-
-def post(length, body=b""):
-    return (
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % length
-        + body
-    )
 
 
 def test_concurrent_requests_are_answered_together_and_each_with_its_own(vector_model):
@@ -153,9 +114,8 @@ def test_garbage_is_refused_in_one_line_and_the_server_goes_on(table_model):
 
 def test_slow_and_broken_connections_keep_nobody_out(vector_model):
     with running(vector_model, seconds=0.5, connections=20) as url:
-        host, port = url.removeprefix("http://").split(":")
-        silent = [socket.create_connection((host, int(port))) for _ in range(30)]  # more than may be open
-        head = talk(url, b"POST /predict HTTP/1.1\r\nHost", b": x\r\n", pause=0.1)
+        silent = [socket.create_connection(place(url)) for _ in range(30)]  # more than may be open
+        head = talk(url, b"POST /predict HTTP/1.1\r\nHost", b": localhost\r\n", pause=0.1)
         assert head[0] == b""  # dropped: nobody answers half a question
         assert head[1] < 10
         time.sleep(0.6)  # by now the silent ones are gone, too
@@ -164,13 +124,13 @@ def test_slow_and_broken_connections_keep_nobody_out(vector_model):
         assert b" 408 " in body.splitlines()[0]
         assert b"did not arrive within 0.5 seconds" in body
         for _ in range(5):  # gone in the middle of the request
-            with socket.create_connection((host, int(port))) as line:
+            with socket.create_connection(place(url)) as line:
                 line.sendall(post(100, GOOD[:5]))
         for _ in range(5):  # gone before the answer
-            with socket.create_connection((host, int(port))) as line:
+            with socket.create_connection(place(url)) as line:
                 line.sendall(post(len(GOOD), GOOD))
         pipelined, _ = talk(
-            url, post(len(GOOD), GOOD) * 2, b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            url, post(len(GOOD), GOOD) * 2, b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         )
         assert pipelined.count(b" 200 ") == 3
         # A second request on an open connection that never comes to its end is dropped like a first one.
@@ -218,35 +178,31 @@ def test_an_address_that_is_taken_and_one_that_others_reach(vector_model, monkey
         serve(vector_model, port=taken.getsockname()[1])
     with pytest.raises(ng.NetgradError, match="cannot listen on 203"):
         serve(vector_model, host="203.0.113.7", port=0)
-    import uvicorn
-
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: setattr(self, "started", True))
+    monkeypatch.setattr(Server, "run", lambda self, sockets: setattr(self, "started", True))
     with pytest.warns(ng.NetgradWarning, match="other machines"):
         serve(vector_model, host="0.0.0.0", port=0)
 
 
+def test_numbers_that_are_none_are_not_served(vector_model, tmp_path, capsys):
+    bad = vector_model.params["dense_1"] | {"b": np.array([np.inf], np.float32)}
+    sick = dataclasses.replace(vector_model, params={"dense_1": bad})
+    unsure = dataclasses.replace(vector_model, card={"scores": {"test_loss": float("nan")}})
+    for model, why in ((sick, r"numbers of .*'b'.* are not finite"), (unsure, "its test_loss is nan")):
+        with pytest.raises(ng.NetgradError, match=f"is not served: {why}"):
+            serve(model, port=0)
+        assert main(["serve", str(model.save(tmp_path / "sick.safetensors"))]) == 2
+        assert "is not served" in capsys.readouterr().err
+
+
 def test_the_command(vector_model, tmp_path):
     path = vector_model.save(tmp_path / "sum.safetensors")
-    command = [sys.executable, "-c", "import sys; from netgrad.cli import main; sys.exit(main())"]
-    process = subprocess.Popen(
-        [*command, "serve", str(path), "--port", "0", "--max-rows", "2"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        line = process.stdout.readline()
-        assert line.startswith("serving sum.safetensors at http://127.0.0.1:")
-        url = line.split()[3]
+    with command(path, "--max-rows", "2") as (process, url):
         assert len(httpx.post(f"{url}/predict", content=GOOD, headers=JSON).json()["predictions"]) == 1
         three = {"instances": [[1, 2, 3]] * 3}
         assert "at most 2" in refusal(httpx.post(f"{url}/predict", json=three), 400)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
         assert process.stderr.read().strip() == "netgrad: interrupted"
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_without_the_libraries_the_extra_is_named(vector_model, monkeypatch):

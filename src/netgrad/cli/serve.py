@@ -15,6 +15,14 @@ def serve(
         str, typer.Option(help="The address to listen on; by default only this machine reaches it.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free one.")] = 8000,
+    allow_host: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads it at run time
+        typer.Option(
+            help="A further name that requests may call the server by, such as that of a proxy; may be repeated; "
+            "* for any.",
+            show_default="the address's own",
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="The most examples of one forward pass.")] = 64,
     max_rows: Annotated[int, typer.Option(min=1, help="The most examples of one request.")] = 10_000,
     max_bytes: Annotated[int, typer.Option(min=1, help="The most bytes of one request.")] = 8 * 2**20,
@@ -32,12 +40,13 @@ def serve(
     before a server that other machines reach.
     """
     import netgrad as ng
-    from netgrad.serving import Limits, serve
+    from netgrad.serving import Limits, ModelFile, serve
 
     limits = Limits(body=max_bytes, rows=max_rows, seconds=max_seconds, batch=batch, steps=max_steps)
+    file = ModelFile(model_file)  # before it is loaded: what replaces it in between is noticed, too
     model = ng.load(model_file)
 
     def ready(url: str) -> None:
         print(f"serving {model_file.name} at {url} (POST /predict; GET /schema, /health, /metrics)", flush=True)
 
-    serve(model, host, port, limits, ready)
+    serve(model, host, port, limits, ready, allow_host or (), file)

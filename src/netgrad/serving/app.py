@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 import time
 import traceback
@@ -11,9 +12,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import jax
+import numpy as np
+
 from netgrad.errors import NetgradError
 from netgrad.serving.batching import Batcher, BusyError
+from netgrad.serving.guard import Hosts, fault
 from netgrad.serving.limits import Limits
+from netgrad.serving.modelfile import ModelFile
 from netgrad.serving.schema import Schema
 from netgrad.training.model import Model
 
@@ -32,29 +38,41 @@ class RefusedError(Exception):
         self.status, self.message = status, message
 
 
-def application(model: Model, limits: Limits | None = None) -> Starlette:
+def application(
+    model: Model, limits: Limits | None = None, hosts: Hosts | None = None, file: ModelFile | None = None
+) -> Starlette:
     """The application that serves this model, for `netgrad.serving.serve` or any other ASGI server.
+
+    hosts: the names that requests may call the server by; None for any, where something before it sees to that.
+    file: the file that the model was loaded from, where it is to be said that it has changed since.
 
     All programs are compiled when the server starts, before it takes its first request. Requests are read in one
     thread, forward passes run in another, so that the server answers /health all the while.
 
     Errors are JSON, ``{"error": "one line"}``: 400 for what the model cannot take, 404, 405, 408 for a request that
-    arrives too slowly, 413 for one too large, 415 for another kind of content, 503 where too many wait or the answer
-    takes too long, 500 for our own mistakes, of which the details stay in the server's log.
+    arrives too slowly, 413 for one too large, 415 for another kind of content, 421 for a name that is not the server's,
+    503 where too many wait or the answer takes too long, 500 for our own mistakes, of which the details stay in the
+    server's log.
+
+    Raises `NetgradError` for a model whose numbers are not finite.
     """
     from netgrad.serving.extra import starlette
 
     library = starlette()
+    refuse_not_finite(model)
     limits = limits or Limits()
     schema = Schema(model, limits.rows, limits.steps)
-    server = _Server(schema, limits)
+    server = _Server(schema, limits, file)
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         await asyncio.to_thread(server.batcher.warm_up)
-        loop = asyncio.create_task(server.batcher.run())
+        tasks = [asyncio.create_task(server.batcher.run())]
+        if file is not None:
+            tasks.append(asyncio.create_task(file.watch()))
         yield
-        loop.cancel()
+        for task in tasks:
+            task.cancel()
 
     route = library.Route
     routes = [
@@ -64,16 +82,54 @@ def application(model: Model, limits: Limits | None = None) -> Starlette:
         route("/metrics", server.metrics_of, methods=["GET"]),
     ]
     handlers: dict[Any, Any] = {library.HTTPException: _http_error, Exception: _own_mistake}
-    return library.Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    guard = [library.Middleware(_Guard, hosts=hosts)]
+    made = library.Starlette(routes=routes, middleware=guard, exception_handlers=handlers, lifespan=lifespan)
+    made.router.redirect_slashes = False  # to whatever the request says is the server's name
+    return made
+
+
+def refuse_not_finite(model: Model) -> None:
+    """Raises `NetgradError` where a model's weights, or the scores that its file states, are no finite numbers.
+
+    >>> import netgrad as ng, numpy as np
+    >>> model = ng.untrained(ng.Sequential([ng.Dense(1)]), np.eye(3), [0.1, 0.2, 0.3])
+    >>> refuse_not_finite(model)
+    >>> model.card["scores"] = {"test_loss": float("nan")}
+    >>> refuse_not_finite(model)
+    Traceback (most recent call last):
+    netgrad.errors.NetgradError: this model is not served: its test_loss is nan (`netgrad inspect` shows it)
+    """
+    why = ""
+    for path, leaf in jax.tree_util.tree_leaves_with_path({**model.params, **model.state}):
+        if not np.isfinite(leaf).all():
+            why = f"numbers of {jax.tree_util.keystr(path)} are not finite"
+    scores = model.card.get("scores")
+    for name, value in scores.items() if isinstance(scores, dict) else ():
+        if isinstance(value, float) and not math.isfinite(value):
+            why = f"its {name} is {value}"
+    if why:
+        raise NetgradError(f"this model is not served: {why} (`netgrad inspect` shows it)")
+
+
+class _Guard:
+    """Turns away what `guard.fault` names, before anything else is looked at."""
+
+    def __init__(self, app: Any, hosts: Hosts | None):
+        self.app, self.hosts = app, hosts
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        found = fault(scope, self.hosts) if scope["type"] == "http" else None
+        answer = self.app if found is None else error(*found, close=True)
+        await answer(scope, receive, send)
 
 
 class _Server:
-    def __init__(self, schema: Schema, limits: Limits):
+    def __init__(self, schema: Schema, limits: Limits, file: ModelFile | None):
         from netgrad.serving.metrics import Metrics
 
-        self.schema, self.limits = schema, limits
+        self.schema, self.limits, self.file = schema, limits, file
         self.batcher = Batcher(schema, limits, lambda examples, seconds: self.metrics.forward(examples, seconds))
-        self.metrics = Metrics(lambda: self.batcher.waiting)
+        self.metrics = Metrics(lambda: self.batcher.waiting, file)
 
     def measured(self, answer: Any) -> Any:
         """An endpoint that is counted, and whose refusals are answers."""
@@ -147,7 +203,8 @@ class _Server:
 
     async def health(self, request: Any) -> Any:
         """That the server is up: it takes no request before its programs are compiled."""
-        return reply({"status": "ok", "waiting": self.batcher.waiting})
+        about = {} if self.file is None else {"model file": self.file.state()}
+        return reply({"status": "ok", "waiting": self.batcher.waiting} | about)
 
     async def metrics_of(self, request: Any) -> Any:
         """The counters."""
@@ -163,11 +220,12 @@ def reply(content: Any, status: int = 200, headers: dict[str, str] | None = None
     return Response(json.dumps(content, allow_nan=False) + "\n", status, headers, JSON)
 
 
-def error(status: int, message: str) -> Any:
+def error(status: int, message: str, close: bool = False) -> Any:
     """A refusal in one line; after one that leaves a request half read, the connection is closed."""
     line = " ".join(message.split())
     line = line if len(line) <= LONGEST_ERROR else line[:LONGEST_ERROR] + "..."
-    headers = {"connection": "close"} if status in (408, 413) else {"retry-after": "1"} if status == 503 else None
+    close = close or status in (408, 413)
+    headers = {"connection": "close"} if close else {"retry-after": "1"} if status == 503 else None
     return reply({"error": line}, status, headers)
 
 

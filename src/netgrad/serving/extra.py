@@ -14,9 +14,10 @@ def starlette() -> SimpleNamespace:
         import uvicorn  # noqa: F401
         from starlette.applications import Starlette
         from starlette.exceptions import HTTPException
+        from starlette.middleware import Middleware
         from starlette.routing import Route
     except ImportError as error:
         raise NetgradError(
             f"serving needs {error.name}, which is not installed: pip install 'netgrad[serve]'"
         ) from None
-    return SimpleNamespace(Starlette=Starlette, HTTPException=HTTPException, Route=Route)
+    return SimpleNamespace(Starlette=Starlette, HTTPException=HTTPException, Middleware=Middleware, Route=Route)

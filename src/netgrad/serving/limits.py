@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from netgrad.errors import NetgradError
 
+BACKLOG = 512  # connections that the system accepts on the server's behalf
+
 
 @dataclass(frozen=True)
 class Limits:

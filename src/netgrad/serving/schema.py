@@ -297,9 +297,10 @@ class Schema:
 
         By output where there are several; sequences without their padding.
         """
-        if not all(np.isfinite(value).all() for value in linked.values()):
+        with np.errstate(over="ignore"):
+            predicted = self.model.decide(linked) if all(map(finite, linked.values())) else None
+        if predicted is None or not all(map(finite, predicted.values())):
             raise DataError("the network's outputs for these inputs are not finite: are the inputs on the right scale?")
-        predicted = self.model.decide(linked)
         answer: dict[str, Any] = {"predictions": self._plain(predicted, lengths)}
         if self.vocabulary is not None:
             answer["predictions"] = [self.vocabulary.decode(row) for row in answer["predictions"]]
@@ -320,6 +321,15 @@ class Schema:
                 value.tolist() if span is None else [row[:n].tolist() for row, n in zip(value, span, strict=True)]
             )
         return lists if len(self.model.network.outputs) > 1 else next(iter(lists.values()))
+
+
+def finite(value: Any) -> bool:
+    """Whether all numbers of an array are finite; labels that are no numbers are.
+
+    >>> finite(np.array([1.0, np.inf])), finite(np.array(["a"]))
+    (False, True)
+    """
+    return value.dtype.kind != "f" or bool(np.isfinite(value).all())
 
 
 def takes_any_length(model: Model, name: str) -> bool:
