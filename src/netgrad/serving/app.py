@@ -12,9 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import jax
-import numpy as np
-
 from netgrad.errors import NetgradError
 from netgrad.serving.batching import Batcher, BusyError
 from netgrad.serving.guard import Hosts, fault
@@ -99,10 +96,7 @@ def refuse_not_finite(model: Model) -> None:
     Traceback (most recent call last):
     netgrad.errors.NetgradError: this model is not served: its test_loss is nan (`netgrad inspect` shows it)
     """
-    why = ""
-    for path, leaf in jax.tree_util.tree_leaves_with_path({**model.params, **model.state}):
-        if not np.isfinite(leaf).all():
-            why = f"numbers of {jax.tree_util.keystr(path)} are not finite"
+    why = model.not_finite()
     scores = model.card.get("scores")
     for name, value in scores.items() if isinstance(scores, dict) else ():
         if isinstance(value, float) and not math.isfinite(value):
