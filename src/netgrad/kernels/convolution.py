@@ -19,14 +19,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.errors import ShapeError, unknown_name
-from netgrad.kernels.dispatch import call, vary_alike
+from netgrad.kernels import convolution_twins
+from netgrad.kernels.dispatch import call
 
 Array = jax.Array
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 _EXAMPLES_LAST = (1, 2, 3, 0)
-_DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {  # in the order of the C++ enumeration
     "identity": lambda z: z,
@@ -88,7 +88,7 @@ def conv_forward(
     _check(x, W, strides, padding, dilation)
 
     def twin(x, W, b):
-        return _ACTIVATIONS[activation](_conv(x, W, strides, padding, dilation) + b)
+        return _ACTIVATIONS[activation](convolution_twins.correlate(x, W, strides, padding, dilation) + b)
 
     b = jnp.zeros(W.shape[-1], x.dtype) if b is None else b
     if _better_in_xla(x.shape, W.shape):
@@ -128,9 +128,7 @@ def conv_input_gradient(
     shape = (delta.shape[0], *size, W.shape[2])
 
     def twin(delta, W):
-        # The gradient does not depend on x, which is why zeros will do.
-        delta, W, zero = vary_alike(delta, W, jnp.zeros(shape, delta.dtype))
-        return jax.vjp(lambda x: _conv(x, W, strides, padding, dilation), zero)[1](delta)[0]
+        return convolution_twins.input_gradient(delta, W, size, strides, padding, dilation)
 
     _check(jax.ShapeDtypeStruct(shape, delta.dtype), W, strides, padding, dilation, delta)
     if _better_in_xla(shape, W.shape):
@@ -169,9 +167,7 @@ def conv_weight_gradient(
     shape = (*window, x.shape[-1], delta.shape[-1])
 
     def twin(x, delta):
-        x, delta, zero = vary_alike(x, delta, jnp.zeros(shape, delta.dtype))
-        dW = jax.vjp(lambda W: _conv(x, W, strides, padding, dilation), zero)[1](delta)[0]
-        return dW, delta.sum((0, 1, 2))
+        return convolution_twins.weight_gradient(x, delta, window, strides, padding, dilation)
 
     _check(x, jax.ShapeDtypeStruct(shape, x.dtype), strides, padding, dilation, delta)
     if _better_in_xla(x.shape, shape):
@@ -185,16 +181,6 @@ def conv_weight_gradient(
         output_layouts=(None, None),
         **_attributes(strides, padding, dilation),
     )
-
-
-def _conv(x, W, strides, padding, dilation):
-    # Padding beyond a window's reach would be a negative one in the gradients, where XLA on a CPU reads beyond its
-    # arrays (jaxlib 0.10.2): such zeros are put there beforehand.
-    spans = [(k - 1) * d for k, d in zip(W.shape[:2], dilation, strict=True)]
-    beyond = [(max(0, p - span), max(0, q - span)) for (p, q), span in zip(padding, spans, strict=True)]
-    padding = [(p - m, q - n) for (p, q), (m, n) in zip(padding, beyond, strict=True)]
-    x = jnp.pad(x, ((0, 0), *beyond, (0, 0)))
-    return jax.lax.conv_general_dilated(x, W, strides, padding, rhs_dilation=dilation, dimension_numbers=_DIMENSIONS)
 
 
 def _attributes(strides: Pair, padding: Padding, dilation: Pair) -> dict[str, np.ndarray]:

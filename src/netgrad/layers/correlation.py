@@ -6,7 +6,7 @@
 
 All three are correlations again: the weight gradient one of the input with delta, the input gradient a full one of
 delta, bordered with zeros, with the filters turned round (Z&M 26.3.6). Signals and images without groups go through
-`netgrad.kernels`, volumes and groups through XLA's convolution.
+`netgrad.kernels`, volumes and groups through XLA's convolution (`netgrad.kernels.convolution_twins`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.lax import ConvDimensionNumbers, conv_general_dilated
 
 from netgrad import kernels
+from netgrad.kernels import convolution_twins
 from netgrad.layers.window import Windows, as_image, image
 
 
@@ -41,75 +41,26 @@ def correlate(
     if has_kernel(at, groups):
         z = kernels.conv_forward(image(x), as_filters(W), b, activation=activation, **arguments(at))
         return z.reshape(x.shape[0], *at.out, W.shape[-1])
-    n = len(at.sizes)
-    z = conv_general_dilated(
-        x,
-        W,
-        at.stride,
-        at.padding,
-        rhs_dilation=at.dilation,
-        dimension_numbers=ConvDimensionNumbers(_images(n), (n + 1, n, *range(n)), _images(n)),
-        feature_group_count=groups,
-    )
+    z = convolution_twins.correlate(x, W, at.stride, at.padding, at.dilation, groups)
     return z if b is None else z + b
 
 
 def input_gradient(delta: jax.Array, W: jax.Array, at: Windows, groups: int = 1) -> jax.Array:
     """delta (N, out..., filters), W as for `correlate` -> dE/dx (N, sizes..., channels)."""
-    n = len(at.sizes)
-    *window, channels, filters = W.shape
     if has_kernel(at, groups):
         d_x = kernels.conv_input_gradient(image(delta), as_filters(W), (1, *at.sizes)[-2:], **arguments(at))
-        return d_x.reshape(delta.shape[0], *at.sizes, channels)
-    turned = jnp.flip(W, tuple(range(n))).reshape(*window, channels, groups, filters // groups)
-    turned = jnp.swapaxes(turned, n, n + 1).reshape(*window, groups * channels, filters // groups)
-    border, inside = [], [slice(None)]
-    for size, out, span, s, (before, _) in zip(at.sizes, at.out, at.spans, at.stride, at.padding, strict=True):
-        spread = (out - 1) * s + 1  # delta with the zeros between its rows that the stride skipped
-        first = span - 1 - before
-        # With a negative border, XLA on a CPU reads beyond its arrays (jaxlib 0.10.2): what is too much is cut off.
-        border.append((max(0, first), max(0, size + span - 1 - spread - first)))
-        cut = max(0, -first)
-        inside.append(slice(cut, cut + size))
-    d_x = conv_general_dilated(
-        delta,
-        turned,
-        (1,) * n,
-        border,
-        lhs_dilation=at.stride,
-        rhs_dilation=at.dilation,
-        dimension_numbers=ConvDimensionNumbers(_images(n), (n, n + 1, *range(n)), _images(n)),
-        feature_group_count=groups,
-    )
-    return d_x[tuple(inside)]
+        return d_x.reshape(delta.shape[0], *at.sizes, W.shape[-2])
+    return convolution_twins.input_gradient(delta, W, at.sizes, at.stride, at.padding, at.dilation, groups)
 
 
 def weight_gradient(x: jax.Array, delta: jax.Array, at: Windows, groups: int = 1) -> tuple[jax.Array, jax.Array]:
     """x and delta as above -> dE/dW (window..., channels / groups, filters) and dE/db (filters,), summed over examples
     and windows."""
-    n = len(at.sizes)
     if has_kernel(at, groups):
         window = (1, *at.window)[-2:]
         dW, db = kernels.conv_weight_gradient(image(x), image(delta), window, **arguments(at))
         return dW.reshape(*at.window, x.shape[-1], delta.shape[-1]), db
-    border = []
-    for size, out, span, s, (before, _) in zip(at.sizes, at.out, at.spans, at.stride, at.padding, strict=True):
-        border.append((before, span + (out - 1) * s - size - before))  # negative where rows are never seen
-    by_channel = (n + 1, 0, *range(1, n + 1))  # channels stand for examples, and examples are summed over
-    dW = conv_general_dilated(
-        x,
-        delta,
-        at.dilation,
-        border,
-        rhs_dilation=at.stride,
-        dimension_numbers=ConvDimensionNumbers(by_channel, by_channel, (n, n + 1, *range(n))),
-        batch_group_count=groups,
-    )
-    return dW, delta.sum(tuple(range(n + 1)))
-
-
-def _images(n: int) -> tuple[int, ...]:
-    return (0, n + 1, *range(1, n + 1))
+    return convolution_twins.weight_gradient(x, delta, at.window, at.stride, at.padding, at.dilation, groups)
 
 
 def as_filters(W: jax.Array) -> jax.Array:
