@@ -40,6 +40,12 @@ FOUR_MAPS = {
     ("horizontal", "same"): [[0] * 6, [0] * 6, [0] * 6, [0, 255, 0, 255, 0, 255], [0] * 6, [0] * 6],
 }  # fmt: skip
 
+# Kelleher eq. 91: a filter of a middle row. Z&M 26.3.1, "3D Convolution", first window: sum(X_2(1,1) . W), channels
+# first; window and filter follow from the printed product [1 -1 | 2 0 | 0 1; 4 0 | 0 -1 | 2 0].
+MIDDLE_ROW = [[0] * 3, [1] * 3, [0] * 3]
+X_3D = [[[1, -1], [2, 1]], [[2, 1], [3, -1]], [[1, -2], [2, 1]]]
+W_3D = [[[1, 1], [2, 0]], [[1, 0], [0, 1]], [[0, 1], [1, 0]]]
+
 # Kelleher eq. 104-109: red, green and blue of a 3x3 image, and a 2x2 filter with bias 0.5.
 RGB = [[[1, 1, 1], [0] * 3, [0] * 3], [[0, 0, 2]] * 3, [[3, 0, 0], [0, 3, 0], [0, 0, 3]]]
 W_RGB, B_RGB = [[[1, 1], [0, 0]], [[0, 1], [0, 1]], [[1, 0], [0, 1]]], 0.5
@@ -52,6 +58,9 @@ SHAPES: list[tuple[Any, tuple[int, int, int, int], Any, int | None, int | None]]
     ((32, 32, 3), (6, 5, 3, 0), (10, 10, 6), None, None),
     ((10, 10, 6), (10, 5, 1, 0), (6, 6, 10), None, None),
     ((32, 32, 3), (6, 5, 1, 2), (32, 32, 6), None, None),
+    ((32, 32, 6), (10, 5, 1, 2), (32, 32, 10), None, None),
+    ((227, 227, 3), (96, 11, 4, 0), (55, 55, 96), None, None),  # the first layer of "CNN Structures ...", AlexNet
+    ((6, 6, 1), (1, 2, 1, 0), (5, 5, 1), None, None),  # Kelleher: a filter of 2x2 over the four of 6x6
 ]
 
 
@@ -69,6 +78,14 @@ def slide(x: Any, w: Any, bias: float = 0.0, **settings: Any) -> np.ndarray:
 def run(layer: Layer, params: dict, x: np.ndarray) -> np.ndarray:
     """The layer's only feature map for one example x (sizes..., channels)."""
     return np.asarray(layer.forward(params, jnp.asarray(x[None], float), Context())[0])[0, ..., 0]
+
+
+def seen_by(window: int, size: tuple[int, ...]) -> np.ndarray:
+    """How many windows each pixel lies in: what a gradient of 1 at every neuron of weights 1 brings back to it."""
+    layer, x = ng.Conv(1, window), jnp.zeros((1, *size, 1), float)
+    params = {"W": jnp.ones((window, window, 1, 1), float), "b": jnp.zeros(1, float)}
+    out, saved = layer.forward(params, x, Context())
+    return np.asarray(layer.backward(params, saved, jnp.ones_like(out)).d_in)[0, ..., 0]
 
 
 @experiment(
@@ -91,6 +108,11 @@ def convolution(seed: int = 0) -> Result:
         w = VERTICAL if lines == "vertical" else HORIZONTAL
         maps[lines, padding] = slide(FOUR, w, padding=padding, activation="relu")
         result.close(f"a four, {lines} lines, {padding}", text, maps[lines, padding], 0)
+    rows = slide(FOUR, MIDDLE_ROW, activation="relu")
+    result.close("eq. 92, 93: a middle row's filter, top left and at the bar", [255, 765], [rows[0, 0], rows[2, 1]], 0)
+    seen = seen_by(3, (6, 6))
+    result.close("windows of 3x3 that see the corner, and the pixel (3, 3)", [1, 9], [seen[0, 0], seen[2, 2]], 0)
+    result.close("3D, first window", 5, slide(X_3D, W_3D)[0, 0], 0)
     result.close("a colour image, one 2x2x3 filter", Y_RGB, slide(RGB, W_RGB, B_RGB, activation="relu"), 0)
     _shapes(result)
     result.figures["convolution-four"] = _draw(maps)
@@ -108,6 +130,12 @@ def _shapes(result: Result) -> None:
             result.close(f"{what}: parameters", parameters, ng.Sequential([layer]).summary(in_shape).parameters, 0)
         if connections:
             result.close(f"{what}: connections", connections, layer.connections(in_shape), 0)
+    both = ng.Sequential([ng.Conv(6, 5), ng.Conv(10, 5)]).summary((32, 32, 3)).parameters
+    result.close("both together: weights, 456 + 1510", 1966, both, 0)
+    lenet = ng.Sequential([ng.Conv(6, 5), ng.MaxPool(2), ng.Conv(16, 5), ng.MaxPool(2), ng.Flatten()])
+    shapes = list(lenet.shapes((28, 28, 1)).values())[-5:]
+    text = [(24, 24, 6), (12, 12, 6), (8, 8, 16), (4, 4, 16), (256,)]
+    result.holds("Z&M 26.3.6: a digit through the CNN", show_shapes(text), show_shapes(shapes), shapes == text)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         out = ng.Conv(6, 5, stride=2).out_shape((32, 32, 3))
@@ -116,6 +144,15 @@ def _shapes(result: Result) -> None:
         "32x32x3, stride 2: (32 - 5)/2 is not whole", "does not work (Pattipati); floor (Z&M)",
         f"{out[0]}x{out[1]}, rounded down with a warning" if said else str(out), out == (14, 14, 6) and bool(said),
     )  # fmt: skip
+
+
+def show_shapes(shapes: list[tuple[int, ...]]) -> str:
+    """Shapes as the texts write them.
+
+    >>> show_shapes([(24, 24, 6), (256,)])
+    '24x24x6, 256'
+    """
+    return ", ".join("x".join(map(str, shape)) for shape in shapes)
 
 
 def _draw(maps: dict[tuple[str, str], np.ndarray]) -> Any:

@@ -30,6 +30,20 @@ CANDIDATE = np.array([0.5, 2.5, -1.0, -0.5, 0.8])
 FORGET = np.array([0.9, 1.0, 0.0, 0.1, 0.5])
 H_NEW = [-0.796, 1.05, -1.0, -0.353, 0.85]
 
+# Kelleher eq. 138 to 142, on the way there: dE/do, dE/d of tanh(c), delta of it, dE/dc, dE/df. The text computes on
+# with o rounded, but its product in eq. 139 is 0.442839512 where that o gives 0.44283862.
+ON_THE_WAY = {
+    "eq. 138: dE/do": [0.9, 0.85],
+    "eq. 139: dE/d tanh(c)": [0.517878052, 0.442839512],
+    "eq. 140: delta of tanh(c)": [0.517455753, 0.441532531],
+    "eq. 141: dE/dc": [0.867455753, 0.941532531],
+    "eq. 142: dE/df": [0.260236726, 0.564919518],
+}
+
+# Z&M 26.2.1, "Differentiable Gates": a logical and a differentiable gate on h_t.
+LOGICAL, DIFFERENTIABLE = [0, 1, 1, 0, 1], [0.1, 0, 1, 0.9, 0.5]
+H_LOGICAL, H_DIFFERENTIABLE = [0, 1.05, 0.39, 0, 0.9], [-0.094, 0, 0.39, 0.873, 0.45]
+
 
 def constant_gates(gates: dict[str, Any], inputs: int) -> dict[str, Any]:
     """Parameters that give each gate this net input, whatever comes in: the weights are 0, the biases do it."""
@@ -78,7 +92,18 @@ def lstm_backward() -> dict[str, np.ndarray]:
     back = layer.backward(params, saved, jnp.asarray([[*(FROM_O + FROM_H), *FROM_C]], float))
     d = back.d_params["forget_gate"]
     d_W = np.concatenate([np.asarray(d["b"])[:, None], np.asarray(d["W_h"]).T, np.asarray(d["W_x"]).T], axis=1)
-    return {"delta_f": np.asarray(back.delta["forget_gate"])[0, 0], "d_W_f": d_W}
+    delta = {name: np.asarray(value)[0, 0] for name, value in back.delta.items()}
+    # What the layer does not show follows from its deltas: each is a quantity on the way times a slope.
+    candidate = np.asarray(saved["gates"]["candidate"])[0, 0]
+    d_c = delta["candidate"] / (i * (1 - candidate**2))
+    steps = [d_c - FROM_C, d_c, delta["forget_gate"] / F_SLOPE]
+    steps = [steps[0] / TANH_SLOPE / OUTPUT, steps[0] / TANH_SLOPE, *steps]
+    return {"delta_f": delta["forget_gate"], "d_W_f": d_W, **dict(zip(ON_THE_WAY, steps, strict=True))}
+
+
+def pass_gate(gate: Any, h: Any) -> np.ndarray:
+    """What a gate lets through of h."""
+    return np.asarray(ng.Multiply().forward({}, (jnp.asarray(gate, float), jnp.asarray(h, float)), ng.Context())[0])
 
 
 def forget_gate() -> np.ndarray:
@@ -100,16 +125,20 @@ def run(seed: int = 0) -> Result:
     result.close("forget gate", [0.997527377, 0.002472623, 0.5], forward["f"], 1e-9)
     result.close("c_(t-1) * f", [0.997527377, 0.002472623, 0.5], forward["c"], 1e-9)
     # The text computes on with rounded numbers.
+    for name, text in ON_THE_WAY.items():
+        result.close(name, text, backward[name], 2e-6)
     result.close("delta of the forget gate", DELTA_F, backward["delta_f"], 2e-6)
     for unit, row in enumerate(D_W_F):
         result.close(f"dE/dW of forget gate {unit + 1}", row, backward["d_W_f"][unit], 2e-6)
     return result
 
 
-@experiment("forget-gate", "A state updated through a forget gate", "Z&M 26.2.1, example")
+@experiment("forget-gate", "A state updated through a forget gate", "Z&M 26.2.1, examples")
 def run_forget_gate(seed: int = 0) -> Result:
     """The new hidden state of Z&M's example, through the library's own layer."""
     result = Result()
     with jax.enable_x64(True):
+        result.close("a logical gate on h_t", H_LOGICAL, pass_gate(LOGICAL, H_PREVIOUS), 1e-9)
+        result.close("a differentiable gate on h_t", H_DIFFERENTIABLE, pass_gate(DIFFERENTIABLE, H_PREVIOUS), 1e-9)
         result.close("h_t", H_NEW, forget_gate(), 1e-9)
     return result

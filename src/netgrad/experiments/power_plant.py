@@ -11,7 +11,16 @@ import numpy as np
 import optax
 
 import netgrad as ng
+from netgrad.data import TableEncoder
 from netgrad.experiments.base import Result, experiment
+
+# Tables 1 and 2: temperature in degrees C, humidity in %, output in MW; their smallest and largest values.
+RAW = {
+    "temperature": [3.21, 31.41, 19.31, 20.64],
+    "humidity": [86.34, 68.50, 30.59, 99.97],
+    "output": [491.35, 430.37, 463.00, 447.14],
+}
+RANGES = {"temperature": (1.81, 37.11), "humidity": (25.56, 100.16), "output": (420.26, 495.76)}
 
 # Table 3: temperature and humidity, range-normalised and rounded to two decimals; target: electrical output.
 X = np.array([[0.04, 0.81], [0.84, 0.58], [0.50, 0.07], [0.53, 1.00]])
@@ -23,6 +32,17 @@ PARAMS = {
     "hidden_3_to_5": {"W": [[-0.20, 0.09, 0.11], [0.11, -0.13, -0.02]], "b": [0.10, -0.19, 0.04]},
     "hidden_6_7": {"W": [[-0.04, 0.20], [0.10, 0.14], [0.06, -0.09]], "b": [0.15, 0.12]},
     "output_8": {"W": [[0.12], [-0.50]], "b": [0.10]},
+}
+
+# Tables 6 and 10: dE/dw of example 2, by layer and neuron, the bias first.
+D_W = {
+    "output_8": [[0.0852, 0.04699632, 0.04759272]],
+    "hidden_6_7": [[0.0025, 0.0012475, 0.00113175, 0.0013255], [-0.0105, -0.0052395, -0.00475335, -0.0055671]],
+    "hidden_3_to_5": [
+        [-0.0006, -0.000504, -0.000348],
+        [-0.0003, -0.000252, -0.000174],
+        [0.0003, 0.000252, 0.000174],
+    ],
 }
 
 
@@ -75,10 +95,23 @@ def power_plant(seed: int = 0) -> Result:
     """Forward pass, deltas, weight gradients, one update and training to convergence, logistic and ReLU."""
     result = Result()
     with jax.enable_x64(True):
+        _normalised(result)
         _first_update(result)
         _logistic_convergence(result)
         _relu(result)
     return result
+
+
+def _normalised(result: Result) -> None:
+    # The ranges are those of a longer table, of which the four rows are a part: its extremes are added as rows.
+    import pandas as pd
+
+    both = pd.DataFrame({name: [*RANGES[name], *values] for name, values in RAW.items()})
+    encoder = TableEncoder(scaling="range")
+    scaled = np.round(encoder.fit(both).transform(both)[2:], 2)
+    result.close("Table 3: temperature, humidity, output", np.column_stack([X, Y]), scaled, 1e-7)
+    megawatts = 420.26 + Y * (495.76 - 420.26)
+    result.close("outputs mapped back: min + (max - min) a, MW", RAW["output"], megawatts, 0.5)
 
 
 def updates(model: ng.Model) -> int:
@@ -104,8 +137,20 @@ def _first_update(result: Result) -> None:
     result.close("dE/dw75 over the batch", 0.00153726, trace["hidden_6_7"].dW[2, 1], 1e-4)
     once = train("logistic", 0.2, 1)
     result.close("w75 after one update", -0.090307452, once.params["hidden_6_7"]["W"][2, 1], 2e-5)
+    error = np.asarray(trace["output_8"].a)[:, 0] - Y
+    result.close("Table 4: dE/da8 by example", [-0.4685, 0.3418, -0.0983, 0.1116], error, 6e-5)
+    result.close("Table 4: squared errors", [0.21949225, 0.11682724, 0.00966289, 0.01245456], error**2, 6e-5)
+    for layer, text in D_W.items():
+        result.close(f"Table 6: dE/dw of example 2, {layer}", text, _d_weights(trace[layer], 1), 6e-5)
+    alone = -0.09 - 0.2 * _d_weights(trace["hidden_6_7"], 1)[1, 3]
+    result.close("eq. 44: w75 after example 2 alone", -0.08888658, alone, 1e-6)
     result.close("predictions after it", [0.4738, 0.4741, 0.4740, 0.4739], once.predict(X), 6e-5)
     result.close("SSE after it", 0.17896823, once.trace(X, Y).loss, 5e-5)
+
+
+def _d_weights(node: Any, example: int) -> np.ndarray:
+    """dE/dw of one example into every unit of a layer, the bias first: (units, 1 + inputs)."""
+    return np.outer(np.asarray(node.delta)[example], [1.0, *np.asarray(node.x)[example]])
 
 
 def _logistic_convergence(result: Result) -> None:
@@ -125,6 +170,10 @@ def _relu(result: Result) -> None:
     result.close(
         "ReLU: delta of neurons 8-3, example 2", list(text_delta.values()), [delta[k] for k in text_delta], 1e-4
     )
+    z, a = by_neuron(trace, "z", 1), by_neuron(trace, "a", 1)
+    text_z = [-0.0042, -0.1898, 0.1208, 0.157248, 0.109128, 0.064314]
+    result.close("Table 12: z of neurons 3-8, example 2", text_z, list(z.values()), 1e-5)
+    result.close("Table 12: da/dz", [0, 0, 1, 1, 1, 1], [float(a[k] > 0) for k in a], 0)
     dead = [k for k in range(3, 9) if all(by_neuron(trace, "a", i)[k] == 0 for i in range(4))]
     result.holds("ReLU: dead neurons", "4", ", ".join(map(str, dead)), dead == [4])
     slow = train("relu", 0.1, 2000, (ng.StopBelow(1e-4),))
@@ -132,12 +181,18 @@ def _relu(result: Result) -> None:
     fast = train("relu", 0.2, 2000, (ng.StopBelow(1e-4),))
     epochs = updates(fast)
     result.holds("ReLU, step 0.2: epochs to SSE < 0.0001", "424", epochs, abs(epochs - 424) <= 0.02 * 424)
+    result.close("Table 13: predictions then", [0.9487, 0.1328, 0.5772, 0.3679], fast.predict(X), 3e-4)
+    result.close("Table 13: SSE then", 0.00009889, fast.trace(X, Y).loss, 5e-6)
     result.notes.append(
         "The text computes on with activations rounded to four decimals: its z of neuron 7 is 0.23546, exact 0.235452."
     )
     result.notes.append(
         "ReLU at step 0.2 oscillates, as the text's figure 21 shows, so its last epochs depend on every rounding: "
         "from the text's rounded inputs float64 takes 429 epochs where the text prints 424."
+    )
+    result.notes.append(
+        "The text maps an output back by max x a, which holds where min is 0 only; min + (max - min) a is meant, and "
+        "what TableEncoder does."
     )
     result.figures["power-plant-relu"] = _oscillation(slow, fast)
 
