@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import optax
 
 import netgrad as ng
+from netgrad.data import valid_steps
 from netgrad.data.reber import Mistakes, ReberStrings, count_mistakes, reber
 from netgrad.experiments.base import Result, experiment
 from netgrad.training.loop import Run
@@ -75,6 +77,26 @@ def train(
     )
 
 
+def perceptron(units: Sequence[int], strings: ReberStrings, epochs: int, seed: int) -> ng.Model:
+    """An MLP trained as `train` does, but on what it can tell apart: it sees one symbol at a time.
+
+    The loss is linear in the targets, so its mean over all positions is that over the seven symbols, each with the mean
+    of its targets as target and its share of the positions as weight: the same descent, two thousand times as fast.
+    """
+    valid = valid_steps(strings.lengths, strings.x.shape[1])
+    symbol, targets = strings.x[valid].argmax(-1), strings.y[valid]
+    share = np.bincount(symbol, minlength=strings.x.shape[-1])
+    means = np.stack([targets[symbol == k].mean(0) for k in range(len(share))])
+    net = ng.Sequential([*(ng.Dense(n, activation="tanh") for n in units), ng.Dense(means.shape[1])])
+    learned = ng.fit(
+        net, np.eye(len(share)), means,
+        loss="binary_cross_entropy", optimizer=optax.sgd(1.0), batch_size=None, sample_weight=share,
+        epochs=epochs, epochs_per_call=500, seed=seed,
+    )  # fmt: skip
+    whole = ng.untrained(net, strings.x, strings.y, lengths=strings.lengths, loss="binary_cross_entropy")
+    return replace(whole, params=learned.params)
+
+
 @experiment("reber", "The Reber grammar, with an RNN of 4 units and with MLPs", "Z&M 26.1.3, example", seconds=35)
 def run(seed: int = 0) -> Result:
     """400 strings to learn from, 100 unseen ones, at least 30 symbols each; step 1, full batch."""
@@ -89,15 +111,20 @@ def run(seed: int = 0) -> Result:
     result.holds("mistakes in 100 unseen strings", 0, test_total, test_total == 0)
     epochs = len(model.history)
     result.holds("epochs", "10000", epochs, epochs <= 10_000)
-    result.tell(f"starts without a mistake then, of {starts}", len(learned.without_mistakes))
-    for units in (4, 100):
-        mlp = train([ng.Dense(units, activation="tanh")], strings, 1000, seed)
+    free = len(learned.without_mistakes)
+    result.holds("starts without a mistake then", "one run, without", f"{free} of {starts}", free >= starts // 4)
+    for units, passes in (((4,), 1000), ((4,), 10_000), ((100,), 10_000), ((100, 100), 10_000)):
+        mlp = perceptron(units, strings, passes, seed)
         per_string = mistakes(mlp, strings).total / 400, mistakes(mlp, unseen).total / 100
-        close = all(abs(found - 2.62) < 0.3 for found in per_string)
-        result.holds(f"MLP, {units} units: mistakes a string, training and unseen", [2.62, 2.62], per_string, close)
+        close = all(abs(found - 2.62) <= 0.15 for found in per_string)
+        name = f"MLP, {'-'.join(map(str, units))} units, {passes} epochs: mistakes a string, training and unseen"
+        result.holds(name, [2.62, 2.62], per_string, close)
     result.notes.append(
         "Several starts are trained at once and the one with the lowest loss is kept: with step 1 some starts end in "
         "a poor minimum or are thrown out of a good one."
     )
-    result.notes.append("The MLP sees one symbol at a time; its count depends only on the strings drawn.")
+    result.notes.append(
+        "The MLP sees one symbol at a time; its count depends only on the strings drawn. 0.15 is allowed: the mean of "
+        "100 strings' counts has a standard error of 0.05, and so has the text's."
+    )
     return result
