@@ -28,7 +28,7 @@ from netgrad.losses import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
-from netgrad.network import Input, Network, Residual, Sequential, Trace, apply
+from netgrad.network import Input, Network, Recomputed, Residual, Sequential, Stack, Trace, apply
 from netgrad.registry import register
 from netgrad.regularizers import L1, L2, CurvatureSmoothing, ElasticNet, WeightElimination
 from netgrad.training.callbacks import Callback, EarlyStopping, ReduceOnPlateau, StopBelow
@@ -84,8 +84,10 @@ __all__ = [
     "PowerError",
     "Progress",
     "ReduceOnPlateau",
+    "Recomputed",
     "Residual",
     "Sequential",
+    "Stack",
     "ShapeError",
     "SoftmaxCrossEntropy",
     "SquaredError",

@@ -1,6 +1,7 @@
 """Names for the parts of a network: one registry a kind, and plain JSON for whatever is in them.
 
-A part (layer, activation, initializer, loss, penalty) is a frozen dataclass of hyper-parameters.
+A part (layer, activation, initializer, loss, penalty) is a frozen dataclass of hyper-parameters; one that is stored
+otherwise, a network, says how by ``to_fields`` and ``from_fields``.
 Registering it gives it a name under which users ask for it, model files store it and the tests find it.
 """
 
@@ -19,6 +20,7 @@ KINDS: dict[str, dict[str, type]] = {
     "loss": {},
     "penalty": {},
     "finding": {},
+    "network": {},
 }
 
 T = TypeVar("T", bound=type)
@@ -28,7 +30,7 @@ def register(kind: str, name: str) -> Callable[[T], T]:
     """Class decorator: make the dataclass known as ``name`` among the parts of this ``kind``.
 
     >>> sorted(KINDS)
-    ['activation', 'finding', 'initializer', 'layer', 'loss', 'penalty']
+    ['activation', 'finding', 'initializer', 'layer', 'loss', 'network', 'penalty']
     """
 
     def add(cls: T) -> T:
@@ -64,7 +66,8 @@ def to_config(part: Any) -> Any:
             raise NetgradError(
                 f"{type(part).__name__} has no name to be stored under: decorate it with @netgrad.register"
             )
-        values = {f.name: to_config(getattr(part, f.name)) for f in dataclasses.fields(part)}
+        fields = part.to_fields() if hasattr(part, "to_fields") else _fields(part)
+        values = {name: to_config(value) for name, value in fields.items()}
         return {"kind": kind, "type": name} | values
     if isinstance(part, list | tuple):
         return [to_config(item) for item in part]
@@ -73,6 +76,10 @@ def to_config(part: Any) -> Any:
     if part is None or isinstance(part, str | int | float | bool):
         return part
     raise NetgradError(f"{part!r} cannot be stored in a model file: use numbers, strings or registered parts")
+
+
+def _fields(part: Any) -> dict[str, Any]:
+    return {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
 
 
 def from_config(config: Any) -> Any:
@@ -87,7 +94,8 @@ def from_config(config: Any) -> Any:
     if kind not in KINDS or name not in KINDS[kind]:
         raise unknown_name(str(kind), name, KINDS.get(kind, {}))
     fields = {key: from_config(value) for key, value in config.items() if key not in ("kind", "type")}
+    cls = KINDS[kind][name]
     try:
-        return KINDS[kind][name](**fields)
+        return getattr(cls, "from_fields", cls)(**fields)
     except TypeError as error:
         raise NetgradError(f"{kind} {name!r} does not take these settings: {error}") from None

@@ -116,7 +116,10 @@ def refused(path, message):
             lambda: proto_of(node("MatMul", "x", "W"), constants=[("W", np.zeros((4, 2)))]),
             "for 4 units, its input has 3",
         ),
-        (lambda: proto_of(node("MatMul", "x", "W"), constants=[("W", np.array(["a"]))]), "weights .W. are of type string, expected numbers"),
+        (
+            lambda: proto_of(node("MatMul", "x", "W"), constants=[("W", np.array(["a"]))]),
+            "weights .W. are of type string, expected numbers",
+        ),
         (
             lambda: proto_of(node("Reshape", "x", "s"), constants=[("s", np.array([0, 2**62, 2**62]))]),
             "mixes the examples",

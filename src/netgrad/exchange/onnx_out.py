@@ -7,17 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
-
 import netgrad
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
 from netgrad.exchange import out_recurrent  # noqa: F401 - registers its rules
-from netgrad.exchange.faults import naming
 from netgrad.exchange.onnx_library import onnx
 from netgrad.exchange.out_basic import FLOAT, activated
-from netgrad.exchange.out_windows import out_lengths
-from netgrad.exchange.rules import FIXED_STEPS, Place, rule_for
+from netgrad.exchange.out_network import write_nodes
+from netgrad.exchange.rules import FIXED_STEPS, rule_for
 from netgrad.exchange.writer import OPSET, Writer, needed, read_by
 from netgrad.layers.base import Shape
 from netgrad.losses import BinaryCrossEntropy, Loss, Perceptron, Poisson, SoftmaxCrossEntropy
@@ -69,8 +66,9 @@ def graph_of(model: Model, probabilities: bool = True, lengths: bool | Sequence[
     for name in timed(model, lengths):
         spans[name] = f"{name}_lengths"
         ins.append(value_info(f"{name}_lengths", onnx().TensorProto.INT32, (), None))
-    values = write_nodes(w, model, spans)
     shapes = network.shapes(model.shapes)
+    values = {name: name for name in network.inputs}
+    write_nodes(w, network, model.params, model.state, shapes, values, spans)
     losses: dict[str, Loss] = {name: loss for name, loss, _ in model.objective.terms} if probabilities else {}
     outs = []
     for name, node in network.outputs:
@@ -87,29 +85,6 @@ def graph_of(model: Model, probabilities: bool = True, lengths: bool | Sequence[
     proto.doc_string = str(model.card.get("what", ""))
     helper.set_model_props(proto, {"netgrad": json.dumps(notes(model), sort_keys=True)})
     return proto
-
-
-def write_nodes(w: Writer, model: Model, spans: dict[str, str | None]) -> dict[str, str]:
-    """Write every node; the names of their outputs by node. ``spans``: the inputs' lengths, to which it adds."""
-    network = model.network
-    shapes = network.shapes(model.shapes)
-    values = {name: name for name in network.inputs}
-    for node in network.nodes:
-        w.scope = node.name
-        at = Place(
-            node.layer,
-            model.params.get(node.params, {}),
-            model.state.get(node.params, {}),
-            tuple(values[name] for name in node.inputs),
-            network.in_shape(node, shapes),
-            spans[node.inputs[0]],
-        )
-        spans[node.name] = None
-        with naming(f"layer {node.name}"):
-            values[node.name] = rule_for(node.layer)(w, at)
-            if at.lengths is not None and node.layer.out_lengths(jnp.ones(1, int), at.in_shape) is not None:
-                spans[node.name] = out_lengths(w, node.layer, at.lengths, at.in_shape)
-    return values
 
 
 def linked(w: Writer, loss: Loss | None, z: str, rank: int) -> str:

@@ -19,6 +19,7 @@ class Place:
 
     params, state: its numbers. inputs: the names of the values that feed it. in_shape: their shapes, without the axis
     of examples, as `Layer.out_shape` takes them. lengths: the name of its sequences' lengths (int32), if there are any.
+    name: what the network calls it.
     """
 
     layer: Any
@@ -27,6 +28,7 @@ class Place:
     inputs: tuple[str, ...]
     in_shape: Any
     lengths: str | None = None
+    name: str = ""
 
     @property
     def x(self) -> str:

@@ -4,6 +4,7 @@
 from netgrad.layers.symbol import Input, Symbol
 from netgrad.network.blocks import Residual
 from netgrad.network.building import Node
+from netgrad.network.composite import Composite, Recomputed, Stack
 from netgrad.network.edit import with_first, with_last, with_layers
 from netgrad.network.execution import Forward, Gradients, apply, backward, forward, next_state
 from netgrad.network.fusion import fused
@@ -11,14 +12,17 @@ from netgrad.network.graph import Network, Sequential
 from netgrad.network.trace import NodeTrace, Trace, record
 
 __all__ = [
+    "Composite",
     "Forward",
     "Gradients",
     "Input",
     "Network",
     "Node",
     "NodeTrace",
+    "Recomputed",
     "Residual",
     "Sequential",
+    "Stack",
     "Symbol",
     "Trace",
     "apply",

@@ -30,6 +30,7 @@ from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.layers.base import Layer, Shape
 from netgrad.layers.symbol import Call, Input, Symbol, symbols
 from netgrad.network.building import Node, build
+from netgrad.registry import find, register
 from netgrad.resources import gib, memory
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ MOST_LAYERS = 10_000  # each is a part of the compiled programs, which takes XLA
 SMALL = 2**22  # bytes of parameters that are drawn in less time than it takes to compile a faster program
 
 
+@register("network", "network")
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class Network:
     """A computation graph from named inputs to named outputs. Hashable, and equal to another of the same structure.
@@ -106,6 +108,17 @@ class Network:
         object.__setattr__(network, "name", None)
         object.__setattr__(network, "written", tuple(layers.setdefault(n.params, n.layer) for n in network.nodes))
         return network
+
+    def to_fields(self) -> dict[str, Any]:
+        """The finished parts, for `netgrad.registry.to_config`."""
+        nodes = [[n.name, n.layer, n.inputs, n.params] for n in self.nodes]
+        return {"inputs": self.inputs, "nodes": nodes, "outputs": self.outputs}
+
+    @classmethod
+    def from_fields(cls, inputs: Any, nodes: Any, outputs: Any) -> Network:
+        """The inverse of `to_fields`."""
+        made = [Node(str(n), find("layer", layer), tuple(i), str(p)) for n, layer, i, p in nodes]
+        return cls.from_nodes(inputs, made, outputs)
 
     @cached_property
     def _structure(self) -> tuple:

@@ -164,6 +164,8 @@ def describe_layer(layer: Layer) -> str:
 
 
 def _setting(value: Any) -> str:
+    if isinstance(value, Network):
+        return f"{len(value.nodes)} layers"
     name = getattr(value, "registered_name", "")
     return name if name else str(value)
 

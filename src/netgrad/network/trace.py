@@ -13,6 +13,7 @@ import numpy as np
 from netgrad import notebook
 from netgrad.errors import unknown_name
 from netgrad.layers.base import Backward
+from netgrad.network.composite import Composite
 from netgrad.network.execution import Forward
 from netgrad.network.graph import Network
 
@@ -26,7 +27,8 @@ class NodeTrace:
 
     Whatever the layer saved on the way forward (``x``, ``z``, ``a``, gates, feature maps), ``delta`` = dE/dz,
     ``d_in`` = dE/dx, and the gradient of each parameter as ``d`` + its name (``dW``, ``db``). Quantities that a
-    layer keeps by part, such as an LSTM's gates, are dicts of arrays.
+    layer keeps by part, such as an LSTM's gates, are dicts of arrays. The layers in a `Stack` have entries of their
+    own, "stack_1/dense_1", whose arrays have one more axis in front, the copy.
     """
 
     name: str
@@ -95,7 +97,7 @@ class Trace(Mapping):
                     return f"{arose} layer {node.name} (forward)"
         for node in reversed(list(self.nodes.values())):
             for key in ("delta", *(k for k in node.values if k.startswith("d") and k != "d_in"), "d_in"):
-                if not _finite(node.values[key]):
+                if not _finite(node.values.get(key, 0.0)):
                     return f"{key} of layer {node.name} (backward)"
         return None
 
@@ -107,6 +109,13 @@ def record(network: Network, run: Forward, back: Mapping[str, Backward], loss: A
         values = {key: value for key, value in run.saved[node.name].items() if key not in _NOT_SHOWN}
         values["delta"], values["d_in"] = back[node.name].delta, back[node.name].d_in
         values |= {f"d{key}": value for key, value in back[node.name].d_params.items()}
+        inside = values.pop("inside", None)
+        for part in node.layer.block.nodes if isinstance(node.layer, Composite) and inside else ():
+            own = {key: value for key, value in inside[part.name].items() if key not in _NOT_SHOWN}
+            own["delta"] = back[node.name].delta[part.name]
+            own |= {f"d{key}": value for key, value in back[node.name].d_params.get(part.params, {}).items()}
+            name = f"{node.name}/{part.name}"
+            nodes[name] = NodeTrace(name, type(part.layer).__name__, own)
         nodes[node.name] = NodeTrace(node.name, type(node.layer).__name__, values)
     return Trace(float(loss), run.outputs, nodes)
 
@@ -140,5 +149,5 @@ def _rows(name: str, value: Any) -> Iterator[tuple[str, ...]]:
 
 
 def _finite(value: Any) -> bool:
-    floats = (leaf for leaf in jax.tree.leaves(value) if jnp.issubdtype(leaf.dtype, jnp.floating))
+    floats = (leaf for leaf in map(jnp.asarray, jax.tree.leaves(value)) if jnp.issubdtype(leaf.dtype, jnp.floating))
     return all(bool(jnp.isfinite(leaf).all()) for leaf in floats)

@@ -1,0 +1,67 @@
+"""Networks as ONNX, node by node; a stack copy by copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from netgrad import network as ng
+from netgrad.exchange.faults import naming
+from netgrad.exchange.out_windows import out_lengths
+from netgrad.exchange.rules import Place, rule_for, writes
+from netgrad.exchange.writer import Writer
+
+
+def write_nodes(
+    w: Writer,
+    network: ng.Network,
+    params: dict[str, Any],
+    state: dict[str, Any],
+    shapes: dict[str, Any],
+    values: dict[str, str],
+    spans: dict[str, str | None],
+    within: str = "",
+) -> dict[str, str]:
+    """Write every node; the names of their outputs by node.
+
+    shapes: of every node's output. values, spans: the names of the inputs and of their lengths; both are added to.
+    within: stands before the nodes' names.
+    """
+    for node in network.nodes:
+        w.scope = f"{within}{node.name}"
+        at = Place(
+            node.layer,
+            params.get(node.params, {}),
+            state.get(node.params, {}),
+            tuple(values[name] for name in node.inputs),
+            network.in_shape(node, shapes),
+            spans[node.inputs[0]],
+            w.scope,
+        )
+        spans[node.name] = None
+        with naming(f"layer {within}{node.name}"):
+            values[node.name] = rule_for(node.layer, at.name)(w, at)
+            if at.lengths is not None and node.layer.out_lengths(jnp.ones(1, int), at.in_shape) is not None:
+                spans[node.name] = out_lengths(w, node.layer, at.lengths, at.in_shape)
+    return values
+
+
+@writes(ng.Recomputed)
+def block(w: Writer, at: Place) -> str:
+    """When it is computed makes no difference to a file."""
+    inner = at.layer.block
+    (name,) = inner.inputs
+    shapes = at.layer.shapes(at.in_shape)
+    values = write_nodes(w, inner, at.params, at.state, shapes, {name: at.x}, {name: at.lengths}, f"{at.name}/")
+    return values[inner.outputs[0][1]]
+
+
+@writes(ng.Stack)
+def stack(w: Writer, at: Place) -> str:
+    x = at.x
+    for i in range(at.layer.n):
+        params, state = jax.tree.map(lambda v, i=i: v[i], (at.params, at.state))
+        x = block(w, Place(at.layer, params, state, (x,), at.in_shape, at.lengths, f"{at.name}/{i}"))
+    return x

@@ -1,0 +1,225 @@
+"""Networks that are used as one layer: many copies one after the other, or activations made again on the way back.
+
+What a composite says of itself is derived from its block here, in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from netgrad.errors import NetgradError, ShapeError
+from netgrad.layers.base import Backward, Context, Layer
+from netgrad.network.execution import Forward, Gradients, backward, forward, next_state
+from netgrad.network.graph import Network, Sequential
+from netgrad.registry import register
+
+
+@dataclass(frozen=True)
+class Composite(Layer):
+    """Base of the layers that consist of a block: a layer, layers in a row, or a network of one input and one output.
+
+    Parameters and state are those of the block, by its layers' names. `netgrad.network.record` puts the block's own
+    quantities into the trace, under the composite's name.
+    """
+
+    block: Any
+
+    def __post_init__(self):
+        block = self.block
+        if isinstance(block, Layer):
+            block = Sequential([block])
+        elif not isinstance(block, Network):
+            block = Sequential(list(block) if isinstance(block, Sequence) else [block])
+        if len(block.inputs) > 1 or len(block.outputs) > 1:
+            raise NetgradError(
+                f"{self.label} takes a block of one input and one output, found the inputs {', '.join(block.inputs)} "
+                f"and the outputs {', '.join(block.output_names)}"
+            )
+        # Defaults as in the middle of a network: what reaches a block is no longer the data.
+        nodes = [replace(n, layer=layer.placed(False)) for n, layer in zip(block.nodes, block.written, strict=True)]
+        object.__setattr__(self, "block", Network.from_nodes(block.inputs, nodes, block.outputs))
+
+    # --- the block
+
+    def run(self, params: dict, state: dict, x: Any, context: Context, key: jax.Array | None) -> Forward:
+        """The block's way forward."""
+        (name,) = self.block.inputs
+        lengths: Any = {name: context.lengths}
+        return forward(self.block, params, state, {name: x}, training=context.training, key=key, lengths=lengths)
+
+    def back(self, params: dict, saved: dict, d_out: Any) -> Gradients:
+        """The block's way back."""
+        return backward(self.block, params, saved, {self.block.output_names[0]: d_out})
+
+    def output(self, run: Forward) -> Any:
+        """The block's only output."""
+        return run.outputs[self.block.output_names[0]]
+
+    def shapes(self, in_shape: Any) -> dict[str, Any]:
+        """The shapes of all of the block's outputs, by name."""
+        return self.block.shapes({self.block.inputs[0]: in_shape})
+
+    def total(self, of: str, in_shape: Any) -> int:
+        """The sum over the block's layers of what each says, "operations" or "connections"."""
+        shapes = self.shapes(in_shape)
+        return sum(getattr(n.layer, of)(self.block.in_shape(n, shapes)) for n in self.block.nodes)
+
+    # --- the contract
+
+    def init(self, key, in_shape):
+        return self.block.init(key, {self.block.inputs[0]: in_shape})[0]
+
+    def init_state(self, in_shape):
+        return self.block.init_state({self.block.inputs[0]: in_shape})
+
+    def next_state(self, state, saved):
+        return next_state(self.block, state, saved["inside"])
+
+    def stream_state(self, n):
+        if kept := [node.name for node in self.block.nodes if node.layer.stream_state(n)]:
+            raise NetgradError(f"{self.label} cannot work through a sequence piece by piece: {kept[0]} in it does so")
+        return {}
+
+    def check_input(self, x, name, lengths):
+        for node in self.block.nodes:
+            if node.inputs == self.block.inputs:
+                x = node.layer.check_input(x, name, lengths)
+        return x
+
+    def out_shape(self, in_shape):
+        return self.shapes(in_shape)[self.block.outputs[0][1]]
+
+    def out_lengths(self, lengths, in_shape):
+        shapes = self.shapes(in_shape)
+        spans = {self.block.inputs[0]: lengths}
+        for node in self.block.nodes:
+            spans[node.name] = node.layer.out_lengths(spans[node.inputs[0]], self.block.in_shape(node, shapes))
+        return spans[self.block.outputs[0][1]]
+
+    def operations(self, in_shape):
+        return self.total("operations", in_shape)
+
+    def connections(self, in_shape):
+        return self.total("connections", in_shape)
+
+    def scannable(self, in_shape):
+        shapes = self.shapes(in_shape)
+        return all(node.layer.scannable(self.block.in_shape(node, shapes)) for node in self.block.nodes)
+
+
+@register("layer", "stack")
+@dataclass(frozen=True)
+class Stack(Composite):
+    """``n`` copies of a block one after the other, each with weights of its own: x -> block_1 -> ... -> block_n.
+
+    They run as one compiled loop, so that compiling takes as long for 300 copies as for 10. The block's output has
+    the shape of its input. Parameters, state and all quantities of the block have one more axis, the copy, in front:
+    ``trace["stack_1/dense_1"].delta[137]``.
+
+    >>> import netgrad as ng
+    >>> block = ng.Residual([ng.Dense(16, activation="relu"), ng.Dense(16)])
+    >>> net = ng.Sequential([ng.Dense(16), ng.Stack(block, 100), ng.Dense(1)])
+    >>> params, _ = net.init(0, (4,))
+    >>> params["stack_1"]["dense_1"]["W"].shape
+    (100, 16, 16)
+    """
+
+    n: int
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not isinstance(self.n, int) or self.n < 1:
+            raise NetgradError(f"{self.label}: n must be a whole number of at least 1, found {self.n!r}")
+
+    def init(self, key, in_shape):
+        self.out_shape(in_shape)
+        return jax.vmap(lambda own: super(Stack, self).init(own, in_shape))(jax.random.split(key, self.n))
+
+    def init_state(self, in_shape):
+        return jax.tree.map(lambda v: jnp.broadcast_to(v, (self.n, *v.shape)), super().init_state(in_shape))
+
+    def forward(self, params, x, context):
+        def one(h, copy):
+            own, state, i = copy
+            key = None if context.key is None else jax.random.fold_in(context.key, i)
+            run = self.run(own, state, h, context, key)
+            return self.output(run), run.saved
+
+        a, inside = jax.lax.scan(one, x, (params, context.state, jnp.arange(self.n)))
+        return a, {"x": x, "a": a, "inside": inside}
+
+    def backward(self, params, saved, d_out):
+        """Through the copies from the last to the first, by the block's own rules."""
+
+        def one(d, copy):
+            back = self.back(copy[0], copy[1], d)
+            return back.inputs[self.block.inputs[0]], (back.params, {name: b.delta for name, b in back.nodes.items()})
+
+        d_in, (d_params, delta) = jax.lax.scan(one, d_out, (params, saved["inside"]), reverse=True)
+        return Backward(d_in, d_params, delta)
+
+    def next_state(self, state, saved):
+        return jax.vmap(lambda s, inside: next_state(self.block, s, inside))(state, saved["inside"])
+
+    def out_shape(self, in_shape):
+        if (made := super().out_shape(in_shape)) != tuple(in_shape):
+            raise ShapeError(f"{self.label}: a block must keep the shape, but it makes {made} of {in_shape}")
+        return made
+
+    def total(self, of, in_shape):
+        return self.n * super().total(of, in_shape)
+
+
+@register("layer", "recomputed")
+@dataclass(frozen=True)
+class Recomputed(Composite):
+    """A block of which nothing but the input is kept for the way back, where the way forward is gone once more.
+
+    Training then needs the memory of the block's input instead of all its activations, and a third more time. In a
+    stack, ``Stack(Recomputed(block), n)``, memory for activations no longer grows with the block's depth. The trace
+    shows the block from the outside.
+
+    >>> import netgrad as ng
+    >>> net = ng.Sequential([ng.Recomputed([ng.Dense(64, activation="relu"), ng.Dense(8)]), ng.Dense(1)])
+    >>> net.shapes((4,))["recomputed_1"]
+    (8,)
+    """
+
+    def forward(self, params, x, context):
+        run = self.run(params, context.state, x, context, context.key)
+        state = next_state(self.block, context.state, run.saved) if context.training else context.state
+        return self.output(run), {"x": x, "a": self.output(run), "way_back": (_Kept(context), state)}
+
+    def backward(self, params, saved, d_out):
+        """The way forward once more, then the block's own rules."""
+        # The barrier keeps the compiler from finding that it has all this already, which is what is not to be kept.
+        kept, _ = saved["way_back"]
+        params, x, arrays, d_out = jax.lax.optimization_barrier((params, saved["x"], kept.arrays, d_out))
+        context = Context(kept.training, *arrays)
+        back = self.back(params, self.run(params, context.state, x, context, context.key).saved, d_out)
+        return Backward(back.inputs[self.block.inputs[0]], back.params, d_out)
+
+    def next_state(self, state, saved):
+        return saved["way_back"][1]
+
+
+@jax.tree_util.register_pytree_node_class
+class _Kept:
+    """A context as a part of what is saved: its arrays, and whether it was training."""
+
+    def __init__(self, context: Context):
+        self.training, self.arrays = context.training, (context.key, context.lengths, context.state)
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], bool]:
+        return self.arrays, self.training
+
+    @classmethod
+    def tree_unflatten(cls, training: bool, arrays: Any) -> _Kept:
+        kept = object.__new__(cls)
+        kept.training, kept.arrays = training, tuple(arrays)
+        return kept

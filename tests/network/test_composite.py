@@ -1,0 +1,151 @@
+"""Stacks and recomputed blocks: what the contract does not say of them."""
+
+import jax
+import numpy as np
+import pytest
+
+import netgrad as ng
+from netgrad.diagnosis import diagnose
+from netgrad.network import backward, forward
+
+RNG = np.random.default_rng(0)
+D_OUT = RNG.normal(size=(40, 3))
+X, Y = RNG.normal(size=(40, 4)).astype(np.float32), RNG.integers(0, 3, 40)
+
+
+def block():
+    return ng.Residual([ng.Dense(4, activation="tanh"), ng.BatchNorm(), ng.Dense(4)])
+
+
+def stacked(n=3):
+    return ng.Sequential([ng.Dense(4), ng.Stack(block(), n), ng.Dense(3)])
+
+
+def written_out(n=3):
+    return ng.Sequential([ng.Dense(4), *(block() for _ in range(n)), ng.Dense(3)])
+
+
+def spread(tree, n=3):
+    """A stack's parameters or state under the names of the blocks written out."""
+    own = {
+        f"residual_{i + 1}/{name}": jax.tree.map(lambda v, i=i: v[i], value)
+        for i in range(n)
+        for name, value in tree["stack_1"].items()
+    }
+    return {name: value for name, value in tree.items() if name != "stack_1"} | own
+
+
+def test_a_stack_is_its_copies_written_out(x64):
+    params, state = stacked().init(0, (4,))
+    plain = written_out()
+    run = forward(stacked(), params, state, {"x": X}, training=True)
+    flat = forward(plain, spread(params), spread(state), {"x": X}, training=True)
+    np.testing.assert_allclose(run.outputs["dense_2"], flat.outputs["dense_2"], rtol=1e-9)
+    ours = backward(stacked(), params, run.saved, {"dense_2": D_OUT})
+    theirs = backward(plain, spread(params), flat.saved, {"dense_2": D_OUT})
+    for name, gradient in spread(ours.params).items():
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10), gradient, theirs.params[name]
+        )
+    delta = ours.nodes["stack_1"].delta["dense_1"]
+    np.testing.assert_allclose(delta[1], theirs.nodes["residual_2/dense_1"].delta, rtol=1e-8)
+
+
+def test_the_program_does_not_grow_with_the_copies():
+    def size(n):
+        net = stacked(n)
+        params, state = net.init(0, (4,))
+        return len(jax.jit(lambda p: forward(net, p, state, {"x": X}, training=True).outputs).lower(params).as_text())
+
+    assert size(200) < 1.02 * size(10)
+
+
+def test_everything_works_on_a_stack(tmp_path):
+    model = ng.fit(stacked(), X, Y, epochs=3, seed=1)
+    before = stacked().init_state((4,))["stack_1"]["batch_norm_1"]
+    after = model.state["stack_1"]["batch_norm_1"]
+    assert all((after[key] != before[key]).any() for key in before)
+    trace = model.trace(X[:5], Y[:5])
+    assert trace["stack_1/dense_2"].delta.shape == (3, 5, 4)
+    assert trace["stack_1/dense_1"].dW.shape == (3, 4, 4)
+    assert "stack_1/dense_1 (Dense)" in repr(trace)
+    again = ng.load(model.save(tmp_path / "deep.safetensors"))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    assert again.network == model.network
+    assert "Stack(4 layers, 3)" in str(model.network.summary((4,)))
+    assert model.network.draw((4,)) is not None
+    assert ng.check_gradients(stacked(), X[:9], Y[:9]).ok
+    assert "stack_1" in ng.report.write(model, X, Y, tmp_path / "deep.html").read_text()
+
+
+def test_a_number_that_is_not_finite_is_found_inside():
+    model = ng.untrained(stacked(), X, Y)
+    model.params["stack_1"]["dense_2"]["b"] = model.params["stack_1"]["dense_2"]["b"].at[2, 0].set(np.nan)
+    assert model.trace(X, Y).first_non_finite() == "z of layer stack_1/dense_2 (forward)"
+
+
+def test_a_deep_stack_is_not_taken_for_one_with_large_weights():
+    net = ng.Sequential([ng.Dense(4), ng.Stack(ng.Residual([ng.Dense(4, activation="tanh")]), 64), ng.Dense(3)])
+    assert "initialisation_scale" not in diagnose(ng.untrained(net, X, Y), X, Y)
+
+
+def test_onnx_writes_every_copy(tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    for net in (stacked(), ng.Sequential([ng.Recomputed(block()), ng.Dense(3)])):
+        model = ng.fit(net, X, Y, epochs=1)
+        session = runtime.InferenceSession(ng.exchange.to_onnx(model, tmp_path / "deep.onnx"))
+        (scores, *_) = session.run(None, {"x": X})
+        np.testing.assert_allclose(scores, model.predict_proba(X), atol=2e-6)
+
+
+def test_recomputing_changes_no_number_and_keeps_less():
+    layers = [ng.Dense(64, activation="tanh"), ng.Dropout(0.1), ng.Dense(64, activation="tanh"), ng.Dense(4)]
+    plain = ng.Sequential([ng.Stack(layers, 40), ng.Dense(3)])
+    thrifty = ng.Sequential([ng.Stack(ng.Recomputed(layers), 40), ng.Dense(3)])
+    params, _ = plain.init(0, (4,))
+    inner = {"recomputed_1": params["stack_1"]}
+    x, key = RNG.normal(size=(256, 4)).astype(np.float32), jax.random.key(1)
+
+    def step(net):
+        def run(p):
+            done = forward(net, p, {}, {"x": x}, training=True, key=key)
+            return backward(net, p, done.saved, {"dense_1": jax.numpy.ones((256, 3))}).params
+
+        return jax.jit(run)
+
+    needs = [
+        step(net).lower(p).compile().memory_analysis().temp_size_in_bytes
+        for net, p in ((plain, params), (thrifty, {"stack_1": inner, "dense_1": params["dense_1"]}))
+    ]
+    assert needs[1] < needs[0] / 3
+    fewer = ng.Sequential([ng.Recomputed([ng.Dense(8, activation="tanh"), ng.BatchNorm(), ng.Dense(3)])])
+    model = ng.fit(fewer, X, Y, epochs=2)
+    statistics = model.state["recomputed_1"]["batch_norm_1"]
+    assert any(np.abs(v).max() > 0 for v in jax.tree.leaves(statistics))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: ng.Stack(ng.Dense(3), 0), "n must be a whole number of at least 1, found 0"),
+        (
+            lambda: ng.Stack(ng.Dense(3), 2).init(jax.random.key(0), (4,)),
+            r"but it makes \(3,\) of \(4,\)",
+        ),
+        (lambda: ng.Stack(ng.LSTM(4), 2).stream_state(3), "lstm_1 in it does so"),
+        (lambda: ng.Stack("dense", 2), "takes layers and networks, found 'd'"),
+        (
+            lambda: ng.Recomputed(ng.Network(x := ng.Input(), {"a": ng.Dense(1)(x), "b": ng.Dense(1)(x)})),
+            "one input and one output, found the inputs x and the outputs a, b",
+        ),
+    ],
+)
+def test_mistakes(build, message):
+    with pytest.raises(ng.NetgradError, match=message):
+        build()
+
+
+def test_symbols_are_checked_before_they_enter_a_stack():
+    net = ng.Sequential([ng.Recomputed([ng.Embedding(5, 4), ng.Flatten()]), ng.Dense(3)])
+    with pytest.raises(ng.DataError):
+        ng.untrained(net, np.full((40, 2), 7), Y)
