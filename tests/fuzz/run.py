@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from .guard import Harm, harmless, limit_memory, peak
-from .targets import SHARES
+from .shares import SHARES
 
 GROWTH = 600  # MiB that a process may grow by beyond what valid inputs took
 

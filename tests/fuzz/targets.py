@@ -4,11 +4,9 @@ A target is made in a folder of its own. ``make(rng)`` gives the bytes of an inp
 needs on disk is put there by ``put(data)`` before anything is watched.
 """
 
-import asyncio
 import gzip
 import io
 import json
-import weakref
 import zipfile
 from functools import cache
 
@@ -20,10 +18,10 @@ import netgrad as ng
 from netgrad.cli import tables
 from netgrad.data import TableEncoder, TargetEncoder, Vocabulary, read_images, read_npz, read_table
 from netgrad.report.layers import architecture
-from netgrad.serving import Limits, Schema, application
+from netgrad.serving import Schema
 from netgrad.training.files import describe, digest, flatten
 
-from .mutate import change_bytes, change_tree, odd, text
+from .mutate import change_bytes, change_tree, text
 
 
 def table():
@@ -258,137 +256,3 @@ class Picture(Target):
 
     def take(self, data):
         read_images([self.path], size=6)
-
-
-class Requests(Target):
-    """JSON requests to the server, of models of every kind."""
-
-    def valid(self):
-        self.schemas = [Schema(model, rows=200, steps=50) for model in models()]
-        return [schema.example().encode() for schema in self.schemas]
-
-    def make(self, rng):
-        which = rng.randrange(len(self.schemas))
-        if rng.random() < 0.4:
-            body = change_bytes(rng, self.seeds[which], self.seeds)
-        else:
-            request = json.loads(self.seeds[which])
-            request["instances"] *= rng.choice([1, 1, 3, 40])
-            if rng.random() < 0.3:
-                request["lengths"] = rng.choice([[1], [1] * len(request["instances"]), [2**40], odd(rng)])
-            body = text(change_tree(rng, request)).encode()
-        return bytes([which]) + body[: Limits().body]
-
-    def put(self, data):
-        pass
-
-    def take(self, data):
-        self.schemas[data[0]].parse_json(data[1:])
-
-
-class CsvRequests(Target):
-    """CSV requests to the server, of the models that take them: tables, vectors, sequences in long tables."""
-
-    def valid(self):
-        vectors = ng.untrained(ng.Sequential([ng.Dense(1)]), np.eye(3), [1.0, 2.0, 3.0])
-        long = table().assign(id=[*"aaaabbbbcccc"], time=range(12))
-        steps = np.zeros((2, 6, 7))
-        sequences = ng.untrained(ng.Sequential([ng.RNN(2), ng.Dense(2)]), steps, np.zeros((2, 6), int), lengths=[6, 2])
-        sequences.encoder = TableEncoder().fit(table())
-        sequences.card = {"sequences": {"id": "id", "time": "time", "goal": "tag"}}
-        self.schemas = [Schema(model, rows=200) for model in (models()[0], vectors, sequences)]
-        return [table().to_csv(index=False).encode(), b"a,b,c\n1,2,3\n", long.to_csv(index=False).encode()]
-
-    def make(self, rng):
-        which = rng.randrange(len(self.schemas))
-        return bytes([which]) + change_bytes(rng, self.seeds[which], self.seeds)
-
-    def put(self, data):
-        pass
-
-    def take(self, data):
-        self.schemas[data[0]].parse_csv(data[1:])
-
-
-class Asgi(Target):
-    """Whole requests to the application: paths, methods, headers and bodies."""
-
-    def valid(self):
-        self.app = application(models()[0], Limits(batch=4, body=20_000, rows=20))
-        self.loop = asyncio.new_event_loop()
-        self.living = self.app.router.lifespan_context(self.app)
-        self.loop.run_until_complete(self.living.__aenter__())
-        weakref.finalize(self, _stop, self.loop, self.living)
-        return [Schema(models()[0]).example().encode(), table().to_csv(index=False).encode()]
-
-    def make(self, rng):
-        body = change_bytes(rng, rng.choice(self.seeds), self.seeds) if rng.random() < 0.7 else rng.choice(self.seeds)
-        kinds = ["application/json", "text/csv"]
-        kind = rng.choice(kinds if rng.random() < 0.9 else ["text/csv; charset=x", "APPLICATION/JSON", "", "x\x00"])
-        others = ["/predict", "/schema", "/health", "/metrics", "/", "/%00", "/pre"]
-        common = rng.random() < 0.7
-        head = {
-            "method": "POST" if common else rng.choice(["GET", "PUT", "HEAD", "OPTIONS", "X"]),
-            "path": "/predict" if common else rng.choice(others),
-            "query": rng.choice(
-                ["", "probabilities=true", "probabilities=", "probabilities=1&probabilities=%ff", "&=&"]
-            ),
-            "type": kind,
-            "length": rng.choice([str(len(body)), "", "-1", "9" * 30, "x", "0"]),
-        }
-        return text(head).encode() + b"\n" + body
-
-    def put(self, data):
-        pass
-
-    def take(self, data):
-        head, body = data.split(b"\n", 1)
-        status, answer = self.loop.run_until_complete(self.ask(json.loads(head), body))
-        assert status < 500, (status, answer[:300])
-        if answer and not answer.startswith(b"#"):  # but for the metrics, and to those who have left
-            content = json.loads(answer)
-            assert (status == 200) == ("error" not in content), (status, answer[:300])
-
-    async def ask(self, head, body):
-        """One request, in pieces, without a server between."""
-        pieces = [body[i : i + 700] for i in range(0, len(body), 700)] or [b""]
-        sent = []
-
-        async def receive():
-            if not pieces:
-                return {"type": "http.disconnect"}
-            return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
-
-        async def send(message):
-            sent.append(message)
-
-        headers = [(b"content-type", head["type"].encode()), (b"content-length", head["length"].encode())]
-        scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "root_path": ""}
-        scope |= {"method": head["method"], "path": head["path"], "raw_path": head["path"].encode(), "headers": headers}
-        scope |= {"query_string": head["query"].encode(), "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2)}
-        await self.app(scope, receive, send)
-        return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
-
-
-def _stop(loop, living):
-    """End an application as a server would."""
-    loop.run_until_complete(living.__aexit__(None, None, None))
-    loop.run_until_complete(asyncio.sleep(0))
-    loop.close()
-
-
-# How many of 100,000 inputs each target gets: those most that cost least and are met most by strangers.
-SHARES = {
-    Requests: 30_000,
-    ModelBytes: 14_000,
-    ModelHeader: 8_000,
-    ModelDescription: 10_000,
-    Csv: 8_000,
-    Tsv: 2_000,
-    Gzip: 4_000,
-    Parquet: 8_000,
-    Npz: 6_000,
-    Picture: 4_000,
-    CsvRequests: 6_000,
-    Asgi: 5_000,
-}

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from .guard import Harm, harmless
-from .targets import SHARES
+from .shares import SHARES
 
 INPUTS = 150
 

@@ -41,11 +41,33 @@ def test_a_request_cut_off_in_its_body_is_no_mistake_of_ours(vector_model, capfd
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("rest", [3, 2])
+def test_a_body_that_nobody_reads_keeps_no_connection_open(vector_model, rest):
+    nowhere = post(3).replace(b"/predict", b"/none")
+    with running(vector_model, seconds=0.5) as url:
+        answer, seconds = talk(url, nowhere, b"1" * rest, pause=0.2)
+        assert answer.startswith(b"HTTP/1.1 404 ")
+        assert seconds < 20  # else it would be open for ever
+
+
 def test_a_refusal_reaches_a_client_that_is_still_sending(vector_model):
     with running(vector_model, body=1000) as url:
         for _ in range(5):
             answer, _ = talk(url, post(3_000_000), b"1" * 1_500_000, b"1" * 1_500_000)
             assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_more_connections_than_may_be_open_are_told_to_come_back(vector_model):
+    with running(vector_model, connections=3) as url:
+        silent = [socket.create_connection(place(url), timeout=20) for _ in range(3)]
+        answer, _ = talk(url, ASK)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert answer.endswith(b'{"error": "3 connections are open: try again later"}\n')
+        assert b"retry-after: 1" in answer
+        silent.pop().close()
+        assert httpx.post(f"{url}/predict", content=GOOD, headers=JSON).status_code == 200
+        for line in silent:
+            line.close()
 
 
 async def ask_until_told(url, ended, late):

@@ -218,8 +218,8 @@ def error(status: int, message: str, close: bool = False) -> Any:
     """A refusal in one line; after one that leaves a request half read, the connection is closed."""
     line = " ".join(message.split())
     line = line if len(line) <= LONGEST_ERROR else line[:LONGEST_ERROR] + "..."
-    close = close or status in (408, 413)
-    headers = {"connection": "close"} if close else {"retry-after": "1"} if status == 503 else None
+    headers = {"connection": "close"} if close or status in (408, 413) else {}
+    headers |= {"retry-after": "1"} if status == 503 else {}
     return reply({"error": line}, status, headers)
 
 

@@ -14,7 +14,8 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from netgrad.serving.limits import BACKLOG
+from netgrad.serving.app import error
+from netgrad.serving.limits import BACKLOG, Limits
 
 LOG = logging.getLogger("netgrad.serving")
 CLOSE = (b"connection", b"close")
@@ -61,6 +62,7 @@ class Connection(H11Protocol):
     """
 
     seconds = 30.0
+    most = 500  # connections that are open at once and heard; others are told to come back
     _timer: asyncio.TimerHandle | None = None
 
     @property
@@ -69,16 +71,21 @@ class Connection(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: Any) -> None:
+        self.served = self.app
         super().connection_made(Lingering(transport, self.loop))  # type: ignore[arg-type]
         self._timer = self.loop.call_later(self.seconds, self._give_up)
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
+        crowded = len(self.connections) > self.most
+        self.app = (
+            error(503, f"{self.most} connections are open: try again later", close=True) if crowded else self.served
+        )
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:  # a head is complete
+        if self._busy:  # a head is complete
             self._stop_timer()
-        elif self._timer is None and self.conn.trailing_data[0]:  # the next one has begun
+        elif self._timer is None:  # the next has begun, or there is more of a body that nobody reads
             self._timer = self.loop.call_later(self.seconds, self._give_up)
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -148,9 +155,9 @@ class Server(uvicorn.Server):
     forgets those that come in as it ends.
     """
 
-    def __init__(self, config: uvicorn.Config, seconds: float):
+    def __init__(self, config: uvicorn.Config, limits: Limits):
         super().__init__(config)
-        self.seconds = seconds  # for the head of a request to arrive
+        self.limits = limits
         self.ready: Callable[[], Any] | None = None
         self.taking: set[asyncio.Task] = set()
         self.refused = False  # that no connection could be accepted is said once
@@ -200,7 +207,7 @@ class Server(uvicorn.Server):
 
         def made() -> Connection:
             new = Connection(self.config, self.server_state, self.lifespan.state, self.loop)
-            new.seconds = self.seconds
+            new.seconds, new.most = self.limits.seconds, self.limits.connections
             return new
 
         await self.loop.connect_accepted_socket(made, connection)

@@ -62,6 +62,7 @@ def prepare(
         app,
         http=Connection,
         ws="none",
+        log_config=None,  # a process's logging is its own: uvicorn's would close handlers that others have set up
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -69,9 +70,8 @@ def prepare(
         lifespan="on",
         timeout_keep_alive=IDLE,
         timeout_graceful_shutdown=max(1, round(limits.seconds)),
-        limit_concurrency=limits.connections,
     )
-    return Server(config, limits.seconds), listen(host, port)
+    return Server(config, limits), listen(host, port)
 
 
 def listen(host: str, port: int) -> socket.socket:
