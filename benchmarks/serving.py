@@ -58,15 +58,17 @@ class Outcome:
     lost: int
     seconds: float
     processor: float  # seconds of the server's processors
+    asking: float  # seconds of the clients' processor
     together: float  # examples of a forward pass
     grown: float  # bytes that the server's memory grew by after the first tenth
 
     def __str__(self) -> str:
+        each = [f"{1e6 * spent / self.requests:,.0f}" for spent in (self.processor, self.asking)]
         return (
             f"{self.requests:,} requests, {self.lost} lost, {self.wrong} wrong; {self.requests / self.seconds:,.0f} a "
-            f"second, {1e6 * self.processor / self.requests:,.0f} microseconds of the server's processor time each; "
-            f"{self.together:.1f} examples a forward pass; memory grew by {self.grown / 2**20:.1f} MiB after the "
-            "first tenth"
+            f"second, {each[0]} microseconds of the server's processor time each and {each[1]} of the clients'; "
+            f"{self.together:.1f} examples a forward pass; memory grew by {self.grown / 2**20:.1f} MiB after the first "
+            "tenth"
         )
 
 
@@ -153,9 +155,9 @@ def load(url: str, served: ng.Model, requests: int, clients: int) -> Outcome:
         return asyncio.run(run())
 
     first = part(requests // 10)
-    before, began = metrics(url), time.perf_counter()
+    before, began, asked = metrics(url), time.perf_counter(), time.process_time()
     rest = part(requests - requests // 10)
-    seconds, after = time.perf_counter() - began, metrics(url)
+    seconds, asking, after = time.perf_counter() - began, time.process_time() - asked, metrics(url)
 
     def grew(name: str) -> float:
         return after[name] - before[name]
@@ -166,6 +168,7 @@ def load(url: str, served: ng.Model, requests: int, clients: int) -> Outcome:
         requests - first.answered - rest.answered,
         seconds,
         grew("process_cpu_seconds_total"),
+        asking,
         grew("netgrad_forward_examples_sum") / grew("netgrad_forward_examples_count"),
         grew("process_resident_memory_bytes"),
     )

@@ -1,9 +1,12 @@
 """Requests that are turned away whatever they ask: a stranger's name for the server, an uncertain end."""
 
+import asyncio
+
+import httpx
 import pytest
 
 import netgrad as ng
-from netgrad.serving import Hosts
+from netgrad.serving import Hosts, application
 
 from .clients import GOOD, talk
 from .conftest import running
@@ -50,6 +53,15 @@ def test_further_names_are_named():
     for wrong in ("http://a", "a:80", "a/b", "", "*.example"):
         with pytest.raises(ng.NetgradError, match="is no host's name"):
             Hosts("127.0.0.1", [wrong])
+
+
+def test_an_application_alone_leaves_names_to_its_server(vector_model):
+    async def ask(app):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://any.example") as client:
+            return (await client.get("/schema")).status_code
+
+    assert asyncio.run(ask(application(vector_model))) == 200
+    assert asyncio.run(ask(application(vector_model, hosts=Hosts("127.0.0.1")))) == 421
 
 
 def test_a_strangers_name_gets_no_answer_and_no_redirect(vector_model):

@@ -197,15 +197,19 @@ def test_numbers_that_are_none_are_not_served(vector_model, tmp_path, capsys):
         assert "is not served" in capsys.readouterr().err
 
 
-def test_the_command(vector_model, tmp_path):
+def test_the_command(vector_model, tmp_path, capsys):
     path = vector_model.save(tmp_path / "sum.safetensors")
-    with command(path, "--max-rows", "2") as (process, url):
+    with command(path, "--max-rows", "2", "--allow-host", "models.example") as (process, url):
+        assert httpx.get(f"{url}/health", headers={"host": "models.example"}).json()["model file"] == "as loaded"
+        assert "--allow-host" in refusal(httpx.get(f"{url}/health", headers={"host": "evil.example"}), 421)
         assert len(httpx.post(f"{url}/predict", content=GOOD, headers=JSON).json()["predictions"]) == 1
         three = {"instances": [[1, 2, 3]] * 3}
         assert "at most 2" in refusal(httpx.post(f"{url}/predict", json=three), 400)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
         assert process.stderr.read().strip() == "netgrad: interrupted"
+    assert main(["serve", str(path), "--allow-host", "http://models.example"]) == 2
+    assert "'http://models.example' is no host's name" in capsys.readouterr().err
 
 
 def test_without_the_libraries_the_extra_is_named(vector_model, monkeypatch):
