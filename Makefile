@@ -35,8 +35,8 @@ bench-diagnosis: $(VENV)/installed-dev  ## planted faults found, healthy network
 	$(BIN)/python -m benchmarks.diagnosis --out out/diagnosis.json
 	$(BIN)/python -m benchmarks.watching
 
-reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values
-	$(BIN)/netgrad reproduce
+reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values; writes docs/reproduce.md (NETGRAD_SLOW=1: at full length)
+	$(BIN)/netgrad reproduce --jobs 2 --out docs/reproduce --page docs/reproduce.md
 
 onnx-table: $(VENV)/installed-dev  ## run ONNX's node tests through the import and write the table in docs/onnx.md
 	$(BIN)/python -m tests.exchange.node_tests

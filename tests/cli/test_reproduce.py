@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from netgrad.errors import DivergenceError
 from netgrad.experiments import EXPERIMENTS
-from netgrad.experiments.base import Experiment, Result
+from netgrad.experiments.base import Experiment, Result, slow
 
 
 @pytest.fixture
@@ -81,3 +81,37 @@ def test_an_unknown_name_is_refused_with_the_nearest(refused, three):
 
 def test_the_real_registry_has_experiments(netgrad):
     assert "power-plant" in netgrad("reproduce", "--list").out
+
+
+def test_side_by_side_every_experiment_has_a_process_and_the_page_lists_them(netgrad, tmp_path, monkeypatch):
+    monkeypatch.setitem(EXPERIMENTS, "here", Experiment("here", "Only here", "a text", lambda seed: Result()))
+    names = ("forget-gate", "here", "linear-collapse")
+    asked = [*names, "--jobs", "2", "--page", tmp_path / "page.md", "--out", tmp_path / "figures"]
+    result = netgrad("reproduce", *asked, "--json", tmp_path / "r.json")
+    assert result.status == 1
+    assert "2 of 3 experiments came out; not: here" in result.out
+    records = json.loads((tmp_path / "r.json").read_text())["experiments"]
+    assert [record["name"] for record in records] == list(names)
+    assert "unknown experiment 'here'" in records[1]["failed"]  # the process does not know what this one made
+    page = (tmp_path / "page.md").read_text()
+    assert "| h_t | [-0.796, 1.05, -1, -0.353, 0.85] | [-0.7960000000" in page
+    assert "    netgrad reproduce linear-collapse\n" in page
+    assert "(#here): **NOT**" in page
+    assert "It did not run: status 2" in page
+
+
+def test_the_page_shows_figures_and_what_did_not_come_out(netgrad, three, tmp_path):
+    asked = ("right", "wrong", "--seed", "3", "--out", tmp_path / "figures", "--page", tmp_path / "page.md")
+    assert netgrad("reproduce", *asked).status == 1
+    page = (tmp_path / "page.md").read_text()
+    assert "![right-line](figures/right-line.png)" in page
+    assert "| two times two | 5 | 4 | **NOT** |" in page
+    assert "netgrad reproduce right --seed 3" in page
+    assert "a note with [brackets]" in page
+
+
+def test_the_longest_experiments_can_be_run_at_full_length(monkeypatch):
+    monkeypatch.delenv("NETGRAD_SLOW", raising=False)
+    assert not slow()
+    monkeypatch.setenv("NETGRAD_SLOW", "1")
+    assert slow()

@@ -29,9 +29,17 @@ def reproduce(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Folder for the figures, as PNG.", metavar="DIR"),
     ] = None,
+    page: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Write all of it as a page in Markdown, with the figures of --out.", metavar="FILE"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEEDS - 1, help="Everything random comes from it.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="So many experiments at a time, each in a process.")] = 1,
 ) -> None:
-    """Run the texts' experiments and show every value beside the printed one; status 1 if one did not come out."""
+    """Run the texts' experiments and show every value beside the printed one; status 1 if one did not come out.
+
+    The longest are shortened to what is still a verdict; NETGRAD_SLOW=1 runs them as long as the texts do.
+    """
     from netgrad.cli.tables import console
     from netgrad.experiments import EXPERIMENTS, find
 
@@ -39,7 +47,16 @@ def reproduce(
     if show:
         console().print(listing(chosen))
         return
-    records = [perform(experiment, seed, out) for experiment in chosen]
+    if jobs > 1:
+        from netgrad.cli.side_by_side import perform_all
+
+        records = perform_all(chosen, seed, out, jobs)
+    else:
+        records = [perform(experiment, seed, out) for experiment in chosen]
+    if page is not None:
+        from netgrad.cli.book import book
+
+        write_file(page, book(records, seed, page.parent).encode())
     if json_file is not None:
         import netgrad
 
@@ -79,13 +96,15 @@ def perform(experiment: Any, seed: int, out: Path | None) -> dict[str, Any]:
     screen.print(beside(result))
     for note in result.notes:
         screen.print(note, markup=False)
+    drawn = []
     if out is not None:
         for name, fig in result.figures.items():
             stem = name if name.startswith(experiment.name) else f"{experiment.name}-{name}"
-            screen.print(f"figure: {figure(fig, out / f'{stem}.png')}", markup=False, soft_wrap=True)
+            drawn.append(str(figure(fig, out / f"{stem}.png")))
+            screen.print(f"figure: {drawn[-1]}", markup=False, soft_wrap=True)
     screen.print(f"{seconds:.1f} s\n", style="dim")
     rows = [{"quantity": r.quantity, "text": r.text, "here": r.here, "ok": r.ok} for r in result.rows]
-    return record | {"ok": result.ok, "rows": rows, "notes": result.notes}
+    return record | {"ok": result.ok, "rows": rows, "notes": result.notes, "figures": drawn}
 
 
 def missing(needs: tuple[str, ...]) -> str:

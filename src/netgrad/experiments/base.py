@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,10 +51,15 @@ class Result:
         return all(row.ok is not False for row in self.rows)
 
 
+def slow() -> bool:
+    """Whether the longest experiments run at the text's full length (NETGRAD_SLOW=1) or shortened to a verdict."""
+    return os.environ.get("NETGRAD_SLOW", "") not in ("", "0")
+
+
 @dataclass(frozen=True)
 class Experiment:
     """A named experiment. ``run(seed)`` does the work; ``needs`` names data sets (`netgrad.data.datasets`) that must
-    be at hand; ``seconds`` is roughly how long it takes on two cores."""
+    be at hand; ``seconds`` is roughly how long it takes on two cores, shortened where it is one of the longest."""
 
     name: str
     title: str
