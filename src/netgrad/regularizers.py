@@ -146,6 +146,8 @@ class WeightPenalty(Penalty):
 class L2(WeightPenalty):
     """alpha/2 sum w^2, derivative alpha w; with plain gradient descent weight decay by 1 - eta alpha (Z&M 26.4.1).
 
+    Pattipati, "Backprop Practicalities", prints the penalty without the 1/2 but the update with gamma w, which is that
+    of this one; Allauzen, "Regularization l2", prints a factor 1 + eta lambda where 1 - eta lambda is meant.
     With Adam it is not: see the head of this module, and "adamw".
     """
 
@@ -171,7 +173,10 @@ class L1(WeightPenalty):
 @register("penalty", "elastic_net")
 @dataclass(frozen=True)
 class ElasticNet(WeightPenalty):
-    """alpha (ratio |w| + (1 - ratio)/2 w^2) summed, with ratio lambda in [0, 1] the share of L1 (Z&M 26.4)."""
+    """alpha (ratio |w| + (1 - ratio)/2 w^2) summed, with ratio lambda in [0, 1] the share of L1.
+
+    Z&M 26.4 names it; its formula is lost in the scan, and this is scikit-learn's and glmnet's form.
+    """
 
     ratio: float = 0.5
 

@@ -49,7 +49,8 @@ class TargetEncoder:
     - task "classification": classes, sorted, to the labels 0 .. C-1, int32 (N,). `decode` takes labels (N,)
       or outputs (N, C), of which the largest wins.
     - task "regression": numbers (N,) or (N, k) to float32 (N, 1) or (N, k), scaled by `scaling`
-      ("standardise", "range" or "none"). `decode` undoes it.
+      ("standardise", "range" or "none"). `decode` undoes it: min + (max - min) a for "range", where Kelleher 8.3 writes
+      max x a, which holds for a minimum of 0 only.
     - task None: as `infer_task` says.
 
     Raises `DataError` for missing values, for a single class, and for a quantity that is not a number.

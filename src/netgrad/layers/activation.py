@@ -134,7 +134,11 @@ class ReLU(Activation):
 @register("activation", "leaky_relu")
 @dataclass(frozen=True)
 class LeakyReLU(Activation):
-    """a = z where z > 0, else ``slope`` z (default 0.01): a unit that cannot die."""
+    """a = z where z > 0, else ``slope`` z: a unit that cannot die.
+
+    slope: 0.01 by default, as in Maas et al. (2013) and PyTorch; Pattipati, "What Made Deep Learning Feasible?", takes
+    about 0.1.
+    """
 
     slope: float = 0.01
 

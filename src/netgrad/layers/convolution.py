@@ -119,6 +119,9 @@ class Conv(_Filters):
     Raises `ShapeError` with the formula and its numbers for a window larger than the input; warns, naming them, of
     rows that no window reaches because (n - k + padding) / stride is not whole.
 
+    A shared weight's gradient is the sum over its windows (Z&M 26.3.6, Kelleher eq. 95); Pattipati, "Training
+    Convolutional Networks", averages the updates, which is the same direction at a smaller step.
+
     Source: Z&M 26.3.1-26.3.3 and 26.3.6; Kelleher eq. 90-109; Pattipati "Convolutional networks".
 
     >>> import jax, jax.numpy as jnp, netgrad as ng

@@ -32,7 +32,8 @@ class LSTM(Recurrent):
     half, with 1 by a quarter: on the embedded Reber grammar (`netgrad reproduce embedded-reber`) both learn the long
     dependency late or never.
     peepholes: let the gates see the memory: input and forget gate c_(t-1), output gate c_t, each unit its own, with
-    weights W_peephole (units,) in those gates (Pattipati, "Long Short-term Memory Networks").
+    weights W_peephole (units,) in those gates (Pattipati, "Long Short-term Memory Networks", which writes W_c c
+    without saying that W_c is diagonal, as it is in Gers & Schmidhuber, 2000).
 
     Source: Z&M 26.2.2 and 26.2.3 (kappa, phi, omega, u there); Kelleher eq. 112-146.
 

@@ -29,7 +29,8 @@ class BatchNorm(Layer):
     Inputs and outputs (N, ..., units). Parameters gamma (units,), 1 at the start, and beta (units,), 0 at the start.
     Raises `ShapeError` for a training batch of one number a unit, which has no variance.
 
-    Source: Pattipati "Batch Normalization".
+    Source: Pattipati "Batch Normalization", where gamma and beta are one number a layer, as they stand printed; here
+    every unit has its own, as in Ioffe & Szegedy (2015).
 
     >>> import jax.numpy as jnp, netgrad as ng
     >>> layer, x = ng.BatchNorm(epsilon=0.0), jnp.array([[1.0], [2.0], [3.0]])
@@ -171,7 +172,8 @@ class WeightNorm(Layer):
 
     Penalties act on W_g and leave V alone: L2 on the lengths is L2 on W, while the length of V has no effect.
 
-    Source: Pattipati "Practicalities", normalisation: "normalize the weights of each layer".
+    Source: Pattipati "Batch Normalization", alternatives: "normalize the weights of each layer", one length a layer as
+    it is worded; here every unit has its own, as in Salimans & Kingma (2016).
 
     >>> import jax, netgrad as ng
     >>> params = ng.WeightNorm(ng.Dense(3)).init(jax.random.key(0), (2,))

@@ -1,9 +1,10 @@
 """Gauss-Newton and Levenberg-Marquardt: the squared error's curvature from the Jacobian of the outputs.
 
 Near E = 1/2 sum v r^2, with residuals r = a - t and weights v, the second derivative is J' V J + (terms with r): the
-first part is never negative and is all there is where the residuals are small. Squared error only. Of a training step
-they ask for ``linearise`` beside ``value`` and ``value_fn``; with P parameters and M residuals they hold a P x P and an
-M x P matrix, so they are for small networks and large batches.
+first part is never negative and is all there is where the residuals are small. Squared error only. (For the
+cross-entropy Pattipati, "What Made Deep Learning Feasible?", prints the Hessian sum g x x' where sum g (1 - g) x x' is
+meant.) Of a training step they ask for ``linearise`` beside ``value`` and ``value_fn``; with P parameters and M
+residuals they hold a P x P and an M x P matrix, so they are for small networks and large batches.
 """
 
 from __future__ import annotations

@@ -127,7 +127,8 @@ def fit(
         clip_norm: the largest norm a step's gradient may have; a longer one is scaled down.
         patience: stop after so many epochs without a better validation loss (training loss where there is no
             validation set), and return the best parameters.
-        shuffle: draw the examples in a new random order in every epoch.
+        shuffle: draw the examples in a new random order in every epoch, and with it other batches; Kelleher
+            ("Backpropagation: The Algorithm") draws the batches once and shuffles their order.
         epochs_per_call: epochs that run as one compiled program; callbacks see the last of them only, except for those
             that look at nothing but the history (`Callback.only_history`).
         starts: train so many initialisations at once and keep the best, by validation loss, or by training loss
