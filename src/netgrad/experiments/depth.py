@@ -10,51 +10,72 @@ import numpy as np
 
 import netgrad as ng
 from netgrad.experiments.base import Result, experiment
+from netgrad.experiments.starts import fit_starts
 
-# Accuracy in percent by number of hidden layers, as the text prints it ("about").
+# Accuracy in percent by number of hidden layers, as the text prints it ("about"): those of one or more layers are the
+# rounded figures of Nielsen's "Neural Networks and Deep Learning", chapter 5: 96.48, 96.90, 96.57, 96.53.
 TEXT = {0: 88.0, 1: 96.5, 2: 96.9, 3: 96.5, 4: 96.5}
-EPOCHS = {0: 30, 1: 30, 2: 30, 3: 40, 4: 60}
+STARTS = 3
+# What one run counted on 10,000 images says of its recipe: its standard error is 0.18, that of a difference of two such
+# counts 0.26; twice that is the print's own uncertainty.
+NEAR = 0.5
 
 
 def network(depth: int) -> ng.Network:
-    """784 inputs, ``depth`` hidden layers of 30 logistic units, 10 linear outputs for softmax cross-entropy."""
-    return ng.Sequential([*(ng.Dense(30, activation="logistic") for _ in range(depth)), ng.Dense(10)])
+    """784 inputs, ``depth`` hidden layers of 30 logistic units, 10 outputs; weights N(0, 1/sqrt(n_in)) as the text's
+    "one standard trick", biases N(0, 1)."""
+    start: dict[str, Any] = {"initializer": ng.Xavier(), "bias_initializer": ng.Normal(1.0)}
+    hidden = (ng.Dense(30, activation="logistic", **start) for _ in range(depth))
+    return ng.Sequential([*hidden, ng.Dense(10, **start)])
 
 
 def mnist() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Training and test images as rows of 784 numbers in [0, 1], and their digits."""
+    """50,000 images as rows of 784 numbers in [0, 1] and their digits; the 10,000 after them, for validation."""
     from netgrad.data import datasets
 
     data = datasets.load("mnist").flat()
-    return data.x, data.y, data.x_test, data.y_test
+    return data.x[:50_000], data.y[:50_000], data.x[50_000:], data.y[50_000:]
 
 
 @experiment(
     "depth",
     "The effect of depth with sigmoid units, and the learning speed of each layer",
-    "Allauzen 'Vanishing gradient', experimental observations on MNIST",
+    "Allauzen 'Vanishing gradient', experimental observations on MNIST; Nielsen, chapter 5",
     needs=("mnist",),
-    seconds=150,
+    seconds=120,
 )
 def depth(seed: int = 0) -> Result:
-    """0 to 4 hidden layers of 30 on all of MNIST; then the size of each layer's delta before training."""
-    x, y, x_test, y_test = mnist()
+    """0 to 4 hidden layers of 30 by Nielsen's recipe, three starts; then the size of each layer's delta in training.
+
+    The recipe: 30 epochs of mini-batches of 10 at step 0.1, cross-entropy of ten logistic outputs, L2 of strength 5
+    over 50,000 examples. Without a hidden layer it is the softmax regression of the text's list.
+    """
+    x, y, held, labels = mnist()
     result, accuracy = Result(), {}
     for layers, text in TEXT.items():
-        model = ng.fit(
-            network(layers), x, y,
-            loss="softmax_cross_entropy", optimizer="adam", learning_rate=2e-3, batch_size=100,
-            epochs=EPOCHS[layers], seed=seed,
+        models = fit_starts(
+            network(layers), x, np.eye(10, dtype=np.float32)[y] if layers else y, STARTS,
+            loss="binary_cross_entropy" if layers else "softmax_cross_entropy",
+            optimizer="sgd", learning_rate=0.1, batch_size=10, epochs=30, penalty=ng.L2(5 / 50_000), seed=seed,
         )  # fmt: skip
-        accuracy[layers] = 100 * model.evaluate(x_test, y_test)["accuracy"]
-        # "About" 88 % for softmax regression is a lower bound: fully trained it reaches 92 to 93 %.
-        near = accuracy[layers] >= text if layers == 0 else abs(accuracy[layers] - text) <= 1.0
-        result.holds(f"{layers} hidden layers: test accuracy", f"about {text} %", f"{accuracy[layers]:.2f} %", near)
+        name = f"dense_{layers + 1}"
+        found = np.array([100 * np.mean(model.outputs(held)[name].argmax(-1) == labels) for model in models])
+        accuracy[layers] = float(np.median(found))
+        shown = f"{accuracy[layers]:.2f} % ({', '.join(f'{a:.2f}' for a in np.sort(found))})"
+        if layers == 0:
+            ok, said = bool((found >= text).all()), f"about {text:g} %, reached by every start"
+        else:
+            ok, said = abs(accuracy[layers] - text) <= NEAR, f"about {text:g} %"
+        result.holds(f"{layers} hidden layers: accuracy in validation, median of {STARTS}", said, shown, ok)
     best_deep = max(accuracy[layers] for layers in (1, 2, 3, 4))
     result.holds(
         "more than one hidden layer adds less than 1 %", "yes", f"{best_deep - accuracy[1]:+.2f} %",
         best_deep - accuracy[1] < 1,
     )  # fmt: skip
+    result.notes.append(
+        "Without a hidden layer 88 % is a lower bound: the text does not say how long it trained, and a trained "
+        "softmax regression reaches 91 to 93 % on MNIST."
+    )
     _learning_speed(result, x, y, seed)
     return result
 
