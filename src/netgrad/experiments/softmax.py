@@ -71,3 +71,27 @@ def softmax(seed: int = 0) -> Result:
         agree = ng.check_gradients(net, A6[:, None], CLASSES, loss="softmax_cross_entropy").ok
         result.holds("gradients against jax.grad and differences", "agree", "agree" if agree else "differ", agree)
     return result
+
+
+@experiment(
+    "softmax-regression",
+    "Softmax regression on MNIST, as the text's program",
+    "Allauzen 'Example in Tensorflow' 1, 2, and 'Experimental observations', no hidden layer",
+    needs=("mnist",),
+    seconds=5,
+)
+def softmax_regression(seed: int = 0) -> Result:
+    """W and b of 0, cross-entropy, 1,000 steps of gradient descent with step 0.5 on random batches of 100."""
+    from netgrad.data import datasets
+
+    data = datasets.load("mnist").flat()
+    rows = np.random.default_rng(seed).permutation(len(data.y))[: 1000 * 100 // 2]
+    model = ng.fit(
+        ng.Sequential([ng.Dense(10, initializer="zeros")]), data.x[rows], data.y[rows],
+        optimizer="sgd", learning_rate=0.5, batch_size=100, epochs=2, seed=seed,
+    )  # fmt: skip
+    accuracy = 100 * model.evaluate(data.x_test, data.y_test)["accuracy"]
+    result = Result()
+    result.holds("accuracy on 10,000 test images", "about 88 %, reached", f"{accuracy:.2f} %", accuracy >= 88)
+    result.notes.append("1,000 batches of 100 are drawn as two epochs of 50,000 of the images, in another order each.")
+    return result

@@ -10,6 +10,7 @@ import numpy as np
 
 import netgrad as ng
 from netgrad.experiments.base import Result, experiment
+from netgrad.network import forward
 from netgrad.training.objective import Batch, Objective, gradients
 
 UNITS, HIDDEN, EXAMPLES, DRAWS = 100, 5, 100, 100
@@ -37,7 +38,8 @@ STUDIES = {
     "normal-0.01": ("normal, sigma 0.01", network(ng.Normal(0.01)), UNITS * 0.01**2),
     "normal-0.2": ("normal, sigma 0.2", network(ng.Normal(0.2)), UNITS * 0.2**2),
     "xavier": ("Xavier", network(ng.Xavier()), 1.0),
-    # The first layer's inputs were not rectified: the text's blend, which is also netgrad's default.
+    # The first layer's inputs were not rectified: the text's blend, which is netgrad's default but for a last
+    # layer without a rectifier (see initializers.for_activation).
     "he-relu": ("ReLU with He", network(None, "relu"), 1.0),
 }
 
@@ -66,8 +68,35 @@ def weight_initialisation(seed: int = 0) -> Result:
         )
         model = ng.Model(net, params, {}, OBJECTIVE, {"x": (2,)})
         result.figures[f"weight-initialisation-{name}"] = panels(model, model.trace(x, y), title)
+    _blend(result, seed)
     result.notes.append(f"The text does not say how many hidden layers its network has; here there are {HIDDEN}.")
     return result
+
+
+def _blend(result: Result, seed: int) -> None:
+    """Eq. 70: 100-80-50-5 with ReLUs, and the sparse activations at the start, mean of 100 draws of either."""
+    rectified = [ng.Dense(80, activation="relu"), ng.Dense(50, activation="relu")]
+    nets = {"the text's blend": [*rectified, ng.Dense(5, initializer="he")], "the default": [*rectified, ng.Dense(5)]}
+    for name, layers in nets.items():
+        net = ng.Sequential(layers)
+        drawn = jax.jit(jax.vmap(lambda key, net=net: net.init(key, (100,))[0]))(
+            jax.random.split(jax.random.key(seed), DRAWS)
+        )
+        scaled = [float(layer["W"].var() * layer["W"].shape[1]) for layer in drawn.values()]
+        if name == "the default":
+            result.tell(
+                "eq. 70, variance times fan-in: the default, Xavier in a last layer without a rectifier", scaled
+            )
+        else:
+            result.close("eq. 70, variance times fan-in: the text's blend", [1, 2, 2], scaled, 0.05)
+    deep, x = STUDIES["he-relu"][1], examples(seed)[0]
+
+    def zeros(key: jax.Array) -> jax.Array:
+        done = forward(deep, deep.init(key, (2,))[0], {}, {"x": jnp.asarray(x, jnp.float32)})
+        return jnp.stack([(done.saved[f"HL{k + 1}"]["a"] == 0).mean() for k in range(HIDDEN)]).mean()
+
+    share = float(jax.jit(jax.vmap(zeros))(jax.random.split(jax.random.key(seed), DRAWS)).mean())
+    result.close("share of zero activations at the start: about half", 0.5, share, 0.02)
 
 
 def draw(net: ng.Network, batch: Batch, seed: int) -> tuple[np.ndarray, np.ndarray, dict]:
