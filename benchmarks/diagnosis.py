@@ -39,7 +39,8 @@ def examine(patient: Patient, seed: int, treat: bool) -> dict[str, Any]:
     data = patient.examples
     began = time.perf_counter()
     if not treat:
-        first = best = Attempt(recipe(patient, seed), data.x, data.y, data.held)
+        first = best = Attempt(recipe(patient, seed), data.x, data.y)
+        first.examine(data.x, data.y, data.held)
         kept: list[str] = []
     else:
         first, best, kept = repair(recipe(patient, seed), data.x, data.y, data.held)

@@ -108,3 +108,59 @@ def test_an_unknown_category_is_a_warning_of_one_line(netgrad, kind_model, tmp_p
     assert result.err.startswith("netgrad: warning: ")
     assert len(result.err.splitlines()) == 1
     assert "'mauve'" in result.err
+
+
+@pytest.fixture(scope="module")
+def sick(tmp_path_factory, price_model, kind_model):
+    """Models of which one weight of the last layer is not a number."""
+    folder = tmp_path_factory.mktemp("sick")
+    for name, source in (("price", price_model), ("kind", kind_model)):
+        model = ng.load(source / "model.safetensors")
+        weights = np.array(model.params["dense_2"]["W"])
+        weights[0, 0] = np.nan
+        model.params["dense_2"]["W"] = weights
+        with pytest.warns(ng.NetgradWarning, match="cannot predict"):
+            model.save(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["price", "kind"])
+def test_what_is_not_finite_is_no_prediction(name, sick, netgrad, houses, tmp_path):
+    options = ("--proba",) if name == "kind" else ()
+    result = netgrad("predict", sick / name, houses, *options, "--out", tmp_path / "p.csv")
+    assert result.status == 1
+    warning, line = result.err.splitlines()
+    assert "cannot predict" in warning
+    assert line.startswith("netgrad: 120 of 120 predictions are left empty, they are not finite: 1 of ")
+    assert line.endswith("numbers in W of layer dense_2 is not finite")
+    table = pd.read_csv(tmp_path / "p.csv")
+    assert len(table) == 120
+    assert table["prediction"].isna().all()
+
+
+def test_a_row_too_large_for_the_model(netgrad, price_model, houses, tmp_path):
+    model = ng.load(price_model / "model.safetensors")
+    model.params["dense_1"]["W"] = 1e4 * model.params["dense_1"]["W"]
+    model.save(tmp_path / "steep.safetensors")
+    lines = houses.read_text().splitlines()[:5]
+    (tmp_path / "large.csv").write_text("\n".join([*lines, "3e38,2,red,1,big"]))
+    result = netgrad("predict", tmp_path / "steep.safetensors", tmp_path / "large.csv")
+    assert result.status == 1
+    assert "1 of 5 predictions are left empty, they are not finite: inputs or weights are too large" in result.err
+    table = pd.read_csv(io.StringIO(result.out), skip_blank_lines=False)
+    assert table["prediction"].isna().tolist() == [False] * 4 + [True]
+
+
+def test_steps_of_sequences_that_are_not_finite(netgrad, tmp_path):
+    path = tmp_path / "s.csv"
+    path.write_text("id,v,y\n" + "".join(f"{i // 5},{i % 3},{'ab'[i % 2]}\n" for i in range(40)))
+    small = ("--hidden", 3, "--epochs", 1, "-q", "--no-report", "--out", tmp_path)
+    netgrad("fit", path, "--net", "rnn", "--target", "y", *small)
+    model = ng.load(tmp_path / "model.safetensors")
+    model.params["dense_1"]["b"] = np.full(2, np.inf)
+    with pytest.warns(ng.NetgradWarning):
+        model.save(tmp_path / "sick.safetensors")
+    result = netgrad("predict", tmp_path / "sick.safetensors", path)
+    assert result.status == 1
+    assert "40 of 40 predictions are left empty" in result.err
+    assert pd.read_csv(io.StringIO(result.out))["prediction"].isna().all()

@@ -1,5 +1,7 @@
 """Remedies: tried one at a time, kept where they help, and told."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,23 @@ def test_validation_examples_are_held_out_whole():
     assert len(x["x"]) == len(y) == len(settings["sample_weight"]) == 270
     with pytest.raises(ng.NetgradError, match="share"):
         held_out(X, Y, {}, 1.5)
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_diagnosis_that_fails_costs_no_model(at, monkeypatch):
+    looked = []
+
+    def broken(evidence):
+        looked.append(evidence)
+        if len(looked) == at:
+            raise ValueError("too many\nvalues")
+        return whole(evidence)
+
+    repairing = import_module("netgrad.diagnosis.repair")
+    whole = repairing.examine
+    monkeypatch.setattr(repairing, "examine", broken)
+    settings = {"epochs": 5, "validation": (X[:60], Y[:60])}
+    with pytest.warns(ng.NetgradWarning, match=r"in vain \(ValueError: too many values\): the model is as trained"):
+        model = ng.fit(dead(), X[60:], Y[60:], fix=True, **settings)
+    plain = ng.fit(dead(), X[60:], Y[60:], **settings)
+    np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))

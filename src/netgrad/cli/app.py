@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from netgrad.cli import interruption
 from netgrad.cli.exchange import export, import_
 from netgrad.cli.faults import fail, tell
 from netgrad.cli.fit import fit
@@ -58,7 +59,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             # Not by calling the application: that takes the end of a compressed file for the end of what a user types.
             command = typer.main.get_command(app)
             given = sys.argv[1:] if arguments is None else [*arguments]
-            with command.make_context("netgrad", given) as context:
+            with interruption.remembered(), command.make_context("netgrad", given) as context:
                 command.invoke(context)
             sys.stdout.flush()
             return 0

@@ -190,7 +190,7 @@ def fit(
         clip_norm=clip_norm,
         patience=patience,
         checkpoint=checkpoint,
-        callbacks=[ng.Watch(), *logs(log)],
+        callbacks=[ng.Watch(), *onlookers(log)],
         progress=not quiet,
         fix=fix,
         seed=seed,
@@ -233,11 +233,12 @@ def fit(
     finish(trained, folder, quiet=quiet, report=not no_report)
 
 
-def logs(log: Path | None) -> list[Any]:
-    """The callback that --log asks for."""
+def onlookers(log: Path | None) -> list[Any]:
+    """The callbacks of every run: control-C, and what --log asks for."""
+    from netgrad.cli.interruption import Interruptible
     from netgrad.training.tracking import JsonLog
 
-    return [] if log is None else [JsonLog(log)]
+    return [Interruptible(), *([] if log is None else [JsonLog(log)])]
 
 
 def names(words: str) -> tuple[str, ...]:

@@ -137,8 +137,10 @@ def columns(model: Any, x: Any, proba: bool, lengths: Any = None) -> dict[str, A
     ((name, linked),) = model.linked(x, lengths).items()
     predicted = np.asarray(model.decide({name: linked})[name])
     finite = np.isfinite(linked)
+    finite = finite if finite.ndim == predicted.ndim else finite.all(-1)
+    if predicted.dtype.kind == "f":  # in the target's own units, which may be large
+        finite = finite & np.isfinite(predicted)
     if not finite.all():
-        finite = finite if finite.ndim == predicted.ndim else finite.all(-1)
         predicted = predicted.astype(object)
         predicted[~finite] = None
     return {"prediction": predicted} | (probabilities(model, linked) if proba else {})

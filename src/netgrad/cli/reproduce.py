@@ -10,6 +10,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from netgrad.cli import interruption
 from netgrad.compiling import MOST_SEEDS
 from netgrad.errors import FileError, NetgradError
 from netgrad.writing import write_file
@@ -79,6 +80,7 @@ def perform(experiment: Any, seed: int, out: Path | None) -> dict[str, Any]:
     """Run one experiment, show it, write its figures; what it found as plain JSON, ``ok`` None where it was skipped."""
     from netgrad.cli.tables import console
 
+    interruption.check()
     screen = console()
     screen.rule(f"[bold]{experiment.name}[/bold]: {experiment.title}", align="left")
     screen.print(experiment.source, style="dim", markup=False)

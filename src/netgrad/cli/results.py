@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from netgrad.cli import faults, tables
+from netgrad.cli import faults, interruption, tables
 from netgrad.errors import FileError
 
 
@@ -65,6 +65,7 @@ class Kept:
 
     def attempt(self, what: str, action: Callable[[], Any]) -> Any:
         """The action's result; None where it failed, which is told in one line."""
+        interruption.check()
         try:
             return action()
         except BrokenPipeError:  # the reader of our output has seen enough; files are written all the same

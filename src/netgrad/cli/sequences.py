@@ -197,7 +197,7 @@ def recurrent(given: dict[str, Any], usual: tuple[int, ...], returns: str = "seq
 
 def options_of(given: dict[str, Any]) -> dict[str, Any]:
     """The settings of `netgrad.fit` that all sequences share."""
-    from netgrad.cli.fit import logs, penalties, schedule_of
+    from netgrad.cli.fit import onlookers, penalties, schedule_of
 
     schedule = schedule_of(given["schedule"], given["optimizer"])
     usual_clip = None if schedule is None else 1.0  # gradients through time explode now and then
@@ -210,7 +210,7 @@ def options_of(given: dict[str, Any]) -> dict[str, Any]:
         "clip_norm": given["clip_norm"] or usual_clip,
         "patience": given["patience"],
         "checkpoint": given["checkpoint"],
-        "callbacks": logs(given["log"]),
+        "callbacks": onlookers(given["log"]),
         "progress": not given["quiet"],
         "seed": given["seed"],
     }

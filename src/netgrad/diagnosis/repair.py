@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,14 +28,17 @@ class Attempt:
     model: what was trained; where training diverged, the model as drawn. error: of a run that diverged.
     """
 
-    def __init__(self, recipe: Recipe, x: Any, y: Any, held: Any):
+    def __init__(self, recipe: Recipe, x: Any, y: Any):
         self.recipe = recipe
         self.error: DivergenceError | None = None
         try:
             self.model = recipe.train(x, y)
         except DivergenceError as error:
             self.error, self.model = error, as_drawn(recipe, x, y)
-        lengths = recipe.settings.get("lengths")
+
+    def examine(self, x: Any, y: Any, held: Any) -> None:
+        """Find out what can be said of it."""
+        lengths = self.recipe.settings.get("lengths")
         self.evidence = Evidence(self.model, self.model.batch(x, y, None, lengths), unseen(self.model, held))
         self.diagnosis: Diagnosis = examine(self.evidence)
 
@@ -62,10 +65,26 @@ def repair(recipe: Recipe, x: Any, y: Any, held: Any = None) -> tuple[Attempt, A
     """The first attempt, the best one, and the checks whose remedies were kept.
 
     held: (x, y) or (x, y, lengths), examples that decide what helps; the training examples where there are none.
+    Where the diagnosis itself fails, a warning says so, and the best attempt up to there is the result.
     """
-    first = best = Attempt(recipe, x, y, held)
-    tried: set[str] = set()
+    first = best = Attempt(recipe, x, y)
     kept: list[str] = []
+    try:
+        first.examine(x, y, held)
+        for attempt, check in further(first, x, y, held):
+            best = attempt
+            kept.append(check.registered_name)
+    except Exception as error:  # whatever it is: what was trained is not lost by it
+        reason = " ".join(str(error).split())[:200]
+        warn(
+            f"remedies were looked for in vain ({type(error).__name__}: {reason}): the model is as trained up to there"
+        )
+    return first, best, kept
+
+
+def further(best: Attempt, x: Any, y: Any, held: Any) -> Iterator[tuple[Attempt, Check]]:
+    """One better attempt after the other, each with the check whose remedy it is."""
+    tried: set[str] = set()
     for _ in range(ROUNDS):
         options = [check for check in best.remedies() if check.registered_name not in tried]
         changed = None
@@ -75,14 +94,14 @@ def repair(recipe: Recipe, x: Any, y: Any, held: Any = None) -> tuple[Attempt, A
             changed = check.repair(best.recipe, best.evidence)
             changed = None if changed is best.recipe else changed
         if changed is None:
-            break
-        attempt = Attempt(changed, x, y, held)
+            return
+        attempt = Attempt(changed, x, y)
+        attempt.examine(x, y, held)
         gone = all(f.name != check.registered_name for f in attempt.diagnosis.serious)
         if helps(attempt, best, gone):
             best = attempt
-            kept.append(check.registered_name)
             tried.discard(check.registered_name)  # a step in the right direction may be too short
-    return first, best, kept
+            yield attempt, check
 
 
 def helps(attempt: Attempt, best: Attempt, gone: bool) -> bool:
