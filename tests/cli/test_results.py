@@ -1,6 +1,9 @@
 """A trained model is on disk before anything else is tried, and whatever fails then costs a line and status 1."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +149,18 @@ def test_scores_that_are_not_finite(finished, monkeypatch):
     status, _, lines, folder = finished(report=False)
     assert status == 1
     assert lines == [f"netgrad: the model is in {folder / 'model.safetensors'}, but its test rmse is not finite"]
+
+
+def test_a_home_that_cannot_be_written_to(tmp_path):
+    (tmp_path / "home").write_text("a file, in which not even root can make a folder")
+    small = ("fit", "iris", "--epochs", "1", "--hidden", "3", "-q", "--out", str(tmp_path / "out"))
+    run = [sys.executable, "-c", "import sys; from netgrad_command import main; sys.exit(main())"]
+    own = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path)}
+    elsewhere = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "MPLCONFIGDIR")
+    environment = {name: value for name, value in os.environ.items() if name not in elsewhere} | own
+    done = subprocess.run([*run, *small], capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"model.safetensors", "report.html"}
 
 
 # --- every kind of data, from the command line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections.abc import Sequence
@@ -55,6 +56,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """`netgrad.cli.main`."""
     with warnings.catch_warnings():
         warnings.showwarning = _one_line
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it speaks of its own cache where a home is read-only
         try:
             # Not by calling the application: that takes the end of a compressed file for the end of what a user types.
             command = typer.main.get_command(app)
