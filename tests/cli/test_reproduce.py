@@ -115,3 +115,15 @@ def test_the_longest_experiments_can_be_run_at_full_length(monkeypatch):
     assert not slow()
     monkeypatch.setenv("NETGRAD_SLOW", "1")
     assert slow()
+
+
+def test_the_list_fits_a_terminal_of_80_columns(netgrad, monkeypatch):
+    from netgrad.experiments import EXPERIMENTS
+
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = netgrad("reproduce", "--list").out
+    assert max(map(len, shown.splitlines())) <= 80
+    words = shown.split()
+    for name, experiment in EXPERIMENTS.items():
+        assert name in words
+        assert set(f"{experiment.title} {experiment.source}".split()) <= set(words)

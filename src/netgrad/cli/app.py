@@ -57,16 +57,24 @@ def run(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _one_line
         logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it speaks of its own cache where a home is read-only
+        options: dict[str, str] = {}
         try:
             # Not by calling the application: that takes the end of a compressed file for the end of what a user types.
             command = typer.main.get_command(app)
             given = sys.argv[1:] if arguments is None else [*arguments]
+            options |= options_of(command, given)
             with interruption.remembered(), command.make_context("netgrad", given) as context:
                 command.invoke(context)
             sys.stdout.flush()
             return 0
         except BaseException as error:
-            return tell(error)
+            return tell(error, options)
+
+
+def options_of(command: Any, given: Sequence[str]) -> dict[str, str]:
+    """The options of the command that these arguments name, by the arguments that they stand for."""
+    asked = getattr(command, "commands", {}).get(given[0] if given else "")
+    return {str(p.name): p.opts[0] for p in asked.params if p.opts[0].startswith("--")} if asked else {}
 
 
 def _one_line(message: Any, category: type, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:

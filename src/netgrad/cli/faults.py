@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ KEPT = 20  # log files of the unforeseen
 FEWER = "use fewer rows, fewer or smaller layers, or a smaller --batch-size"
 
 
-def tell(error: BaseException) -> int:
+def tell(error: BaseException, options: Mapping[str, str] | None = None) -> int:
     """Say in one line on the standard error what went wrong, and return the exit status.
 
+    options: those of the command by the name of the argument that they stand for, "batch_size": "--batch-size".
     2 for what the user can put right, 130 after an interruption, 1 for the unforeseen, whose details go to a log file.
     """
     if isinstance(error, SystemExit | typer.Exit):
@@ -41,7 +42,7 @@ def tell(error: BaseException) -> int:
     if isinstance(error, WrongUsage):
         return _wrong_usage(error)
     if (reason := expected(error)) is not None:
-        return fail(reason)
+        return fail(in_options(reason, options or {}))
     return fail(f"unforeseen {unforeseen(error)}", 1)
 
 
@@ -56,6 +57,30 @@ def expected(error: BaseException) -> str | None:
             f"{error.strerror or str(error) or type(error).__name__}{f': {error.filename}' if error.filename else ''}"
         )
     return None
+
+
+def in_options(message: str, options: Mapping[str, str]) -> str:
+    """A message about arguments in the words of the command line.
+
+    >>> in_options("batch_size must be a whole number", {"batch_size": "--batch-size"})
+    '--batch-size must be a whole number'
+    >>> in_options("try a lower learning rate, clip_norm=1.0, or less", {"clip_norm": "--clip-norm"})
+    'try a lower learning rate, --clip-norm 1.0, or less'
+    """
+
+    def named(found: re.Match[str]) -> str:
+        option = options.get(found[1])
+        return found[0] if option is None else option + (" " if found[0].endswith("=") else "")
+
+    # Words that only a program writes, and those of plain English where they can mean nothing else.
+    for pattern in (
+        r"(?<!['\w-])(\w+_\w+)\b=?",
+        r"(?<!['\w-])(\w+)=",
+        r"^(\w+)(?= must |, the )",
+        r"(?<=^unknown )(\w+)(?= ')",
+    ):
+        message = re.sub(pattern, named, message)
+    return message
 
 
 def out_of_memory(error: BaseException) -> str | None:

@@ -139,15 +139,16 @@ def beside(result: Any) -> Any:
 
 
 def listing(experiments: list[Any]) -> Any:
-    """Name, title, source, needed data and rough duration of experiments."""
+    """Name, title, source, needed data and rough duration of experiments, for terminals of 80 columns, too."""
     from netgrad.cli.tables import grid
 
     table = grid()
-    for column in ("name", "what", "source", "needs"):
-        table.add_column(column, no_wrap=column == "name")
+    table.add_column("name", no_wrap=True)
+    table.add_column("what, and where it is from")
     table.add_column("about", justify="right", no_wrap=True)
     for e in experiments:
-        table.add_row(e.name, *map(escaped, (e.title, e.source)), ", ".join(e.needs), f"{e.seconds:g} s")
+        needs = f"\nneeds {', '.join(e.needs)}" if e.needs else ""
+        table.add_row(e.name, f"{escaped(e.title)}\n[dim]{escaped(e.source)}[/dim]{needs}", f"{e.seconds:g} s")
     return table
 
 

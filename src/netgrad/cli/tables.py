@@ -28,7 +28,7 @@ def layers(rows: Sequence[LayerRow], caption: str = "") -> Table:
     table.add_column("parameters", justify="right")
     measured = [q for q in QUANTITIES if any(q in row.values for row in rows)]
     for quantity in measured:
-        table.add_column(quantity, justify="right", no_wrap=True)
+        table.add_column(quantity, justify="right")  # a narrow terminal breaks "mean ± deviation" at its spaces
     for row in rows:
         size = "x".join(map(str, row.shape))
         cells = [row.cell(quantity) for quantity in measured]
