@@ -175,8 +175,11 @@ def test_an_error_that_cannot_be_shown(logs, capsys):
     assert "unforeseen MuteError" in capsys.readouterr().err
 
 
-def test_a_closed_standard_error_is_borne(monkeypatch):
+def test_a_closed_standard_error_or_output_is_borne(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stderr", None)
     assert faults.tell(NetgradError("unheard")) == 2
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["--version"]) == 0
     monkeypatch.setattr(sys, "stderr", open(os.devnull))  # noqa: SIM115 - cannot be written to
     assert faults.tell(NetgradError("unheard")) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -58,6 +59,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _one_line
         logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it speaks of its own cache where a home is read-only
         options: dict[str, str] = {}
+        if sys.stdout is None:  # closed by whoever started the command
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
         try:
             # Not by calling the application: that takes the end of a compressed file for the end of what a user types.
             command = typer.main.get_command(app)

@@ -66,6 +66,8 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
     '--batch-size must be a whole number'
     >>> in_options("try a lower learning rate, clip_norm=1.0, or less", {"clip_norm": "--clip-norm"})
     'try a lower learning rate, --clip-norm 1.0, or less'
+    >>> in_options("cannot write out/batch_size.csv", {"batch_size": "--batch-size"})
+    'cannot write out/batch_size.csv'
     """
 
     def named(found: re.Match[str]) -> str:
@@ -74,8 +76,8 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
 
     # Words that only a program writes, and those of plain English where they can mean nothing else.
     for pattern in (
-        r"(?<!['\w-])(\w+_\w+)\b=?",
-        r"(?<!['\w-])(\w+)=",
+        r"(?<!['\w/.\\-])(\w+_\w+)\b(?![/.\\])=?",
+        r"(?<!['\w/.\\-])(\w+)=",
         r"^(\w+)(?= must |, the )",
         r"(?<=^unknown )(\w+)(?= ')",
     ):
@@ -135,9 +137,9 @@ def unforeseen(error: BaseException) -> str:
     said = f"{type(error).__name__}{f': {reason}' if reason else ''}"
     place = log(error)
     if place is None:
-        for line in traceback.format_exception(error):
+        if sys.stderr is not None:
             with contextlib.suppress(OSError, ValueError):
-                print(line, end="", file=sys.stderr)
+                print("".join(traceback.format_exception(error)), end="", file=sys.stderr)
         return f"{said} (details above): please report it with them to the authors of netgrad"
     return f"{said} (details in {place}): please report it with that file to the authors of netgrad"
 
@@ -182,8 +184,9 @@ def versions() -> str:
 
 def fail(message: str, status: int = 2) -> int:
     """One line on the standard error."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # of a closed standard error
-        print(f"netgrad: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):  # of one that was closed meanwhile
+            print(f"netgrad: {' '.join(message.split())}", file=sys.stderr, flush=True)
     return status
 
 
