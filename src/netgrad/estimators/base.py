@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,10 +17,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from netgrad.errors import DataError, NetgradError
+from netgrad.errors import DataError, DivergenceError, NetgradError
 from netgrad.estimators import inputs, solvers
+from netgrad.estimators.plain import plain, rebuilt
 from netgrad.estimators.settings import check_settings
 from netgrad.network import Network
+from netgrad.optimizers import OPTIMIZERS
 from netgrad.regularizers import L2
 from netgrad.training.loop import fit
 from netgrad.training.model import Model
@@ -46,11 +51,12 @@ class Estimator(BaseEstimator):
     warm_start : `fit` goes on from where the last one ended.
     early_stopping, validation_fraction : hold out a share of the examples and stop by the score on them.
     beta_1, beta_2, epsilon : of "adam" and "adamw".
-    max_fun : taken for the sake of scikit-learn's users; ``max_iter`` bounds "lbfgs", whose steps are few.
+    max_fun : the most evaluations of loss and gradient by "lbfgs" and its like, whose steps make several.
     n_starts : so many initialisations are trained side by side in one program, and the best is kept.
     clip_norm : the largest norm a step's gradient may have.
     dtype : "float32", "float64", or "auto": single precision, which is faster; but double, as in scikit-learn, for
-        tables of up to 10,000 numbers that are not of single precision themselves.
+        tables of up to 10,000 numbers that are not of single precision themselves. On "auto" predictions, ``coefs_``
+        and ``intercepts_`` come in the precision of X, whatever was computed in.
     callbacks : further `netgrad.Callback`s.
 
     Attributes
@@ -114,12 +120,18 @@ class Estimator(BaseEstimator):
         """The loss that belongs to targets and network."""
         raise NotImplementedError
 
-    def _strata(self, target: np.ndarray) -> np.ndarray | None:
-        """What held-out examples are to be drawn in equal shares of, if anything."""
+    def _strata(self, target: np.ndarray, held: int) -> np.ndarray | None:
+        """What ``held`` examples are to be drawn in equal shares of, if anything."""
         return None
 
-    _incremental = True  # whether there is a `partial_fit`
+    _incremental = True  # whether there may be a `partial_fit`
     _measure = ""  # the history's column that early stopping goes by
+
+    def _goes_on(self) -> bool:
+        """Whether there is a `partial_fit`: not for solvers that want to see all examples in every step."""
+        if self.solver in OPTIMIZERS and not solvers.uses_batches(self.solver):
+            raise AttributeError(f"solver={self.solver!r} sees all examples in every step: call fit")
+        return self._incremental
 
     def _rows_apart(self) -> bool:
         """Whether what the network makes of one example in training is independent of the others."""
@@ -139,9 +151,10 @@ class Estimator(BaseEstimator):
         weights = inputs.weights(sample_weight, len(examples))
         rng = check_random_state(self.random_state)
         if self.early_stopping and incremental:
-            raise NetgradError("partial_fit holds no examples out: set early_stopping=False, or call fit")
+            raise NetgradError("partial_fit does not support early_stopping=True: set it to False, or call fit")
         if first:
             self._double = inputs.double(examples.x, self.dtype)
+            self._given = examples.x.dtype.name if self.dtype == "auto" else self.dtype
         start: Network | Model = self._start(examples, rng) if first else self.model_
         train, validation = (examples, target, weights), None
         if self.early_stopping and solvers.uses_batches(self.solver):
@@ -174,11 +187,13 @@ class Estimator(BaseEstimator):
             size = -(-n // 32) * 32
             examples, target = inputs.filled_up(examples, size), target[np.minimum(np.arange(size), n - 1)]
             weights = np.pad(np.ones(n) if weights is None else weights, (0, size - n))
-        kept = self._kept if incremental and not first else None
-        pace = solvers.Pace(self, self._measure if validation else None, n, 0 if first else self.t_, kept)
+        pace = solvers.Pace(self, self._measure if validation else None, n)
+        if not first:
+            pace.go_on(self, optimizer_too=incremental)
         starts = int(self.n_starts) if first else 1
         together = pace.only_history and not self.callbacks and starts == 1
-        model = fit(
+        training = partial(
+            fit,
             start,
             examples.x,
             target,
@@ -195,13 +210,27 @@ class Estimator(BaseEstimator):
             seed=int(rng.randint(np.iinfo(np.int32).max)),
             **settings,
         )
-        self._remember(model, pace, first)
-        if not pace.converged and not incremental and self.n_iter_ == self.max_iter and not self.early_stopping:
-            warnings.warn(
-                f"{self.max_iter} epochs (max_iter) were not enough to converge: raise max_iter, or tol",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        self._remember(self._carried_through(training, pace), pace, first)
+        if pace.exhausted is None and not incremental and not pace.converged and self.n_iter_ == self.max_iter:
+            pace.exhausted = f"{self.max_iter} epochs (max_iter) were not enough to converge: raise max_iter, or tol"
+        if pace.exhausted is not None:
+            warnings.warn(pace.exhausted, ConvergenceWarning, stacklevel=4)
+
+    def _carried_through(self, training: Callable[[], Model], pace: solvers.Pace) -> Model:
+        """The trained model; that of the best epoch where training diverges after it, as far as early stopping kept
+        one."""
+        try:
+            return training()
+        except DivergenceError as error:
+            best = pace.best_model()
+            if best is None:
+                raise DivergenceError(
+                    "Solver produced non-finite parameter weights. The input data may contain large values and need "
+                    f"to be preprocessed. ({error})"
+                ) from None
+            pace.scores.append(math.nan)
+            pace.exhausted = f"{error}; the model is that of the best epoch before"
+            return best
 
     def _penalty(self, size: float, weights: np.ndarray | None) -> L2 | None:
         """The penalty on the weights, shared among the examples of a batch."""
@@ -220,29 +249,44 @@ class Estimator(BaseEstimator):
     def _hold_out(self, data: Any, rng: np.random.RandomState) -> tuple[Any, Any]:
         """Training and validation examples, drawn as scikit-learn does."""
         examples, target, weights = data
-        index = np.arange(len(examples))
-        kept, held = train_test_split(
-            index, random_state=rng, test_size=self.validation_fraction, stratify=self._strata(target)
-        )
+        n = len(examples)
+        share = float(self.validation_fraction)
+        strata = self._strata(target, math.ceil(share * n))
+        try:
+            kept, held = train_test_split(np.arange(n), random_state=rng, test_size=share, stratify=strata)
+        except ValueError as error:
+            reason = " ".join(str(error).split())
+            if strata is None:
+                raise DataError(f"early_stopping cannot hold out {share:g} of X: {reason}") from None
+            raise DataError(
+                "early_stopping holds out examples of both classes, and there are too few: set early_stopping=False, "
+                f"raise validation_fraction or add examples ({reason})"
+            ) from None
         if len(held) < 2:
             raise DataError(
-                f"validation_fraction={self.validation_fraction} of {len(index)} examples holds out {len(held)}: "
-                "at least 2 are needed"
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset. "
+                f"({share:g} of {n} examples holds out {len(held)}: at least 2 are needed)"
+            )
+        if weights is not None and not (weights[held].any() and weights[kept].any()):
+            raise DataError(
+                "sample_weight is 0 for all examples that early_stopping holds out, or for all that it trains on: "
+                "change validation_fraction or random_state, or leave examples of weight 0 out"
             )
         out = examples.take(held)
-        validation = (out.x, target[held]) if out.lengths is None else (out.x, target[held], out.lengths)
+        validation = (out.x, target[held], out.lengths, None if weights is None else weights[held])
         return (examples.take(kept), target[kept], None if weights is None else weights[kept]), validation
 
     def _remember(self, model: Model, pace: solvers.Pace, first: bool) -> None:
         """What scikit-learn's users look for after a fit."""
         # As NumPy arrays they can be pickled, and are of the precision of whoever goes on to compute with them.
         self.model_ = replace(model, params=_arrays(model.params), state=_arrays(model.state))
-        self._kept = _arrays(pace.kept)
+        self._kept = [np.asarray(leaf) for leaf in jax.tree.leaves(pace.kept)]
         self.n_iter_, self.t_, self.loss_ = len(pace.losses), pace.seen, pace.losses[-1]
         self.loss_curve_: list[float] = pace.losses if first else [*self.loss_curve_, *pace.losses]
         stopping = bool(pace.scores)
         self.best_loss_ = None if stopping else min(self.loss_curve_)
-        self.validation_scores_ = pace.scores if stopping else None
+        before = [] if first else getattr(self, "validation_scores_", None) or []
+        self.validation_scores_ = [*before, *pace.scores] if stopping else None
         self.best_validation_score_ = pace.best_score if stopping else None
         self.n_outputs_ = self._units()
 
@@ -255,7 +299,25 @@ class Estimator(BaseEstimator):
         with jax.enable_x64(self._double):
             n = len(examples)
             some = inputs.filled_up(examples, 1 << (n - 1).bit_length()) if n <= FILLED_UP else examples
-            return self.model_.predict_proba(some.x, some.lengths)[:n]
+            return self._handed_out(self.model_.predict_proba(some.x, some.lengths)[:n], examples.x)
+
+    def _handed_out(self, values: np.ndarray, x: np.ndarray | None = None) -> np.ndarray:
+        """Numbers in the precision of X, as scikit-learn's users expect them, whatever they were computed in."""
+        given = [] if x is None or self.dtype != "auto" else [x.dtype]
+        return values.astype(np.result_type(values.dtype, self._given, *given), copy=False)
+
+    # --- as plain state
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            state["model_"] = plain(state["model_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "model_" in state:
+            state = state | {"model_": rebuilt(state["model_"])}
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

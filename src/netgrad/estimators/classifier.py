@@ -22,14 +22,15 @@ class Classifier(ClassifierMixin, Estimator):
 
     Attributes
     ----------
-    classes_ : the labels, sorted; for multi-label targets (N, labels) the numbers of the labels.
+    classes_ : the labels, sorted; for multi-label targets (N, labels) the numbers of the labels. Where there is but
+        one, that is what is predicted.
     out_activation_ : "softmax"; "logistic" for two classes (one unit) and for multi-label targets (one unit a label).
     """
 
     _measure = "val_accuracy"
 
-    @available_if(lambda estimator: estimator._incremental)
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+    @available_if(lambda estimator: estimator._goes_on())
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
         """One epoch more on these examples. classes: all there will be; needed in the first call."""
         check_settings(self)
         if not hasattr(self, "classes_"):
@@ -59,6 +60,8 @@ class Classifier(ClassifierMixin, Estimator):
                 self._learn_labels(np.asarray(y))
             else:
                 self._learn_classes(np.unique(y))
+        if self.warm_start and not first and not several and not self._several:
+            self._same_classes(np.unique(y))
         if several != self._several or (several and y.shape[1] != len(self.classes_)):
             raise DataError(f"y is {kind}, the classes known from before are {self.classes_.tolist()}")
         if several:
@@ -66,9 +69,16 @@ class Classifier(ClassifierMixin, Estimator):
         return self._numbers(np.asarray(y))
 
     def _learn_classes(self, classes: np.ndarray) -> None:
-        if len(classes) < 2:
-            raise DataError(f"y has one class only, {classes.tolist()[0]!r}: a classifier needs two or more classes")
         self.classes_, self._several = classes, False
+
+    def _same_classes(self, classes: np.ndarray) -> None:
+        """Refuse a warm start with other classes, or with fewer: they would be forgotten without a word."""
+        if not np.array_equal(classes, self.classes_):
+            old, new = (np.array2string(c, max_line_width=10**6, threshold=20) for c in (self.classes_, classes))
+            raise DataError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
+                f"got {old}, `y` has {new}"
+            )
 
     def _learn_labels(self, y: np.ndarray) -> None:
         self.classes_, self._several = np.arange(y.shape[1]), True
@@ -84,7 +94,7 @@ class Classifier(ClassifierMixin, Estimator):
         return found.astype(np.int32)
 
     def _units(self) -> int:
-        return 1 if len(self.classes_) == 2 and not self._several else len(self.classes_)
+        return 1 if len(self.classes_) <= 2 and not self._several else len(self.classes_)
 
     def _loss(self, network, shape):
         units = network.shapes(shape)[network.outputs[0][1]][-1]
@@ -92,8 +102,16 @@ class Classifier(ClassifierMixin, Estimator):
             return "binary_cross_entropy"
         return "softmax_cross_entropy"
 
-    def _strata(self, target):
-        return None if self._several else target
+    def _strata(self, target, held):
+        """The classes; those of two as scikit-learn has them, more of them only where each has enough members."""
+        if self._several:
+            return None
+        if len(self.classes_) <= 2:
+            return target.astype(bool)[:, None]
+        counts = np.bincount(target)
+        counts = counts[counts > 0]
+        enough = counts.min() >= 2 and len(counts) <= min(held, len(target) - held)
+        return target if enough else None
 
     @property
     def out_activation_(self) -> str:
@@ -105,8 +123,18 @@ class Classifier(ClassifierMixin, Estimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities (N, classes), in the order of ``classes_``; for multi-label targets of each label by itself."""
-        p = self._predicted(X)
-        return np.concatenate([1 - p, p], axis=-1) if p.shape[-1] == 1 and not self._several else p
+        return self._of_classes(self._predicted(X))
+
+    def _of_classes(self, p: np.ndarray) -> np.ndarray:
+        """The network's outputs as probabilities of the classes, which sum to 1 in the precision that they come in."""
+        if self._several:
+            return p
+        if len(self.classes_) == 1:
+            return np.ones_like(p[..., :1])
+        if p.shape[-1] == 1:
+            return np.concatenate([1 - p, p], axis=-1)
+        p = p[..., : len(self.classes_)]  # a network of the user's own may have units for classes that are not there
+        return p / p.sum(-1, keepdims=True)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithms of `predict_proba`."""

@@ -89,7 +89,9 @@ class Grouped:
         optimizer = solvers.optimizer(self)
         groups = Groups(start._replace(opt_state=Program(jax.vmap(optimizer.init))(start.params)), data)
         n = int(np.count_nonzero(next(iter(data.weights.values()))))
-        pace = solvers.Pace(self, None, n, 0 if first else self.t_)
+        pace = solvers.Pace(self, None, n)
+        if not first:
+            pace.go_on(self, optimizer_too=False)
         run = Run(model, groups.carry(0), int(self.max_iter), callbacks=[pace, *self.callbacks], starts=groups)
         key = jax.random.key(rng.randint(np.iinfo(np.int32).max))
         of_first = jax.tree.map(lambda v: v[0], data)
@@ -107,7 +109,7 @@ class Grouped:
         found = next(iter(outputs.values()))
         predicted = np.empty((len(examples), *found.shape[2:]), found.dtype)
         predicted[rows[valid]] = found[valid]
-        return predicted
+        return self._handed_out(predicted, examples.x)
 
     @property
     def models_(self: Any) -> dict[Any, Model]:

@@ -85,9 +85,8 @@ class Perceptron:
     def _of_layers(self, name: str) -> list[np.ndarray]:
         check_is_fitted(self)
         model: Any = self.model_  # type: ignore[attr-defined]
-        return [
-            np.asarray(model.params[node.params][name]) for node in model.network.nodes if node.params in model.params
-        ]
+        layers = [model.params[node.params] for node in model.network.nodes if node.params in model.params]
+        return [self._handed_out(np.asarray(layer[name])) for layer in layers]  # type: ignore[attr-defined]
 
 
 @estimator
@@ -109,12 +108,15 @@ class MLPClassifier(Perceptron, Classifier):
 @estimator
 @dataclass(eq=False, repr=False)
 class MLPRegressor(Perceptron, Regressor):
-    """A multilayer perceptron for numbers. All parameters: `Perceptron`, `Estimator`, `Regressor`.
+    """A multilayer perceptron for numbers. All parameters: `Perceptron`, `Estimator`, `Regressor`; as in scikit-learn,
+    `loss` is the first of them.
 
     >>> import numpy as np
     >>> from netgrad.estimators import MLPRegressor
     >>> X = np.linspace(-1, 1, 200)[:, None]
-    >>> mlp = MLPRegressor((20,), "tanh", solver="lbfgs", random_state=0).fit(X, np.sin(3 * X[:, 0]))
+    >>> mlp = MLPRegressor("squared_error", (20,), "tanh", solver="lbfgs", random_state=0).fit(X, np.sin(3 * X[:, 0]))
     >>> mlp.score(X, np.sin(3 * X[:, 0])) > 0.99
     True
     """
+
+    loss: Any = "squared_error"

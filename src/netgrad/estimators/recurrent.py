@@ -150,12 +150,12 @@ class SequenceTagger(Recurrent, Classifier):
     def _units(self):
         return len(self.classes_)
 
-    def _strata(self, target):
+    def _strata(self, target, held):
         return None
 
     def predict_proba(self, X):
         """Probabilities of the tags (N, T, classes), or a list of arrays (T_i, classes); of rows (N, classes)."""
-        p = self._predicted(X)
+        p = self._of_classes(self._predicted(X))
         if unequal(X):
             return [row[: len(x)] for row, x in zip(p, X, strict=True)]
         return p[:, 0] if axes(X) == 2 and self.n_features is None else p

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from netgrad.errors import DataError
 from netgrad.estimators.base import Estimator
+from netgrad.losses import Poisson
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -19,19 +21,25 @@ class Regressor(RegressorMixin, Estimator):
 
     Parameters
     ----------
-    loss : "squared_error", or any of netgrad's losses for numbers ("absolute_error", "power_error"), or an instance.
+    loss : "squared_error", "poisson" for counts (the expected count is predicted), or any other of netgrad's losses for
+        numbers ("absolute_error", "power_error"), or an instance.
 
     Attributes
     ----------
-    out_activation_ : "identity".
+    out_activation_ : "identity"; "exp" with the loss "poisson".
     """
 
     loss: Any = "squared_error"
 
     _measure = "val_r2"
-    out_activation_ = "identity"
 
-    @available_if(lambda estimator: estimator._incremental)
+    @property
+    def out_activation_(self) -> str:
+        """The function that the outputs go through on their way to predictions."""
+        check_is_fitted(self)
+        return "exp" if isinstance(self.model_.objective.terms[0][1], Poisson) else "identity"
+
+    @available_if(lambda estimator: estimator._goes_on())
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """One epoch more on these examples."""
         return self._fit(X, y, sample_weight, incremental=True)

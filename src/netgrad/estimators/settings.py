@@ -14,6 +14,12 @@ RATES = ("constant", "invscaling", "adaptive")
 
 def check_settings(estimator: Any) -> None:
     """Refuse settings that mean nothing: those of `netgrad.estimators.base.Estimator`."""
+    loss = getattr(estimator, "loss", None)
+    if isinstance(loss, int | list | tuple):
+        raise NetgradError(
+            f"loss={loss!r} is no loss: as in scikit-learn, loss is the first argument of MLPRegressor, and "
+            f"hidden_layer_sizes the second; write hidden_layer_sizes={loss!r}"
+        )
     if estimator.solver not in OPTIMIZERS:
         raise unknown_name("solver", estimator.solver, OPTIMIZERS)
     if estimator.learning_rate not in RATES:

@@ -8,11 +8,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from netgrad import optimizers
 from netgrad.optimizers import OPTIMIZERS
 from netgrad.training.callbacks import Callback
+from netgrad.training.model import Model
 
 
 def _sgd(learning_rate: Any, momentum: Any, nesterov: bool) -> optax.GradientTransformation:
@@ -74,9 +76,28 @@ def _has_numbers(part: Any) -> bool:
     return hasattr(part, "hyperparams")
 
 
+def evaluations(opt_state: Any) -> int:
+    """How often the last step of an optimiser computed loss and gradient: as often as its line search says, or once."""
+
+    def searched(part: Any) -> bool:
+        return hasattr(part, "num_linesearch_steps")
+
+    parts = jax.tree.leaves(opt_state, is_leaf=searched)
+    return max(1, sum(int(part.num_linesearch_steps) for part in parts if searched(part)))
+
+
+def score_of(row: dict[str, float], measure: str) -> float:
+    """The score of an epoch. Where the held-out targets are all the same, R^2 is 1 for no error and else 0, as
+    scikit-learn has it."""
+    if not math.isfinite(row[measure]) and math.isfinite(rmse := row.get("val_rmse", math.nan)):
+        return float(rmse == 0)
+    return row[measure]
+
+
 # What counts as a fall of the loss for solvers that see all examples in every step, relative to it and at least to 1:
 # SciPy's own limit, and in single precision the least that can be seen.
 STANDSTILL = {True: 2.2e-9, False: 1.2e-7}
+MOST_EVALUATIONS = 21  # of loss and gradient in a step of the solvers that search along a line
 EPOCHS_PER_CALL = 10  # of a small network's training, most is the way into the compiled program and out again
 
 
@@ -90,27 +111,45 @@ class Pace(Callback):
     falls to ``tol``, as there, or where the loss itself has stopped falling: by `STANDSTILL` of it for more than
     ``n_iter_no_change`` steps in a row.
 
-    kept: the optimiser's state of an earlier run to go on from. It keeps what estimators show: ``losses``,
-    ``scores``, ``best_loss``, ``best_score``, and the optimiser's state for the next `partial_fit`.
+    It keeps what estimators show: ``losses``, ``scores``, ``best_loss``, ``best_score``; the optimiser's state for the
+    next `partial_fit`, ``kept``; and why training ended before it had converged, ``exhausted``.
     """
 
-    def __init__(self, estimator: Any, measure: str | None, examples: int, seen: int = 0, kept: Any = None):
-        self.of, self.measure, self.examples, self.seen, self.kept = estimator, measure, examples, seen, kept
+    def __init__(self, estimator: Any, measure: str | None, examples: int):
+        self.of, self.measure, self.examples, self.seen = estimator, measure, examples, 0
+        self.kept: Any = None
         self.losses: list[float] = []
         self.scores: list[float] = []
         self.best_loss, self.best_score = math.inf, -math.inf
         self.rate = float(estimator.learning_rate_init)
         self.converged = False
+        self.exhausted: str | None = None
         rates_change = estimator.solver == "sgd" and estimator.learning_rate != "constant"
-        self.only_history = measure is None and not rates_change
+        whole = not uses_batches(estimator.solver)
+        self._bounded = whole and estimator.max_fun < MOST_EVALUATIONS * estimator.max_iter
+        self.only_history = measure is None and not rates_change and not self._bounded
+        self._evaluations = 0
         self._idle = 0
         self._best: Any = None
+        self._run: Any = None
+
+    def go_on(self, fitted: Any, optimizer_too: bool) -> None:
+        """Begin where ``fitted`` stopped: examples seen, best score; the optimiser's state, where that is wanted."""
+        self.seen = fitted.t_
+        if self.measure is not None and fitted.best_validation_score_ is not None:
+            self.best_score = fitted.best_validation_score_
+        self.kept = fitted._kept if optimizer_too else None
+
+    def best_model(self) -> Model | None:
+        """The model of the best epoch by the held-out examples, or None where there is none."""
+        return None if self._run is None or self._best is None else self._run.model(self._best)
 
     def on_start(self, run):
-        if self.kept is not None:
-            run.carry = run.carry._replace(opt_state=self.kept)
-        else:
+        self._run = run
+        if self.kept is None or not self._resume(run):
             self._adjust(run, **numbers(self.of))
+        if self.best_score > -math.inf:
+            self._best = run.carry
 
     def on_epoch(self, run):
         row = run.history.rows[-1]
@@ -119,16 +158,21 @@ class Pace(Callback):
         if self.of.verbose:
             print(f"Iteration {run.epoch}, loss = {row['loss']:.8f}")
         if self.measure is not None:
-            self._score(run, row[self.measure])
+            self._score(run, score_of(row, self.measure))
         else:
             self._idle = self._idle + 1 if row["loss"] > self.best_loss - self._least_fall() else 0
         self.best_loss = min(self.best_loss, row["loss"])
+        if self._bounded:
+            self._evaluations += evaluations(run.carry.opt_state)
         if self.of.solver == "sgd" and self.of.learning_rate == "invscaling":
             self._adjust(run, learning_rate=self.rate / (self.seen + 1) ** self.of.power_t)
         if not uses_batches(self.of.solver) and row["grad_norm"] <= self.of.tol:
             self._stop(run, f"the gradient's norm fell to {row['grad_norm']:.2g}")
         elif self._idle > self.of.n_iter_no_change:
             self._slow_down_or_stop(run)
+        elif self._bounded and self._evaluations >= self.of.max_fun:
+            self.exhausted = f"{self.of.max_fun} evaluations (max_fun) were not enough to converge: raise max_fun"
+            run.stop(self.exhausted)
 
     def _least_fall(self) -> float:
         """By how much an epoch's loss must be below the best one to count as better."""
@@ -140,6 +184,14 @@ class Pace(Callback):
         self.kept = run.carry.opt_state
         if self._best is not None:
             run.carry = self._best
+
+    def _resume(self, run: Any) -> bool:
+        """Whether the optimiser's state that was kept is one of this optimiser: settings may have changed since."""
+        leaves, structure = jax.tree.flatten(run.carry.opt_state)
+        if [np.shape(leaf) for leaf in leaves] != [np.shape(leaf) for leaf in self.kept]:
+            return False
+        run.carry = run.carry._replace(opt_state=jax.tree.unflatten(structure, map(jnp.asarray, self.kept)))
+        return True
 
     def _score(self, run: Any, score: float) -> None:
         self.scores.append(score)

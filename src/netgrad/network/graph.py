@@ -120,6 +120,11 @@ class Network:
         made = [Node(str(n), find("layer", layer), tuple(i), str(p)) for n, layer, i, p in nodes]
         return cls.from_nodes(inputs, made, outputs)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was worked out on the way: shapes by shapes, and a hash that no other process gives."""
+        parts = ("inputs", "nodes", "outputs", "name", "written")
+        return {part: getattr(self, part) for part in parts}
+
     @cached_property
     def _structure(self) -> tuple:
         return (self.inputs, self.nodes, self.outputs)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from sys import float_info
 from typing import Any
@@ -137,16 +138,8 @@ def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
     if isinstance(config, dict) and isinstance(config.get("format"), int) and config["format"] > FORMAT:
         raise FileError(f"this file has format {config['format']}, this netgrad reads up to {FORMAT}: upgrade netgrad")
     check_description(config)
-    parts = [from_config(layer) for _, layer, _, _ in config["nodes"]]
-    parts = [part if isinstance(part, Activation) else find("layer", part) for part in parts]  # both may be nodes
-    nodes = [Node(n, part, tuple(i), p) for part, (n, _, i, p) in zip(parts, config["nodes"], strict=True)]
-    if not {node for _, node in config["outputs"]} <= {*config["inputs"], *(node.name for node in nodes)}:
-        raise FileError("its outputs are of layers that it has not")
-    network = Network.from_nodes(config["inputs"], nodes, config["outputs"])
-    terms = tuple((name, find("loss", from_config(loss)), weight) for name, loss, weight in config["terms"])
-    penalties = tuple(find("penalty", from_config(p)) for p in config["penalties"])
-    objective = Objective(terms, penalties, config["reduction"], config.get("weight_noise", 0.0))
-    shapes = {name: tuple(shape) for name, shape in config["shapes"].items()}
+    model = described(config)
+    network, shapes = model.network, model.shapes
     if max(math.prod(shape) for shape in network.shapes(shapes).values()) > LARGEST:
         raise FileError(f"one example of it would take arrays of more than {LARGEST:,} numbers")
     kept: dict[str, dict[str, Any]] = {"params": {}, "state": {}}
@@ -159,11 +152,26 @@ def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
     state = restore(kept["state"], network.state_shapes(shapes))
     if state is None:
         raise FileError("the state in the file is not that of its architecture")
+    return replace(model, params=params, state=state)
+
+
+def described(config: dict[str, Any]) -> Model:
+    """The model of a description, without parameters and state."""
+    parts = [from_config(layer) for _, layer, _, _ in config["nodes"]]
+    parts = [part if isinstance(part, Activation) else find("layer", part) for part in parts]  # both may be nodes
+    nodes = [Node(n, part, tuple(i), p) for part, (n, _, i, p) in zip(parts, config["nodes"], strict=True)]
+    if not {node for _, node in config["outputs"]} <= {*config["inputs"], *(node.name for node in nodes)}:
+        raise FileError("its outputs are of layers that it has not")
+    network = Network.from_nodes(config["inputs"], nodes, config["outputs"])
+    terms = tuple((name, find("loss", from_config(loss)), weight) for name, loss, weight in config["terms"])
+    penalties = tuple(find("penalty", from_config(p)) for p in config["penalties"])
+    objective = Objective(terms, penalties, config["reduction"], config.get("weight_noise", 0.0))
+    shapes = {name: tuple(shape) for name, shape in config["shapes"].items()}
     encoder, target = config["encoder"], config["target_encoder"]
     return Model(
         network,
-        params,
-        state,
+        {},
+        {},
         objective,
         shapes,
         History(config["history"], config["stopped"], config.get("settings", {}), config.get("events", [])),

@@ -114,7 +114,8 @@ def fit(
             "warm_up_cosine" (`netgrad.optimizers.schedules`), or "plateau" (`netgrad.ReduceOnPlateau`).
         epochs: how often every example is used. batch_size: examples a step; None for all of them at once, 1 for
             one at a time. The last batch of an epoch is smaller where they do not divide.
-        validation: a share of the examples to hold out, or a pair (x, y): measured after every epoch.
+        validation: a share of the examples to hold out, or a pair (x, y): measured after every epoch. Lengths of
+            sequences and weights may follow: (x, y, lengths, sample_weight), None where there are none.
         sample_weight: (N,) or by output. lengths: (N,) valid time-steps of sequences, or by input.
         loss_weights: how much each of several outputs counts, by output.
         class_weight: "balanced", or a dict from class to weight; by output where there are several
@@ -190,8 +191,8 @@ def fit(
         start = network
     data, held = start.batch(x, y, **more), None
     if isinstance(validation, tuple):
-        v_x, v_y, *v_lengths = validation
-        held = start.batch(v_x, v_y, None, *v_lengths)
+        v_x, v_y, v_lengths, v_weights = (*validation, None, None)[:4]
+        held = start.batch(v_x, v_y, v_weights, v_lengths)
     elif validation:
         data, held = split(data, validation, seed)
     if resample is not None:

@@ -1,0 +1,29 @@
+"""Fitted estimators as plain state, which pickle, joblib and skops all take: numbers, texts, lists, dicts, arrays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from netgrad.errors import NetgradError
+from netgrad.training.files import describe, described
+from netgrad.training.model import Model
+
+
+def plain(model: Model) -> Any:
+    """The model as its description (that of a model file) and its arrays.
+
+    One with parts that have no registered name, such as a layer of the user's own, stays the object that it is: pickle
+    finds its classes again, where skops must be told to trust them.
+    """
+    try:
+        return {"description": describe(model), "params": model.params, "state": model.state}
+    except NetgradError:
+        return model
+
+
+def rebuilt(state: Any) -> Model:
+    """The inverse of `plain`: the arrays are the very same, whatever precision JAX is set to."""
+    if isinstance(state, Model):
+        return state
+    return replace(described(state["description"]), params=state["params"], state=state["state"])
