@@ -83,6 +83,40 @@ def test_a_search_over_alpha_and_rate_compiles_once():
     assert _together.cache_info().misses == before
 
 
+DATES = pd.date_range("2020-01-01", periods=150)
+WITH_DATES = pd.DataFrame({"a": X[:, 0], "when": DATES})
+TIMED = {
+    "dates": WITH_DATES,
+    "with a zone": WITH_DATES.assign(when=DATES.tz_localize("UTC")),
+    "durations": WITH_DATES.assign(when=DATES - DATES[0]),
+    "periods": WITH_DATES.assign(when=DATES.to_period("M")),
+    "objects": WITH_DATES.assign(when=[None, *DATES.date[1:]]),
+    "arrow": WITH_DATES.convert_dtypes(dtype_backend="pyarrow"),
+    "array": WITH_DATES[["when"]].to_numpy(),
+    "array of objects": WITH_DATES.to_numpy(),
+    "lists": [[1.0, day] for day in DATES.date],
+}
+
+
+@pytest.mark.parametrize("kind", TIMED)
+def test_dates_are_refused_in_one_line(kind):
+    what = "X" if kind in ("array", "array of objects", "lists") else "column 'when'"
+    for estimator in (MLPClassifier(**FAST), GroupedClassifier(**FAST)):
+        with pytest.raises(ValueError, match=f"^{what} holds dates or times: give numbers instead") as error:
+            estimator.fit(TIMED[kind], Y)
+        assert "\n" not in str(error.value)
+
+
+def test_dates_of_polars_and_in_targets_are_refused():
+    polars = pytest.importorskip("polars")
+    with pytest.raises(ValueError, match="column 'when' holds dates or times"):
+        MLPClassifier(**FAST).fit(polars.from_pandas(WITH_DATES), Y)
+    with pytest.raises(ValueError, match="y holds dates or times"):
+        MLPRegressor(**FAST).fit(X, DATES)
+    days = DATES[Y]  # as classes they are labels like any others
+    assert set(MLPClassifier(**FAST).fit(X, days).predict(X)) <= set(days.to_numpy())
+
+
 def test_groups_learn_apart_and_know_their_own():
     rng = np.random.default_rng(0)
     sizes = {3.0: 40, 7.0: 25, 9.0: 10}

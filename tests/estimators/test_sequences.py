@@ -1,11 +1,13 @@
 """Sequences of equal and unequal length, images, and networks of one's own."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_val_score
 
 import netgrad as ng
+from netgrad.errors import NetgradWarning
 from netgrad.estimators import (
     ConvClassifier,
     NetworkClassifier,
@@ -58,10 +60,96 @@ def test_a_tagger_answers_in_the_form_of_its_question(walks):
     assert tagger.score(X, y) > 0.9
     assert [len(tags) for tags in tagger.predict(X[:3])] == [len(x) for x in X[:3]]
     assert tagger.predict_proba(X[:3])[0].shape == (len(X[0]), 2)
-    with pytest.raises(ValueError, match="one tag for each time-step"):
+    with pytest.raises(ValueError, match=r"sequence \d+ has \d+ time-steps and \d+ tags: expected one tag for each"):
         SequenceTagger(**SMALL).fit(X, y[1:] + y[:1])
     cube = np.stack([x[:8] for x in X])
     assert SequenceTagger(**SMALL).fit(cube, cube[..., 0] > 0).predict(cube).shape == (120, 8)
+
+
+FEW = SMALL | {"units": 3, "max_iter": 2}
+CUBE = np.random.default_rng(2).normal(size=(6, 4, 2))  # six sequences of four time-steps with two features
+UNEQUAL = [row[: 2 + i % 3] for i, row in enumerate(CUBE)]
+LABELS = [0, 1, 1, 0, 1, 0]
+
+
+def test_lists_of_lists_tables_and_object_arrays_are_sequences():
+    fitted = RecurrentClassifier(**FEW).fit(UNEQUAL, LABELS)
+    expected = fitted.predict_proba(UNEQUAL)
+    lists, objects = [x.tolist() for x in UNEQUAL], np.empty(6, object)
+    objects[:] = UNEQUAL
+    for same in (lists, tuple(lists), objects, [pd.DataFrame(x) for x in UNEQUAL], [lists[0], *UNEQUAL[1:]]):
+        np.testing.assert_array_equal(RecurrentClassifier(**FEW).fit(same, LABELS).predict_proba(same), expected)
+    equal = RecurrentClassifier(**FEW).fit(CUBE, LABELS).predict_proba(CUBE)
+    np.testing.assert_array_equal(RecurrentClassifier(**FEW).fit(CUBE.tolist(), LABELS).predict_proba(CUBE), equal)
+    tags = [(x[:, 0] > 0).tolist() for x in UNEQUAL]
+    tagger = SequenceTagger(**FEW).fit(lists, tags)
+    assert [len(found) for found in tagger.predict(lists)] == [len(x) for x in UNEQUAL]
+
+
+def test_what_was_fitted_on_rows_takes_their_time_steps_too():
+    rows = CUBE.reshape(6, 8)
+    fitted = RecurrentRegressor(n_features=2, **FEW).fit(rows, np.arange(6.0))
+    np.testing.assert_array_equal(fitted.predict(CUBE), fitted.predict(rows))
+
+
+def _ragged(estimator):
+    return estimator(**FEW).fit([[[1, 2], [3]], [[1, 2], [3, 4], [5, 6]]], [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        (lambda e: e(**FEW).fit(UNEQUAL, LABELS[:-1]), "X has 6 sequences and y has 5 targets, expected one for each;"),
+        (lambda e: e(**FEW).fit(CUBE, LABELS * 2), "X has 6 sequences and y has 12 targets, expected one for each;"),
+        (lambda e: e(**FEW).fit(CUBE.swapaxes(0, 1), LABELS), "X has 4 sequences and y has 6 targets.*time first"),
+        (lambda e: e(**FEW).fit(CUBE[0], 1), r"X has shape \(4, 2\) and y has 1 targets.*X\[None\] is one sequence"),
+        (lambda e: e(**FEW).fit(CUBE[0, :, 0], [1]), r"X has one axis, \(4,\).*X\[None, :, None\] is one series"),
+        (lambda e: e(**FEW).fit(["ab", "c"], [0, 1]), r"X has one axis, \(2,\)"),
+        (lambda e: e(**FEW).fit(CUBE, None), "requires y to be passed, but the target y is None"),
+        (lambda e: e(**FEW).fit([[1.0, 2.0], []], [0, 1]), "one of them is empty"),
+        (lambda e: e(**FEW).fit([CUBE[0], CUBE[1, :3, :1]], [0, 1]), r"sequence 1 has shape \(3, 1\), the first"),
+        (lambda e: e(**FEW).fit([CUBE[:2], CUBE[:3]], [0, 1]), r"sequences have shape \(2, 3, 4, 2\)"),
+        (_ragged, "the time-steps of sequence 0 have different numbers of features"),
+        (lambda e: e(**FEW).fit([np.array(["2020-01-01"], "M8[D]")] * 2, [0, 1]), "sequence 0 holds dates or times"),
+        (lambda e: e(**FEW).fit(CUBE.astype("M8[s]"), LABELS), "X holds dates or times"),
+    ],
+)
+@pytest.mark.parametrize("estimator", [RecurrentClassifier, RecurrentRegressor, SequenceTagger])
+def test_what_are_no_sequences_with_a_target_each_is_refused_in_one_line(estimator, what, message):
+    with pytest.raises(ValueError, match=message) as error:
+        what(estimator)
+    assert "\n" not in str(error.value)
+
+
+def test_one_sequence_alone_is_not_taken_for_many():
+    fitted = RecurrentClassifier(**FEW).fit(CUBE[..., :1], LABELS)
+    with pytest.raises(ValueError, match=r"X has shape \(4, 1\), but RecurrentClassifier was fitted on sequences of 1"):
+        fitted.predict(CUBE[0, :, :1])
+    assert fitted.predict(CUBE[:1, :, :1]).shape == (1,)
+    with pytest.warns(NetgradWarning, match="each of the 4 rows of X is taken for a sequence of one time-step"):
+        SequenceTagger(**FEW).fit(CUBE[0], LABELS[:4])
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (LABELS, "y has 6 x 1 tags: expected one tag for each time-step, 6 x 4"),
+        (np.zeros((6, 3), int), "y has 6 x 3 tags"),
+        ([[0, 1], [0]] * 3, "y has rows of 1 to 2 tags"),
+        (np.zeros((4, 6), int), "X has 6 sequences and y has 4 targets.*time first"),
+    ],
+)
+def test_tags_that_are_not_one_for_each_step_are_refused(y, message):
+    with pytest.raises(ValueError, match=message):
+        SequenceTagger(**FEW).fit(CUBE, y)
+    frame = pd.DataFrame((CUBE[..., 0] > 0).astype(int))
+    assert SequenceTagger(**FEW).fit(CUBE, frame).predict(CUBE).shape == (6, 4)
+
+
+def test_one_column_of_targets_is_one_number_each():
+    with pytest.warns(Warning, match="column-vector y was passed"):
+        fitted = RecurrentRegressor(**FEW).fit(CUBE, np.arange(6.0)[:, None])
+    assert fitted.predict(CUBE).shape == (6,)
 
 
 def test_images_in_every_form():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from netgrad.errors import DataError, ShapeError, unknown_name
 
 SMALL = 10_000  # numbers in x up to which double precision costs nothing that anyone would notice
+TIMES = (date, time, timedelta, np.datetime64, np.timedelta64)
 PRECISIONS = ("auto", "float32", "float64")
 
 
@@ -47,6 +49,9 @@ def table(estimator: Any, X: Any, y: Any, reset: bool, *, more_axes: bool = Fals
         "reset": reset,
         "allow_nd": more_axes,
     }
+    refuse_times(X, "X")
+    if y is not None and is_regressor(estimator):
+        refuse_times(y, "y")
     predicting = y is None and not reset
     if predicting:
         X = validate_data(estimator, X, **settings)
@@ -55,6 +60,40 @@ def table(estimator: Any, X: Any, y: Any, reset: bool, *, more_axes: bool = Fals
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
     return Examples(X.toarray() if hasattr(X, "toarray") else X), y
+
+
+def refuse_times(X: Any, name: str) -> None:
+    """Refuse dates, times and durations: as nanoseconds since 1970 they would be numbers that nothing learns from.
+
+    X: an array, a table or a column of one; anything else passes.
+    """
+    if hasattr(X, "columns"):
+        for column in X.columns:
+            if _holds_times(X[column]):
+                raise _no_times(f"column {column!r}")
+    elif _holds_times(X):
+        raise _no_times(name)
+
+
+def _holds_times(values: Any) -> bool:
+    if isinstance(values, list | tuple) and len(values):
+        nested = isinstance(values[0], list | tuple)
+        return _holds_times(values[0]) if nested else any(isinstance(v, TIMES) for v in values)
+    kind = str(getattr(values, "dtype", "")).lower()
+    if kind == "object" and getattr(values, "ndim", 1) == 2:
+        return any(_holds_times(column) for column in values.T)
+    if kind == "object":
+        flat = np.ravel(values)
+        values = next((v for v in flat[:SMALL] if v is not None and v == v), None)
+        return isinstance(values, TIMES)
+    return kind.startswith(("date", "time", "period", "duration"))
+
+
+def _no_times(what: str) -> DataError:
+    return DataError(
+        f"{what} holds dates or times: give numbers instead, such as year, month, weekday and hour, or seconds since a "
+        "beginning (`netgrad fit` does so by itself)"
+    )
 
 
 def double(x: np.ndarray, dtype: str) -> bool:

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import column_or_1d
 
 from netgrad.data.sequences import pad_sequences
-from netgrad.errors import NetgradError, ShapeError, unknown_name
+from netgrad.errors import NetgradError, ShapeError, unknown_name, warn
 from netgrad.estimators.classifier import Classifier
 from netgrad.estimators.inputs import Examples
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.regressor import Regressor
-from netgrad.estimators.sequences import as_sequences, axes, unequal
+from netgrad.estimators.sequences import as_sequences, axes, listed
 from netgrad.estimators.settings import sizes, whole
 from netgrad.layers import GRU, LSTM, RNN, Bidirectional, Dense, ForgetGateRNN, Layer
 from netgrad.network import Network, Sequential
@@ -27,8 +26,8 @@ CELLS: dict[str, Any] = {"rnn": RNN, "forget_gate": ForgetGateRNN, "lstm": LSTM,
 class Recurrent:
     """What the estimators for sequences share.
 
-    X may be an array (N, T, features); a list of arrays (T_i, features) or (T_i,), where lengths are unequal; or rows
-    (N, T * n_features), each a sequence.
+    X may be an array (N, T, features); a list of arrays or lists (T_i, features) or (T_i,), where lengths are unequal;
+    or rows (N, T * n_features), each a sequence. Examples come first, and there is one target for each.
 
     Parameters
     ----------
@@ -122,21 +121,32 @@ class SequenceTagger(Recurrent, Classifier):
         examples, y = super()._examples(X, y, reset)
         if y is not None:
             self._steps = examples
+        if reset and not self._of_sequences and self.n_features is None:
+            warn(
+                f"each of the {len(examples)} rows of X is taken for a sequence of one time-step: a single sequence is "
+                "X[None], y[None]; several are an array (N, T, features) or a list of arrays"
+            )
         return examples, y
 
     def _learn_targets(self, y, first):
         steps = self.__dict__.pop("_steps")
         N, T = steps.x.shape[:2]
         if steps.lengths is not None:
-            tags = [column_or_1d(np.asarray(tags)) for tags in y]
-            if [len(t) for t in tags] != steps.lengths.tolist():
-                raise ShapeError("y must hold one tag for each time-step of X: an array (T_i,) for each sequence")
+            tags = [np.ravel(np.asarray(tags)) for tags in y]
+            for i, (own, length) in enumerate(zip(tags, steps.lengths.tolist(), strict=True)):
+                if len(own) != length:
+                    raise ShapeError(
+                        f"sequence {i} has {length} time-steps and {len(own)} tags: expected one tag for each "
+                        "time-step, y a list of arrays (T_i,)"
+                    )
             every = np.concatenate(tags)
         else:
-            y = np.asarray(y)
-            if y.shape not in ((N, T), (N,) if T == 1 else (N, T)):
-                raise ShapeError(f"y has shape {y.shape}: expected one tag for each time-step, {(N, T)}")
-            every = y.ravel()
+            y = np.asarray(y) if hasattr(y, "columns") else y
+            lengths = {np.size(tags) for tags in y}
+            if lengths != {T}:
+                has = f"{N} x {lengths.pop()}" if len(lengths) == 1 else f"rows of {min(lengths)} to {max(lengths)}"
+                raise ShapeError(f"y has {has} tags: expected one tag for each time-step, {N} x {T}")
+            every = np.asarray(y).ravel()
         check_classification_targets(every)
         if type_of_target(every) not in ("binary", "multiclass"):
             raise NetgradError(f"tags must be classes, found {type_of_target(every)} targets")
@@ -156,7 +166,7 @@ class SequenceTagger(Recurrent, Classifier):
     def predict_proba(self, X):
         """Probabilities of the tags (N, T, classes), or a list of arrays (T_i, classes); of rows (N, classes)."""
         p = self._of_classes(self._predicted(X))
-        if unequal(X):
+        if listed(X) is not None:
             return [row[: len(x)] for row, x in zip(p, X, strict=True)]
         return p[:, 0] if axes(X) == 2 and self.n_features is None else p
 

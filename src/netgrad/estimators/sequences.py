@@ -1,16 +1,18 @@
-"""X as sequences: arrays of three axes, rows of a table, or lists of arrays of unequal length."""
+"""X as sequences: arrays of three axes, rows of a table, or lists of arrays or of lists, of unequal length."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import check_array, column_or_1d
 
 from netgrad.data.sequences import pad_sequences
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.estimators import inputs
 from netgrad.estimators.inputs import Examples
+
+FORMS = "sequences are an array (N, T, features), or a list of arrays (T_i, features)"
 
 
 def as_sequences(estimator: Any, X: Any, y: Any, reset: bool, n_features: int | None) -> tuple[Examples, Any]:
@@ -18,21 +20,53 @@ def as_sequences(estimator: Any, X: Any, y: Any, reset: bool, n_features: int | 
 
     n_features: how many numbers of a row (N, T * n_features) make a time-step; None for all of them.
     """
-    if unequal(X) or axes(X) == 3:
+    several = listed(X)
+    if several is not None or axes(X) == 3:
         if y is None and reset:
             raise NetgradError(f"{type(estimator).__name__} requires y to be passed, but the target y is None")
-        return _timed(estimator, X, reset), y
+        found = _timed(estimator, np.asarray(X) if several is None else several, reset, n_features)
+        return found, y if y is None else _one_each(y, found, several is None)
+    if axes(X) == 1:
+        raise ShapeError(f"X has one axis, {np.shape(X)}. Reshape your data: {FORMS}; X[None, :, None] is one series")
+    if not reset and estimator._of_sequences:
+        raise ShapeError(
+            f"X has shape {np.shape(X)}, but {type(estimator).__name__} was fitted on sequences of "
+            f"{estimator.n_features_in_} features: {FORMS}; X[None] is one sequence alone"
+        )
+    if y is not None and _count(y) != len_of(X):
+        raise ShapeError(
+            f"X has shape {np.shape(X)} and y has {_count(y)} targets: Found input variables with inconsistent numbers "
+            f"of samples. Each row of X is a sequence here; {FORMS}; X[None] is one sequence alone"
+        )
     found, y = inputs.table(estimator, X, y, reset)
+    if reset:
+        estimator._of_sequences = False
     width = found.shape[0] if n_features is None else n_features
     if found.shape[0] % width:
         raise ShapeError(f"rows of {found.shape[0]} numbers are no sequences of {width} features (n_features) a step")
     return Examples(found.x.reshape(len(found), -1, width)), y
 
 
-def unequal(X: Any) -> bool:
-    """Whether X is a list (or an array of objects) of arrays, one a sequence."""
+def listed(X: Any) -> list[np.ndarray] | None:
+    """X as a list of arrays, one a sequence; None where it is an array or a table, or lists that make one.
+
+    >>> [x.shape for x in listed([[1, 2, 3], [4, 5]])]
+    [(3,), (2,)]
+    >>> listed([[1, 2], [3, 4]]) is None
+    True
+    """
     several = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
-    return several and len(X) > 0 and all(isinstance(x, np.ndarray) and x.ndim > 0 for x in X)
+    if not several or len(X) == 0 or any(isinstance(x, str | bytes) or not hasattr(x, "__len__") for x in X):
+        return None
+    arrays = []
+    for i, x in enumerate(X):
+        try:
+            arrays.append(np.asarray(x))
+        except ValueError:
+            raise ShapeError(f"the time-steps of sequence {i} have different numbers of features") from None
+    if all(isinstance(x, list | tuple) for x in X) and len({a.shape for a in arrays}) == 1:
+        return None
+    return arrays
 
 
 def axes(X: Any) -> int:
@@ -40,18 +74,46 @@ def axes(X: Any) -> int:
     return np.ndim(X) if isinstance(X, list | tuple | np.ndarray) else getattr(X, "ndim", 2)
 
 
-def _timed(estimator: Any, X: Any, reset: bool) -> Examples:
+def len_of(X: Any) -> int:
+    """How many rows a table, an array or a sparse matrix has."""
+    return X.shape[0] if hasattr(X, "shape") else len(X)
+
+
+def _count(y: Any) -> int:
+    """How many targets there are; a single value is one."""
+    if getattr(y, "shape", ()):
+        return y.shape[0]
+    return len(y) if isinstance(y, list | tuple) else 1
+
+
+def _timed(estimator: Any, X: Any, reset: bool, n_features: int | None) -> Examples:
     lengths = None
-    if unequal(X):
+    if isinstance(X, list):
+        for i, x in enumerate(X):
+            inputs.refuse_times(x, f"sequence {i}")
         X, lengths = pad_sequences([x[:, None] if x.ndim == 1 else x for x in X])
+    inputs.refuse_times(X, "X")
     x = check_array(X, dtype=[np.float64, np.float32], allow_nd=True, ensure_2d=False)
     if x.ndim != 3:
-        raise ShapeError(f"sequences have shape {x.shape}: expected (N, T, features), or arrays (T, features)")
+        raise ShapeError(f"sequences have shape {x.shape}: {FORMS}")
     if reset:
         estimator.n_features_in_ = x.shape[2]
-    elif x.shape[2] != estimator.n_features_in_:
-        raise ShapeError(
-            f"X has {x.shape[2]} features, but {type(estimator).__name__} is expecting "
-            f"{estimator.n_features_in_} features as input"
-        )
+        estimator._of_sequences = True
+    else:
+        of_rows = not estimator._of_sequences and n_features is not None
+        wanted = n_features if of_rows else estimator.n_features_in_
+        if x.shape[2] != wanted:
+            name = type(estimator).__name__
+            raise ShapeError(f"X has {x.shape[2]} features, but {name} is expecting {wanted} features as input")
     return Examples(x, lengths)
+
+
+def _one_each(y: Any, found: Examples, array: bool) -> Any:
+    """The targets, if they are as many as the sequences."""
+    n, steps = found.x.shape[:2]
+    if _count(y) != n:
+        turned = " (time first, as in PyTorch? Examples come first here: swapaxes(0, 1))"
+        hint = turned if array and _count(y) == steps else ""
+        raise ShapeError(f"X has {n} sequences and y has {_count(y)} targets, expected one for each{hint}; {FORMS}")
+    column = getattr(y, "ndim", 1) == 2 and y.shape[1] == 1 and steps > 1
+    return column_or_1d(y, warn=True) if column else y
