@@ -9,7 +9,7 @@ from sklearn import neural_network
 from sklearn.datasets import load_iris, make_regression
 from sklearn.exceptions import ConvergenceWarning
 
-from netgrad import estimators
+from netgrad import StopBelow, estimators
 
 X, Y = load_iris(return_X_y=True)
 
@@ -251,6 +251,9 @@ def test_lbfgs_and_other_solvers_fit():
     ("settings", "message"),
     [
         ({"solver": "adm"}, "unknown solver 'adm': did you mean 'adam'"),
+        ({"solver": ["adam"]}, "unknown solver"),
+        ({"callbacks": [3]}, r"callbacks must be a list of netgrad.Callbacks, found \[3\]"),
+        ({"callbacks": StopBelow(0.1)}, "callbacks must be a list of netgrad.Callbacks, found StopBelow"),
         ({"alpha": -1}, "alpha must be a number of at least 0"),
         ({"max_iter": 0}, "max_iter must be a whole number"),
         ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes must be a whole number"),

@@ -9,10 +9,16 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_iris
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.ensemble import AdaBoostRegressor, BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.feature_selection import SequentialFeatureSelector
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from netgrad.estimators import GroupedClassifier, GroupedRegressor, MLPClassifier, MLPRegressor
 
@@ -34,6 +40,59 @@ def test_in_a_pipeline_a_search_and_a_cross_validation():
     assert search.best_score_ > 0.9
     assert cross_val_score(clone(search.best_estimator_), X, Y, cv=3).mean() > 0.9
     assert search.best_estimator_[-1].feature_names_in_.tolist() == [f"x{i}" for i in range(4)]
+
+
+CLASSIFIER, REGRESSOR = MLPClassifier(**FAST | {"max_iter": 5}), MLPRegressor(**FAST | {"max_iter": 5})
+LABELS = {"classes": Y, "numbers": X[:, 0], "several labels": np.c_[Y > 0, Y > 1].astype(int), "outputs": X[:, :2]}
+WRAPPED = {
+    "calibrated": (CalibratedClassifierCV(CLASSIFIER, cv=2), "classes"),
+    "stacked": (StackingClassifier([("a", CLASSIFIER), ("b", clone(CLASSIFIER))], cv=2), "classes"),
+    "voting": (VotingClassifier([("a", CLASSIFIER), ("b", clone(CLASSIFIER))], voting="soft"), "classes"),
+    "bagged": (BaggingClassifier(CLASSIFIER, n_estimators=2, max_samples=0.5), "classes"),
+    "boosted": (AdaBoostRegressor(REGRESSOR, n_estimators=2), "numbers"),
+    "one against the rest": (OneVsRestClassifier(CLASSIFIER), "classes"),
+    "chained": (ClassifierChain(CLASSIFIER), "several labels"),
+    "an output each": (MultiOutputRegressor(REGRESSOR), "outputs"),
+    "targets transformed": (TransformedTargetRegressor(REGRESSOR, transformer=StandardScaler()), "numbers"),
+    "threshold tuned": (TunedThresholdClassifierCV(CLASSIFIER, cv=2), "yes or no"),
+    "features selected": (SequentialFeatureSelector(CLASSIFIER, n_features_to_select=1, cv=2), "classes"),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_wrapped_in_other_estimators(name):
+    wrapped, kind = WRAPPED[name]
+    y = Y == 2 if kind == "yes or no" else LABELS[kind]
+    fitted = clone(wrapped).fit(X, y)
+    if hasattr(fitted, "predict"):
+        assert fitted.predict(X).shape == y.shape
+        assert np.isfinite(fitted.score(X, y))
+    else:
+        assert fitted.transform(X).shape == (150, 1)
+
+
+@pytest.mark.parametrize("output", ["default", "pandas", "polars"])
+def test_behind_a_column_transformer_on_tables_of_pandas_and_polars(output):
+    polars = pytest.importorskip("polars")
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=["u", "v"] * 75)
+    found = []
+    for table in (frame, polars.from_pandas(frame)):
+        columns = ColumnTransformer(
+            [("numbers", StandardScaler(), list("abcd")), ("kinds", OneHotEncoder(sparse_output=False), ["kind"])]
+        )
+        pipe = make_pipeline(columns.set_output(transform=output), clone(CLASSIFIER)).fit(table, Y)
+        found.append(pipe.predict_proba(table))
+        if output != "default":
+            assert pipe[-1].feature_names_in_.tolist() == list(pipe[0].get_feature_names_out())
+    np.testing.assert_array_equal(*found)
+
+
+def test_labels_as_sparse_matrix():
+    several = LABELS["several labels"]
+    dense = clone(CLASSIFIER).fit(X, several).predict_proba(X)
+    np.testing.assert_array_equal(clone(CLASSIFIER).fit(X, sparse.csr_array(several)).predict_proba(X), dense)
+    part = clone(CLASSIFIER).partial_fit(X, sparse.csr_array(several), classes=[0, 1])
+    assert part.predict(X).shape == (150, 2)
 
 
 def test_tables_of_all_kinds_give_the_same():

@@ -174,5 +174,9 @@ def test_networks_of_ones_own():
     ready = ng.Sequential([ng.Dense(16, activation="tanh"), ng.Dense(2)])
     assert NetworkClassifier(ready, **settings).fit(X, y).out_activation_ == "softmax"
     assert NetworkRegressor(_with_norm, **settings).fit(X, y).predict(X).shape == y.shape
+    wide = NetworkClassifier(ng.Sequential([ng.Dense(5)]), **settings).fit(X, y)  # units for classes that are not there
+    assert set(wide.predict(X)) <= {0, 1}
+    np.testing.assert_allclose(wide.predict_proba(X).sum(1), 1, rtol=1e-12)
+    assert wide.predict_proba(X).shape == (len(X), 2)
     with pytest.raises(ValueError, match=r"must be a netgrad\.Network"):
         NetworkClassifier(lambda shape, units: "mlp").fit(X, y)

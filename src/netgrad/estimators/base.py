@@ -129,7 +129,7 @@ class Estimator(BaseEstimator):
 
     def _goes_on(self) -> bool:
         """Whether there is a `partial_fit`: not for solvers that want to see all examples in every step."""
-        if self.solver in OPTIMIZERS and not solvers.uses_batches(self.solver):
+        if isinstance(self.solver, str) and self.solver in OPTIMIZERS and not solvers.uses_batches(self.solver):
             raise AttributeError(f"solver={self.solver!r} sees all examples in every step: call fit")
         return self._incremental
 

@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted
 
 from netgrad.errors import DataError, NetgradError
+from netgrad.estimators import inputs
 from netgrad.estimators.base import Estimator
 from netgrad.estimators.settings import check_settings
 
@@ -37,7 +38,7 @@ class Classifier(ClassifierMixin, Estimator):
             if classes is None:
                 raise NetgradError("classes must be passed on the first call to partial_fit.")
             if type_of_target(y) == "multilabel-indicator":
-                self._learn_labels(np.asarray(y))
+                self._learn_labels(np.asarray(inputs.dense(y)))
             else:
                 self._learn_classes(np.unique(classes))
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
@@ -47,6 +48,7 @@ class Classifier(ClassifierMixin, Estimator):
     # --- targets
 
     def _learn_targets(self, y: Any, first: bool) -> np.ndarray:
+        y = inputs.dense(y)
         check_classification_targets(y)
         kind = type_of_target(y)
         if kind == "multiclass-multioutput":
@@ -65,7 +67,7 @@ class Classifier(ClassifierMixin, Estimator):
         if several != self._several or (several and y.shape[1] != len(self.classes_)):
             raise DataError(f"y is {kind}, the classes known from before are {self.classes_.tolist()}")
         if several:
-            return np.asarray(y.toarray() if hasattr(y, "toarray") else y, np.float32)
+            return np.asarray(y, np.float32)
         return self._numbers(np.asarray(y))
 
     def _learn_classes(self, classes: np.ndarray) -> None:

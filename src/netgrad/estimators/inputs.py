@@ -59,7 +59,12 @@ def table(estimator: Any, X: Any, y: Any, reset: bool, *, more_axes: bool = Fals
         X, y = validate_data(estimator, X, y, multi_output=True, y_numeric=is_regressor(estimator), **settings)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-    return Examples(X.toarray() if hasattr(X, "toarray") else X), y
+    return Examples(dense(X)), y
+
+
+def dense(values: Any) -> Any:
+    """A sparse matrix as an array; anything else as it is."""
+    return values.toarray() if hasattr(values, "toarray") else values
 
 
 def refuse_times(X: Any, name: str) -> None:

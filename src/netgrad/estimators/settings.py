@@ -8,6 +8,7 @@ from typing import Any
 
 from netgrad.errors import NetgradError, unknown_name
 from netgrad.optimizers import OPTIMIZERS
+from netgrad.training.callbacks import Callback
 
 RATES = ("constant", "invscaling", "adaptive")
 
@@ -20,7 +21,7 @@ def check_settings(estimator: Any) -> None:
             f"loss={loss!r} is no loss: as in scikit-learn, loss is the first argument of MLPRegressor, and "
             f"hidden_layer_sizes the second; write hidden_layer_sizes={loss!r}"
         )
-    if estimator.solver not in OPTIMIZERS:
+    if not isinstance(estimator.solver, str) or estimator.solver not in OPTIMIZERS:
         raise unknown_name("solver", estimator.solver, OPTIMIZERS)
     if estimator.learning_rate not in RATES:
         raise unknown_name("learning_rate", estimator.learning_rate, RATES)
@@ -38,6 +39,9 @@ def check_settings(estimator: Any) -> None:
         number(name, getattr(estimator, name), above=0)
     if estimator.clip_norm is not None:
         number("clip_norm", estimator.clip_norm, above=0)
+    several = isinstance(estimator.callbacks, list | tuple)
+    if not several or not all(isinstance(callback, Callback) for callback in estimator.callbacks):
+        raise NetgradError(f"callbacks must be a list of netgrad.Callbacks, found {estimator.callbacks!r}")
     if estimator.early_stopping:
         number("validation_fraction", estimator.validation_fraction, above=0, highest=1)
 
