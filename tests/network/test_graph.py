@@ -1,5 +1,7 @@
 """Building graphs: names, order, sharing, errors."""
 
+import pickle
+
 import jax
 import pytest
 
@@ -98,3 +100,12 @@ def test_a_network_is_a_static_argument_of_jit():
     f = jax.jit(lambda n, p, x: ng.apply(n, p, {"x": x})["dense_1"], static_argnums=0)
     params, _ = net.init(0, (3,))
     assert f(net, params, jax.numpy.ones((4, 3))).shape == (4, 2)
+
+
+def test_a_pickled_network_keeps_no_hash_of_its_process():
+    net = ng.Sequential([ng.Dense(3), ng.Dense(2)], name="encoder")
+    net.shapes((4,))
+    assert hash(net) == net._hash
+    again = pickle.loads(pickle.dumps(net))
+    assert "_hash" not in vars(again)
+    assert (again, again.name, again.written) == (net, "encoder", net.written)

@@ -80,6 +80,8 @@ def test_lbfgs_in_single_precision_gets_as_far_as_scipys_in_double():
     assert np.median(np.sqrt(ours[:, -1])) < 1.5 * np.median(np.sqrt(theirs))
     searches = state[-1]  # with a tolerance that does not learn, two thirds of a start's searches can fail
     assert (np.asarray(searches.searches) == STEPS).all()
+    assert (np.asarray(searches.points) >= STEPS).all()
+    assert (np.asarray(searches.points) < 3 * STEPS).all()
     assert (np.asarray(searches.failed) <= STEPS // 10).all(), searches.failed
 
 

@@ -123,6 +123,17 @@ def test_sample_weights_of_zero_leave_examples_out():
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+def test_validation_examples_have_weights_and_lengths():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 4, 2)), rng.integers(0, 2, 12)
+    net = ng.Sequential([ng.RNN(3, returns="last"), ng.Dense(2)])
+    lengths, weights = rng.integers(1, 5, 12), rng.integers(0, 3, 12).astype(float)
+    model = ng.fit(net, x, y, validation=(x, y, lengths, weights), epochs=1)
+    assert model.history["val_loss"][0] == pytest.approx(model.evaluate(x, y, weights, lengths)["loss"], rel=1e-6)
+    without = ng.fit(net, x, y, validation=(x, y, None, weights), epochs=1)
+    assert without.history["val_loss"][0] == pytest.approx(without.evaluate(x, y, weights)["loss"], rel=1e-6)
+
+
 def test_weight_decay_is_l2_for_gradient_descent():
     """The update W <- (1 - eta alpha) W - eta dE/dW of Z&M 26.4.1 against the penalty in the loss."""
     penalised = ng.fit(mlp(), X, Y, epochs=4, optimizer=optax.sgd(0.1), penalty=ng.L2(0.3), shuffle=False)

@@ -13,6 +13,7 @@ import optax
 
 from netgrad import optimizers
 from netgrad.optimizers import OPTIMIZERS
+from netgrad.optimizers.line_search import STEPS, SearchState
 from netgrad.training.callbacks import Callback
 from netgrad.training.model import Model
 
@@ -76,14 +77,14 @@ def _has_numbers(part: Any) -> bool:
     return hasattr(part, "hyperparams")
 
 
-def evaluations(opt_state: Any) -> int:
-    """How often the last step of an optimiser computed loss and gradient: as often as its line search says, or once."""
+def evaluations(opt_state: Any, steps: int) -> int:
+    """How often an optimiser has computed loss and gradient: at every point of its line searches, or once a step."""
 
     def searched(part: Any) -> bool:
-        return hasattr(part, "num_linesearch_steps")
+        return isinstance(part, SearchState)
 
-    parts = jax.tree.leaves(opt_state, is_leaf=searched)
-    return max(1, sum(int(part.num_linesearch_steps) for part in parts if searched(part)))
+    found = [part for part in jax.tree.leaves(opt_state, is_leaf=searched) if searched(part)]
+    return max(steps, *(int(part.points) for part in found)) if found else steps
 
 
 def score_of(row: dict[str, float], measure: str) -> float:
@@ -97,7 +98,6 @@ def score_of(row: dict[str, float], measure: str) -> float:
 # What counts as a fall of the loss for solvers that see all examples in every step, relative to it and at least to 1:
 # SciPy's own limit, and in single precision the least that can be seen.
 STANDSTILL = {True: 2.2e-9, False: 1.2e-7}
-MOST_EVALUATIONS = 21  # of loss and gradient in a step of the solvers that search along a line
 EPOCHS_PER_CALL = 10  # of a small network's training, most is the way into the compiled program and out again
 
 
@@ -126,9 +126,8 @@ class Pace(Callback):
         self.exhausted: str | None = None
         rates_change = estimator.solver == "sgd" and estimator.learning_rate != "constant"
         whole = not uses_batches(estimator.solver)
-        self._bounded = whole and estimator.max_fun < MOST_EVALUATIONS * estimator.max_iter
+        self._bounded = whole and estimator.max_fun < STEPS * estimator.max_iter
         self.only_history = measure is None and not rates_change and not self._bounded
-        self._evaluations = 0
         self._idle = 0
         self._best: Any = None
         self._run: Any = None
@@ -162,15 +161,13 @@ class Pace(Callback):
         else:
             self._idle = self._idle + 1 if row["loss"] > self.best_loss - self._least_fall() else 0
         self.best_loss = min(self.best_loss, row["loss"])
-        if self._bounded:
-            self._evaluations += evaluations(run.carry.opt_state)
         if self.of.solver == "sgd" and self.of.learning_rate == "invscaling":
             self._adjust(run, learning_rate=self.rate / (self.seen + 1) ** self.of.power_t)
         if not uses_batches(self.of.solver) and row["grad_norm"] <= self.of.tol:
             self._stop(run, f"the gradient's norm fell to {row['grad_norm']:.2g}")
         elif self._idle > self.of.n_iter_no_change:
             self._slow_down_or_stop(run)
-        elif self._bounded and self._evaluations >= self.of.max_fun:
+        elif self._bounded and evaluations(run.carry.opt_state, run.epoch) >= self.of.max_fun:
             self.exhausted = f"{self.of.max_fun} evaluations (max_fun) were not enough to converge: raise max_fun"
             run.stop(self.exhausted)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -122,8 +122,7 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what was worked out on the way: shapes by shapes, and a hash that no other process gives."""
-        parts = ("inputs", "nodes", "outputs", "name", "written")
-        return {part: getattr(self, part) for part in parts}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def _structure(self) -> tuple:

@@ -18,11 +18,13 @@ FINEST, COARSEST = 8, 8192  # how far the loss may be wrong, in units of the flo
 
 
 class SearchState(NamedTuple):
-    """slack: how far the loss is taken to be wrong by rounding, relative; searches, failed: how many there were."""
+    """slack: how far the loss is taken to be wrong by rounding, relative; searches, failed: how many there were;
+    points: at how many they looked, in all."""
 
     slack: jax.Array
     searches: jax.Array
     failed: jax.Array
+    points: jax.Array
 
 
 def line_search(curvature: float = 0.9) -> optax.GradientTransformationExtraArgs:
@@ -43,7 +45,7 @@ def line_search(curvature: float = 0.9) -> optax.GradientTransformationExtraArgs
     def init(params: Any) -> SearchState:
         dtype = jnp.result_type(*jax.tree.leaves(params))
         none = jnp.zeros((), jnp.int32)
-        return SearchState(jnp.asarray(bounds(params)[0], dtype), none, none)
+        return SearchState(jnp.asarray(bounds(params)[0], dtype), none, none, none)
 
     def update(
         updates: Any, state: SearchState, params: Any, *, value: Any, grad: Any, value_fn: Any, **more: Any
@@ -59,7 +61,8 @@ def line_search(curvature: float = 0.9) -> optax.GradientTransformationExtraArgs
         slack = jnp.clip(slack, finest, coarsest).astype(state.slack.dtype)
         worse = ~(found.value <= value + coarsest * jnp.abs(value))
         step = jax.tree.map(lambda leaf: jnp.where(worse, 0, leaf), step)
-        return step, SearchState(slack, state.searches + 1, state.failed + failed)
+        points = state.points + found.info.num_linesearch_steps.astype(state.points.dtype)
+        return step, SearchState(slack, state.searches + 1, state.failed + failed, points)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
