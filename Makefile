@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-estimators bench-diagnosis fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
+.PHONY: demo test lint bench bench-estimators bench-diagnosis versions fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -18,6 +18,9 @@ lint: $(VENV)/installed-dev  ## style, formatting, types
 
 bench: $(VENV)/installed-bench  ## netgrad beside PyTorch, JAX, Keras and scikit-learn; table and figure to out/bench
 	$(BIN)/python -m benchmarks --out out/bench
+
+versions: $(VENV)/installed-dev  ## install, demo and contract tests on every Python here, with the newest and the oldest versions of what netgrad needs
+	.ci/versions
 
 fuzz: $(VENV)/installed-dev  ## more than 100,000 almost valid files and requests: none may do harm (about 5 minutes)
 	$(BIN)/python -m tests.fuzz.run
