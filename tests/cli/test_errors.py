@@ -6,7 +6,7 @@ import pytest
 import netgrad as ng
 from netgrad.cli import main
 
-ROWS = "".join(f"{i},{i % 3},{'ab'[i % 2]}\n" for i in range(30))
+ROWS = "".join(f"{3 * i % 31},{i % 3},{'ab'[i % 2]}\n" for i in range(30))
 
 
 @pytest.fixture
@@ -29,13 +29,12 @@ def test_the_table(fit):
     assert "0 rows" in fit("x,v,y\n")
     assert "only the class 'a'" in fit("x,y\n" + "".join(f"{i},a\n" for i in range(20)))
     assert "only the target column" in fit("y\n1\n2\n3\n")
-    assert "missing value" in fit("x,v,y\n" + ROWS + ",1,a\n")
-    assert "missing value" in fit("x,v,y\n" + ROWS + "1,1,\n")
+    assert "missing value" in fit("x,v,y\n" + ROWS + ",1,a\n", "--missing", "error")
+    assert "has 3 missing values in 3 rows" in fit("x,v,y\n1,2,\n2,3,\n3,4,\n")
     assert "more than one column 'x'" in fit("x,x,y\n" + ROWS)
-    assert "'oops' in row 31 of 31" in fit("x,v,y\n" + ROWS + "oops,1,a\n")
-    assert "different texts" in fit("x,v,y\n" + "".join(f"{i},name {i},{'ab'[i % 2]}\n" for i in range(150)))
-    assert "cannot be read as CSV" in fit("x,v,y\n1,2,a\n1,2,3,4,5,6\n" + ROWS)
-    assert "inf in row 31 of 31" in fit("x,v,y\n" + ROWS + "inf,1,a\n")
+    assert "'oops' in row 31 of 34" in fit("x,v,y\n" + ROWS + "oops,1,a\nhm,1,a\nwell,2,b\n?!,2,b\n")
+    assert "different texts" in fit("v,y\n" + "".join(f"name {i},{'ab'[i % 2]}\n" for i in range(150)))
+    assert "row 2 (line 3) has 6 fields, the first line names 3" in fit("x,v,y\n1,2,a\n1,2,3,4,5,6\n" + ROWS)
 
 
 @pytest.mark.parametrize(

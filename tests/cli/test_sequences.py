@@ -94,11 +94,13 @@ def test_data_that_will_not_do(netgrad, refused, steps, tmp_path):
     fit = ("--net", "rnn", "--target", "mood", "--epochs", 1, "--hidden", 2, "--out", tmp_path, "-q")
     assert "too few to keep one for testing" in refused("fit", tmp_path / "one.csv", *fit)
     assert "0 rows" in refused("fit", tmp_path / "empty.csv", *fit)
-    assert "'v' has 1 missing value" in refused("fit", tmp_path / "hole.csv", *fit)
+    assert "'v' has 1 missing value" in refused("fit", tmp_path / "hole.csv", *fit, "--missing", "error")
     assert "changes within sequence 'w" in refused("fit", steps, *fit, "--goal", "label")
     assert netgrad("fit", steps, *fit).status == 0
     model = tmp_path / "model.safetensors"
-    assert "'v' has 1 missing value" in refused("predict", model, tmp_path / "hole.csv")
+    filled = netgrad("predict", model, tmp_path / "hole.csv")
+    assert filled.status == 0
+    assert "'v' has 1 missing value" in filled.err
     assert "'high' in row 4" in refused("predict", model, tmp_path / "word.csv")
     (tmp_path / "tiny.txt").write_text("ab")
     assert "2 symbols: too few" in refused("fit", tmp_path / "tiny.txt", "--net", "gru")

@@ -1,7 +1,10 @@
 """Tables to features: what the training table taught holds for every later table, also through JSON."""
 
+import csv
 import json
+import pickle
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
+import netgrad
 from netgrad.data.encodings import TableEncoder, missing_column
+from netgrad.data.tables import parse_table, read_table
 from netgrad.errors import DataError, FileError, NetgradError, NetgradWarning
 
 
@@ -38,15 +43,17 @@ def test_numbers_are_scaled_as_scikit_learn_scales_them(table, scaling, referenc
 
 def test_every_kind_of_column_finds_its_place(table):
     encoder = TableEncoder().fit(table)
-    names = ["age", "rooms", "town=Bonn", "town=Kiel", "town=Ulm", "garden", "built", "constant"]
+    names = ["age", "rooms", "town=Bonn", "town=Kiel", "town=Ulm", "garden", "built"]
+    names += ["built sine of year", "built cosine of year", "constant"]
     assert encoder.feature_names == names
     x = encoder.transform(table)
     assert x.dtype == np.float32
-    assert x.shape == (30, 8)
+    assert x.shape == (30, 10)
     np.testing.assert_array_equal(x[:, 2:5], np.array(table["town"])[:, None] == ["Bonn", "Kiel", "Ulm"])
     np.testing.assert_array_equal(x[:, 5], table["garden"])
     np.testing.assert_allclose(np.diff(x[:, 6]), x[1, 6] - x[0, 6], rtol=1e-4)
-    np.testing.assert_array_equal(x[:, 7], 0)
+    np.testing.assert_allclose(np.hypot(x[:, 7], x[:, 8]), 1, rtol=1e-6)
+    np.testing.assert_array_equal(x[:, 9], 0)
 
 
 def test_no_scaling_leaves_the_numbers(table):
@@ -95,8 +102,8 @@ def test_an_unknown_category_becomes_zeros_with_a_warning_or_an_error(table):
 def test_missing_values_are_an_error_that_names_column_and_count(table):
     table.loc[[4, 9], "age"] = np.nan
     with pytest.raises(DataError, match="column 'age' has 2 missing values in 30 rows, the first in row 5"):
-        TableEncoder().fit(table)
-    encoder = TableEncoder().fit(table.dropna())
+        TableEncoder(missing="error").fit(table)
+    encoder = TableEncoder(missing="error").fit(table.dropna())
     with pytest.raises(DataError, match="column 'age' has 2 missing values"):
         encoder.transform(table)
 
@@ -104,15 +111,23 @@ def test_missing_values_are_an_error_that_names_column_and_count(table):
 def test_imputation_remembers_the_training_table(table):
     table.loc[0, "age"] = np.nan
     table.loc[1, "town"] = None
-    encoder = TableEncoder(missing="impute").fit(table)
+    with pytest.warns(
+        NetgradWarning, match="missing values in 'age', 'town': filled with the mean or the most frequent"
+    ):
+        encoder = TableEncoder().fit(table)
     x = encoder.transform(table)
     mean, most = table["age"].mean(), table["town"].mode()[0]
     expected = encoder.transform(table.fillna({"age": mean, "town": most}))
+    said = [encoder.feature_names.index(name) for name in ("age missing", "town missing")]
+    np.testing.assert_array_equal(x[:, said].T, [np.arange(30) == 0, np.arange(30) == 1])
+    expected[:, said] = x[:, said]
     np.testing.assert_allclose(x, expected, atol=1e-7)
     assert x[0, 0] == pytest.approx(0, abs=1e-6)
     # A column that was complete in training may have holes later.
     hole = table.iloc[5:6].astype({"garden": object}).assign(garden=None, rooms=np.nan, built=None)
-    assert encoder.transform(hole)[0, 5] == table["garden"].mode()[0]
+    with pytest.warns(NetgradWarning, match="column 'rooms' has 1 missing value in 1 rows, .* and was trained on none"):
+        x = encoder.transform(hole)
+    assert x[0, encoder.feature_names.index("garden")] == table["garden"].mode()[0]
 
 
 @pytest.mark.parametrize(
@@ -120,13 +135,15 @@ def test_imputation_remembers_the_training_table(table):
     [
         ({"a": []}, "the table has 0 rows and 1 columns"),
         ({}, "the table has 0 rows and 0 columns"),
-        ({"a": [1, None, "x", 2]}, "column 'a' holds 'x' in row 3 of 4: expected a number"),
-        ({"a": [None, None]}, "column 'a' has no values at all"),
         (
-            {"a": [f"name {i}" for i in range(200)]},
-            "column 'a' holds 200 different texts, the first 'name 0'",
+            {"a": [*range(20), *"abcdef"]},
+            "column 'a' holds 'a' in row 21 of 26: expected a number as in most .* tell that it means missing",
         ),
-        ({"a": [1.0, 1e200]}, r"numbers as large as 1e\+200 cannot be scaled"),
+        ({"a": [None, None]}, "no column to learn from: column 'a' has no values at all"),
+        ({"a": [f"name {i}" for i in range(200)]}, "no column to learn from: .* 200 different texts in 200 rows"),
+        ({"a": [[1], [2]]}, "column 'a' holds values of the type list: expected one number"),
+        ({"a": [1j, 2j]}, "column 'a' holds complex numbers"),
+        ({"a": [1.0, 1e200]}, r"column 'a' holds numbers as large as 1e\+200 cannot be scaled"),
         ({"a": [1.0, np.inf]}, "column 'a' holds inf in row 2 of 2"),
     ],
 )
@@ -261,3 +278,188 @@ def test_an_unknown_category_of_a_record_is_said_every_time(encoders):
     for _ in range(2):
         with pytest.warns(UserWarning, match="'town' holds 'Rome' in row 1 of 1"):
             encoders[0].transform_records([record])
+
+
+# What is decided about columns, and said in one warning.
+
+
+def decided(columns, **options):
+    """An encoder fitted to these columns, and what it said."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        encoder = TableEncoder(**options).fit(pd.DataFrame(columns))
+    assert len(caught) <= 1
+    return encoder, "".join(str(warning.message) for warning in caught)
+
+
+def test_what_only_names_the_rows_is_left_out():
+    rng = np.random.default_rng(0)
+    columns = {
+        "row": range(1, 61),
+        "shuffled": rng.permutation(60),
+        "customer_id": 1000 + 7 * np.arange(60),
+        "uuid": [f"{i:x}-{i * i}" for i in range(60)],
+        "note": [f"this is the {i}th of many notes about it" for i in range(60)],
+        "empty": [None] * 60,
+        "year": 1960 + np.arange(60),
+        "size": rng.normal(size=60),
+    }
+    encoder, said = decided(columns)
+    assert encoder.feature_names == ["year", "size"]
+    assert list(encoder.left_out) == ["row", "shuffled", "customer_id", "uuid", "note", "empty"]
+    for words in (
+        "'row' numbers",
+        "'customer_id' names each",
+        "'uuid' holds 60",
+        "'note' holds free",
+        "'empty' has no",
+    ):
+        assert words in said
+    kept, said = decided(columns, numeric=["row", "shuffled"], categorical=["uuid"])
+    assert kept.feature_names[:2] == ["row", "shuffled"]
+    assert len(kept.feature_names) == 64
+    again = TableEncoder.from_config(json.loads(json.dumps(encoder.to_config())))
+    assert again.left_out == encoder.left_out
+
+
+def test_a_column_that_numbers_the_rows_is_kept_where_there_is_no_other():
+    encoder, said = decided({"t": range(100)})
+    assert encoder.feature_names == ["t"]
+    assert not said
+
+
+def test_rare_categories_are_one():
+    texts = [f"c{i % 50}" for i in range(500)] + [f"rare {i}" for i in range(100)]
+    encoder, said = decided({"k": texts, "n": np.arange(600) / 7})
+    assert "column 'k' holds 150 categories: all but the 50 most frequent are one" in said
+    assert len(encoder.feature_names) == 52
+    x = encoder.transform(pd.DataFrame({"k": ["rare 3", "never met", "c7"], "n": 1}))
+    assert [encoder.feature_names[i] for i in x[:, :51].argmax(axis=1)] == ["k=(other)", "k=(other)", "k=c7"]
+    again = TableEncoder.from_config(json.loads(json.dumps(encoder.to_config())))
+    np.testing.assert_array_equal(again.transform(pd.DataFrame({"k": ["x", "c1"], "n": 2}))[:, 50], [1, 0])
+
+
+def test_a_few_words_among_numbers_are_missing():
+    encoder, said = decided({"k": [*map(str, range(5, 60)), "unknown", "unknown"]})
+    assert "column 'k' holds 'unknown' among numbers: taken for missing" in said
+    assert encoder.feature_names == ["k", "k missing"]
+    np.testing.assert_allclose(encoder.transform(pd.DataFrame({"k": ["unknown", 32]})), [[0, 1], [0, 0]], atol=1e-6)
+    with pytest.raises(DataError, match="column 'k' holds 'strange' in row 1 of 1: expected a number"):
+        encoder.transform(pd.DataFrame({"k": ["strange"]}))
+    told, said = decided({"k": [*range(20), *"abcdef"]}, numeric=["k"])
+    assert "'a', 'b', 'c', 'd', 'e' and 1 more words among numbers" in said
+    assert told.columns[0].kind == "number"
+    with pytest.raises(DataError, match="holds '2024-01-31' in row 1 of 1: expected numbers, as it was told"):
+        TableEncoder(numeric=["k"]).fit(pd.DataFrame({"k": ["2024-01-31"]}))
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (["$1,500", "$20.5"], "'k' is read as numbers ('$1,500' as 1500)"),
+        (["1,234", "2,345"], "'k' is read with a comma for thousands ('1,234' as 1234), as none of its numbers tells"),
+        (["01/02/2020", "03/04/2020"], "'k' is read as dates with the day first ('01/02/2020'), as none of them tells"),
+        (
+            ["1.5M", "300k"],
+            "'k' is taken for 2 categories ('1.5M' is in no form of number, date or time that is known)",
+        ),
+        (["1", "2", "A1"], "'k' is taken for 3 categories ('A1' stands among numbers)"),
+        (["1.5", "2"], ""),
+        (["2020-01-31", "2021-02-28"], ""),
+        (["red", "blue"], ""),
+    ],
+)
+def test_what_may_be_read_otherwise_is_said(texts, words):
+    said = decided({"k": texts})[1]
+    assert words in said
+    assert bool(words) == bool(said)
+
+
+def test_many_notes_are_counted():
+    said = decided({f"c{i}": ["1 kg", "2 kg"] for i in range(40)})[1]
+    assert said.count("is read as numbers") == 30
+    assert said.endswith("and 10 more such columns")
+    said = decided({f"c{i}": [1, None] for i in range(15)})[1]
+    assert "'c9' and 5 more: filled" in said
+
+
+def test_the_kinds_of_the_whole_hold_for_a_part_of_it():
+    whole = pd.DataFrame(
+        {"k": ["a", "b", "c", None] * 10, "n": ["1,5", "2,5", "3", "4"] * 10, "z": [1.0, 2, 3, None] * 10}
+    )
+    encoder = decided(whole)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        part = TableEncoder().fit(whole[:2], encoder)
+    assert part.feature_names == ["k=a", "k=b", "k missing", "n", "z", "z missing"]
+    assert part.columns[1].offset == 2.0
+    gone = TableEncoder().fit(pd.DataFrame({"k": [None] * 2, "n": ["1"] * 2, "z": [None] * 2}), encoder)
+    assert gone.columns[2].fill == encoder.columns[2].fill
+
+
+def test_one_row_is_read_as_it_is_among_others_from_every_source():
+    rng = np.random.default_rng(0)
+    texts = pd.DataFrame(
+        {
+            "k": rng.choice(["01", "1", "A1", "TRUE", ""], 40),
+            "b": rng.choice(["yes", "No", "?"], 40),
+            "n": [f"{x:,.2f} €".replace(",", " ").replace(".", ",") for x in rng.normal(size=40) * 1e4],
+            "d": [f"{i % 28 + 1}.{i % 12 + 1}.2024" for i in range(40)],
+            "t": [f"{i % 24}:{i:02}" for i in range(40)],
+        }
+    )
+    encoder = decided(texts)[0]
+    assert [column.kind for column in encoder.columns] == ["category", "boolean", "number", "date", "time"]
+    whole = encoder.transform(texts)
+    records = texts.to_dict("records")
+    for i, record in enumerate(records):
+        np.testing.assert_array_equal(encoder.transform(texts[i : i + 1])[0], whole[i])
+        np.testing.assert_array_equal(encoder.transform_records([record])[0], whole[i])
+    np.testing.assert_array_equal(encoder.transform_records(records), whole)
+    read = parse_table(texts.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC).encode())
+    np.testing.assert_array_equal(encoder.transform(read), whole)
+
+
+def test_an_unknown_category_is_said_once_for_a_table_and_each_time_for_a_record(table):
+    encoder = TableEncoder().fit(table)
+    later = table.assign(town="Rome")
+    for rows, expected in ((later, 1), (later, 0), (later.copy(), 1)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            encoder.transform(rows)
+        assert len(caught) == expected
+    again = pickle.loads(pickle.dumps(encoder))
+    np.testing.assert_array_equal(again.transform(table), encoder.transform(table))
+    for _ in range(2):
+        with pytest.warns(NetgradWarning, match="holds 'Rome' in row 1 of 1"):
+            encoder.transform_records(later[:1].to_dict("records"))
+
+
+def test_words_that_mean_missing():
+    quoted = parse_table(b'k,n\n"NA",1\nNA,NA\n"None",3\n"NA",-\n')
+    encoder = decided(quoted)[0]
+    assert encoder.feature_names == ["k=NA", "k=None", "k missing", "n", "n missing"]
+    x = encoder.transform_records([{"k": "NA", "n": "NA"}, {"k": "n/a", "n": 1}])
+    np.testing.assert_array_equal(x[:, [0, 2, 4]], [[1, 0, 1], [1, 1, 0]])  # filled with NA
+    own = parse_table(b"k,n\nNA,-999\nx,2\nNA,5\n", missing_values=["-999"])
+    encoder = decided(own, missing_values=["-999"])[0]
+    assert encoder.feature_names == ["k=NA", "k=x", "n", "n missing"]
+    again = TableEncoder.from_config(json.loads(json.dumps(encoder.to_config())))
+    for word in ("-999", -999, -999.0, "-999.0"):
+        assert again.transform_records([{"k": "x", "n": word}])[0, 3] == 1
+    typed = decided({"n": [1.0, -999, 3]}, missing_values=["-999", "none"])[0]
+    assert typed.columns[0].fill == 2
+
+
+# Encoders of models that were saved before columns had kinds of their own.
+
+FILES = Path(__file__).parent / "files"
+
+
+def test_models_saved_before_columns_had_kinds():
+    model = netgrad.load(FILES / "before-kinds.safetensors")
+    table, expected = read_table(FILES / "before-kinds.csv"), json.loads((FILES / "before-kinds.json").read_text())
+    np.testing.assert_allclose(model.encoder.transform(table), expected["features"], atol=1e-6)
+    np.testing.assert_allclose(model.predict(table), expected["predictions"], rtol=1e-5)
+    again = TableEncoder.from_config(json.loads(json.dumps(model.encoder.to_config())))
+    np.testing.assert_array_equal(again.transform(table), model.encoder.transform(table))

@@ -1,5 +1,7 @@
 """Long-format tables to padded sequences, for tagging, one label a sequence, and forecasts."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.sequences import pad_sequences, read_sequences
 from netgrad.data.targets import TargetEncoder
-from netgrad.errors import DataError, NetgradError, ShapeError
+from netgrad.errors import DataError, NetgradError, NetgradWarning, ShapeError
 
 
 @pytest.fixture
@@ -102,11 +104,7 @@ def test_from_a_file(tmp_path, table):
         ({"t": 1}, {}, "sequence 'p' has more than one row at t = 1"),
         ({"t": "noon"}, {}, "column 't' holds 'noon' in row 1 of 9: expected a number"),
         ({"id": None}, {}, "column 'id' has 9 missing values"),
-        (
-            {"t": list("012301012"), "v": [1.0] * 8 + [np.nan]},
-            {},
-            "column 'v' has 1 missing .* first in row 9",
-        ),
+        ({"t": [None] * 9}, {}, "column 't' has 9 missing values"),
     ],
 )
 def test_tables_that_are_no_sequences(table, change, options, message):
@@ -130,3 +128,29 @@ def test_padding():
     with pytest.raises(ShapeError, match="sequence 0 has shape"):
         pad_sequences([1, 2])
     assert pad_sequences([[1, 2], [1.5]])[0].tolist() == [[1, 2], [1.5, 0]]
+
+
+def test_missing_values_of_sequences_are_imputed():
+    table = pd.DataFrame({"id": ["a"] * 3 + ["b"] * 3, "v": [1.0, None, 3, 5, 7, None], "y": [0, 1, 0, 1, 1, 0]})
+    with pytest.warns(NetgradWarning, match="missing values in 'v': filled with the mean"):
+        data = read_sequences(table, target="y")
+    assert data.x.shape == (2, 3, 2)
+    np.testing.assert_array_equal(data.x[..., 1], [[0, 1, 0], [0, 0, 1]])
+    assert data.x[0, 1, 0] == 0
+
+
+@pytest.mark.parametrize("written", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y"])
+def test_a_gap_in_the_times_of_a_forecast_is_said(written):
+    days = pd.Series(pd.date_range("2024-01-01", periods=60))
+    table = pd.DataFrame({"id": "a", "t": days.dt.strftime(written), "v": np.arange(60.0), "w": 1.0})
+    with_gap = table.drop(index=range(20, 42)).sample(frac=1, random_state=0)
+    told = {"time": "t", "target": "v", "goal": "forecast"}
+    where = days[42].strftime(written)
+    with pytest.warns(
+        NetgradWarning, match=rf"1 of 37 time-steps lie further apart than usual \(1\), .* at t = {where}"
+    ):
+        read_sequences(with_gap, **told)
+    for even, options in ((table, told), (with_gap, told | {"goal": "tag"})):  # which does not count on
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            read_sequences(even, **options)

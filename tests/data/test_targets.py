@@ -1,6 +1,7 @@
 """Targets to labels or scaled quantities and back, and the rule that tells one from the other."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from netgrad.errors import DataError, FileError, NetgradError, NetgradWarning, S
         (list(range(10)) * 30, "classification"),
         (list(range(21)) * 30, "regression"),
         ([1, 2, 3], "regression"),
+        (["1", "0", "1"], "classification"),
         ([0.5, 1.5, 0.5, 1.5], "regression"),
         (pd.Categorical([1, 2, 3]), "classification"),
     ],
@@ -110,13 +112,68 @@ def test_a_constant_quantity_decodes_to_itself():
         ([1.0, np.nan], "regression", "1 missing value in 2 rows"),
         (["a", "b"], "regression", "column 'y' holds 'a' in row 1 of 2: expected a number"),
         ([1.5, 2.5, "x", 3.5], None, "column 'y' holds 'x' in row 3 of 4: expected a number"),
-        ([f"id{i}" for i in range(30)], None, "30 different values in as many rows, the first 'id0'"),
+        ([f"v{i % 40}" for i in range(50)], None, "40 different values in 50 rows"),
+        (["1 kg", "2 kg", "3 g"], "regression", "column 'y' holds '1 kg' in row 1 of 3: expected a number"),
+        ([b"a", b"b"], None, "the target 'y' holds values of the type bytes"),
+        ([f"id{i}" for i in range(30)], None, "30 different values in 30 rows, the first 'id0'"),
     ],
 )
 def test_targets_that_cannot_be_learnt(target, task, message):
     with pytest.raises(DataError, match=message) as caught:
         TargetEncoder(task).fit(target)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        ([f"{i},5" for i in range(30)], [i + 0.5 for i in range(30)]),
+        ([f"${1000 + i:,}" for i in range(30)], [1000.0 + i for i in range(30)]),
+        ([f"{i} %" for i in range(30)], [float(i) for i in range(30)]),
+        ([f"\u2212{i}" for i in range(30)], [-float(i) for i in range(30)]),
+        ([str(i / 8) for i in range(30)], [i / 8 for i in range(30)]),
+    ],
+)
+def test_quantities_written_as_texts(texts, values):
+    target = pd.Series(texts, name="price")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        encoder = TargetEncoder().fit(target)
+    assert len(caught) == any(mark in texts[0] for mark in ",$%")
+    assert all("column 'price' is read" in str(warning.message) for warning in caught)
+    assert encoder.task == "regression"
+    again = TargetEncoder.from_config(json.loads(json.dumps(encoder.to_config())))
+    np.testing.assert_allclose(again.decode(again.transform(texts)), values, atol=1e-4)
+    assert again.values(texts).tolist() == values
+    assert again.transform([values[3]])[0] == again.transform([texts[3]])[0]
+    with pytest.raises(DataError, match="column 'price' holds 'much' in row 1 of 1: expected a number"):
+        again.transform(["much"])
+
+
+@pytest.mark.parametrize(
+    ("target", "classes", "later"),
+    [
+        (["1", "0"], [0, 1], [1, 0.0]),
+        (["01", "1"], ["01", "1"], ["01", 1]),
+        (["1.0", "2.0"], ["1.0", "2.0"], [1, 2.0]),
+        (["TRUE", "FALSE"], ["FALSE", "TRUE"], [True, "FALSE"]),
+        ([True, False], [False, True], ["TRUE", "no"]),
+        ([3.0, 5.0], [3.0, 5.0], ["3", "5.0"]),
+        (["a", 1], ["1", "a"], ["a", 1.0]),
+    ],
+)
+def test_classes_are_the_same_however_they_are_written(target, classes, later):
+    encoder = TargetEncoder().fit(target * 2)
+    assert encoder.classes == classes
+    assert [type(c) for c in encoder.classes] == [type(c) for c in classes]
+    assert encoder.transform(later).tolist() == encoder.transform(target).tolist()
+    with pytest.raises(DataError, match="the classes known from training"):
+        encoder.transform(["x"])
+
+
+def test_a_target_of_no_known_form_is_said():
+    with pytest.warns(NetgradWarning, match=r"'y' is taken for 2 categories \('1.5M' is in no form"):
+        assert TargetEncoder().fit(["1.5M", "300k"] * 3).task == "classification"
 
 
 def test_a_new_class_is_an_error():

@@ -111,7 +111,10 @@ BAD = {
         (b'{"instances": [{"size": 1}]}', "has no 'colour'"),
         (b'{"instances": [{"size": [1], "colour": "red"}]}', "has a list for 'size'"),
         (b'{"instances": [{"size": "big", "colour": "red"}]}', "'big' in row 1 of 1"),
-        (b'{"instances": [{"size": null, "colour": "red"}]}', "missing value"),
+        (
+            b'{"instances": [{"size": "big", "colour": "red"}]}',
+            "column 'size' holds 'big' in row 1 of 1: expected a number",
+        ),
         (b'{"instances": [{"size": 1e999, "colour": "red"}]}', "number"),
         (b'{"instances": [{"size": 1' + b"0" * 400 + b', "colour": "red"}]}', "number"),
         (b'{"instances": [{"size": 1, "colour": "red"}], "lengths": [1]}', "leave them out"),
@@ -152,6 +155,12 @@ BAD = {
 }
 
 
+def test_a_missing_value_is_filled_and_said(table_model):
+    read = Schema(table_model).parse_json(b'{"instances": [{"size": null, "colour": "red"}]}')
+    assert "column 'size' has 1 missing value in 1 rows" in read.warnings[0]
+    assert np.isfinite(read.batch.x["x"]).all()
+
+
 @pytest.mark.parametrize(("kind", "body", "message"), [(k, *case) for k, cases in BAD.items() for case in cases])
 def test_what_does_not_fit_is_refused_in_one_line(kind, body, message, request):
     schema = Schema(request.getfixturevalue(kind), rows=50)
@@ -165,7 +174,7 @@ def test_what_does_not_fit_is_refused_in_one_line(kind, body, message, request):
     [
         ("table_model", b"", "is empty"),
         ("table_model", b"size\n1\n", "no column 'colour'"),
-        ("table_model", b"size,colour\n1,red\n1,red,3,4\n", "cannot be read as CSV"),
+        ("table_model", b"size,colour\n1,red\n1,red,3,4\n", r"row 2 \(line 3\) has 4 fields"),
         ("table_model", b"\x00\x01\x02", "cannot be read|rows|column"),
         ("vector_model", b"a,b,c\n1,2,x\n", "expected numbers"),
         ("vector_model", b"a,b\n1,2\n", "expected"),

@@ -42,9 +42,20 @@ def fit(
     scaling: Annotated[
         str, typer.Option(help="Of numbers: standardise, range or none.", rich_help_panel=DATA)
     ] = "standardise",
-    missing: Annotated[str, typer.Option(help="Missing values: error or impute.", rich_help_panel=DATA)] = "error",
+    missing: Annotated[str, typer.Option(help="Missing values: impute or error.", rich_help_panel=DATA)] = "impute",
+    missing_values: Annotated[
+        Text,
+        typer.Option(
+            help="The words that mean missing: -999,unknown.",
+            rich_help_panel=DATA,
+            show_default="NA, NaN, null, None, ?, - and their like",
+        ),
+    ] = None,
     categorical: Annotated[
         str, typer.Option(help="Columns that are categories whatever they look like: a,b.", rich_help_panel=DATA)
+    ] = "",
+    numeric: Annotated[
+        str, typer.Option(help="Columns that are numbers whatever they look like: a,b.", rich_help_panel=DATA)
     ] = "",
     id: Annotated[
         str, typer.Option(help="Of sequences: the column that tells which one a row belongs to.", rich_help_panel=DATA)
@@ -155,7 +166,19 @@ def fit(
         sequences.fit(ctx)
         return
     sequences.refuse(ctx, sequences.ONLY_HERE, f"is for sequences, and has no effect with --net {net}")
-    request = sources.Request(data, target, task, test, seed, scaling, missing, names(categorical), size)
+    request = sources.Request(
+        data,
+        target,
+        task,
+        test,
+        seed,
+        scaling,
+        missing,
+        names(categorical),
+        names(numeric),
+        None if missing_values is None else names(missing_values),
+        size,
+    )
     source = sources.read(request)
     folder = out or Path("out") / Path(source.name).name.split(".")[0]
     check_writable(folder)
@@ -198,6 +221,7 @@ def fit(
     used: tuple[str, ...] = (
         "scaling",
         "missing",
+        "missing_values",
         "size",
         "augment",
         "net",

@@ -56,7 +56,7 @@ def examples(model: Any, data: str, target: str | None, seed: int | None) -> tup
     if data in datasets.names():
         source = test_part(model, data, seed)
         return source.x_test, source.y_test
-    x = sources.read_rows(data)
+    x = sources.read_rows(data, model.encoder)
     column = target or model.card.get("target")
     if not hasattr(x, "columns"):
         held = datasets.read_npz(data)

@@ -74,7 +74,7 @@ def rows(model: Any, data: str, seed: int | None) -> tuple[Any, Any]:
         return test_part(model, data, seed).x_test, None
     if Path(data).is_dir():
         return pictures(model, Path(data))
-    x = sources.read_rows(data)
+    x = sources.read_rows(data, model.encoder)
     index = x.index if hasattr(x, "index") and x.index.dtype.kind not in "iu" else None
     return fitting(model, x), index
 

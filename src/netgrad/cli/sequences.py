@@ -40,7 +40,7 @@ COMMON = [
 ]
 ONLY_HERE = ("id", "time", "goal", "bidirectional", "truncate")
 OF_TEXT = [*COMMON, "truncate"]
-OF_TABLE = [*COMMON, "id", "time", "goal", "target", "task", "bidirectional", "validation"]
+OF_TABLE = [*COMMON, "id", "time", "goal", "target", "task", "bidirectional", "validation", "missing", "missing_values"]
 
 
 def cells() -> dict[str, Any]:
@@ -141,11 +141,13 @@ def train_text(given: dict[str, Any]) -> Trained:
 def train_table(given: dict[str, Any]) -> Trained:
     """Tags, labels or forecasts from a table with one row for each time-step; whole sequences are kept for testing."""
     import netgrad as ng
+    from netgrad.cli.fit import names as names_of
     from netgrad.data import TargetEncoder, read_sequences, read_table
 
     if given["target"] is None:
         raise NetgradError("which column is to be predicted? name it with --target")
-    table = read_table(given["data"])
+    words = given["missing_values"]
+    table = read_table(given["data"], missing_values=None if words is None else names_of(words))
     columns = {"id": given["id"], "time": given["time"], "goal": given["goal"]}
     target = given["target"]
     if target not in table.columns or given["id"] not in table.columns:
@@ -156,7 +158,8 @@ def train_table(given: dict[str, Any]) -> Trained:
         raise NetgradError(f"{len(names)} sequence is too few to keep one for testing: give more, or a smaller --test")
     in_test = table[given["id"]].isin(names[held])
     encoder = TargetEncoder(given["task"]).fit(table[target])  # also a rare label is known in both parts
-    train = read_sequences(table[~in_test], target=target, target_encoder=encoder, **columns)
+    told = {"missing": given["missing"], **columns}
+    train = read_sequences(table[~in_test], target=target, target_encoder=encoder, **told)
     test = read_sequences(table[in_test], target=target, target_encoder=encoder, encoder=train.encoder, **columns)
     known = train.x, encoder.decode(train.y), train.lengths
     seen = {"x": test.x, "y": encoder.decode(test.y), "lengths": test.lengths, "names": test.ids}
@@ -230,7 +233,8 @@ def predictions(model: Any, data: str, proba: bool = False) -> Any:
     columns = dict(model.card["sequences"])
     goal = columns.pop("goal")
     # Nothing is held back for a target: all rows are inputs.
-    found = read_sequences(read_table(data), target=None, encoder=model.encoder, **columns)
+    rows = read_table(data, missing_values=model.encoder.missing_values if model.encoder is not None else None)
+    found = read_sequences(rows, target=None, encoder=model.encoder, **columns)
     said = outputs(model, found.x, proba, found.lengths)
     if goal == "label":
         return pd.DataFrame({columns["id"]: found.ids} | said)

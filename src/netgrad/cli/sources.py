@@ -17,7 +17,7 @@ from netgrad.data.encodings import TableEncoder
 from netgrad.data.images import read_image_folder
 from netgrad.data.tables import SUFFIXES, read_table, split_target
 from netgrad.data.targets import TargetEncoder
-from netgrad.errors import FileError, NetgradError, unknown_name
+from netgrad.errors import FileError, NetgradError, unknown_name, warn
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,10 @@ class Request:
     test: float = 0.2
     seed: int = 0
     scaling: str = "standardise"
-    missing: str = "error"
+    missing: str = "impute"
     categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
+    missing_values: tuple[str, ...] | None = None
     size: int | None = None
 
     @property
@@ -80,11 +82,14 @@ def read(request: Request) -> Source:
     raise _unrecognised(request)
 
 
-def read_rows(data: str) -> Any:
-    """The examples of a file that are to be predicted: a data frame, or an array."""
+def read_rows(data: str, encoder: TableEncoder | None = None) -> Any:
+    """The examples of a file that are to be predicted: a data frame, or an array.
+
+    encoder: the model's; the words that mean missing are those of its training table.
+    """
     request = Request(data)
     if request.suffix in SUFFIXES:
-        return read_table(data)
+        return read_table(data, missing_values=encoder.missing_values if encoder is not None else None)
     if request.suffix == ".npz":
         return _npz_inputs(data)
     raise _unrecognised(request)
@@ -112,17 +117,22 @@ def _pictures(request: Request) -> Source:
 
 
 def _table(request: Request) -> Source:
-    table = read_table(request.data)
+    table = read_table(request.data, missing_values=request.missing_values)
     if request.target is None:
         names = ", ".join(map(str, table.columns[:20]))
         raise NetgradError(f"which column is to be predicted? name it with --target (the table has: {names})")
     x, y = split_target(table, request.target)
-    # What is wrong with the file is told by its own rows, before they are shuffled.
-    _table_encoder(request).fit(x)
-    task = str(TargetEncoder(request.task, scaling=request.scaling).fit(y).task)
+    if 0 < (without := int(y.isna().sum())) < len(y):
+        rows = f"{without} row{'s'[: without > 1]}"
+        warn(f"{rows} of {len(y)} have no value of {request.target!r}, which is to be predicted: left out")
+        x, y = x[y.notna()], y[y.notna()]
+    # What is wrong with the file is told by its own rows, before they are shuffled; kinds are decided by all of them.
+    known = _table_encoder(request).fit(x)
+    encoder = TargetEncoder(request.task, scaling=request.scaling).fit(y)
+    task, y = str(encoder.task), encoder.values(y)
     labels = _codes(y) if task == "classification" else None
     x, x_test, y, y_test = datasets.split(x, y, test=request.test, seed=request.seed, labels=labels)
-    return _encode_table(request, Path(request.data).name, x, y, x_test, y_test, task)
+    return _encode_table(request, Path(request.data).name, x, y, x_test, y_test, task, known=known)
 
 
 def _from_arrays(request: Request, data: datasets.Dataset) -> Source:
@@ -140,16 +150,30 @@ def _from_arrays(request: Request, data: datasets.Dataset) -> Source:
 
 
 def _encode_table(
-    request: Request, name: str, x: Any, y: Any, x_test: Any, y_test: Any, task: str, description: str = ""
+    request: Request,
+    name: str,
+    x: Any,
+    y: Any,
+    x_test: Any,
+    y_test: Any,
+    task: str,
+    description: str = "",
+    known: TableEncoder | None = None,
 ) -> Source:
-    encoder = _table_encoder(request).fit(x)
+    encoder = _table_encoder(request).fit(x, known)
     target = request.target or ("class" if task == "classification" else "target")
     target_encoder = _target_encoder(request, task, target, y, y_test)
     return Source(name, "table", x, y, x_test, y_test, target, target_encoder, encoder, description)
 
 
 def _table_encoder(request: Request) -> TableEncoder:
-    return TableEncoder(request.scaling, missing=request.missing, categorical=request.categorical)
+    return TableEncoder(
+        request.scaling,
+        missing=request.missing,
+        categorical=request.categorical,
+        numeric=request.numeric,
+        missing_values=request.missing_values,
+    )
 
 
 def _target_encoder(request: Request, task: Any, name: str, y: Any, y_test: Any) -> TargetEncoder:
@@ -169,7 +193,7 @@ def _named(labels: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
 
 
 def _codes(y: Any) -> np.ndarray:
-    return np.unique(y.astype(str), return_inverse=True)[1]
+    return np.unique(np.asarray(y).astype(str), return_inverse=True)[1]
 
 
 def _npz_inputs(path: str) -> np.ndarray:

@@ -20,8 +20,10 @@ from netgrad.data.sequences import Sequences, delayed, pad_sequences, read_seque
 from netgrad.data.tables import read_table, split_target
 from netgrad.data.targets import TargetEncoder, infer_task
 from netgrad.data.text import Vocabulary, read_text, stream_batches, streams, windows
+from netgrad.data.values import MISSING
 
 __all__ = [
+    "MISSING",
     "Dataset",
     "ImageFolder",
     "Mistakes",

@@ -1,128 +1,52 @@
-"""From the columns of a table to the numbers that a network computes with, and back.
+"""From the columns of a table to the numbers that a network computes with.
 
 What an encoder learns from the training table is plain JSON (`to_config`, `from_config`), so that it is kept
 in the model's file and applied again, unchanged, to every later table.
-Normalisation of inputs and target: Kelleher, chapter 8, "Data preparation".
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import warnings
+import weakref
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
-from sys import float_info
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netgrad.data.checks import as_examples
-from netgrad.data.columns import Kind, as_numbers, as_texts, holds, kind_of, refuse_missing
+from netgrad.data.column import Column
+from netgrad.data.deciding import Decision, decide_column
+from netgrad.data.kinds import Category, Date, Number
+from netgrad.data.scaling import SCALINGS, is_number, scale_of, too_coarse
+from netgrad.data.values import MISSING, holds, plain, refuse_missing, text_of
 from netgrad.errors import DataError, FileError, NetgradError, unknown_name, warn
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCALINGS = ("standardise", "range", "none")
-ROUNDING = 8  # units in the last place that a constant's values may differ by, computed in different ways
-COARSE = 1000  # units in the last place that a column must spread over
-MOST_WHOLE = 2**53  # whole numbers up to here are exact as float64
+
 REMEMBERED = 1000  # values of a column whose features are kept by `transform_records`
 LONGEST_REMEMBERED = 100  # characters of such a value
 
 
-def scale_of(x: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
-    """The offset and the factor of each column of `x` (N, d) with which (x - offset) * factor is scaled.
-
-    "standardise" gives mean 0 and standard deviation 1, "range" the interval [0, 1], "none" changes nothing.
-    A constant column's factor is 0: it says nothing in training, so it may say nothing later.
-
-    >>> scale_of(np.array([[1.0, 5.0], [3.0, 5.0]]), "range")
-    (array([1., 5.]), array([0.5, 0. ]))
-    """
-    if scaling not in SCALINGS:
-        raise unknown_name("scaling", scaling, SCALINGS)
-    if scaling == "none":
-        return np.zeros(x.shape[1]), np.ones(x.shape[1])
-    largest = np.abs(x).max()
-    if largest > 1e150:  # its square would be infinite
-        raise DataError(f"numbers as large as {largest:g} cannot be scaled: expected less than 1e150")
-    x = np.asarray(x, np.float64)
-    low, high = x.min(axis=0), x.max(axis=0)
-    constant = high - low <= np.maximum(ROUNDING * np.spacing(np.abs(x).max(axis=0)), 1e-100)
-    above = x - low  # moments of what is left without the offset: those of x itself would be rounded as coarsely as x
-    offset = low if scaling == "range" else low + above.mean(axis=0)
-    spread = high - low if scaling == "range" else above.std(axis=0)
-    return np.where(constant, low, offset), np.where(constant, 0, 1 / np.where(constant, 1, spread))
-
-
-def warn_if_coarse(values: Any, x: np.ndarray, name: str) -> None:
-    """A warning where float64 cannot tell a column's values apart finely enough to learn from them.
-
-    values: as they were given, of whole numbers perhaps; x: the same as float64 (N,), without missing ones.
-    """
-    step, spread = np.spacing(np.abs(x).max()), float(np.ptp(x))
-    if spread >= COARSE * step:
-        return
-    beyond = np.abs(x).max() >= 2**53  # whole numbers that float64 rounds to one
-    if spread <= ROUNDING * step and not (beyond and len(set(map(str, values))) > 1):
-        return  # a constant
-    warn(
-        f"column {name!r} holds numbers near {x[0]:.6g} that differ by less than {COARSE:,} roundings of a float "
-        f"({step:.2g}): subtract a constant from them before they are read, or name the column as categorical"
-    )
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value of JSON is a finite number.
-
-    >>> is_number(1), is_number(1.5), is_number(True), is_number(float("nan")), is_number("1"), is_number(10**400)
-    (True, True, False, False, False, False)
-    """
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    return -float_info.max <= value <= float_info.max
-
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """How one column of the table becomes features: (x - offset) * factor, or one feature a category."""
-
-    name: str
-    kind: Kind
-    offset: float = 0.0
-    factor: float = 1.0
-    categories: tuple[str, ...] = ()
-    fill: float | str | None = None  # what stands in for a missing value; None: a missing value is an error
-
-    def __post_init__(self):
-        """Refuse what no table leads to: descriptions come from files, and files from strangers."""
-        of_text = self.kind == "category"
-        right = isinstance(self.name, str) and self.kind in get_args(Kind)
-        right = right and all(isinstance(category, str) for category in self.categories)
-        right = right and all(is_number(value) for value in (self.offset, self.factor))
-        if not right or not (self.fill is None or (isinstance(self.fill, str) if of_text else is_number(self.fill))):
-            raise DataError(f"no column is encoded as {str(self)[:100]}")
-
-    @property
-    def feature_names(self) -> list[str]:
-        """The names of the column's features: its own, or `name=category` for each category."""
-        if self.kind == "category":
-            return [f"{self.name}={category}" for category in self.categories]
-        return [self.name]
-
-
 class TableEncoder:
-    """Turns a table into a network's inputs: numbers scaled, categories one-hot, the rest as numbers.
+    """Turns a table into a network's inputs: numbers scaled, categories one-hot, dates as their parts.
 
-    - scaling: "standardise" (mean 0, standard deviation 1), "range" (to [0, 1]) or "none", for numbers and
-      dates; booleans become 0 and 1.
-    - missing: "error", or "impute": the training table's mean for numbers and dates, its most frequent value
-      for the others, also for values that are missing only later.
+    What each column holds is decided once, from the training table (`netgrad.data.kinds`): numbers in their spellings,
+    booleans, dates, times of day, categories. Left out are columns that only name the rows, free text, and columns
+    without values. What was decided otherwise than one might think is one warning.
+
+    - scaling: "standardise" (mean 0, standard deviation 1), "range" (to [0, 1]) or "none", for numbers, dates and
+      times; booleans become 0 and 1; the sine and cosine of a date's place in year, week and day stay.
+    - missing: "impute": the training table's mean for numbers and dates, its most frequent value for the others, and a
+      feature that says where a column had none in training; or "error".
     - unknown: a category that the training table did not hold becomes "zeros" with a warning, or an "error".
-    - categorical: names of columns that are categories whatever they look like (a postcode, say).
-    - max_categories: a text column with more different values is an error, unless `categorical` names it.
+    - categorical, numeric: names of columns that are so whatever they look like (a postcode, say).
+    - max_categories: of a column of more texts all but so many are taken for one, unless `categorical` names it.
+    - missing_values: the words that mean missing; None: `netgrad.data.MISSING`.
 
     Raises `DataError`, with the column, the first such row (counted from 1) and the value, for anything that
     cannot be encoded.
@@ -149,10 +73,12 @@ class TableEncoder:
         self,
         scaling: str = "standardise",
         *,
-        missing: str = "error",
+        missing: str = "impute",
         unknown: str = "zeros",
         categorical: Iterable[str] = (),
+        numeric: Iterable[str] = (),
         max_categories: int = 100,
+        missing_values: Iterable[str] | None = None,
     ):
         _one_of("scaling", scaling, SCALINGS)
         _one_of("treatment of missing values", missing, ("error", "impute"))
@@ -161,64 +87,120 @@ class TableEncoder:
         self.missing = missing
         self.unknown = unknown
         self.categorical = tuple(categorical)
+        self.numeric = tuple(numeric)
         self.max_categories = max_categories
+        self.missing_values = None if missing_values is None else tuple(missing_values)
         self.columns: tuple[Column, ...] = ()
+        self.left_out: dict[str, str] = {}
+        self._words = frozenset(MISSING if self.missing_values is None else self.missing_values)
+        self._missing_numbers = {x for word in self.missing_values or () if (x := _as_float(word)) is not None}
+        self._said: list[weakref.ref[Any]] = []
         self._remembered: dict[str, dict[tuple[type, Any], list[float]]] = {}
 
-    def fit(self, table: pd.DataFrame) -> TableEncoder:
-        """Learn scales and categories from the training table, and return self."""
-        if table.empty:
-            raise DataError(f"the table has {len(table)} rows and {table.shape[1]} columns: at least one of each")
+    def fit(self, table: pd.DataFrame, kinds_of: TableEncoder | None = None) -> TableEncoder:
+        """Learn kinds, scales and categories from the training table, and return self.
+
+        kinds_of: an encoder fitted to a larger table, of which this is a part: its kinds are taken over, unsaid.
+        """
+        self._said, self._remembered = [], {}
         table = _with_text_names(table)
-        self._check_names(table, self.categorical)
-        self.columns = tuple(self._fit_column(table[name]) for name in table.columns)
-        self._remembered = {}
+        if not len(table) or not table.shape[1]:
+            raise DataError(f"the table has {len(table)} rows and {table.shape[1]} columns: at least one of each")
+        _check_names(table, (*self.categorical, *self.numeric))
+        decimal = table.attrs.get("decimal", ".")
+        values = {name: self._values(name, table[name]) for name in table.columns}
+        of_texts = {name for name in table.columns if str(getattr(table[name], "dtype", "")) == "category"}
+        if kinds_of is not None:
+            self.left_out = dict(kinds_of.left_out)
+            self.columns = tuple(self._like(c, values[c.name]) for c in kinds_of.columns)
+            return self
+        decided = {name: self._decide(name, v, name in of_texts, decimal) for name, v in values.items()}
+        if all(decision.kind is None for decision in decided.values()):
+            decided = {n: self._decide(n, v, n in of_texts, decimal, keep=True) for n, v in values.items()}
+        notes = [decision.note for decision in decided.values() if decision.note]
+        self.left_out = {name: decision.note for name, decision in decided.items() if decision.kind is None}
+        if len(self.left_out) == len(decided):
+            raise DataError(f"the table has no column to learn from: {'; '.join(notes)[:300]}")
+        self.columns = tuple(
+            self._learn(name, decision, values[name], notes)
+            for name, decision in decided.items()
+            if decision.kind is not None
+        )
+        if imputed := [column.name for column in self.columns if column.indicator]:
+            shown = ", ".join(map(repr, imputed[:10])) + (f" and {len(imputed) - 10} more" if len(imputed) > 10 else "")
+            notes.append(
+                f"missing values in {shown}: filled with the mean or the most frequent value, and marked in a feature "
+                "of their own"
+            )
+        if notes:
+            warn("; ".join(notes[:30]) + (f"; and {len(notes) - 30} more such columns" if len(notes) > 30 else ""))
         return self
 
     def transform(self, table: pd.DataFrame) -> np.ndarray:
         """The features (N, d) in float32, in the order of `feature_names`; further columns are ignored."""
-        if not self.columns:
-            raise NetgradError("this TableEncoder has learnt no columns: call fit(table) first")
-        table = _with_text_names(table)
-        self._check_names(table, [column.name for column in self.columns])
-        encoded = [self._encode(column, table[column.name]) for column in self.columns]
+        self._check_fitted()
+        named = _with_text_names(table)
+        _check_names(named, [column.name for column in self.columns])
+        said: list[str] = []
+        encoded = [self._encode(column, named[column.name], said) for column in self.columns]
+        self._said = [met for met in self._said if met() is not None]
+        if said and not any(met() is table for met in self._said):  # whoever looks at the same rows has them encoded
+            self._said.append(weakref.ref(table))
+            warn("; ".join(said))
         return as_examples(np.concatenate(encoded, axis=1), "the encoded table")
 
     def transform_records(self, records: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """`transform` of records with plain values, numbers, texts, truth values or None, at little cost for few.
 
-        Each must have all columns. Values other than numbers are remembered with their features; what is met for the
-        first time, is missing or wrong, goes the way of a table.
+        Each must have all columns. Values are remembered with their features, but for numbers and what is to be said
+        anew each time.
 
         >>> import pandas as pd
         >>> table = pd.DataFrame({"size": [1, 2, 3], "colour": ["red", "blue", "red"]})
-        >>> TableEncoder(scaling="range").fit(table).transform_records([{"colour": "blue", "size": 2}])
+        >>> TableEncoder(scaling="range").fit(table).transform_records([{"colour": "blue", "size": "2"}])
         array([[0.5, 1. , 0. ]], dtype=float32)
         """
+        self._check_fitted()
         rows: list[list[float]] = [[] for _ in records]
+        said: list[str] = []
         for column in self.columns:
             values = [record[column.name] for record in records]
-            for row, features in zip(rows, self._features_of(column, values), strict=True):
+            for row, features in zip(rows, self._remembering(column, values, said), strict=True):
                 row += features
+        if said:
+            warn("; ".join(said))
         return as_examples(np.array(rows, np.float64), "the encoded table")
 
-    def _features_of(self, column: Column, values: list[Any]) -> list[list[float]]:
+    def _remembering(self, column: Column, values: list[Any], said: list[str]) -> list[list[float]]:
         """What `_encode` makes of a column of these values."""
-        if column.kind == "number" and all(_is_plain(value) for value in values):
-            return [[_scaled(column, value)] for value in values]
+        if column.kind == "number" and not column.indicator and all(map(self._is_plain, values)):
+            return [[(value - column.offset) * column.factor] for value in values]
         known = self._remembered.setdefault(column.name, {})
         keys = [(type(value), value) for value in values]
         if all(key in known for key in keys):
             return [known[key] for key in keys]
-        import pandas as pd
-
-        # Objects, so that each value is encoded as it was sent, whatever stands beside it.
-        features = self._encode(column, pd.Series(values, dtype=object, name=column.name)).tolist()
+        before = len(said)
+        features = self._encode(column, values, said).tolist()
         for key, found in zip(keys, features, strict=True):
-            unknown = column.kind == "category" and not any(found)  # which is to be said again every time
-            if len(known) < REMEMBERED and not unknown and len(str(key[1])) <= LONGEST_REMEMBERED:
+            if len(said) == before and len(known) < REMEMBERED and len(str(key[1])) <= LONGEST_REMEMBERED:
                 known[key] = found
         return features
+
+    def _encode(self, column: Column, given: Any, said: list[str]) -> np.ndarray:
+        """The features (N, k) of one column in float64; what is to be said of it is added to ``said``."""
+        values = self._values(column.name, given)
+        x = column.numbers(values, self._words)
+        absent = np.isnan(x)
+        if absent.any() and column.fill is None:
+            advice = "fill them or remove the rows (the model has not learnt to impute)"
+            refuse_missing(column.name, _without(values, absent), advice)
+        if absent.any() and not column.indicator:
+            row, count = int(np.argmax(absent)) + 1, int(absent.sum())
+            what = f"{count} missing value{'s'[: count > 1]} in {len(values)} rows, the first in row {row}"
+            said.append(f"column {column.name!r} has {what}, and was trained on none: filled with {column.fill!r}")
+        if isinstance(column.how, Category) and (unknown := x < 0).any():
+            said.append(self._unknown(column, values, unknown))
+        return column.features(x)
 
     def fit_transform(self, table: pd.DataFrame) -> np.ndarray:
         """`fit` and `transform` of the same table."""
@@ -226,7 +208,7 @@ class TableEncoder:
 
     @property
     def feature_names(self) -> list[str]:
-        """The names of the d features: the column's name, or `column=category`."""
+        """The names of the d features: the column's name, or `column=category`, and so on."""
         return [name for column in self.columns for name in column.feature_names]
 
     def to_config(self) -> dict[str, Any]:
@@ -236,10 +218,11 @@ class TableEncoder:
             "missing": self.missing,
             "unknown": self.unknown,
             "categorical": list(self.categorical),
+            "numeric": list(self.numeric),
             "max_categories": self.max_categories,
-            "columns": [
-                {**dataclasses.asdict(column), "categories": list(column.categories)} for column in self.columns
-            ],
+            "missing_values": None if self.missing_values is None else list(self.missing_values),
+            "columns": [column.to_json() for column in self.columns],
+            "left_out": self.left_out,
         }
 
     @classmethod
@@ -247,71 +230,138 @@ class TableEncoder:
         """The encoder that `to_config` described; raises `FileError` if the description is not one."""
         try:
             options = dict(config)
-            columns = options.pop("columns")
+            columns, left_out = options.pop("columns"), options.pop("left_out", {})
             encoder = cls(**options)
-            encoder.columns = tuple(Column(**{**c, "categories": tuple(c["categories"])}) for c in columns)
-            if not all(isinstance(name, str) for name in encoder.categorical) or not is_number(encoder.max_categories):
-                raise DataError("categorical must be names, max_categories a number")
-        except (KeyError, TypeError, ValueError) as error:
+            encoder.left_out = {str(name): str(why) for name, why in left_out.items()}
+            encoder.columns = tuple(_column(description) for description in columns)
+            words = (*encoder.categorical, *encoder.numeric, *(encoder.missing_values or ()))
+            if not all(isinstance(word, str) for word in words) or not is_number(encoder.max_categories):
+                raise DataError("categorical, numeric and missing_values must be texts, max_categories a number")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FileError(f"this is not the description of a TableEncoder: {error}") from error
         return encoder
 
-    def _fit_column(self, series: pd.Series) -> Column:
-        name = str(series.name)
-        kind: Kind = "category" if name in self.categorical else kind_of(series)
-        present = series.dropna()
-        if present.empty:
-            raise DataError(f"column {name!r} has no values at all: leave it out")
-        if self.missing == "error":
-            refuse_missing(series, "fill them, remove the rows, or have them imputed (missing='impute')")
+    def _decide(self, name: str, values: np.ndarray, of_texts: bool, decimal: str, keep: bool = False) -> Decision:
+        return decide_column(
+            name,
+            values,
+            as_category=name in self.categorical,
+            as_number=name in self.numeric,
+            of_texts=of_texts,
+            keep=keep,
+            max_categories=self.max_categories,
+            decimal=decimal,
+            words=self._words,
+        )
+
+    def _learn(self, name: str, decision: Decision, values: np.ndarray, notes: list[str]) -> Column:
+        """The column of a kind that was decided, with what its values teach."""
+        how = decision.kind
+        assert how is not None
+        form = how.to_json()
+        plainly = Column(name, how.name, categories=getattr(how, "levels", ()), form=form, missing=decision.missing)
+        x = plainly.numbers(values, frozenset())
+        absent = np.isnan(x)
+        if self.missing == "error" and absent.any():
+            refuse_missing(
+                name, _without(values, absent), "fill them, remove the rows, or have them imputed (missing='impute')"
+            )
+        if isinstance(how, Date):
+            form = how.with_parts(x).to_json()
+        if isinstance(how, Number) and (coarse := too_coarse(values[~absent], x[~absent], name)):
+            notes.append(coarse)
+        return self._scaled(dataclasses.replace(plainly, form=form, indicator=bool(absent.any())), values, x)
+
+    def _like(self, column: Column, values: np.ndarray) -> Column:
+        """The same kind of column, with the levels and the scale of other values."""
+        x = column.numbers(values, frozenset())
+        if np.isnan(x).all():
+            return column
+        if isinstance(column.how, Category) and column.name not in self.categorical:
+            met = {column.categories[int(i)] for i in np.unique(x[~np.isnan(x)]) if i < len(column.categories)}
+            column = dataclasses.replace(
+                column, categories=tuple(c for c in column.categories if c in met) or column.categories, fill=None
+            )
+            x = column.numbers(values, frozenset())
+        return self._scaled(column, values, x)
+
+    def _scaled(self, column: Column, values: np.ndarray, x: np.ndarray) -> Column:
+        """With the scale and the filling of these numbers."""
+        present = x[~np.isnan(x)]
         fill: float | str | None = None
-        if kind == "category":
-            texts = as_texts(present)
-            categories = tuple(sorted(texts.unique()))
-            if len(categories) > self.max_categories and name not in self.categorical:
-                raise DataError(
-                    f"column {name!r} holds {len(categories)} different texts, the first {texts.iloc[0]!r}: "
-                    f"expected numbers or at most {self.max_categories} categories "
-                    "(leave it out, or name it as categorical)"
-                )
-            fill = texts.mode().iloc[0] if self.missing == "impute" else None
-            return Column(name, kind, categories=categories, fill=fill)
-        x = as_numbers(present, kind)
-        if kind == "number":
-            warn_if_coarse(present, x, name)
+        if isinstance(column.how, Category):
+            if self.missing == "impute":
+                known = [text_of(v) for v, code in zip(values.tolist(), x, strict=True) if code == code]
+                among = Counter(text for text in known if text in set(column.categories)) or Counter(column.categories)
+                fill = min(among, key=lambda text: (-among[text], text))
+            return dataclasses.replace(column, fill=fill)
+        boolean = column.kind == "boolean"
+        offset, factor = scale_of(present[:, None], "none" if boolean else self.scaling, column.name)
         if self.missing == "impute":
-            fill = float(x.mean().round()) if kind == "boolean" else float(x.mean())
-        offset, factor = scale_of(x[:, None], "none" if kind == "boolean" else self.scaling)
-        return Column(name, kind, float(offset[0]), float(factor[0]), fill=fill)
+            fill = float(present.mean().round()) if boolean else float(present.min() + (present - present.min()).mean())
+        return dataclasses.replace(column, offset=float(offset[0]), factor=float(factor[0]), fill=fill)
 
-    def _encode(self, column: Column, series: pd.Series) -> np.ndarray:
-        if column.fill is None:
-            refuse_missing(series, "fill them or remove the rows (the model has not learnt to impute)")
-        if column.kind == "category":
-            texts = as_texts(series).fillna(column.fill) if column.fill is not None else as_texts(series)
-            one_hot = texts.to_numpy()[:, None] == np.array(column.categories, dtype=object)
-            self._report_unknown(column, series, ~one_hot.any(axis=1))
-            return one_hot.astype(np.float64)
-        x = as_numbers(series, column.kind)
-        if column.fill is not None:
-            x = np.where(np.isnan(x), column.fill, x)
-        return _scaled(column, x)[:, None]
-
-    def _report_unknown(self, column: Column, series: pd.Series, unknown: np.ndarray) -> None:
-        if not unknown.any():
-            return
-        row = int(np.argmax(unknown))
-        count = int(unknown.sum())
-        what = f"{holds(series, row)}, a category that the training table did not hold"
+    def _unknown(self, column: Column, values: np.ndarray, unknown: np.ndarray) -> str:
+        row, count = int(np.argmax(unknown)), int(unknown.sum())
+        what = f"{holds(column.name, values, row)}, a category that the training table did not hold"
         if self.unknown == "error":
             raise DataError(f"{what}: known are {', '.join(column.categories[:10])}")
-        warnings.warn(f"{what}: encoded as zeros ({count} such rows)", stacklevel=4)
+        return f"{what}: encoded as zeros ({count} such rows)"
 
-    @staticmethod
-    def _check_names(table: pd.DataFrame, needed: Iterable[str]) -> None:
-        for name in needed:
-            if name not in table.columns:
-                raise missing_column(name, table.columns)
+    def _is_plain(self, value: Any) -> bool:
+        """Whether a value is a number that every way to read it reads the same."""
+        exact = (type(value) is int and -(2**53) <= value <= 2**53) or (type(value) is float and isfinite(value))
+        return exact and value not in self._missing_numbers
+
+    def _values(self, name: str, column: Any) -> np.ndarray:
+        """The values of a column; numbers that were named as words that mean missing are."""
+        try:
+            values = plain(column)
+        except DataError as error:
+            raise DataError(f"column {name!r} {error}") from error
+        if not self._missing_numbers:
+            return values
+        if values.dtype != object:
+            x = values.astype(np.float64)
+            return np.where(np.isin(x, list(self._missing_numbers)), np.nan, x)
+        known = [None if _as_float(value) in self._missing_numbers else value for value in values.tolist()]
+        found = np.empty(len(known), object)
+        found[:] = known
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_said": []}  # references to tables are of this process
+
+    def _check_fitted(self) -> None:
+        if not self.columns:
+            raise NetgradError("this TableEncoder has learnt no columns: call fit(table) first")
+
+
+def _column(description: dict[str, Any]) -> Column:
+    tuples = {name: tuple(description.get(name, ())) for name in ("categories", "missing")}
+    return Column(**{**description, **tuples})
+
+
+def _as_float(value: Any) -> float | None:
+    """A number, or a text that is one; None for anything else."""
+    try:
+        return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _without(values: np.ndarray, absent: np.ndarray) -> np.ndarray:
+    """The values with None where a word means that there is none."""
+    known = values.astype(object)
+    known[absent] = None
+    return known
+
+
+def _check_names(table: pd.DataFrame, needed: Iterable[str]) -> None:
+    known = set(table.columns)
+    for name in needed:
+        if name not in known:
+            raise missing_column(name, table.columns)
 
 
 def missing_column(name: str, known: Iterable[str]) -> DataError:
@@ -325,18 +375,6 @@ def missing_column(name: str, known: Iterable[str]) -> DataError:
     hint = f": did you mean {near[0]!r}?" if near else ""
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return DataError(f"the table has no column {name!r}{hint} (it has: {shown})")
-
-
-def _scaled(column: Column, x: Any) -> Any:
-    """A number, or an array of them, in float64."""
-    return (x - column.offset) * column.factor
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a value is a number that every way to read it reads the same."""
-    if type(value) is int:
-        return -MOST_WHOLE <= value <= MOST_WHOLE
-    return type(value) is float and isfinite(value)
 
 
 def _with_text_names(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from netgrad.data.checks import as_array
-from netgrad.data.columns import as_numbers, kind_of, refuse_missing
 from netgrad.data.encodings import TableEncoder, missing_column
+from netgrad.data.kinds import Number, UnreadableError, decide
 from netgrad.data.tables import read_table
 from netgrad.data.targets import TargetEncoder
-from netgrad.errors import DataError, ShapeError, unknown_name
+from netgrad.data.values import holds, plain, refuse_missing
+from netgrad.errors import DataError, ShapeError, unknown_name, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +97,7 @@ def read_sequences(
     horizon: int = 1,
     encoder: TableEncoder | None = None,
     target_encoder: TargetEncoder | None = None,
+    missing: str = "impute",
 ) -> Sequences:
     """Sequences from a table in long format: one row for each time-step of each sequence.
 
@@ -108,6 +110,7 @@ def read_sequences(
     - features: the input columns; None: all but id, time and (unless for a forecast) target.
     - encoder, target_encoder: fitted ones, to encode as in training; None: fitted to this table. With a
       fitted encoder its columns are the features, and a target column that is absent leaves y None.
+    - missing: of an encoder that is fitted here, "impute" or "error", see `TableEncoder`.
 
     Raises `DataError` for missing columns, two rows of one sequence at one time, a label that changes within
     its sequence, a sequence too short for the horizon, and whatever the encoders refuse.
@@ -136,14 +139,16 @@ def read_sequences(
     if goal == "forecast" and target is None:
         raise DataError("a forecast needs a target: name the column to forecast")
     # Rows are encoded where they stand in the file, so that an error names the row as the user sees it.
-    order, starts, ids = _order(table, id, time)
+    order, starts, ids = _order(table, id, time, even=goal == "forecast")
     if encoder is None:
         leave_out = {id, time} if goal == "forecast" else {id, time, target}
         names = list(features) if features is not None else [c for c in table.columns if c not in leave_out]
         for name in names:
             if name not in table.columns:
                 raise missing_column(name, table.columns)
-        encoder = TableEncoder().fit(table[names])
+        # The quantity that is forecast is an input even where it only counts.
+        own = goal == "forecast" and target in names and isinstance(decide(plain(table[target])), Number)
+        encoder = TableEncoder(missing=missing, numeric=[str(target)] if own else []).fit(table[names])
     inputs = np.split(encoder.transform(table)[order], starts)
     if target is None:
         return Sequences(*pad_sequences(inputs), None, ids, encoder, target_encoder)
@@ -157,24 +162,46 @@ def read_sequences(
     return Sequences(*pad_sequences(inputs), y, ids, encoder, target_encoder)
 
 
-def _order(table: pd.DataFrame, id: str, time: str | None) -> tuple[np.ndarray, np.ndarray, list[Any]]:
-    """The order of the rows by sequence and time, where each sequence after the first starts, and the ids."""
-    refuse_missing(table[id], "each row must name its sequence")
+def _order(
+    table: pd.DataFrame, id: str, time: str | None, even: bool = False
+) -> tuple[np.ndarray, np.ndarray, list[Any]]:
+    """The order of the rows by sequence and time, where each sequence after the first starts, and the ids.
+
+    even: the time-steps are counted on, as a forecast does, so that a gap is to be said.
+    """
+    refuse_missing(id, plain(table[id]), "each row must name its sequence")
     codes, ids = table[id].factorize()
-    times = np.arange(len(table))
-    if time is not None:
-        refuse_missing(table[time], "each row must have its time")
-        kind = kind_of(table[time])
-        times = as_numbers(table[time], "number" if kind == "category" else kind)
+    times = np.arange(len(table), dtype=float) if time is None else _times(table[time], time)
     order = np.lexsort((times, codes))
-    twice = (np.diff(codes[order]) == 0) & (np.diff(times[order]) == 0)
-    if twice.any():
+    within = np.diff(codes[order]) == 0
+    steps = np.diff(times[order])
+    if (twice := within & (steps == 0)).any():
         row = int(order[1:][twice][0])
         raise DataError(
             f"sequence {ids[codes[row]]!r} has more than one row at {time} = {table[time].iloc[row]}: "
             "expected one row for each time-step"
         )
+    if even and time is not None and within.any():
+        usual = float(np.median(steps[within]))
+        wide = within & (steps > 1.5 * usual)
+        if wide.any():
+            row = int(order[1:][wide][0])
+            warn(
+                f"the rows of {np.count_nonzero(wide)} of {np.count_nonzero(within)} time-steps lie further apart than "
+                f"usual ({usual:g}), the first at {time} = {table[time].iloc[row]}: a forecast takes each row for one "
+                "step (fill the gaps, or give what follows a gap another id)"
+            )
     return order, np.flatnonzero(np.diff(codes[order])) + 1, list(ids)
+
+
+def _times(column: pd.Series, name: str) -> np.ndarray:
+    values = plain(column)
+    refuse_missing(name, values, "each row must have its time")
+    kind = decide(values) or Number()
+    try:
+        return kind.convert(values)
+    except UnreadableError as error:
+        raise DataError(f"{holds(name, values, error.row)}: expected {kind.expected}") from None
 
 
 def _refuse_short(inputs: list[np.ndarray], ids: list[Any], horizon: int) -> None:

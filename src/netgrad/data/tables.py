@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netgrad.data import reading
 from netgrad.data.encodings import missing_column
 from netgrad.data.files import opened, regular
-from netgrad.errors import DataError, FileError
+from netgrad.errors import DataError, FileError, NetgradError
 from netgrad.resources import gib, memory
 
 if TYPE_CHECKING:
@@ -22,28 +21,42 @@ MOST_COLUMNS = 100_000
 LONGEST_LINE = 2**24  # bytes, of the first two
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
-    """The table in a `.csv`, `.tsv` or `.parquet` file, the first also compressed as `.gz`.
+def read_table(
+    path: str | Path,
+    *,
+    missing_values: Iterable[str] | None = None,
+    separator: str | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+) -> pd.DataFrame:
+    """The table in a `.csv`, `.tsv` or `.parquet` file, the first two also compressed as `.gz`.
 
-    The first line of a text file names the columns. A `.csv` file whose first line has semicolons but no
-    commas is split at semicolons. A first column without a name holds row names, not data, and becomes the
-    index. Empty cells, and the usual signs for nothing ("NA", "NaN", "?" and so on), are missing values.
+    A text file gives texts, whatever they look like: what a column holds is decided by the encoder that is fitted to
+    it, and kept in the model. Parquet has types of its own. The first line names the columns, and every row is counted
+    against it. What stands in the way is got over and said in one warning: a title above the names, no names at all
+    (the columns are then called column_1, column_2, ...), names that are repeated, separators at the end of every row,
+    another separator, another encoding. A first column without a name holds row names, and becomes the index.
 
-    Raises `FileError` where the file is missing or of another kind, `DataError` where it holds no rows or
-    two columns of one name.
+    - missing_values: the words that stand for nothing in a cell without quotes; None: `netgrad.data.MISSING`, which
+      are an empty cell, NA, NaN, null, None, ?, - and their like. In quotes they are texts as any other.
+    - separator: between the fields of a `.csv` file; None: a comma, semicolon, tab or bar, as its first lines say.
+    - header: whether the first line names the columns; None: unless it holds numbers.
+    - encoding: of the text; None: UTF-8, UTF-16 or Windows-1252, as its bytes say.
+
+    Raises `FileError` where the file is missing or of another kind, `DataError` where it holds no rows, a row with
+    another number of fields, or two columns of one name.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "plants.csv")
-    >>> _ = path.write_text("height,kind\\n1.5,fern\\n0.3,moss\\n")
+    >>> _ = path.write_text("height,kind\\n1.5,fern\\n0.3,NA\\n")
     >>> read_table(path)
-       height  kind
-    0     1.5  fern
-    1     0.3  moss
+      height  kind
+    0    1.5  fern
+    1    0.3   NaN
     >>> read_table("nothing.csv")
     Traceback (most recent call last):
     netgrad.errors.FileError: there is no file nothing.csv
     """
-
     path = Path(path)
     suffix = _suffix(path)
     if suffix not in SUFFIXES:
@@ -53,22 +66,41 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise DataError(f"{path} is empty: expected a table with column names and at least one row")
     if suffix == ".parquet":
         return _checked(lambda: _read_parquet(path), str(path), "PARQUET")
-    if path.suffix.lower() == ".gz":
-        _check_expanded(path)
-    return _checked(lambda: _read_text(lambda: path, str(path), suffix), str(path), suffix[1:].upper())
+    words = None if missing_values is None else list(missing_values)
+    separator = separator or ("\t" if suffix == ".tsv" else None)
+    return _checked(
+        lambda: reading.frame(
+            _bytes(path),
+            str(path),
+            separator=separator,
+            missing_values=words,
+            header=header,
+            encoding=encoding,
+            most=MOST_COLUMNS,
+        ),
+        str(path),
+        suffix[1:].upper(),
+    )
 
 
-def parse_table(data: bytes, name: str = "the table", columns: int = MOST_COLUMNS) -> pd.DataFrame:
+def parse_table(
+    data: bytes,
+    name: str = "the table",
+    columns: int = MOST_COLUMNS,
+    missing_values: Iterable[str] | None = None,
+) -> pd.DataFrame:
     """The table in a CSV text, read as `read_table` reads a file; ``name`` is what errors call it, ``columns`` how many
     it may have.
 
     >>> parse_table(b"height,kind\\n1.5,fern\\n")
-       height  kind
-    0     1.5  fern
+      height  kind
+    0    1.5  fern
     """
     if not data.strip():
         raise DataError(f"{name} is empty: expected a table with column names and at least one row")
-    return _checked(lambda: _read_text(lambda: io.BytesIO(data), name, ".csv", columns), name, "CSV")
+    _check_width(io.BytesIO(data), name, columns)
+    words = None if missing_values is None else list(missing_values)
+    return _checked(lambda: reading.frame(data, name, missing_values=words, most=columns), name, "CSV")
 
 
 def split_target(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Series]:
@@ -93,7 +125,7 @@ def _checked(read: Callable[[], pd.DataFrame], name: str, kind: str) -> pd.DataF
     """What ``read`` returns, its errors in one line."""
     try:
         table = read()
-    except DataError:
+    except NetgradError:
         raise
     except Exception as error:  # for a broken file pandas and pyarrow raise whatever its bytes lead to
         reason = str(error).strip().split("\n")[0] or type(error).__name__
@@ -161,52 +193,26 @@ def _decoded(column: Any) -> int:
     return need
 
 
-def _check_expanded(path: Path) -> None:
-    """Refuse a compressed text that would fill the memory; gzip makes of a byte at most 1032."""
-    most = memory() / 8  # a table takes several times the room of its text
-    if path.stat().st_size * 1032 <= most:
-        return
-    size = 0
-    try:
-        with gzip.open(path) as file:
-            while part := file.read(2**20):
-                size += len(part)
-                if size > most:
-                    raise DataError(f"{path} expands to more than {gib(most)} of text: expand and split it")
-    except (OSError, EOFError, zlib.error):
-        return  # which reading it will say in one line
+def _bytes(path: Path) -> bytes:
+    """The text of a file; refused where it would fill the memory: a table takes several times the room of its text."""
+    most = int(memory() / 8)
+    _check_width(opened(path), str(path), MOST_COLUMNS)
+    parts, size = [], 0
+    with opened(path) as file:
+        while part := file.read(2**22):
+            parts.append(part)
+            size += len(part)
+            if size > most:
+                verb = "expands to" if path.suffix.lower() == ".gz" else "holds"
+                raise DataError(f"{path} {verb} more than {gib(most)} of text, too much for this process: split it")
+    return b"".join(parts)
 
 
 def _check_width(source: Any, path: str, most: int) -> None:
     """Refuse millions of columns, for which pandas takes gigabytes: the first two lines decide how many there are."""
-    with source if isinstance(source, io.BytesIO) else opened(source) as file:
+    with source as file:
         lines = 0
         while lines < 2 and (line := file.readline(LONGEST_LINE)):
             lines += bool(line.strip())
-            if len(line) == LONGEST_LINE or max(line.count(mark) for mark in (b",", b";", b"\t")) > most:
+            if len(line) == LONGEST_LINE or max(line.count(mark) for mark in (b",", b";", b"\t", b"|")) > most:
                 raise DataError(f"{path} has more than {most:,} columns: at most so many are read")
-
-
-def _read_text(source: Callable[[], Any], path: str, suffix: str, most: int = MOST_COLUMNS) -> pd.DataFrame:
-    """``source`` gives the text from its beginning each time it is called."""
-    import pandas as pd
-
-    _check_width(source(), path, most)
-    separator = "\t" if suffix == ".tsv" else ","
-    # The names are read apart, as data, because pandas would silently rename a second column of one name.
-    names = pd.read_csv(source(), sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
-    if suffix == ".csv" and names.shape[1] == 1 and ";" in names.iloc[0, 0]:
-        separator = ";"
-        names = pd.read_csv(source(), sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
-    header = [str(name).strip() for name in names.iloc[0]]
-    met: set[str] = set()
-    for position, name in enumerate(header):
-        if not name and position > 0:
-            raise DataError(f"{path} has no name for column {position + 1}: expected names in the first line")
-        if name in met:
-            raise DataError(f"{path} has more than one column {name!r}: expected different names")
-        met.add(name)
-    row_names = 0 if not header[0] else None
-    table = pd.read_csv(source(), sep=separator, na_values=["?"], skipinitialspace=True, index_col=row_names)
-    table.columns = pd.Index(header[1:] if row_names == 0 else header)
-    return table

@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import re
+from typing import Any, Literal
 
 import numpy as np
 
 from netgrad.data.checks import as_examples, as_labels
-from netgrad.data.columns import as_numbers, holds, kind_of, refuse_missing
-from netgrad.data.encodings import SCALINGS, is_number, scale_of, warn_if_coarse
-from netgrad.errors import DataError, FileError, NetgradError, ShapeError, unknown_name
-
-if TYPE_CHECKING:
-    import pandas as pd
+from netgrad.data.deciding import Decision, decide_column
+from netgrad.data.kinds import Boolean, Date, Kind, Number, UnreadableError, kind_of, spellings
+from netgrad.data.scaling import SCALINGS, is_number, scale_of, too_coarse
+from netgrad.data.values import holds, missing, plain, refuse_missing, text_of
+from netgrad.errors import DataError, FileError, NetgradError, ShapeError, unknown_name, warn
 
 Task = Literal["classification", "regression"]
 
 MOST_WHOLE_NUMBER_CLASSES = 20
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}").fullmatch
 
 
 def infer_task(target: Any) -> Task:
     """Whether the column `target` (N,) asks for classes or for a quantity.
 
     Text, categories and booleans are classes. Numbers are a quantity, except whole numbers with at most 20
-    different values that occur twice each on average: those are classes.
+    different values that occur twice each on average, or 0 and 1 alone: those are classes.
 
     >>> infer_task(["yes", "no", "no"]), infer_task([0, 1, 1, 0]), infer_task([0.5, 1.0, 1.5])
     ('classification', 'classification', 'regression')
     >>> infer_task(range(1900, 2000))
     'regression'
     """
-    series = _series(target)
-    kind = kind_of(series)
-    if kind == "date":
-        raise DataError(f"the target {series.name!r} is a date: turn it into a number, such as days from a start")
-    if kind != "number":
+    name, values, decision = _decided(target)
+    return _task(name, values, decision.kind)
+
+
+def _task(name: str, values: np.ndarray, kind: Kind | None) -> Task:
+    if isinstance(kind, Date):
+        raise DataError(f"the target {name!r} is a date: turn it into a number, such as days from a start")
+    if not isinstance(kind, Number):
         return "classification"
-    x = as_numbers(series)
+    x = kind.convert(values)
     x = x[~np.isnan(x)]
     distinct = len(np.unique(x))
     few = distinct <= MOST_WHOLE_NUMBER_CLASSES and 2 * distinct <= len(x)
+    few = few or (distinct == 2 and set(x.tolist()) == {0, 1})
     return "classification" if few and (x == np.floor(x)).all() else "regression"
 
 
@@ -80,6 +85,7 @@ class TargetEncoder:
         self.offset: list[float] = []
         self.factor: list[float] = []
         self.one_dimensional = True
+        self.form: dict[str, Any] = {}
 
     @property
     def outputs(self) -> int:
@@ -102,20 +108,26 @@ class TargetEncoder:
                 raise DataError(f"the target has shape {np.shape(target)}: expected one column of classes, (N,)")
             y = as_examples(target, "the target", dtype=np.float64)
             for k, given in enumerate(np.asarray(target).T):
-                warn_if_coarse(given, y[:, k], f"{self.name}[{k}]")
+                if note := too_coarse(given, y[:, k], f"{self.name}[{k}]"):
+                    warn(note)
             self._fit_scale(y, one_dimensional=False)
             return self
-        series = _series(target)
-        self.name = str(series.name)
-        refuse_missing(series, "a target cannot be imputed, remove the rows")
+        self.name, values, decision = _decided(target, known=self.task == "classification")
+        refuse_missing(self.name, values, "a target cannot be imputed, remove the rows")
         if self.task is None:
-            self.task = infer_task(series)
+            self.task = _task(self.name, values, decision.kind)
+            if self.task == "classification" and decision.note and decision.kind is not None:
+                warn(decision.note)
         if self.task == "regression":
-            y = as_numbers(series)
-            warn_if_coarse(series, y, self.name)
+            how = decision.kind if isinstance(decision.kind, Number) else Number()
+            self.form = how.to_json()
+            y = self._numbers(values)[:, 0]
+            for note in (decision.note, too_coarse(values, y, self.name)):
+                if note:
+                    warn(note)
             self._fit_scale(y[:, None], one_dimensional=True)
         else:
-            self._fit_classes(series)
+            self._fit_classes(values)
         return self
 
     def transform(self, target: Any) -> np.ndarray:
@@ -131,21 +143,32 @@ class TargetEncoder:
             return flat.reshape(*steps.shape, *flat.shape[1:])
         if self.task == "regression":
             if self.one_dimensional:
-                y = self._numbers(target)
+                y = self._numbers(self._present(target))
             else:
                 y = as_examples(target, "the target", shape=(len(self.offset),), dtype=np.float64)
             if y.shape[1] != len(self.offset):
                 raise DataError(f"the target has {y.shape[1]} columns: expected {len(self.offset)} as in training")
             return as_examples((y - self.offset) * self.factor, "the target")
-        series = _series(target, self.name)
-        refuse_missing(series, "remove the rows")
+        values = self._present(target)
         labels = {value: label for label, value in enumerate(self.classes)}
-        encoded = [labels.get(value, -1) for value in _plain(series)]
+        encoded = [self._label(value, labels) for value in values.tolist()]
         if -1 in encoded:
-            row = encoded.index(-1)
             known = ", ".join(map(repr, self.classes[:10]))
-            raise DataError(f"{holds(series, row)}: the classes known from training are {known}")
+            raise DataError(
+                f"{holds(self.name, values, encoded.index(-1))}: the classes known from training are {known}"
+            )
         return np.array(encoded, np.int32)
+
+    def values(self, target: Any) -> np.ndarray:
+        """The target (N,) in its own terms, whatever it is read from: its classes, or float64 quantities.
+
+        >>> TargetEncoder().fit(["1", "0", "1", "0"]).values(["0", 1.0]).tolist()
+        [0, 1]
+        """
+        labels = self.transform(target)
+        if self.task == "classification":
+            return np.array(self.classes)[labels]
+        return self._numbers(self._present(target))[:, 0] if self.one_dimensional else np.asarray(target, np.float64)
 
     def decode(self, outputs: Any) -> np.ndarray:
         """What a network's outputs mean, in the target's own terms.
@@ -177,6 +200,8 @@ class TargetEncoder:
         """The encoder that `to_config` described; raises `FileError` if the description is not one."""
         try:
             encoder = cls(config["task"], scaling=config["scaling"])
+            encoder.form = dict(config.get("form", {}))
+            kind_of("number", encoder.form)
             for name in ("name", "classes", "offset", "factor", "one_dimensional"):
                 setattr(encoder, name, config[name])
             encoder._check_description()
@@ -184,17 +209,28 @@ class TargetEncoder:
             raise FileError(f"this is not the description of a TargetEncoder: {error}") from error
         return encoder
 
-    def _fit_classes(self, series: pd.Series) -> None:
-        values = _plain(series)
-        self.classes = sorted(set(values))
+    def _fit_classes(self, values: np.ndarray) -> None:
+        found = _of_one_type(values)
+        self.classes = sorted(set(found))
         if len(self.classes) < 2:
             only = self.classes[0]
             raise DataError(f"the target {self.name!r} holds only the class {only!r}: expected at least two")
-        if len(self.classes) == len(values) > MOST_WHOLE_NUMBER_CLASSES:
+        if len(self.classes) > MOST_WHOLE_NUMBER_CLASSES and 2 * len(self.classes) > len(found):
             raise DataError(
-                f"the target {self.name!r} holds {len(values)} different values in as many rows, the first "
-                f"{values[0]!r}: expected classes that repeat (or task='regression' for numbers)"
+                f"the target {self.name!r} holds {len(self.classes)} different values in {len(found)} rows, the first "
+                f"{found[0]!r}: expected classes that repeat (or task='regression' for numbers)"
             )
+
+    def _label(self, value: Any, labels: dict[Any, int]) -> int:
+        """The label of a value, however it is written; -1 for one that is none of the classes."""
+        if isinstance(self.classes[0], str):
+            text = text_of(value)
+            return next((labels[t] for t in (text, *spellings(value, text)) if t in labels), -1)
+        try:
+            known = Boolean() if isinstance(self.classes[0], bool) else Number()
+            return labels.get(known.number(value) if isinstance(value, str | bool) else value, -1)
+        except (TypeError, ValueError):
+            return labels.get(value, -1) if isinstance(value, bool) else -1
 
     def _fit_scale(self, y: np.ndarray, *, one_dimensional: bool) -> None:
         offset, factor = scale_of(y, self.scaling)
@@ -202,10 +238,19 @@ class TargetEncoder:
         self.offset, self.factor = offset.tolist(), factor.tolist()
         self.one_dimensional = one_dimensional
 
-    def _numbers(self, target: Any) -> np.ndarray:
-        series = _series(target, self.name)
-        refuse_missing(series, "remove the rows")
-        return as_numbers(series)[:, None]
+    def _present(self, target: Any) -> np.ndarray:
+        values = _values(_named(target, self.name)[1], self.name)
+        refuse_missing(self.name, values, "remove the rows")
+        return values
+
+    def _numbers(self, values: np.ndarray) -> np.ndarray:
+        how = kind_of("number", self.form)
+        if values.dtype == object:
+            values = np.array([float(v) if isinstance(v, bool) else v for v in values.tolist()], object)
+        try:
+            return how.convert(values)[:, None]
+        except UnreadableError as error:
+            raise DataError(f"{holds(self.name, values, error.row)}: expected {how.expected}") from None
 
     def _check_description(self) -> None:
         """Refuse what no target leads to: descriptions come from files, and files from strangers."""
@@ -224,20 +269,39 @@ class TargetEncoder:
             raise NetgradError("this TargetEncoder has learnt nothing yet: call fit(target) first")
 
 
-def _series(target: Any, name: str = "y") -> pd.Series:
-    import pandas as pd
-
+def _named(target: Any, name: str = "y") -> tuple[str, Any]:
+    """The target's name, and its one column."""
     if np.ndim(target) == 2 and np.shape(target)[1] == 1:
         target = np.asarray(target)[:, 0]
-    series = target if isinstance(target, pd.Series) else pd.Series(list(target), name=name)
-    if series.empty:
-        raise DataError(f"the target {series.name!r} is empty: at least one row is needed")
-    return series if series.name is not None else series.rename(name)
+    own = getattr(target, "name", None)
+    name = str(own) if own is not None else name
+    if not len(target):
+        raise DataError(f"the target {name!r} is empty: at least one row is needed")
+    return name, target
 
 
-def _plain(series: pd.Series) -> list[Any]:
-    """The values as JSON's own types, all of one type so that they can be sorted."""
-    values = series.astype(object).tolist()
-    values = [value.item() if isinstance(value, np.generic) else value for value in values]
-    of_one_type = len({type(value) for value in values}) == 1 and isinstance(values[0], str | int | float)
-    return values if of_one_type else [str(value) for value in values]
+def _values(column: Any, name: str) -> np.ndarray:
+    try:
+        return plain(column)
+    except DataError as error:
+        raise DataError(f"the target {name!r} {error}") from error
+
+
+def _decided(target: Any, known: bool = False) -> tuple[str, np.ndarray, Decision]:
+    """The target's name and values, and the kind they are of; known: it is of classes, whatever it looks like."""
+    name, column = _named(target)
+    values = _values(column, name)
+    if missing(values).all() or known or str(getattr(column, "dtype", "")) == "category":
+        return name, values, Decision(None)
+    decimal = getattr(column, "attrs", {}).get("decimal", ".")
+    return name, values, decide_column(name, values, keep=True, max_categories=len(values), decimal=decimal)
+
+
+def _of_one_type(values: np.ndarray) -> list[Any]:
+    """The values as JSON's own types, all of one type so that they can be sorted; whole numbers also from texts."""
+    found = values.tolist()
+    if len({type(value) for value in found}) > 1 or not isinstance(found[0], str | int | float):
+        return [text_of(value) for value in found]
+    if isinstance(found[0], str) and all(_WHOLE(text) for text in set(found)):
+        return [int(text) for text in found]
+    return found

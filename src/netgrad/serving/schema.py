@@ -115,7 +115,7 @@ class Schema:
         if self.vocabulary is not None:
             instance: Any = self.vocabulary.symbols[: min(20, self.steps[-1])]
         elif self.encoder is not None:
-            record = {column.name: _example(column) for column in self.encoder.columns}
+            record = {column.name: column.example for column in self.encoder.columns}
             instance = [record] if self.free else record
         else:
             arrays = {name: np.zeros(shape).tolist() for name, shape in self.shapes(1).items()}
@@ -344,7 +344,3 @@ def takes_any_length(model: Model, name: str) -> bool:
     except NetgradError:
         return False
     return jax.tree.map(lambda leaf: leaf.shape, expected) == jax.tree.map(np.shape, model.params)
-
-
-def _example(column: Any) -> Any:
-    return column.categories[0] if column.categories else {"boolean": True, "date": "2024-01-31"}.get(column.kind, 1.0)

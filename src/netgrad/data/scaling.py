@@ -1,0 +1,71 @@
+"""From the numbers of a column to the scale that a network computes on.
+
+Normalisation of inputs and target: Kelleher, chapter 8, "Data preparation".
+"""
+
+from __future__ import annotations
+
+from sys import float_info
+from typing import Any
+
+import numpy as np
+
+from netgrad.errors import DataError, unknown_name
+
+SCALINGS = ("standardise", "range", "none")
+ROUNDING = 8  # units in the last place that a constant's values may differ by, computed in different ways
+COARSE = 1000  # units in the last place that a column must spread over
+
+
+def scale_of(x: np.ndarray, scaling: str, name: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """The offset and the factor of each column of `x` (N, d) with which (x - offset) * factor is scaled.
+
+    "standardise" gives mean 0 and standard deviation 1, "range" the interval [0, 1], "none" changes nothing.
+    A constant column's factor is 0: it says nothing in training, so it may say nothing later.
+
+    >>> scale_of(np.array([[1.0, 5.0], [3.0, 5.0]]), "range")
+    (array([1., 5.]), array([0.5, 0. ]))
+    """
+    if scaling not in SCALINGS:
+        raise unknown_name("scaling", scaling, SCALINGS)
+    if scaling == "none":
+        return np.zeros(x.shape[1]), np.ones(x.shape[1])
+    largest = np.abs(x).max()
+    if largest > 1e150:  # its square would be infinite
+        where = f"column {name!r} holds " if name else ""
+        raise DataError(f"{where}numbers as large as {largest:g} cannot be scaled: expected less than 1e150")
+    x = np.asarray(x, np.float64)
+    low, high = x.min(axis=0), x.max(axis=0)
+    constant = high - low <= np.maximum(ROUNDING * np.spacing(np.abs(x).max(axis=0)), 1e-100)
+    above = x - low  # moments of what is left without the offset: those of x itself would be rounded as coarsely as x
+    offset = low if scaling == "range" else low + above.mean(axis=0)
+    spread = high - low if scaling == "range" else above.std(axis=0)
+    return np.where(constant, low, offset), np.where(constant, 0, 1 / np.where(constant, 1, spread))
+
+
+def too_coarse(values: Any, x: np.ndarray, name: str) -> str:
+    """What is to be said where float64 cannot tell a column's values apart finely enough to learn from them.
+
+    values: as they were given, of whole numbers perhaps; x: the same as float64 (N,), without missing ones.
+    """
+    step, spread = np.spacing(np.abs(x).max()), float(np.ptp(x))
+    if spread >= COARSE * step:
+        return ""
+    beyond = np.abs(x).max() >= 2**53  # whole numbers that float64 rounds to one
+    if spread <= ROUNDING * step and not (beyond and len(set(map(str, values))) > 1):
+        return ""  # a constant
+    return (
+        f"column {name!r} holds numbers near {x[0]:.6g} that differ by less than {COARSE:,} roundings of a float "
+        f"({step:.2g}): subtract a constant from them before they are read, or name the column as categorical"
+    )
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a finite number.
+
+    >>> is_number(1), is_number(1.5), is_number(True), is_number(float("nan")), is_number("1"), is_number(10**400)
+    (True, True, False, False, False, False)
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return -float_info.max <= value <= float_info.max
