@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import netgrad as ng
+from netgrad.cli.predict import rows
 
 QUICK = ("--net", "cnn", "--hidden", "8", "--filters", "2,3", "--epochs", "12", "--learning-rate", "0.02", "--quiet")
 
@@ -50,6 +51,23 @@ def test_a_folder_of_pictures_is_learnt_and_predicted(netgrad, stripes, tmp_path
     truth = [name.split("/")[0] for name in predicted.index]
     assert len(truth) == 60
     assert (predicted.iloc[:, 0] == truth).mean() > 0.95
+
+
+def test_what_is_white_is_kept_in_the_model(netgrad, stripes, tmp_path, no_report):
+    deep = tmp_path / "deep"
+    for i, file in enumerate(sorted(stripes.rglob("*.png"))):
+        (deep / file.parent.name).mkdir(parents=True, exist_ok=True)
+        pixels = np.asarray(Image.open(file)).astype(np.uint16) * (16 if i else 1)  # 12 bits; the first is dark
+        Image.fromarray(pixels).save(deep / file.parent.name / file.name)
+    assert netgrad("fit", deep, *QUICK, "--out", tmp_path).status == 0
+    model = tmp_path / "model.safetensors"
+    assert ng.load(model).card["data"]["white"] == 4095
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (deep / "level" / "00.png").rename(alone / "00.png")
+    x = rows(ng.load(model), str(alone), None)[0]
+    assert x.max() < 0.07
+    assert netgrad("predict", model, alone).out.count("\n") == 2
 
 
 def test_pictures_brought_to_one_size(netgrad, stripes, tmp_path, no_report):

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from netgrad.data import images
-from netgrad.data.images import augment, read_image_folder, read_images
-from netgrad.errors import DataError, FileError, NetgradError, ShapeError
+from netgrad.data.images import augment, read_image_folder, read_images, white_of
+from netgrad.errors import DataError, FileError, NetgradError, NetgradWarning, ShapeError
 
 
 @pytest.fixture
@@ -26,7 +26,6 @@ def folder(tmp_path):
 
 
 def test_a_folder_of_classes(folder):
-    (folder / "cat" / "notes.txt").write_text("not a picture")
     (folder / ".hidden").mkdir()
     x, y, class_names, files = read_image_folder(str(folder))
     assert class_names == ("cat", "dog")
@@ -46,7 +45,8 @@ def test_a_folder_of_classes(folder):
         ("RGBA", (255, 51, 0, 102), 4, [1, 0.2, 0, 0.4]),
         ("LA", (51, 102), 4, [0.2, 0.2, 0.2, 0.4]),
         ("P", 0, 3, [0, 0, 0]),
-        ("I;16", 51 * 256 + 7, 1, [0.2]),
+        ("I;16", 819, 1, [819 / 1023]),
+        ("I;16", 13107, 1, [13107 / 16383]),
     ],
 )
 def test_every_mode_of_png(tmp_path, mode, colour, channels, pixel):
@@ -154,6 +154,61 @@ def test_a_png_that_says_behind_its_pixels_that_it_is_turned(tmp_path):
     with pytest.raises(DataError, match=r"b\.png is 4x2, others 2x4: give a size"):
         read_images([tmp_path / "a.png", tmp_path / "b.png"])
     assert read_images([tmp_path / "a.png", tmp_path / "b.png"], size=3).shape == (2, 3, 3, 1)
+
+
+def test_sixteen_bits_of_grey_keep_their_levels(tmp_path):
+    ramp = (3 * np.arange(64, dtype=np.uint16)).reshape(8, 8)
+    Image.fromarray(ramp).save(tmp_path / "dark.png")
+    assert white_of([tmp_path / "dark.png"]) == 255
+    x = read_images([tmp_path / "dark.png"])
+    np.testing.assert_allclose(x[0, ..., 0], ramp / 255, rtol=1e-6)
+    # Twelve bits, as microscopes and X-ray cameras write them; what white is, is told for all of a folder, or by it.
+    Image.fromarray((ramp * 21).astype(np.uint16)).save(tmp_path / "twelve.png")
+    files = [tmp_path / "dark.png", tmp_path / "twelve.png"]
+    assert white_of(files) == 4095
+    x = read_images(files)
+    np.testing.assert_allclose(x[:, ..., 0], np.stack([ramp, ramp * 21]) / 4095, rtol=1e-6)
+    np.testing.assert_array_equal(read_images(files[:1], white=4095)[0], x[0])
+    assert len(np.unique(read_images(files, 4)[1])) == 16
+    # Beside pictures of 8 bits, grey or in colours, these are as they are.
+    Image.new("RGBA", (8, 8), (255, 0, 51, 102)).save(tmp_path / "colour.png")
+    both = read_images([*files, tmp_path / "colour.png"])
+    np.testing.assert_allclose(both[2, 0, 0], [1, 0, 0.2, 0.4], rtol=1e-6)
+    np.testing.assert_allclose(both[1, ..., :3], np.repeat(x[1], 3, axis=2), rtol=1e-6)
+    assert (both[:2, ..., 3] == 1).all()
+    assert white_of([tmp_path / "colour.png"]) is None
+    with pytest.raises(DataError, match="no pictures have 100 for white: expected one of 255, 1023"):
+        read_images(files, white=100)
+
+
+def test_sixteen_bits_of_each_colour_are_cut_and_said(tmp_path):
+    import struct
+    import zlib
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
+    line = b"\0" + struct.pack(">6H", 65535, 0, 13107, 0, 65535, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(line)) + chunk(b"IEND", b"")
+    (tmp_path / "p.png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+    with pytest.warns(NetgradWarning, match="1 picture has 16 bits of each colour: the upper 8"):
+        x = read_images([tmp_path / "p.png"])
+    np.testing.assert_allclose(x[0, 0], [[1, 0, 0.2], [0, 1, 0]], atol=1e-6)
+
+
+def test_every_picture_of_a_class_is_found_and_the_rest_is_counted(folder):
+    picture = Image.open(folder / "cat" / "0.png")
+    for name in ("cat/a.bmp", "cat/b.WEBP", "dog/deep/er/c.tif", "dog/d.gif", "dog/.hidden/e.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        picture.save(folder / name, lossless=True) if "WEBP" in name else picture.save(folder / name)
+    for name in ("cat/notes.txt", "README"):
+        (folder / name).write_text("no picture")
+    with pytest.warns(NetgradWarning, match=r"2 files in .* \(.txt, README\) are no pictures of a class: left out"):
+        found = read_image_folder(folder, channels=1)
+    assert np.bincount(found.y).tolist() == [4, 4]
+    for pixels in found.x[[2, 3]]:
+        np.testing.assert_allclose(pixels, found.x[0], atol=1e-6)
 
 
 def test_folders_that_are_no_classes(folder, tmp_path):

@@ -16,7 +16,7 @@ LOCAL = ("out", "quiet", "no_report", "checkpoint", "log")  # settings that say 
 def make(ctx: typer.Context, source: Source, network: Network, settings: dict) -> dict:
     """The card of a model that was fitted to this source.
 
-    Keys: what, data (name, rows, train, test, description), target, task, classes, scores, settings, versions,
+    Keys: what, data (name, rows, train, test, description, white), target, task, classes, scores, settings, versions,
     seed, command.
     """
     train, test = len(source.y), len(source.y_test)
@@ -30,6 +30,7 @@ def make(ctx: typer.Context, source: Source, network: Network, settings: dict) -
             "train": train,
             "test": test,
             **({"description": source.description} if source.description else {}),
+            **({"white": source.white} if source.white else {}),
         },
         "target": source.target,
         "task": source.task,

@@ -84,14 +84,14 @@ def pictures(model: Any, folder: Path) -> tuple[Any, Any]:
     names."""
     import pandas as pd
 
-    from netgrad.data.images import SUFFIXES, read_images
+    from netgrad.data.images import pictures_in, read_images
 
     shape = next(iter(model.shapes.values()))
     if len(shape) != 3:
         raise DataError(f"{folder} is a folder of pictures, this model takes inputs {('N', *shape)}".replace("'", ""))
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+    files, _ = pictures_in(folder)
     size = model.card.get("settings", {}).get("size")
-    x = read_images(files, size, shape[2])
+    x = read_images(files, size, shape[2], model.card.get("data", {}).get("white"))
     return x, pd.Index([str(f.relative_to(folder)) for f in files], name="file")
 
 

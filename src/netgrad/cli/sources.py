@@ -6,7 +6,7 @@ Each kind of source is one function from `Request` to `Source` in `KINDS`; the f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from netgrad.data import datasets
 from netgrad.data.encodings import TableEncoder
-from netgrad.data.images import read_image_folder
+from netgrad.data.images import read_image_folder, white_of
 from netgrad.data.tables import SUFFIXES, read_table, split_target
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import FileError, NetgradError, unknown_name, warn
@@ -47,7 +47,8 @@ class Source:
     """Examples in their own terms, and the encoders that turn them into what a network takes.
 
     x, x_test: data frames, or arrays (N, ...) of float32. y, y_test: labels or quantities, (N,).
-    target: what is predicted. kind: "table", "vectors" or "images". encoder: for data frames only.
+    target: what is predicted. kind: "table", "vectors" or "images". encoder: for data frames only. white: of
+    pictures with more than 8 bits of grey, the value that became 1.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Source:
     target_encoder: TargetEncoder
     encoder: TableEncoder | None = None
     description: str = ""
+    white: int | None = None
 
     @property
     def task(self) -> str:
@@ -113,7 +115,7 @@ def _pictures(request: Request) -> Source:
     name = Path(request.data).resolve().name
     description = f"{len(folder.y):,} pictures of {len(folder.class_names)} classes"
     data = datasets.Dataset(name, x, y, x_test, y_test, folder.class_names, description=description)
-    return _from_arrays(request, data)
+    return replace(_from_arrays(request, data), white=white_of(folder.files))
 
 
 def _table(request: Request) -> Source:

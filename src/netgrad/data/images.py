@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from netgrad.data.files import regular
-from netgrad.errors import DataError, FileError, NetgradError, ShapeError
+from netgrad.errors import DataError, FileError, NetgradError, ShapeError, warn
 from netgrad.resources import gib, memory
 
 if TYPE_CHECKING:
     import jax
     from PIL import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 MOST_PIXELS = 100_000_000  # of one picture: decoding that many takes a second and 400 MB
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 BROKEN = (OSError, SyntaxError, ValueError)  # what Pillow raises for a file that it cannot read
+WHITES = (255, 1023, 4095, 16383, 65535)  # the largest values of 8, 10, 12, 14 and 16 bits
 _ORIENTATION = 0x0112  # of EXIF: above 4, height and width are exchanged
 
 
@@ -43,9 +44,10 @@ class ImageFolder(NamedTuple):
 def read_image_folder(
     path: str | Path, size: int | tuple[int, int] | None = None, channels: int | None = None
 ) -> ImageFolder:
-    """The PNG and JPEG pictures of a folder that has one sub-folder for each class, named for it.
+    """The pictures (PNG, JPEG, BMP, WebP, GIF, TIFF) of a folder with one sub-folder for each class, named for it.
 
-    Other files, and names that begin with a dot, are ignored. `size` and `channels` are as in `read_images`.
+    Folders within a class's are its own. Names that begin with a dot are ignored; other files are left out, and counted
+    in a warning. `size` and `channels` are as in `read_images`.
     Raises `FileError` where there is no such folder, `DataError` for a single class, a class without pictures,
     and whatever `read_images` refuses.
 
@@ -68,22 +70,51 @@ def read_image_folder(
             f"{path} has {len(folders)} sub-folder{'s'[: len(folders) != 1]}: "
             "expected at least two, one for each class of pictures"
         )
-    pictures = [sorted(f for f in folder.iterdir() if _is_picture(f)) for folder in folders]
+    found = [pictures_in(folder) for folder in folders]
+    pictures = [files for files, _ in found]
     empty = [folder.name for folder, files in zip(folders, pictures, strict=True) if not files]
     if empty:
         raise DataError(f"no {', '.join(SUFFIXES)} pictures in {', '.join(empty)}: expected some in each sub-folder")
+    others = [file for _, files in found for file in files]
+    others += [file for file in path.iterdir() if file.is_file() and not file.name.startswith(".")]
+    if others:
+        kinds = ", ".join(sorted({file.suffix.lower() or file.name for file in others})[:5])
+        warn(f"{len(others)} file{'s'[: len(others) > 1]} in {path} ({kinds}) are no pictures of a class: left out")
     files = [file for of_class in pictures for file in of_class]
     y = np.repeat(np.arange(len(folders), dtype=np.int32), [len(of_class) for of_class in pictures])
     return ImageFolder(read_images(files, size, channels), y, tuple(f.name for f in folders), files)
 
 
+def pictures_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The pictures in a folder and in its folders, and its other files, sorted; a dot at the beginning hides a name."""
+    files = sorted(
+        f
+        for f in folder.rglob("*")
+        if not f.is_dir() and not any(part.startswith(".") for part in f.relative_to(folder).parts)
+    )
+    return [f for f in files if f.suffix.lower() in SUFFIXES], [f for f in files if f.suffix.lower() not in SUFFIXES]
+
+
+def white_of(files: Sequence[str | Path]) -> int | None:
+    """The value that is white in the pictures of more than 8 bits of grey among these, None where there are none.
+
+    It is the largest value of 8, 10, 12, 14 or 16 bits that the brightest needs: cameras write 12 bits into 16.
+    """
+    peaks = [peak for peak in _each([regular(file) for file in files], _peak) if peak is not None]
+    return next(white for white in WHITES if white >= max(peaks)) if peaks else None
+
+
 def read_images(
-    files: Sequence[str | Path], size: int | tuple[int, int] | None = None, channels: int | None = None
+    files: Sequence[str | Path],
+    size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    white: int | None = None,
 ) -> np.ndarray:
     """Pictures as one array of pixels in [0, 1], (N, height, width, channels), float32.
 
     - size: resize all to (height, width), or to a square; None: they must have one size.
     - channels: 1 for grey, 3 for colour, 4 with opacity; None: the fewest that lose nothing.
+    - white: the value that becomes 1 in pictures of more than 8 bits of grey; None: as `white_of` these files.
 
     They are decoded one at a time, JPEG no larger than the size asks for. A picture may have 100 million pixels, all
     together half of the memory. Raises `FileError` that names every file that cannot be read, `DataError` for pictures
@@ -103,6 +134,8 @@ expected one size (or give the size to resize them to)
     """
     if channels not in (None, *_MODES):
         raise DataError(f"{channels} channels: expected 1 (grey), 3 (colour) or 4 (with opacity)")
+    if white not in (None, *WHITES):
+        raise DataError(f"no pictures have {white!r:.40} for white: expected one of {', '.join(map(str, WHITES))}")
     if not files:
         raise DataError("there are no pictures: expected at least one file")
     if size is not None:
@@ -120,9 +153,13 @@ expected one size (or give the size to resize them to)
             f"process may have: give a smaller size to resize them to (of {gib(memory())})"
         )
     x = np.empty((len(files), height, width, channels), np.float32)
+    if any(head.deep for head in heads):
+        white = white or white_of([path for path, head in zip(paths, heads, strict=True) if head.deep])
+    if cut := sum(head.cut for head in heads):
+        warn(f"{cut} picture{'s have' if cut > 1 else ' has'} 16 bits of each colour: the upper 8 of them are read")
 
     def decode(file: Path) -> np.ndarray:
-        return _pixels(file, (height, width), channels, resize=size is not None)
+        return _pixels(file, (height, width), channels, 255 / (white or 255), resize=size is not None)
 
     # One at a time, and only as large as it is needed: a folder of photographs decoded whole takes gigabytes.
     for row, pixels in zip(x, _each(paths, decode), strict=True):
@@ -177,15 +214,13 @@ def augment(
     return x
 
 
-def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-
-
 class _Head(NamedTuple):
     """What a picture's file says before its pixels are decoded: (height, width) as it is seen, and channels."""
 
     size: tuple[int, int]
     channels: int
+    deep: bool = False  # more than 8 bits of grey
+    cut: bool = False  # more than 8 bits of each colour
 
 
 def _each(files: Sequence[Path], read: Callable[[Path], Any]) -> Iterator[Any]:
@@ -231,9 +266,22 @@ def _head(file: Path) -> _Head:
             raise _too_large(file)
         turned = picture.getexif().get(_ORIENTATION, 1) > 4 if "exif" in picture.info else False
         size = (picture.width, picture.height) if turned else (picture.height, picture.width)
-        if picture.has_transparency_data:
-            return _Head(size, 4)
-        return _Head(size, 1 if picture.mode in ("1", "L") or picture.mode.startswith("I") else 3)
+        deep = picture.mode.startswith("I")
+        cut = False
+        if picture.format == "PNG" and not deep:
+            with file.open("rb") as raw:
+                cut = raw.read(26)[24:] in (b"\x10\x02", b"\x10\x04", b"\x10\x06")  # depth and type of the header
+        if picture.has_transparency_data and not deep:
+            return _Head(size, 4, cut=cut)
+        return _Head(size, 1 if picture.mode in ("1", "L") or deep else 3, deep, cut)
+
+
+def _peak(file: Path) -> int | None:
+    """The largest value of a picture of more than 8 bits of grey."""
+    from PIL import Image
+
+    with Image.open(file) as picture:
+        return min(int(np.asarray(picture).max()), WHITES[-1]) if picture.mode.startswith("I") else None
 
 
 def _too_large(file: Path) -> DataError:
@@ -252,8 +300,8 @@ def _one_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
     return next(iter(sizes))
 
 
-def _pixels(file: Path, size: tuple[int, int], channels: int, *, resize: bool) -> np.ndarray:
-    """The picture's pixels from 0 to 255, (*size, channels)."""
+def _pixels(file: Path, size: tuple[int, int], channels: int, scale: float, *, resize: bool) -> np.ndarray:
+    """The picture's pixels from 0 to 255, (*size, channels); scale: for those of more than 8 bits of grey."""
     from PIL import Image
 
     with Image.open(file) as picture:
@@ -265,6 +313,10 @@ def _pixels(file: Path, size: tuple[int, int], channels: int, *, resize: bool) -
             plain = plain.resize(size[::-1], Image.Resampling.BILINEAR)
         elif (plain.height, plain.width) != size:  # turned by what stands behind its pixels
             raise DataError(f"{file} is {plain.height}x{plain.width}, others {size[0]}x{size[1]}: give a size")
+        if plain.mode == "F":  # more than 8 bits of grey
+            grey = np.repeat(np.asarray(plain)[..., None] * scale, channels, axis=2)
+            grey[..., 3:] = 255  # opaque
+            return grey
         return np.asarray(plain.convert(_MODES[channels])).reshape(*size, channels)
 
 
@@ -273,8 +325,8 @@ def _plain(picture: Image.Image) -> Image.Image:
     from PIL import Image, ImageOps
 
     picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):  # 16 bits of grey, of which Pillow's own conversion would cut off the upper
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow's own conversion would cut to 8
+        return Image.fromarray(np.asarray(picture).astype(np.float32))
     if picture.has_transparency_data:
         return picture.convert("RGBA")
     return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
