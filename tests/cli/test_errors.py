@@ -147,3 +147,15 @@ def test_every_command_explains_itself(netgrad, command):
     result = netgrad(command, "--help")
     assert result.status == 0
     assert "--seed" in result.out
+
+
+def test_a_warning_is_said_once(netgrad, tmp_path):
+    """However often the rows that it is about are looked at: here once for the answers, once for the probabilities."""
+    (tmp_path / "train.csv").write_text(
+        "size,kind,label\n" + "".join(f"{i},{'ab'[i % 2]},{i % 3}\n" for i in range(60))
+    )
+    (tmp_path / "new.csv").write_text("size,kind\n3,c\n")
+    options = ("--target", "label", "--task", "classification", "--epochs", "1", "--no-report", "--out", tmp_path)
+    assert netgrad("fit", tmp_path / "train.csv", *options).status == 0
+    done = netgrad("predict", tmp_path / "model.safetensors", tmp_path / "new.csv", "--proba")
+    assert done.err.count("holds 'c' in row 1 of 1") == 1

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -56,7 +56,7 @@ def options(
 def run(arguments: Sequence[str] | None = None) -> int:
     """`netgrad.cli.main`."""
     with warnings.catch_warnings():
-        warnings.showwarning = _one_line
+        warnings.showwarning = said_once()
         logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it speaks of its own cache where a home is read-only
         options: dict[str, str] = {}
         if sys.stdout is None:  # closed by whoever started the command
@@ -80,5 +80,13 @@ def options_of(command: Any, given: Sequence[str]) -> dict[str, str]:
     return {str(p.name): p.opts[0] for p in asked.params if p.opts[0].startswith("--")} if asked else {}
 
 
-def _one_line(message: Any, category: type, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
-    fail(f"warning: {message}", 0)
+def said_once() -> Callable[..., None]:
+    """What shows warnings: one line each, and none twice, since several steps of a command look at the same rows."""
+    said: set[str] = set()
+
+    def show(message: Any, category: type, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            fail(f"warning: {message}", 0)
+
+    return show
