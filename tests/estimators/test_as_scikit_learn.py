@@ -157,6 +157,17 @@ def test_a_warm_start_is_never_worse_than_what_it_starts_from():
         np.testing.assert_array_equal(warm.predict_proba(X), before)
 
 
+def test_a_warm_start_that_diverges_at_once_leaves_the_model_as_it_was():
+    held = {"early_stopping": True, "warm_start": True, "random_state": 0, "max_iter": 5, "solver": "sgd"}
+    warm = estimators.MLPRegressor(activation="identity", **held).fit(X, X[:, 0])
+    before = warm.predict(X)
+    with pytest.warns(ConvergenceWarning, match="diverged at epoch 1"):
+        warm.set_params(batch_size=10, learning_rate_init=1e200).fit(X, X[:, 0])
+    np.testing.assert_array_equal(warm.predict(X), before)
+    assert (warm.n_iter_, len(warm.loss_curve_), len(warm.validation_scores_)) == (0, 5, 6)
+    assert np.isnan([warm.loss_, warm.validation_scores_[-1]]).all()
+
+
 def test_partial_fit_goes_on_after_the_solver_was_changed():
     part = estimators.MLPClassifier(random_state=0).partial_fit(X, Y, classes=[0, 1, 2])
     assert part.set_params(solver="sgd").partial_fit(X, Y).t_ == 300

@@ -281,7 +281,8 @@ class Estimator(BaseEstimator):
         # As NumPy arrays they can be pickled, and are of the precision of whoever goes on to compute with them.
         self.model_ = replace(model, params=_arrays(model.params), state=_arrays(model.state))
         self._kept = [np.asarray(leaf) for leaf in jax.tree.leaves(pace.kept)]
-        self.n_iter_, self.t_, self.loss_ = len(pace.losses), pace.seen, pace.losses[-1]
+        self.n_iter_, self.t_ = len(pace.losses), pace.seen
+        self.loss_ = pace.losses[-1] if pace.losses else math.nan  # where a warm start diverged at once
         self.loss_curve_: list[float] = pace.losses if first else [*self.loss_curve_, *pace.losses]
         stopping = bool(pace.scores)
         self.best_loss_ = None if stopping else min(self.loss_curve_)

@@ -33,9 +33,9 @@ def as_sequences(estimator: Any, X: Any, y: Any, reset: bool, n_features: int | 
             f"X has shape {np.shape(X)}, but {type(estimator).__name__} was fitted on sequences of "
             f"{estimator.n_features_in_} features: {FORMS}; X[None] is one sequence alone"
         )
-    if y is not None and _count(y) != len_of(X):
+    if y is not None and count(y) != count(X):
         raise ShapeError(
-            f"X has shape {np.shape(X)} and y has {_count(y)} targets: Found input variables with inconsistent numbers "
+            f"X has shape {np.shape(X)} and y has {count(y)} targets: Found input variables with inconsistent numbers "
             f"of samples. Each row of X is a sequence here; {FORMS}; X[None] is one sequence alone"
         )
     found, y = inputs.table(estimator, X, y, reset)
@@ -74,16 +74,18 @@ def axes(X: Any) -> int:
     return np.ndim(X) if isinstance(X, list | tuple | np.ndarray) else getattr(X, "ndim", 2)
 
 
-def len_of(X: Any) -> int:
-    """How many rows a table, an array or a sparse matrix has."""
-    return X.shape[0] if hasattr(X, "shape") else len(X)
+def count(values: Any) -> int:
+    """How many rows or targets these are; a single value is one.
 
-
-def _count(y: Any) -> int:
-    """How many targets there are; a single value is one."""
-    if getattr(y, "shape", ()):
-        return y.shape[0]
-    return len(y) if isinstance(y, list | tuple) else 1
+    >>> count(np.zeros((3, 2))), count(["a", "b"]), count("ab")
+    (3, 2, 1)
+    """
+    shape = getattr(values, "shape", None)
+    if shape is None and hasattr(values, "__array__"):
+        shape = np.asarray(values).shape
+    if shape is None:
+        return len(values) if hasattr(values, "__len__") and not isinstance(values, str) else 1
+    return shape[0] if shape else 1
 
 
 def _timed(estimator: Any, X: Any, reset: bool, n_features: int | None) -> Examples:
@@ -111,9 +113,9 @@ def _timed(estimator: Any, X: Any, reset: bool, n_features: int | None) -> Examp
 def _one_each(y: Any, found: Examples, array: bool) -> Any:
     """The targets, if they are as many as the sequences."""
     n, steps = found.x.shape[:2]
-    if _count(y) != n:
+    if count(y) != n:
         turned = " (time first, as in PyTorch? Examples come first here: swapaxes(0, 1))"
-        hint = turned if array and _count(y) == steps else ""
-        raise ShapeError(f"X has {n} sequences and y has {_count(y)} targets, expected one for each{hint}; {FORMS}")
+        hint = turned if array and count(y) == steps else ""
+        raise ShapeError(f"X has {n} sequences and y has {count(y)} targets, expected one for each{hint}; {FORMS}")
     column = getattr(y, "ndim", 1) == 2 and y.shape[1] == 1 and steps > 1
     return column_or_1d(y, warn=True) if column else y
