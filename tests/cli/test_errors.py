@@ -32,7 +32,9 @@ def test_the_table(fit):
     assert "missing value" in fit("x,v,y\n" + ROWS + ",1,a\n", "--missing", "error")
     assert "has 3 missing values in 3 rows" in fit("x,v,y\n1,2,\n2,3,\n3,4,\n")
     assert "more than one column 'x'" in fit("x,x,y\n" + ROWS)
-    assert "'oops' in row 31 of 34" in fit("x,v,y\n" + ROWS + "oops,1,a\nhm,1,a\nwell,2,b\n?!,2,b\n")
+    line = fit("x,v,y\n" + ROWS + "oops,1,a\nhm,1,a\nwell,2,b\n?!,2,b\n")
+    assert "'oops' in row 31 of 34" in line
+    assert "--missing-values WORDS says what means missing, --categorical COLUMNS what is a category" in line
     assert "different texts" in fit("v,y\n" + "".join(f"name {i},{'ab'[i % 2]}\n" for i in range(150)))
     assert "row 2 (line 3) has 6 fields, the first line names 3" in fit("x,v,y\n1,2,a\n1,2,3,4,5,6\n" + ROWS)
 

@@ -137,7 +137,7 @@ def test_imputation_remembers_the_training_table(table):
         ({}, "the table has 0 rows and 0 columns"),
         (
             {"a": [*range(20), *"abcdef"]},
-            "column 'a' holds 'a' in row 21 of 26: expected a number as in most .* tell that it means missing",
+            "column 'a' holds 'a' in row 21 of 26: expected a number as in most .* missing_values=WORDS says",
         ),
         ({"a": [None, None]}, "no column to learn from: column 'a' has no values at all"),
         ({"a": [f"name {i}" for i in range(200)]}, "no column to learn from: .* 200 different texts in 200 rows"),

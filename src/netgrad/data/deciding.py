@@ -98,8 +98,8 @@ def _but_for_strays(
         return kind, tuple(strays)
     row = next(i for i, value in enumerate(values.tolist()) if value is not None and text_of(value) in strays[:1])
     raise DataError(
-        f"{holds(name, values, row)}: expected a number as in most other rows (correct it, tell that it means missing, "
-        "or name the column as categorical)"
+        f"{holds(name, values, row)}: expected a number as in most other rows (correct it; missing_values=WORDS says "
+        "what means missing, categorical=COLUMNS what is a category)"
     )
 
 
