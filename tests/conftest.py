@@ -32,7 +32,11 @@ def x64():
 
 @pytest.fixture(autouse=True)
 def room_for_programs():
-    """Compiled programs are dropped before a process has so many that XLA crashes while it compiles the next one."""
+    """Compiled programs are dropped before a process has so many that XLA crashes while it compiles the next one.
+
+    netgrad sees to that where it compiles itself (`netgrad.compiling`). Tests of kernels and of single layers compile
+    through JAX alone, thousands of small programs with nothing of netgrad's between them.
+    """
     yield
     if next(TESTS) % 10 == 0 and MAPPED.exists() and MAPPED.read_bytes().count(b"\n") > MOST_MAPPED:
         jax.clear_caches()

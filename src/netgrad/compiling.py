@@ -11,8 +11,13 @@ import operator
 import os
 import re
 import reprlib
+import sys
+import threading
+import weakref
 from collections.abc import Callable
 from functools import cached_property, partial, update_wrapper
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,6 +27,9 @@ from netgrad.errors import NetgradError
 
 SETTINGS: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False}  # of every program, beside its level
 _unknown: set[str] = set()  # the settings that this version of XLA has refused: names come and go with versions
+# A program keeps some 4 MB and 40 regions of memory. Those of the 30 networks used last fit in here, or one server's.
+MOST_PROGRAMS = 128
+MOST_REGIONS = 30_000  # of memory mapped by the process, of which Linux allows 65,530: LLVM ends it on the next one
 
 INITIAL, ORDER, STARTS = range(3)  # what a seed's keys are for
 MOST_SEEDS = 2**32  # JAX's keys and scikit-learn's splits tell so many apart
@@ -52,6 +60,7 @@ class Program:
         self._function, self._static = function, static
         self._settings = {"xla_backend_optimization_level": polish, **SETTINGS}
         self.within = jax.jit(function, **static)
+        self._used = self._kept = 0  # when it was called last; how many programs it stands for, one for each shape
 
     @cached_property
     def alone(self) -> Any:
@@ -66,7 +75,7 @@ class Program:
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((arguments, named))):
             return self.within(*arguments, **named)
         try:
-            return self.alone(*arguments, **named)
+            result = self.alone(*arguments, **named)
         except jax.errors.JaxRuntimeError as error:
             unknown = re.search(r"No such compile option: '(\w+)'", str(error))
             if unknown is None or unknown[1] in _unknown:
@@ -74,6 +83,69 @@ class Program:
             _unknown.add(unknown[1])
             del self.alone
             return self(*arguments, **named)
+        self._used = next(_clock)
+        if self.alone._cache_size() != self._kept:
+            _make_room(self)
+        return result
+
+    def _forget(self) -> None:
+        self.alone.clear_cache()
+        self._kept = 0
+
+
+_clock = count()
+_making_room = threading.Lock()
+_compiled: weakref.WeakSet[Program] = weakref.WeakSet()  # those that hold something
+_events = count(1)
+
+
+def _make_room(newest: Program) -> None:
+    """Let go of what was called longest ago, now that a program was compiled: a process may meet any number."""
+    with _making_room:
+        newest._kept = newest.alone._cache_size()
+        _compiled.add(newest)
+        held = sorted(_compiled, key=lambda program: program._used)
+        total = sum(program._kept for program in held)
+        for program in held:
+            if total <= MOST_PROGRAMS:
+                break
+            total -= program._kept
+            _compiled.discard(program)
+            program._forget()
+    # What runs outside of our programs, in a trace or in the user's own code, JAX keeps, 4,096 of each kind.
+    if next(_events) % 32 == 0 and _regions() > MOST_REGIONS:
+        jax.clear_caches()
+
+
+def _regions() -> int:
+    """How many regions of memory this process has mapped; 0 where the system does not say."""
+    try:
+        return Path("/proc/self/maps").read_bytes().count(b"\n")
+    except OSError:
+        return 0
+
+
+_forked = False
+
+
+def check_process() -> None:
+    """Raise in a process forked from one that had compiled something: its arrays, too, would wait for threads."""
+    if _forked:
+        raise NetgradError(
+            "this process was forked from one that had run netgrad, whose threads did not come along: it would wait "
+            "for them for ever; start it anew, with multiprocessing.get_context('spawn') or joblib's own backend, loky"
+        )
+
+
+def _after_fork() -> None:
+    global _forked
+    if _compiled or getattr(sys.modules.get("jax._src.xla_bridge"), "_backends", None):
+        _forked = True
+        Program.__call__ = lambda *_, **__: check_process()  # type: ignore[method-assign]  # costs no call a check
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def as_seed(seed: Any) -> int:

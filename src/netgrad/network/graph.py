@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netgrad.compiling import Program, as_seed
+from netgrad.compiling import Program, as_seed, check_process
 from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.layers.base import Layer, Shape
 from netgrad.layers.symbol import Call, Input, Symbol, symbols
@@ -268,13 +268,15 @@ class Network:
         Returns (params, state), both keyed by layer name. Raises `ShapeError` where shapes do not fit, and
         `NetgradError` where the parameters would not fit into this machine's memory.
         """
+        check_process()
         key = jax.random.clone(key) if is_key(key) else jax.random.key(as_seed(key))  # inside a program: its own
         shapes = self.shapes(in_shapes)
-        many = self._memory(shapes) > SMALL
-        return _draws[many](self, tuple(shapes.items()), key)
+        polish = int(self._memory(shapes) > SMALL)  # for few bytes of parameters, and for more
+        return _drawing(self, tuple(shapes.items()), polish)(key)
 
     def init_state(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
         """The state alone, for parameters that are there already: drawing some takes long to compile."""
+        check_process()
         shapes = self.shapes(in_shapes)
         made = {node.params: node.layer.init_state(self.in_shape(node, shapes)) for node in self.nodes}
         return {name: state for name, state in made.items() if state}
@@ -379,12 +381,10 @@ def _shapes_made(layer: Layer, in_shape: Any, numbers: Any) -> tuple[dict, dict]
     return made
 
 
-def _drawn(network: Network, shapes: tuple[tuple[str, Shape], ...], key: jax.Array) -> tuple[dict, dict]:
-    return network._draw(key, dict(shapes))
-
-
-# By structure: fitting one network many times compiles this once. For few bytes of parameters, and for more.
-_draws = tuple(Program(_drawn, polish=level, static_argnums=(0, 1)) for level in (0, 1))
+@lru_cache(maxsize=64)
+def _drawing(network: Network, shapes: tuple[tuple[str, Shape], ...], polish: int) -> Any:
+    """By structure: fitting one network many times compiles this once."""
+    return Program(lambda key: network._draw(key, dict(shapes)), polish=polish)
 
 
 def is_key(key: Any) -> bool:

@@ -272,3 +272,9 @@ def _together(
 def compiled_step(network: Network, objective: Objective, optimizer: Any) -> Any:
     """`step` compiled on its own: (carry, batch, key) -> (carry, report)."""
     return Program(lambda carry, batch, key: step(network, objective, optimizer, carry, batch, key))
+
+
+@lru_cache(maxsize=64)
+def compiled_start(optimizer: Any) -> Any:
+    """The optimiser's state before the first step, params -> state: one program, where JAX would make one an array."""
+    return Program(optimizer.init, polish=0)

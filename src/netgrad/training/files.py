@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad.compiling import check_process
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import FileError, warn
@@ -73,6 +74,7 @@ def load(path: str | Path) -> Model:
     Raises `FileError`, in one line, for a file that is missing, truncated, altered, of another kind, or written by
     a newer netgrad.
     """
+    check_process()
     path = Path(path)
     arrays, metadata = read(path)
     description = metadata.get("netgrad")

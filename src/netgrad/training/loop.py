@@ -20,7 +20,7 @@ from netgrad.optimizers.schedules import scheduled
 from netgrad.training import balance
 from netgrad.training.callbacks import Callback, EarlyStopping, ReduceOnPlateau
 from netgrad.training.checkpoint import Checkpoint, fingerprint, rates
-from netgrad.training.epoch import Carry, StepReport, epoch_loss
+from netgrad.training.epoch import Carry, StepReport, compiled_start, epoch_loss
 from netgrad.training.history import History
 from netgrad.training.memory import InMemory
 from netgrad.training.model import Model
@@ -213,7 +213,7 @@ def fit(
     chosen = optimizers.get(optimizer, learning_rate, clip_norm)
     for callback in watchers:
         chosen = callback.wrap(chosen, start)
-    run = Run(start, Carry(first, start.state, chosen.init(first)), epochs)
+    run = Run(start, Carry(first, start.state, compiled_start(chosen)(first)), epochs)
     run.history.settings = {
         "optimizer": optimizer if isinstance(optimizer, str) else "given",
         "learning_rate": asked_rate if isinstance(asked_rate, int | float | None) else "given",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from netgrad.compiling import check_process
 from netgrad.data.checks import as_array, as_examples, as_lengths, default_float, same_examples
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import DataError, NetgradError
@@ -30,6 +31,7 @@ def named(kind: str, value: Any, names: tuple[str, ...]) -> dict[str, Any]:
 
 def check_inputs(network: Network, x: Any, lengths: Any = None) -> tuple[dict, dict]:
     """Inputs and lengths by name, as checked float arrays; lengths only where they were given."""
+    check_process()
     given = named("input", x, network.inputs)
     if missing := set(network.inputs) - set(given):
         raise NetgradError(f"input {sorted(missing)[0]!r} is missing: give all of {', '.join(network.inputs)}")
