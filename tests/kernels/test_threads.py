@@ -1,5 +1,8 @@
-"""Two Python threads that train at once: neither disturbs the other, and both get the bits that they get alone."""
+"""Threads: two of Python's that train at once get the bits that they get alone, and so do 1, 2 and 16 of XLA's."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -8,6 +11,7 @@ import numpy as np
 import pytest
 
 import netgrad as ng
+from netgrad import kernels
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(70, 9, 3)).astype(np.float32)
@@ -42,3 +46,23 @@ def test_training_in_two_threads_gives_the_bits_of_training_alone():
             together = list(threads.map(lambda name, start=start: trained(name, start), pair))
         for name, params in zip(pair, together, strict=True):
             jax.tree.map(np.testing.assert_array_equal, params, alone[name])
+
+
+def of_threads(count):
+    """The fingerprints of the networks' trained parameters, by name, in a process with so many threads."""
+    script = (
+        "import hashlib, jax; from tests.kernels.test_threads import NETWORKS, trained\n"
+        "for name in NETWORKS:\n"
+        "    print(hashlib.sha256(b''.join(v.tobytes() for v in jax.tree.leaves(trained(name)))).hexdigest())\n"
+    )
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"NPROC": str(count)})
+    return dict(zip(NETWORKS, run.stdout.split(), strict=True))
+
+
+def test_as_many_threads_train_to_the_same_bits_and_convolutions_whatever_their_number():
+    """The sums of recurrent weights' gradients, and XLA's own large products, are split by the number of threads."""
+    two = of_threads(2)
+    assert of_threads(2) == two
+    if kernels.status().active:
+        assert of_threads(1)["pictures"] == of_threads(16)["pictures"] == two["pictures"]

@@ -189,3 +189,14 @@ def test_models_that_cannot_write_or_unroll(writer):
         ng.unroll(writer, {}, feedback="before", steps=3)
     with pytest.raises(ng.NetgradError, match="vocabulary"):
         ng.sample(ng.untrained(ng.Sequential([ng.RNN(2)]), np.ones((1, 2, 1)), np.ones((1, 2, 2))), "a")
+
+
+@pytest.mark.parametrize("truncate", [None, 50])
+def test_sequences_of_a_hundred_thousand_steps(truncate):
+    """Forward, back through all of them or in pieces, and in prediction."""
+    x = np.random.default_rng(0).normal(size=(1, 100_000, 1))
+    net = ng.Sequential([ng.LSTM(2), ng.Dense(1)])
+    model = ng.fit(net, x, x, epochs=2, truncate=truncate, learning_rate=1e-3)
+    losses = [row["loss"] for row in model.history.rows]
+    assert losses[1] < losses[0]
+    assert np.isfinite(model.predict(x)).all()
