@@ -25,8 +25,8 @@ FORBIDDEN = {
     "urllib.Request",
 }
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-SECONDS = 60  # after which an input hangs
-ROOM = 8 * 2**30  # of addresses beyond what the process has at the start: what asks for more is refused by the system
+WAITING = 60  # seconds on the clock after which an input hangs, whatever it computes
+ADDRESSES = 8 * 2**30  # beyond what the process has at the start: what asks for more is refused by the system
 
 _armed = False
 
@@ -34,12 +34,17 @@ _armed = False
 class Harm(BaseException):
     """Something that no input may bring about; no `except Exception` swallows it."""
 
+    @property
+    def kind(self):
+        """What harms of one cause have in common."""
+        return str(self).partition(":")[0]
+
 
 def _watch(event, arguments):
     if not _armed:
         return
     if event in FORBIDDEN:
-        raise Harm(f"{event} {arguments}")
+        raise Harm(f"{event}: {arguments}")
     if event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING:
         raise Harm(f"opened for writing: {arguments[0]}")
 
@@ -48,15 +53,22 @@ sys.addaudithook(_watch)
 
 
 @contextmanager
-def harmless():
-    """A block that may do no harm, and may end with a `NetgradError`."""
+def harmless(seconds=10, room=300):
+    """A block that may do no harm, and may end with a `NetgradError`.
+
+    seconds: of computing, on all threads together. room: MiB beyond what the process holds at the beginning.
+    """
     global _armed
 
     def late(signum, frame):
-        raise Harm(f"took longer than {SECONDS} s")
+        spent = f"{seconds} s of computing" if signum == signal.SIGPROF else f"{WAITING} s"
+        raise Harm(f"took long: more than {spent}")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
+    before = [(kind, signal.signal(kind, late)) for kind in (signal.SIGALRM, signal.SIGPROF)]
+    forget_peak()
+    held = resident("VmRSS")
+    signal.alarm(WAITING)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     _armed = True
     try:
         with warnings.catch_warnings():
@@ -64,23 +76,35 @@ def harmless():
             yield
     except NetgradError as error:
         message = str(error)
-        if not message.strip() or "\n" in message:
-            raise Harm(f"an error of {len(message.splitlines())} lines: {message[:300]!r}") from error
+        if not message.strip() or len(message.splitlines()) != 1:
+            raise Harm(f"an error of several lines: {len(message.splitlines())}: {message[:300]!r}") from error
     except Exception as error:
         raise Harm(f"{type(error).__name__}: {str(error)[:300]}") from error
     finally:
         _armed = False
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        for kind, handler in before:
+            signal.signal(kind, handler)
+    if (grown := resident("VmHWM") - held) > room:
+        raise Harm(f"took memory: {grown:.0f} MiB for one input")
 
 
 def limit_memory():
     """Let the system refuse what would fill the memory."""
     with open("/proc/self/statm") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (used + ADDRESSES, resource.RLIM_INFINITY))
 
 
-def peak():
-    """The most memory that this process has held so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def resident(field):
+    """What the system says of this process's memory, in MiB: "VmRSS" now, "VmHWM" at most since `forget_peak`."""
+    with open("/proc/self/status", "rb") as file:
+        line = next(line for line in file if line.startswith(field.encode()))
+    return int(line.split()[1]) / 1024
+
+
+def forget_peak():
+    """Begin anew to look for the most memory."""
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")

@@ -16,8 +16,10 @@ from netgrad.data import TableEncoder
 from netgrad.serving import Hosts, Limits, Schema, application
 from netgrad.serving.connections import Connection
 
-from .mutate import change_bytes, change_tree, odd, text
-from .targets import Target, models, table
+from ..mutate import change_bytes, change_tree, odd, text
+from .base import Target
+from .data import table
+from .models import models
 
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 POST = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
@@ -159,12 +161,12 @@ def _stop(loop, living):
 class Streams(Asgi):
     """Connections: what comes back is HTTP, nothing is a mistake of the server's, and every connection ends."""
 
-    seconds = 0.5  # that the server waits for what does not come
+    patience = 0.5  # seconds that the server waits for what does not come
 
     def valid(self):
         bodies = super().valid()
         self.config = uvicorn.Config(
-            self.app, http=Connection, ws="none", log_config=None, timeout_keep_alive=self.seconds
+            self.app, http=Connection, ws="none", log_config=None, timeout_keep_alive=self.patience
         )
         self.faults = []
         self.loop.set_exception_handler(lambda loop, context: self.faults.append(context["message"]))
@@ -190,7 +192,7 @@ class Streams(Asgi):
 
         def made():
             new = Connection(self.config, ServerState(), {}, self.loop)
-            new.seconds = self.seconds
+            new.seconds = self.patience
             return new
 
         ours, theirs = socket.socketpair()
