@@ -148,3 +148,33 @@ def test_layers_without_a_module_are_refused_by_name(layer, shape, message, tmp_
     model = ng.untrained(net, np.zeros((2, *shape)), np.zeros((2, *out)), loss="squared_error")
     with pytest.raises(ng.NetgradError, match=f"{net.nodes[0].name}.*{message}"):
         to_torch(model, tmp_path / "weights.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a\nb.weight"], r"'a\\nb.weight' is no name of a tensor"),
+        (["²"], "more than this network has places for: ²$"),
+        (["²3.weight", "9" * 5000 + ".weight"], r"has places for: .*9\.\.\."),
+        (["x.weight_ih_l" + "9" * 5000], "has places for: x.weight_ih_l99"),
+        ([f"x{i}.weight" for i in range(3000)], "has places for: x0.weight, x1.weight, .*x9.weight and 2990 more$"),
+    ],
+)
+def test_odd_names_are_one_line(names, message, numbers, tmp_path):
+    path = written(tmp_path, numbers["mlp"]["weights"])
+    save_file(load_file(path) | {name: np.zeros((1, 1), np.float32) for name in names}, path)
+    with pytest.raises(ng.NetgradError, match=message) as caught:
+        from_torch(model_of("mlp"), path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 2000
+
+
+def test_the_tenth_module_comes_behind_the_ninth(numbers, tmp_path):
+    """Also where their numbers begin with zeros, or are longer than Python's whole numbers are read."""
+    path = written(tmp_path, numbers["mlp"]["weights"])
+    tensors = load_file(path)
+    for first, second in (("9.", "10."), ("09.", "010."), ("9." + "8" * 5000 + ".", "9." + "9" * 5000 + ".")):
+        names = {"0.": first, "3.": second}
+        save_file({names[k[:2]] + k[2:]: v for k, v in tensors.items() if "num_batches" not in k}, path)
+        model = from_torch(model_of("mlp"), path)
+        np.testing.assert_array_equal(model.params["dense_1"]["b"], tensors["0.bias"])

@@ -88,7 +88,7 @@ def from_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | Non
             state = state | {slot.layer: {name: jnp.asarray(value, float) for name, value in new_state.items()}}
     left = [m for m in modules if not any(m is taken for taken in named.values())]
     if left:
-        tensors = ", ".join(f"{m.prefix}{name}" for m in left for name in m.tensors)
+        tensors = listed([f"{m.prefix}{name}" for m in left for name in m.tensors])
         raise NetgradError(f"{path} holds more than this network has places for: {tensors}")
     return replace(model, params=params, state=state)
 
@@ -125,15 +125,18 @@ def modules_of(tensors: Mapping[str, np.ndarray], path: Path) -> list[Module]:
         prefix, dot, own = name.rpartition(".")
         if own in NOT_READ:
             continue
+        if not name.isprintable():
+            raise FileError(f"{path}: {name!r} is no name of a tensor, expected letters that can be shown")
         if value.dtype.kind != "f":
             raise FileError(f"{path}: tensor {name!r} is of type {value.dtype}, expected float numbers")
         layer = None
-        if recurrent := re.fullmatch(r"((?:weight|bias)_(?:ih|hh|hr)_l)(\d+)(_reverse)?", own):
+        if recurrent := re.fullmatch(r"((?:weight|bias)_(?:ih|hh|hr)_l)([0-9]{1,4})(_reverse)?", own):
             layer, own = int(recurrent[2]), f"{recurrent[1]}0{recurrent[3] or ''}"
         found.setdefault((prefix + dot, layer), {})[own] = np.asarray(value, np.float32)
 
     def natural(key: tuple[str, int | None]) -> Any:
-        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", key[0])], key[1] or 0
+        parts = re.split("0*([0-9]+)", key[0])  # every second one is a number: the longer, the larger
+        return [(len(part), part) if i % 2 else (0, part) for i, part in enumerate(parts)], key[1] or 0
 
     return [Module(prefix, layer, found[prefix, layer]) for prefix, layer in sorted(found, key=natural)]
 
@@ -143,7 +146,7 @@ def placed(name: str, slot: Slot, in_file: bool) -> tuple[str, int | None]:
     if not slot.recurrent:
         return (f"{name}." if name else ""), None
     stem, dot, last = name.rpartition(".")
-    if last.isdigit() and dot:
+    if re.fullmatch("[0-9]{1,4}", last) and dot:
         return f"{stem}.", int(last)
     return (f"{name}." if name else ""), 0
 
@@ -160,7 +163,7 @@ def named_modules(slots: list[Slot], modules: list[Module], names: dict[str, str
         places = [(f"{wanted}." if wanted else "", 0 if slot.recurrent else None), placed(wanted, slot, in_file=True)]
         module = next((m for place in places for m in modules if (m.prefix, m.layer) == place), None)
         if module is None:
-            known = ", ".join(sorted({m.prefix.rstrip(".") for m in modules}))
+            known = listed(sorted({m.prefix.rstrip(".") for m in modules}))
             raise NetgradError(f"{path} has no module {wanted!r} for {slot.name}: it has {known}")
         if why := slot.layout.misfit(module.tensors):
             raise NetgradError(f"module {wanted!r} does not fit {slot.name}: {why}")
@@ -189,8 +192,18 @@ def not_found(slot: Slot, modules: list[Module], named: Mapping[str, Module], pa
     alike = [m for m in free if set(m.tensors) == set(slot.layout.shapes)] or free
     if not alike:
         return message
-    there = ", ".join(f"{alike[0].prefix}{name} {value.shape}" for name, value in alike[0].tensors.items())
+    there = listed([f"{alike[0].prefix}{name} {value.shape}" for name, value in alike[0].tensors.items()])
     return f"{message}: next in the file are {there}"
+
+
+def listed(names: list[str]) -> str:
+    """Names from a file in one line that can be read.
+
+    >>> listed(["a", "b", "c"]), listed([str(i) for i in range(30)])
+    ('a, b, c', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 20 more')
+    """
+    first = ", ".join(name if len(name) < 100 else name[:100] + "..." for name in names[:10])
+    return first + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def got(model: Model, slot: Slot) -> dict[str, Any]:

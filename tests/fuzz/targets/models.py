@@ -115,6 +115,17 @@ def use(model):
     model.predict(x)
 
 
+NAMES = [
+    "a\nb",
+    "a\nb.weight",
+    "",
+    "0.weight",
+    "x" * 3000,
+    "1.é",
+    "²." * 3 + "weight",
+    "9" * 5000 + ".bias",
+    "x.weight_ih_l9999999",
+]
 TYPES = ["BOOL", "U8", "I8", "I16", "U16", "F16", "BF16", "I32", "U32", "F32", "C64", "F64", "I64", "U64", "f32", "X"]
 TYPES += ["F8_E5M2", "F8_E4M3", "F8_E8M0", "F4", "F6_E2M3", "F6_E3M2"]
 SIZES = {"8": 1, "BOOL": 1, "16": 2, "32": 4, "64": 8}
@@ -146,7 +157,7 @@ class TensorTypes(Target):
             count = min(int(np.prod([n % 100 for n in shape])), 10**4)
             size = count * SIZES.get(bits, 1) if rng.random() < 0.95 else rng.randrange(200)
             start = at if rng.random() < 0.97 else rng.randrange(100)
-            name = name if rng.random() < 0.97 else rng.choice(["a\nb", "", "0.weight", "x" * 3000, "1.é"])
+            name = name if rng.random() < 0.97 else rng.choice(NAMES)
             header[name] = {"dtype": own, "shape": shape, "data_offsets": [start, start + size]}
             at += size
         if which or rng.random() < 0.2:
