@@ -198,7 +198,7 @@ class Npz(Target):
             arrays |= {"x_test": x, "y_test": y, "x_train": x, "y_train": y}
         members = [(f"{name}.npy", as_npy(array)) for name, array in arrays.items()]
         if rng.random() < 0.2:  # a member that is no array
-            members.append((rng.choice(["x", "notes.txt", "z.npy", "x.npy/", "../x.npy"]), b"no array"))
+            members.append((rng.choice(["x", "notes.txt", "other.npy", "x.npy/", "../x.npy"]), b"no array"))
         return archived(members, zipfile.ZIP_STORED)
 
     def take(self, data):
