@@ -292,3 +292,26 @@ def test_files_that_are_none(tmp_path):
     with open(tmp_path / "large", "wb") as file:
         file.truncate(2**31 + 1)  # takes no room on the disk
     refused(tmp_path / "large", "is larger than 2,147,483,648 bytes")
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: node("Relu", "x", pads=[1, 1]), "operator Relu 'it': Unrecognized attribute: pads"),
+        (lambda: node("Softmax", "x", axis=0.5), "operator Softmax 'it': Mismatched attribute type in 'it"),
+        (lambda: node("Concat", "x"), "operator Concat 'it': Required attribute 'axis' is missing"),
+        (lambda: node("Relu", "x", "x"), "operator Relu 'it': .*has input size 2 not in range"),
+        (lambda: node("Softmax", "x", axis=5), "operator Softmax 'it': there is no axis 5 among 2"),
+        (lambda: node("Concat", "x", "x", axis=-7), "operator Concat 'it': there is no axis -7 among 2"),
+        (lambda: node("LayerNormalization", "x", "x", axis=2), "there is no axis 2 among 2"),
+        (lambda: node("Flatten", "x", axis=4), "only the axes behind that of the examples are flattened"),
+        (lambda: node("ReduceMean", "x", axes=[3]), "there is no axis 3 among 2"),
+        (lambda: node("Gather", "x", "i", axis=2), "there is no axis 2 among 2"),
+        (lambda: node("Squeeze", "x", "two"), "there is no axis 2 among 2"),
+        (lambda: node("Split", "x", axis=2), "there is no axis 2 among 2"),
+    ],
+)
+def test_operators_that_are_not_as_onnx_defines_them(made, message, tmp_path):
+    """onnxruntime refuses them, too: what they would compute is anybody's guess."""
+    proto = proto_of(made(), constants=[("i", np.array(0)), ("two", np.array([2]))])
+    refused(written(proto, tmp_path), message)

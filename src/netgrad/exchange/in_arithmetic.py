@@ -9,7 +9,7 @@ import numpy as np
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
 from netgrad.exchange.in_basic import check_units, only_axis, tidy
-from netgrad.exchange.reader import N, Operator, Reader, Result, Value, in_order, places, reads
+from netgrad.exchange.reader import N, Operator, Reader, Result, Value, in_order, places, reads, within
 from netgrad.layers.base import Layer
 
 
@@ -23,7 +23,7 @@ def arithmetic(op: Operator) -> Result:
     swapped = isinstance(a, np.ndarray)
     value, constant = op.value(int(swapped)), op.floats(int(not swapped))
     if op.reader.opset < 7 and "axis" in op.settings:  # where the constant's axes stand in the data's
-        behind = len(value.axes) - op.setting("axis") % len(value.axes) - constant.ndim
+        behind = len(value.axes) - within(op.setting("axis"), len(value.axes)) - constant.ndim
         constant = constant.reshape(*constant.shape, *(1,) * behind)
     offset: Any = np.float32(0)
     factor: Any = np.float32(1)
@@ -111,7 +111,7 @@ def concat(op: Operator) -> Result:
         return values[0]
     reader = op.reader
     first = reader.whole_axes(values[0])
-    axis %= len(first.axes)
+    axis = within(axis, len(first.axes))
     if first.axes[axis] == 0:
         raise NetgradError("it works along the axis of the examples")
     order = [*(i for i in in_order(first) if i != axis), axis]

@@ -8,7 +8,7 @@ import numpy as np
 
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
-from netgrad.exchange.reader import Operator, Reader, Result, Value, places, reads
+from netgrad.exchange.reader import Operator, Reader, Result, Value, places, reads, within
 from netgrad.layers.base import Layer
 
 FLOATS = (1, 10, 11)  # TensorProto.FLOAT, FLOAT16, DOUBLE
@@ -60,7 +60,7 @@ def prelu(op: Operator) -> Value:
 @reads("Softmax")
 def softmax(op: Operator) -> Value:
     value = op.value()
-    axis = op.setting("axis", -1 if op.reader.opset >= 13 else 1) % len(value.axes)
+    axis = within(op.setting("axis", -1 if op.reader.opset >= 13 else 1), len(value.axes))
     if op.reader.opset < 13 and axis != len(value.axes) - 1:
         raise NetgradError(f"axis {axis} of an operator set before 13 sums over several axes")
     node, axes = op.reader.last(value, axis)
@@ -165,7 +165,7 @@ def batch_norm(op: Operator) -> Value:
 def layer_norm(op: Operator) -> Value:
     reader, value = op.reader, op.value()
     rank = len(value.axes)
-    axis = op.setting("axis", -1) % rank
+    axis = within(op.setting("axis", -1), rank)
     if axis <= value.axes.index(0):
         raise NetgradError("it normalises over the examples")
     shape = None

@@ -7,7 +7,7 @@ import numpy as np
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
 from netgrad.exchange.in_basic import dense
-from netgrad.exchange.reader import N, Operator, Part, Reader, Result, Value, reads
+from netgrad.exchange.reader import N, Operator, Part, Reader, Result, Value, reads, within
 from netgrad.layers.recurrent import Recurrent
 
 
@@ -23,10 +23,10 @@ def gather(op: Operator) -> Result:
         node = op.reader.add(ng.Embedding(*W.shape), index.node, params={"W": W})
         return Value(node, (*index.axes, len(op.reader.shapes[node])))
     if isinstance(data, np.ndarray):
-        axis %= max(data.ndim, 1)
+        axis = within(axis, data.ndim)
         op.reader.bounded((*data.shape[:axis], *index.shape, *data.shape[axis + 1 :]))
         return np.take(data, index.astype(np.int64), axis)
-    return picked(op, op.value(), index, axis % len(data.axes))
+    return picked(op, op.value(), index, within(axis, len(data.axes)))
 
 
 def picked(op: Operator, value: Value, index: np.ndarray, axis: int) -> Value:
@@ -97,7 +97,7 @@ def without(reader: Reader, value: Value, axis: int) -> Value:
 @reads("Split")
 def split(op: Operator) -> list[Result]:
     value = op.value()
-    axis = op.setting("axis", 0) % len(value.axes)
+    axis = within(op.setting("axis", 0), len(value.axes))
     size, parts = length(op.reader, value, axis), len(op.outputs)
     sizes = op.setting("split") or (op.constant(1).tolist() if op.given(1) else None)
     if sizes is None:
@@ -128,7 +128,7 @@ def slice_(op: Operator) -> Result:
         return found[tuple(cut)]
     value = op.value()
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        size = length(op.reader, value, axis % len(value.axes))
+        size = length(op.reader, value, within(axis, len(value.axes)))
         first, stop, _ = slice(start, end, step).indices(size)
         if step != 1:
             raise NetgradError("steps other than 1 are not supported")

@@ -9,7 +9,7 @@ import numpy as np
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
 from netgrad.exchange.in_places import without
-from netgrad.exchange.reader import Axis, N, Operator, Part, Result, Value, reads
+from netgrad.exchange.reader import Axis, N, Operator, Part, Result, Value, reads, within
 
 
 @reads("Constant")
@@ -64,7 +64,7 @@ def squeeze(op: Operator) -> Result:
     if isinstance(found, np.ndarray):
         return found.squeeze(None if axes is None else tuple(axes))
     sizes = op.reader.sizes(found)
-    gone = [i for i, n in enumerate(sizes) if n == 1] if axes is None else [axis % len(sizes) for axis in axes]
+    gone = [i for i, n in enumerate(sizes) if n == 1] if axes is None else [within(axis, len(sizes)) for axis in axes]
     for axis in sorted(gone, reverse=True):
         found = without(op.reader, found, axis)
     return found
@@ -76,7 +76,7 @@ def unsqueeze(op: Operator) -> Result:
     if isinstance(found, np.ndarray):
         return np.expand_dims(found, tuple(axes))
     rank = len(found.axes) + len(axes)
-    new = {axis % rank for axis in axes}
+    new = {within(axis, rank) for axis in axes}
     if len(new) < len(axes):
         raise NetgradError(f"axes {axes} name one axis twice")
     old = iter(found.axes)
@@ -86,7 +86,7 @@ def unsqueeze(op: Operator) -> Result:
 @reads("Flatten")
 def flatten(op: Operator) -> Value:
     value = op.reader.whole_axes(op.value())
-    if op.setting("axis", 1) % max(len(value.axes), 1) != 1 or value.axes[0] != 0:
+    if op.setting("axis", 1) not in (1, 1 - len(value.axes)) or value.axes[0] != 0:
         raise NetgradError("only the axes behind that of the examples are flattened: axis=1")
     if len(value.axes) == 2:
         return value

@@ -8,7 +8,7 @@ import numpy as np
 
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
-from netgrad.exchange.reader import Operator, Value, reads
+from netgrad.exchange.reader import Operator, Value, reads, within
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -169,7 +169,7 @@ def reduce(op: Operator) -> Value:
     rank = len(value.axes)
     if axes is None:
         axes = [] if op.setting("noop_with_empty_axes", 0) else list(range(rank))
-    gone = {axis % rank for axis in axes}
+    gone = {within(axis, rank) for axis in axes}
     left = [i for i in range(rank) if i not in gone]
     kept = [i for i in left if value.axes[i] is not None]
     if not gone or len(kept) != 2 or value.axes[kept[0]] != 0:

@@ -234,10 +234,23 @@ def read(reader: Reader, node: Any) -> None:
         raise NetgradError(f"operator {label} has no layer here (docs/onnx.md lists those that have)")
     with naming(f"operator {label}"):
         settings = {a.name: attribute(a) for a in node.attribute}
+        check(reader.opset, node)
         results = OPERATORS[kind](Operator(reader, node, settings))
         for name, result in zip(node.output, results if isinstance(results, list) else [results], strict=False):
             if name:
                 reader.put(name, result)
+
+
+def check(opset: int, node: Any) -> None:
+    """Refuse an operator that is not as ONNX defines it: too many inputs, attributes of other names or types."""
+    checker = onnx().checker
+    context = checker.C.CheckerContext()
+    context.ir_version = onnx().IR_VERSION
+    context.opset_imports = {"": opset}
+    try:
+        checker.check_node(node, context)
+    except checker.ValidationError as error:
+        raise NetgradError(str(error).strip().splitlines()[0]) from None
 
 
 def attribute(found: Any) -> Any:

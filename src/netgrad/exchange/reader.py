@@ -177,7 +177,7 @@ class Reader:
     def last(self, value: Value, axis: int) -> tuple[str, tuple[Axis, ...]]:
         """The node in which this axis of the file's is the last, and where the file's axes stand in it then."""
         value = self.whole_axes(value)
-        axis %= len(value.axes)
+        axis = within(axis, len(value.axes))
         at = value.axes[axis]
         if at == 0:
             raise NetgradError("it works along the axis of the examples")
@@ -192,6 +192,17 @@ def in_order(value: Value) -> list[int]:
     """The file's axes that are there, in the order in which the node has them."""
     there = [(at, i) for i, at in enumerate(value.axes) if isinstance(at, int)]
     return [i for _, i in sorted(there)]
+
+
+def within(axis: int, rank: int) -> int:
+    """The axis counted from the front; refused where there is none such.
+
+    >>> within(-1, 3)
+    2
+    """
+    if not -rank <= axis < rank:
+        raise NetgradError(f"there is no axis {axis} among {rank}")
+    return axis % rank
 
 
 def places(order: Sequence[int], rank: int) -> tuple[Axis, ...]:
