@@ -124,4 +124,4 @@ def test_a_target_can_be_forced_to_a_task(no_report, netgrad, tmp_path, refused)
         result = netgrad("fit", path, "--target", "stars", "--task", task, "--out", tmp_path, "-q", *QUICK)
         assert score in result.out
     line = refused("fit", path, "--target", "stars", "--task", "guessing", "--out", tmp_path, "-q")
-    assert "unknown task 'guessing'" in line
+    assert "unknown --task 'guessing'" in line

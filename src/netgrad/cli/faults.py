@@ -153,8 +153,10 @@ def log(error: BaseException) -> Path | None:
 
         folder = Path(pooch.os_cache("netgrad")) / "errors"
         path = write_file(folder / name, text)
-        for old in sorted(folder.glob("error-*.log"))[:-KEPT]:
-            old.unlink()
+        # By when they were written, and never this one: names of one second are in no order.
+        before = sorted(set(folder.glob("error-*.log")) - {path}, key=lambda log: log.stat().st_mtime_ns)
+        for old in before[: 1 - KEPT]:
+            old.unlink(missing_ok=True)
         return path
     with contextlib.suppress(OSError):
         handle, place = tempfile.mkstemp(suffix=".log", prefix="netgrad-error-")
