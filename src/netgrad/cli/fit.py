@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from netgrad.compiling import MOST_SEEDS
-from netgrad.errors import FileError, NetgradError, unknown_name
 
 Text = Optional[str]  # noqa: UP045 - typer reads these annotations at run time
 Number = Optional[float]  # noqa: UP045
@@ -159,7 +157,7 @@ def fit(
     The target's kind decides between classification and regression. Encodings and scales are kept in the model.
     """
     import netgrad as ng
-    from netgrad.cli import card, nets, sequences, sources
+    from netgrad.cli import card, nets, options, sequences, sources
     from netgrad.cli.results import Trained, finish
 
     if sequences.asked(net):
@@ -174,25 +172,25 @@ def fit(
         seed,
         scaling,
         missing,
-        names(categorical),
-        names(numeric),
-        None if missing_values is None else names(missing_values),
+        options.names(categorical),
+        options.names(numeric),
+        None if missing_values is None else options.names(missing_values),
         size,
     )
     source = sources.read(request)
     folder = out or Path("out") / Path(source.name).name.split(".")[0]
-    check_writable(folder)
+    options.check_writable(folder)
     shape = nets.Shape(
-        None if hidden is None else units("--hidden", hidden),
+        None if hidden is None else options.units("--hidden", hidden),
         activation,
         loss,
-        units("--filters", filters),
+        options.units("--filters", filters),
         dropout,
-        amounts("--augment", augment),
+        options.amounts("--augment", augment),
     )
     network = nets.build(net, source, shape)
     x, y = source.encoded()
-    aims = {"loss": nets.loss_of(source, shape), "penalty": penalties(penalty, alpha)}
+    aims = {"loss": nets.loss_of(source, shape), "penalty": options.penalties(penalty, alpha)}
     start = replace(
         ng.untrained(network, x, y, seed=seed, **aims),
         encoder=source.encoder,
@@ -204,7 +202,7 @@ def fit(
         source.y,
         optimizer=optimizer,
         learning_rate=learning_rate,
-        schedule=schedule_of(schedule, optimizer),
+        schedule=options.schedule_of(schedule, optimizer),
         epochs=epochs,
         batch_size=batch_size or None,
         validation=validation or None,
@@ -213,7 +211,7 @@ def fit(
         clip_norm=clip_norm,
         patience=patience,
         checkpoint=checkpoint,
-        callbacks=[ng.Watch(), *onlookers(log)],
+        callbacks=[ng.Watch(), *options.onlookers(log)],
         progress=not quiet,
         fix=fix,
         seed=seed,
@@ -255,65 +253,3 @@ def fit(
         lambda: (model.batch(source.x, source.y), model.batch(source.x_test, source.y_test)),
     )
     finish(trained, folder, quiet=quiet, report=not no_report)
-
-
-def onlookers(log: Path | None) -> list[Any]:
-    """The callbacks of every run: control-C, and what --log asks for."""
-    from netgrad.cli.interruption import Interruptible
-    from netgrad.training.tracking import JsonLog
-
-    return [Interruptible(), *([] if log is None else [JsonLog(log)])]
-
-
-def names(words: str) -> tuple[str, ...]:
-    """Names separated by commas."""
-    return tuple(word.strip() for word in words.split(",") if word.strip())
-
-
-def units(option: str, words: str) -> tuple[int, ...]:
-    """The units of each hidden layer, as "128,64"; none for "0" or ""."""
-    if not all(word.isascii() and word.isdigit() and len(word) < 19 for word in names(words)):
-        raise NetgradError(f"{option} takes numbers such as 128,64: found {words!r}")
-    return tuple(int(word) for word in names(words) if int(word))
-
-
-def amounts(option: str, words: str) -> dict[str, float]:
-    """How much of each augmentation, as "shift=2,rotation=10"."""
-    found: dict[str, float] = {}
-    for word in names(words):
-        name, _, value = word.partition("=")
-        if name not in ("shift", "rotation", "noise"):
-            raise unknown_name("augmentation", name, ("shift", "rotation", "noise"))
-        try:
-            found[name] = float(value)
-        except ValueError:
-            raise NetgradError(f"{option} takes amounts such as shift=2,rotation=10: found {word!r}") from None
-    return found
-
-
-def schedule_of(schedule: str, optimizer: str) -> str | None:
-    """The schedule as `netgrad.fit` takes it: none for an optimiser that finds the length of its steps itself."""
-    from netgrad.optimizers import SCHEDULES, get
-    from netgrad.optimizers.names import takes_schedule
-
-    get(optimizer)  # an unknown name is refused here
-    if schedule not in (*SCHEDULES, "plateau"):
-        raise unknown_name("schedule", schedule, (*SCHEDULES, "plateau"))
-    return schedule if takes_schedule(optimizer) else None
-
-
-def penalties(penalty: str, alpha: float) -> Any:
-    """The penalty on the weights, or None where its strength is 0."""
-    from netgrad.registry import find
-
-    return replace(find("penalty", penalty), alpha=alpha) if alpha else None
-
-
-def check_writable(folder: Path) -> None:
-    """Refuse a place for results before the work is done, rather than after."""
-    at = folder.absolute()
-    while not at.exists():
-        at = at.parent
-    if not at.is_dir() or not os.access(at, os.W_OK):
-        reason = "is no folder" if not at.is_dir() else "cannot be written to"
-        raise FileError(f"{at} {reason}: name a folder for the results with --out")

@@ -66,7 +66,7 @@ def refuse(ctx: typer.Context, names: Iterable[str], why: str) -> None:
 def fit(ctx: typer.Context) -> None:
     """Train on the sequences that the command names, test, and write model.safetensors and report.html."""
     from netgrad.cli import card
-    from netgrad.cli.fit import check_writable
+    from netgrad.cli.options import check_writable
     from netgrad.data import datasets
 
     given = ctx.params
@@ -141,7 +141,7 @@ def train_text(given: dict[str, Any]) -> Trained:
 def train_table(given: dict[str, Any]) -> Trained:
     """Tags, labels or forecasts from a table with one row for each time-step; whole sequences are kept for testing."""
     import netgrad as ng
-    from netgrad.cli.fit import names as names_of
+    from netgrad.cli.options import names as names_of
     from netgrad.data import TargetEncoder, read_sequences, read_table
 
     if given["target"] is None:
@@ -185,7 +185,7 @@ def train_table(given: dict[str, Any]) -> Trained:
 def recurrent(given: dict[str, Any], usual: tuple[int, ...], returns: str = "sequence") -> list[Any]:
     """The recurrent layers that the command asks for, the last of which returns as it is told."""
     import netgrad as ng
-    from netgrad.cli.fit import units
+    from netgrad.cli.options import units
 
     sizes = usual if given["hidden"] is None else units("--hidden", given["hidden"])
     if not sizes:
@@ -200,7 +200,7 @@ def recurrent(given: dict[str, Any], usual: tuple[int, ...], returns: str = "seq
 
 def options_of(given: dict[str, Any]) -> dict[str, Any]:
     """The settings of `netgrad.fit` that all sequences share."""
-    from netgrad.cli.fit import onlookers, penalties, schedule_of
+    from netgrad.cli.options import onlookers, penalties, schedule_of
 
     schedule = schedule_of(given["schedule"], given["optimizer"])
     usual_clip = None if schedule is None else 1.0  # gradients through time explode now and then
@@ -226,7 +226,7 @@ def predictions(model: Any, data: str, proba: bool = False) -> Any:
     """
     import pandas as pd
 
-    from netgrad.cli.predict import columns as outputs
+    from netgrad.cli.answers import columns as outputs
     from netgrad.data import read_sequences, read_table
     from netgrad.data.checks import valid_steps
 

@@ -1,0 +1,82 @@
+"""How the modules of the package import each other: without circles, but for those that are known."""
+
+import ast
+from pathlib import Path
+
+import netgrad
+
+PACKAGE = Path(netgrad.__file__).parent
+
+# Doors to what stands above, opened when they are asked for: what a network shows of itself, and what `Model.diagnose`
+# and `fit(fix=True)` do.
+KNOWN = [{"network.drawing", "network.graph", "network.summary"}, {"diagnosis", "training"}]
+
+
+def modules():
+    """Every module by its name, "training.loop"; a package by its own, "training"."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(path, known):
+    """The modules that a file imports when it runs, wherever in it; not what only the type checker sees."""
+    found = set()
+
+    def visit(node):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue
+            if isinstance(child, ast.ImportFrom) and (child.module or "").split(".")[0] == "netgrad":
+                base = child.module.removeprefix("netgrad").lstrip(".")
+                for alias in child.names:
+                    name = f"{base}.{alias.name}".lstrip(".")
+                    found.add(name if name in known else base)
+            visit(child)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")))
+    return found & set(known)
+
+
+def circles(graph):
+    """The sets of modules that reach each other (Tarjan's strongly connected components, of two and more)."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(name):
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in sorted(graph[name]):
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            at = stack.index(name)
+            found.append(set(stack[at:]))
+            del stack[at:]
+
+    for name in sorted(graph):
+        if name not in index:
+            visit(name)
+    return [circle for circle in found if len(circle) > 1]
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [{"b", "c"}]
+
+
+def test_there_is_no_new_circle():
+    known = modules()
+    graph = {name: imports(path, known) - {name, ""} for name, path in known.items()}
+    # A package and its own modules are one place: its __init__ only hands them on.
+    for name, used in graph.items():
+        graph[name] = {other for other in used if not name.startswith(f"{other}.")}
+    strange = [
+        circle
+        for circle in circles(graph)
+        if not any(all(any(f"{name}.".startswith(f"{door}.") for door in doors) for name in circle) for doors in KNOWN)
+    ]
+    assert strange == []
