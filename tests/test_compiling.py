@@ -29,14 +29,18 @@ def net(*units):
 
 def compiled(run):
     """What `run` returns, and how many programs were compiled for it."""
-    found = []
-    listener = lambda event, seconds, **_: found.append(event)  # noqa: E731
-    jax.monitoring.register_event_duration_secs_listener(listener)
-    try:
-        done = run()
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listener)
-    return done, sum("backend_compile" in event for event in found)
+    before = len(COMPILED)
+    done = run()
+    return done, len(COMPILED) - before
+
+
+COMPILED = []  # by this process from here on: older versions of JAX cannot stop telling
+
+
+@jax.monitoring.register_event_duration_secs_listener
+def _told(event, seconds, **_):
+    if "backend_compile" in event:
+        COMPILED.append(event)
 
 
 def test_networks_and_models_that_were_met_before_are_not_compiled_again():
