@@ -14,6 +14,7 @@ import numpy as np
 from netgrad.training.objective import Batch
 
 EXAMPLES = 600  # what the reference looks at, at most
+MOST_COLUMNS = 4096  # of each input: of more, so many are drawn at random
 FEWEST = 20  # with fewer examples nothing can be held out
 STEPS_BACK = 3  # of a sequence, for an answer at every time-step
 
@@ -51,7 +52,10 @@ def fair_skill(predicted: np.ndarray, target: np.ndarray) -> float:
 
 
 def features(batch: Batch, per_step: bool, steps: int) -> np.ndarray:
-    """All inputs of each example as one row (N, d); of each time-step with the steps before it, (N * T, d)."""
+    """All inputs of each example as one row (N, d); of each time-step with the steps before it, (N * T, d).
+
+    Of an input with more than `MOST_COLUMNS` numbers for each row, as many drawn at random.
+    """
     columns = []
     for name, value in batch.x.items():
         value = np.asarray(value, np.float32)
@@ -59,14 +63,20 @@ def features(batch: Batch, per_step: bool, steps: int) -> np.ndarray:
             valid = np.arange(value.shape[1]) < np.asarray(batch.lengths[name])[:, None]
             value = np.where(valid.reshape(*valid.shape, *(1,) * (value.ndim - 2)), value, 0)
         if not per_step:
-            columns.append(value.reshape(len(value), -1))
+            columns.append(_some(value.reshape(len(value), -1)))
             continue
         if value.ndim < 2 or value.shape[1] != steps:
             value = np.repeat(value.reshape(len(value), 1, -1), steps, axis=1)
         value = value.reshape(len(value), steps, -1)
         back = [np.pad(value, ((0, 0), (k, 0), (0, 0)))[:, :steps] for k in range(STEPS_BACK)]
-        columns.append(np.concatenate(back, axis=2).reshape(len(value) * steps, -1))
+        columns.append(_some(np.concatenate(back, axis=2).reshape(len(value) * steps, -1)))
     return np.concatenate(columns, axis=1)
+
+
+def _some(x: np.ndarray) -> np.ndarray:
+    if x.shape[1] <= MOST_COLUMNS:
+        return x
+    return x[:, np.sort(np.random.default_rng(0).choice(x.shape[1], MOST_COLUMNS, replace=False))]
 
 
 def possible(task: str, x: np.ndarray, target: np.ndarray, seed: int = 0) -> float:
