@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
-MOST_PIXELS = 100_000_000  # of one picture: decoding that many takes a second and 400 MB
+MOST_PIXELS = 100_000_000  # of one picture: decoding that many takes seconds and, of WebP, 800 MB
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 BROKEN = (OSError, SyntaxError, ValueError)  # what Pillow raises for a file that it cannot read
 WHITES = (255, 1023, 4095, 16383, 65535)  # the largest values of 8, 10, 12, 14 and 16 bits

@@ -234,6 +234,7 @@ class Pictures(Target):
     """Folders of pictures: PNG, JPEG, GIF, BMP, WEBP and TIFF under any name, with some bytes changed."""
 
     suffix = ""
+    room = 1000  # one that claims all the pixels that a picture may have is decoded
 
     def valid(self):
         from PIL import Image
