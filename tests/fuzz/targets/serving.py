@@ -90,11 +90,11 @@ class CsvRequests(Target):
 class Asgi(Target):
     """Whole requests to the application: paths, methods, headers and bodies."""
 
-    seconds = Limits().seconds
+    patience = Limits().seconds  # that the server waits for what does not come
 
     def valid(self):
         self.app = application(
-            models()[0], Limits(batch=4, body=20_000, rows=20, seconds=self.seconds), Hosts("127.0.0.1")
+            models()[0], Limits(batch=4, body=20_000, rows=20, seconds=self.patience), Hosts("127.0.0.1")
         )
         self.loop = asyncio.new_event_loop()
         self.living = self.app.router.lifespan_context(self.app)
@@ -161,7 +161,7 @@ def _stop(loop, living):
 class Streams(Asgi):
     """Connections: what comes back is HTTP, nothing is a mistake of the server's, and every connection ends."""
 
-    patience = 0.5  # seconds that the server waits for what does not come
+    patience = 0.5
 
     def valid(self):
         bodies = super().valid()
