@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 BLOCKS = (10, 30, 100, 300)
-WRITTEN_OUT = 30  # blocks up to which the network that is written out is tried: from there on it compiles for minutes
+WRITTEN_OUT = 30  # blocks up to which the network that is written out is tried, since its compiling grows with them
 
 EPOCH = """
 import time

@@ -180,9 +180,9 @@ class Stack(Composite):
 class Recomputed(Composite):
     """A block of which nothing but the input is kept for the way back, where the way forward is gone once more.
 
-    Training then needs the memory of the block's input instead of all its activations, and a third more time. In a
-    stack, ``Stack(Recomputed(block), n)``, memory for activations no longer grows with the block's depth. The trace
-    shows the block from the outside.
+    Training then needs the memory of the block's input instead of all its activations, and the time of one more way
+    forward. In a stack, ``Stack(Recomputed(block), n)``, memory for activations no longer grows with the block's depth.
+    The trace shows the block from the outside.
 
     >>> import netgrad as ng
     >>> net = ng.Sequential([ng.Recomputed([ng.Dense(64, activation="relu"), ng.Dense(8)]), ng.Dense(1)])
