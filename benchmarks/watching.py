@@ -13,8 +13,9 @@ import numpy as np
 
 import netgrad as ng
 from netgrad import optimizers
-from netgrad.training.epoch import Carry
 from netgrad.training.memory import InMemory
+from netgrad.training.supervised import Supervised
+from netgrad.training.task import Carry
 
 ROUNDS = 15
 
@@ -43,7 +44,7 @@ def cost(network: ng.Network, x: Any, y: Any, lengths: Any, size: int, every: in
     plain = optimizers.get("adam")
     runs = []
     for optimizer in (plain, ng.Watch(every).wrap(plain, model)):
-        source = InMemory(network, model.objective, optimizer, data, size, True, jax.random.key(0))
+        source = InMemory(Supervised.of(model, optimizer), data, size, True, jax.random.key(0))
         carry, _ = source.advance(Carry(model.params, model.state, optimizer.init(model.params)), 0, 2)
         runs.append((source, carry))
     ratios = []

@@ -11,7 +11,9 @@ import jax.numpy as jnp
 import netgrad as ng
 from benchmarks.works import Work
 from netgrad import optimizers
-from netgrad.training.epoch import Carry, compiled_step
+from netgrad.training.epoch import compiled_step
+from netgrad.training.supervised import Supervised
+from netgrad.training.task import Carry
 
 
 def network(work: Work) -> ng.Network:
@@ -68,7 +70,7 @@ def make(work: Work, variant: str) -> Callable[[], None]:
     model = untrained(work, data)
     batch = jax.tree.map(jnp.asarray, model.batch(data["x"], data["y"], None, data.get("lengths")))
     descent = optimizers.get("sgd", work.rate)
-    run = compiled_step(model.network, model.objective, descent)
+    run = compiled_step(Supervised.of(model, descent))
     carry = Carry(model.params, model.state, descent.init(model.params))
     key = jax.random.key(0)
 

@@ -34,16 +34,18 @@ from netgrad.regularizers import L1, L2, CurvatureSmoothing, ElasticNet, WeightE
 from netgrad.training.callbacks import Callback, EarlyStopping, ReduceOnPlateau, StopBelow
 from netgrad.training.checkpoint import Checkpoint
 from netgrad.training.files import load
+from netgrad.training.fit import fit, untrained
 from netgrad.training.generate import sample, unroll
 from netgrad.training.gradient_check import check_gradients
 from netgrad.training.history import History
 from netgrad.training.learning_rate import find_learning_rate
-from netgrad.training.loop import fit, untrained
 from netgrad.training.model import Model
 from netgrad.training.progress import Progress
 from netgrad.training.selection import bootstrap, cross_validate, network_size, prediction_error, three_way_split
 from netgrad.training.stream import Stream
+from netgrad.training.task import Task
 from netgrad.training.tracking import JsonLog, MLflow, TensorBoard
+from netgrad.training.train import train
 
 if TYPE_CHECKING:
     from netgrad import diagnosis, exchange, report
@@ -93,6 +95,7 @@ __all__ = [
     "SquaredError",
     "StopBelow",
     "Stream",
+    "Task",
     "TensorBoard",
     "Trace",
     "Uniform",
@@ -123,6 +126,7 @@ __all__ = [
     "sample",
     "unroll",
     "three_way_split",
+    "train",
     "untrained",
 ]
 

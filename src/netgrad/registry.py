@@ -21,6 +21,7 @@ KINDS: dict[str, dict[str, type]] = {
     "penalty": {},
     "finding": {},
     "network": {},
+    "task": {},
 }
 
 T = TypeVar("T", bound=type)
@@ -30,7 +31,7 @@ def register(kind: str, name: str) -> Callable[[T], T]:
     """Class decorator: make the dataclass known as ``name`` among the parts of this ``kind``.
 
     >>> sorted(KINDS)
-    ['activation', 'finding', 'initializer', 'layer', 'loss', 'network', 'penalty']
+    ['activation', 'finding', 'initializer', 'layer', 'loss', 'network', 'penalty', 'task']
     """
 
     def add(cls: T) -> T:

@@ -6,10 +6,12 @@ import optax
 import pytest
 
 import netgrad as ng
-from netgrad.training.epoch import Carry, compiled_epochs, epoch_order, epochs, step_key, walk
+from netgrad.training.epoch import compiled_epochs, epoch_order, epochs, step_key
 from netgrad.training.objective import Objective
 from netgrad.training.prepare import make_batch
-from netgrad.training.stepwise import epochs_by_step, scannable
+from netgrad.training.stepwise import epochs_by_step
+from netgrad.training.supervised import Supervised
+from netgrad.training.task import Carry
 
 OBJECTIVE = Objective((("dense_1", ng.SoftmaxCrossEntropy(), 1.0),))
 OPTIMIZER = optax.sgd(0.1, momentum=0.5)
@@ -21,31 +23,26 @@ def both(network, in_shape, batch_size, n=10, count=2):
     data = jax.tree.map(jax.numpy.asarray, make_batch(network, OBJECTIVE, x, y))
     params, state = network.init(0, in_shape)
     carry, key = Carry(params, state, OPTIMIZER.init(params)), jax.random.key(3)
-
-    def one(carry, batch, key):
-        return walk(network, OBJECTIVE, OPTIMIZER, None, carry, batch, key)
-
-    apart = epochs_by_step(one, epoch_order, step_key, batch_size, True, count)(carry, data, key, 5)
-    together = jax.jit(
-        lambda carry: epochs(network, OBJECTIVE, OPTIMIZER, batch_size, True, None, count, carry, data, key, 5)
-    )(carry)
-    return data, carry, key, apart, together
+    task = Supervised(network, OBJECTIVE, OPTIMIZER)
+    apart = epochs_by_step(task.step, epoch_order, step_key, batch_size, True, count)(carry, data, key, 5)
+    together = jax.jit(lambda carry: epochs(task, batch_size, True, count, carry, data, key, 5))(carry)
+    return task, data, carry, key, apart, together
 
 
 @pytest.mark.parametrize("batch_size", [4, 5, 10])
 def test_the_same_numbers_for_full_and_partial_batches(batch_size):
     network = ng.Sequential([ng.Dense(3)])
-    data, _, _, apart, together = both(network, (4,), batch_size)
-    assert scannable(network, data)
+    task, data, _, _, apart, together = both(network, (4,), batch_size)
+    assert task.scannable(data)
     for a, b in zip(jax.tree.leaves(apart), jax.tree.leaves(together), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 def test_a_convolution_without_a_kernel_goes_step_by_step():
     network = ng.Sequential([ng.Conv(4, 3, groups=2, activation="tanh"), ng.Flatten(), ng.Dense(3)])
-    data, carry, key, apart, together = both(network, (6, 6, 2), 4)
-    assert not scannable(network, data)
-    chosen = compiled_epochs(network, OBJECTIVE, OPTIMIZER, 4, True, 2)(carry, data, key, 5)
+    task, data, carry, key, apart, together = both(network, (6, 6, 2), 4)
+    assert not task.scannable(data)
+    chosen = compiled_epochs(task, 4, True, 2)(carry, data, key, 5)
     for a, b in zip(jax.tree.leaves(chosen), jax.tree.leaves(apart), strict=True):
         np.testing.assert_array_equal(a, b)
     for a, b in zip(jax.tree.leaves(apart), jax.tree.leaves(together), strict=True):

@@ -56,7 +56,7 @@ def test_shuffling_is_by_chunk_and_from_the_seed(files):
     assert_same(one, two)
     assert one.history.rows != other.history.rows
     keys = [jax.random.key(k) for k in range(5)]
-    orders = [[float(x[0, 0]) for x, _, _ in stream.chunks(key)] for key in keys]
+    orders = [[float(x[0, 0]) for x, _ in stream.chunks(key)] for key in keys]
     assert {tuple(sorted(order)) for order in orders} == {tuple(sorted(X[::30, 0].tolist()))}
     assert len(set(map(tuple, orders))) > 1
 

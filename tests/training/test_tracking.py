@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import netgrad as ng
+from netgrad.training.loop import Run
 from netgrad.training.progress import surroundings
+from netgrad.training.task import Carry
 
 X, Y = np.eye(4), np.arange(4.0)
 
@@ -59,7 +61,7 @@ def test_json_lines_say_how_a_run_failed_and_stay_json(tmp_path):
     except ValueError:
         train(log)  # a run within somebody's error handling has not failed
     assert "error" not in json.loads((tmp_path / "odd.jsonl").read_text().splitlines()[-1])
-    run = SimpleNamespace(epochs=1, settings={}, model=lambda: train(epochs=1), history=ng.History(), epoch=1)
+    run = Run(ng.Task(), Carry({"W": np.ones(3)}, {}, ()), 1, epoch=1)
     log.on_start(run)
     run.history.append({"epoch": 1, "loss": math.nan})
     log.on_epoch(run)

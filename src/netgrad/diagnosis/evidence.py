@@ -20,11 +20,13 @@ from netgrad.layers.taps import DelayTaps
 from netgrad.network import Network, Node
 from netgrad.optimizers.schedules import adjustable, set_level
 from netgrad.regularizers import is_weight
-from netgrad.training.epoch import Carry, compiled_epochs, epoch_loss
+from netgrad.training.epoch import compiled_epochs
 from netgrad.training.model import Model
 from netgrad.training.multistart import for_each
 from netgrad.training.objective import Batch, position_weights, trace_batch
 from netgrad.training.prepare import in_shapes
+from netgrad.training.supervised import Supervised
+from netgrad.training.task import Carry
 
 PROBE = 256  # examples whose signals are measured, at most
 SCORED = 2048  # examples on which skill is measured, at most
@@ -241,13 +243,14 @@ class Evidence:
         start = Carry(self.start.params, self.start.state, chosen.init(self.start.params))
         carries = [start._replace(opt_state=set_level(start.opt_state, factor)) for factor in FACTORS]
         together: Carry = jax.tree.map(lambda *leaves: jnp.stack(leaves), *carries)
-        program = compiled_epochs(self.network, self.model.objective, chosen, size, True, count)
+        task = Supervised.of(self.model, chosen)
+        program = compiled_epochs(task, size, True, count)
         try:
             _, reports = for_each(program)(together, data, jax.random.key(1), 0)
         except ShapeError:  # batches of another size that a layer refuses, such as a last one of one example
             return {}
         sizes = [size] * (data.size // size) + [data.size % size] * (data.size % size > 0)
-        losses = epoch_loss(self.model.objective, np.asarray(reports.loss)[:, -1], sizes)
+        losses = task.summary({name: np.asarray(values)[:, -1] for name, values in reports.items()}, sizes)["loss"]
         return {f: float(loss) if np.isfinite(loss) else np.inf for f, loss in zip(FACTORS, losses, strict=True)}
 
     # --- through time

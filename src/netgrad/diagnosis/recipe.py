@@ -11,7 +11,7 @@ from netgrad.layers.base import Layer
 from netgrad.network import Network, Node, with_layers
 from netgrad.optimizers.names import OPTIMIZERS
 from netgrad.registry import find
-from netgrad.training.loop import fit
+from netgrad.training.fit import fit
 from netgrad.training.model import Model
 
 

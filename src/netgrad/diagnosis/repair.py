@@ -13,8 +13,8 @@ from netgrad.diagnosis.evidence import Evidence, unseen
 from netgrad.diagnosis.finding import Check, Diagnosis, checks
 from netgrad.diagnosis.recipe import Recipe
 from netgrad.errors import DivergenceError, NetgradError, warn
+from netgrad.training.fit import untrained
 from netgrad.training.history import History
-from netgrad.training.loop import untrained
 from netgrad.training.model import Model
 
 ROUNDS = 5  # remedies tried, at most

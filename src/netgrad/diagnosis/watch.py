@@ -42,7 +42,7 @@ class Watching(NamedTuple):
 
 @lru_cache(maxsize=64)
 def watching(optimizer: Any, network: Network, every: int) -> optax.GradientTransformationExtraArgs:
-    """The optimiser, which also looks at every so many-th step; see `netgrad.training.epoch.step` for ``look``."""
+    """The optimiser, which also looks at every so many-th step: ``look`` of `netgrad.training.supervised.update`."""
     inner = optax.with_extra_args_support(optimizer)
 
     def init(params: Any) -> Watching:

@@ -24,7 +24,7 @@ from netgrad.estimators.settings import check_settings
 from netgrad.network import Network
 from netgrad.optimizers import OPTIMIZERS
 from netgrad.regularizers import L2
-from netgrad.training.loop import fit
+from netgrad.training.fit import fit
 from netgrad.training.model import Model
 
 FILLED_UP = 4096  # the most examples that prediction fills up to a power of two

@@ -16,12 +16,14 @@ from netgrad.estimators.classifier import Classifier
 from netgrad.estimators.mlp import Perceptron
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.regressor import Regressor
-from netgrad.training.epoch import Carry
-from netgrad.training.loop import Run, train, untrained
+from netgrad.training.fit import untrained
+from netgrad.training.loop import Run, run_to_end
 from netgrad.training.memory import InMemory
 from netgrad.training.model import Model
 from netgrad.training.multistart import Groups, predict_groups
 from netgrad.training.objective import Batch
+from netgrad.training.supervised import Supervised
+from netgrad.training.task import Carry
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -92,11 +94,12 @@ class Grouped:
         pace = solvers.Pace(self, None, n)
         if not first:
             pace.go_on(self, optimizer_too=False)
-        run = Run(model, groups.carry(0), int(self.max_iter), callbacks=[pace, *self.callbacks], starts=groups)
+        task = Supervised.of(model, optimizer)
+        run = Run(task, groups.carry(0), int(self.max_iter), callbacks=[pace, *self.callbacks], starts=groups)
         key = jax.random.key(rng.randint(np.iinfo(np.int32).max))
         of_first = jax.tree.map(lambda v: v[0], data)
         shuffle = bool(self.shuffle)
-        train(run, InMemory(model.network, model.objective, optimizer, of_first, size, shuffle, key), None)
+        run_to_end(run, InMemory(task, of_first, size, shuffle, key), None)
         done = replace(model, params=groups.carries.params, state=groups.carries.state, history=run.history)
         self._remember(done, pace, first)
 

@@ -13,8 +13,9 @@ import netgrad as ng
 from netgrad import optimizers
 from netgrad.experiments import power_plant
 from netgrad.experiments.base import Result, experiment
-from netgrad.training.epoch import Carry
 from netgrad.training.memory import InMemory
+from netgrad.training.supervised import Supervised
+from netgrad.training.task import Carry
 
 STEPS = 500
 FIRST_ORDER = ("sgd", "momentum", "adam", "delta_bar_delta", "rprop", "quickprop")
@@ -51,7 +52,7 @@ def follow(name: str, network: ng.Network, x: np.ndarray, y: np.ndarray, seed: i
     start = ng.untrained(network, x, y, loss="squared_error", seed=seed)
     optimizer = optimizers.get(name)
     data = start.batch(x, y)
-    source = InMemory(network, start.objective, optimizer, data, data.size, False, jax.random.key(seed))
+    source = InMemory(Supervised.of(start, optimizer), data, data.size, False, jax.random.key(seed))
     carry = Carry(start.params, start.state, optimizer.init(start.params))
     _, reports = source.advance(carry, 0, STEPS)
     times = []
@@ -59,7 +60,7 @@ def follow(name: str, network: ng.Network, x: np.ndarray, y: np.ndarray, seed: i
         began = time.perf_counter()
         source.advance(carry, 0, STEPS)
         times.append(time.perf_counter() - began)
-    return Curve(np.asarray(reports.loss)[:, 0], min(times) / STEPS)
+    return Curve(np.asarray(reports["loss"])[:, 0], min(times) / STEPS)
 
 
 def steps_to(curve: Curve, share: float = 0.01) -> int:

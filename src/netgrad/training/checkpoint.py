@@ -19,8 +19,8 @@ import numpy as np
 
 from netgrad.errors import FileError, NetgradError
 from netgrad.training.callbacks import Callback
-from netgrad.training.epoch import Carry
-from netgrad.training.files import describe, digest, read
+from netgrad.training.files import digest, read
+from netgrad.training.task import Carry
 from netgrad.writing import FolderLock, write_file
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ class Checkpoint(Callback):
     is no validation set). `netgrad.fit` makes one from ``checkpoint="folder"``; it comes after all other callbacks.
 
     A run that is finished is read from its last checkpoint and not trained again; with more ``epochs`` it goes on.
-    Raises `FileError` where the folder holds checkpoints of another network, other data or other settings, and where
-    another run is at work in it (`netgrad.writing.FolderLock`). Of a ready optax optimiser only the layout of its state
-    is compared.
+    Raises `FileError` where the folder holds checkpoints of another task or network, other data or other settings, and
+    where another run is at work in it (`netgrad.writing.FolderLock`). Of a ready optax optimiser only the layout of its
+    state is compared.
 
     >>> import netgrad as ng, numpy as np, tempfile
     >>> net = ng.Sequential([ng.Dense(3, activation="tanh"), ng.Dense(1)])
@@ -117,11 +117,8 @@ class Checkpoint(Callback):
 
 def settings_of(run: Run) -> dict[str, Any]:
     """All that decides the numbers of a run: what a checkpoint must agree with."""
-    model = describe(run.start)
-    network = [model["inputs"], model["nodes"], model["outputs"], model["shapes"]]
-    objective = [model["terms"], model["penalties"], model["reduction"], model["weight_noise"]]
     layout = jax.tree.map(lambda leaf: f"{leaf.dtype}{leaf.shape}", _leaves(run))
-    return {"network": network, "objective": objective, **run.settings, "starting_numbers": layout}
+    return {**run.task.description(), **run.settings, "starting_numbers": layout}
 
 
 def fingerprint(tree: Any) -> str:

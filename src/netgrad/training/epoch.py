@@ -1,120 +1,22 @@
-"""One epoch as one compiled program: shuffle, mini-batches, forward, backward, update, in a scan."""
+"""One epoch as one compiled program: shuffle, mini-batches and the task's steps, in a scan."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-import optax
 
 from netgrad.compiling import Program
-from netgrad.network import Network, fused
-from netgrad.training.linearise import linearise
-from netgrad.training.objective import Batch, Objective, gradients, loss
-from netgrad.training.stepwise import epochs_by_step, scannable
-from netgrad.training.truncated import pieces, with_streams, without_streams
-
-
-class Carry(NamedTuple):
-    """All that a training step changes."""
-
-    params: dict
-    state: dict
-    opt_state: Any
-
-
-class StepReport(NamedTuple):
-    """What each step leaves behind: its loss and the norm of its gradient."""
-
-    loss: jax.Array
-    grad_norm: jax.Array
-
-
-def step(
-    network: Network,
-    objective: Objective,
-    optimizer: optax.GradientTransformation,
-    carry: Carry,
-    batch: Batch,
-    key: jax.Array,
-) -> tuple[Carry, StepReport]:
-    """One update.
-
-    The optimiser also gets, for those that ask: value, the loss; grad; value_fn, the loss at other parameters, whose
-    derivative is our backward rule; linearise, the outputs as a linear function of the parameters, see
-    `netgrad.training.linearise`; batch and look, the step's own forward and backward pass with every quantity by name,
-    which costs one more pass for those that call it.
-    """
-    whole, network = network, network if batch.lengths else fused(network)
-    looked = gradients(network, objective, carry.params, carry.state, batch, key)
-
-    @jax.custom_vjp
-    def value(params: dict) -> jax.Array:
-        return loss(network, objective, params, carry.state, batch, key)
-
-    def value_and_gradient(params: dict) -> tuple[jax.Array, dict]:
-        there = gradients(network, objective, params, carry.state, batch, key)
-        return there.loss, there.params
-
-    value.defvjp(value_and_gradient, lambda gradient, d: (jax.tree.map(lambda g: d * g, gradient),))
-
-    def value_fn(params: dict, linearise: Any = None, batch: Any = None, look: Any = None) -> jax.Array:
-        return value(params)  # optax's line searches hand all further arguments on, and insist that they are taken
-
-    updates, opt_state = optax.with_extra_args_support(optimizer).update(
-        looked.params,
-        carry.opt_state,
-        carry.params,
-        value=looked.loss,
-        grad=looked.params,
-        value_fn=value_fn,
-        linearise=lambda: linearise(network, objective, carry.params, carry.state, batch, key),
-        batch=batch,
-        look=lambda: gradients(whole, objective, carry.params, carry.state, batch, key),
-    )
-    params = optax.apply_updates(carry.params, updates)
-    return Carry(params, looked.state, opt_state), StepReport(looked.loss, optax.tree.norm(looked.params))
-
-
-def walk(
-    network: Network,
-    objective: Objective,
-    optimizer: optax.GradientTransformation,
-    truncate: int | None,
-    carry: Carry,
-    batch: Batch,
-    key: jax.Array,
-) -> tuple[Carry, StepReport]:
-    """One batch: one update; with ``truncate``, one for each piece of so many time-steps of its sequences."""
-    if truncate is None:
-        return step(network, objective, optimizer, carry, batch, key)
-    cut = pieces(batch, truncate)
-
-    def one(carry: Carry, numbered: tuple[jax.Array, Batch]) -> tuple[Carry, StepReport]:
-        i, piece = numbered
-        return step(network, objective, optimizer, carry, piece, step_key(key, i))
-
-    begun = carry._replace(state=with_streams(network, carry.state, batch.size))
-    count = next(iter(cut.lengths.values())).shape[0]
-    done, reports = jax.lax.scan(one, begun, (jnp.arange(count), cut))
-    valid = next(iter(cut.lengths.values())).sum(1)
-    loss = reports.loss.sum() if objective.reduction == "sum" else (reports.loss * valid).sum() / valid.sum()
-    done = done._replace(state=without_streams(done.state, carry.state))
-    return done, StepReport(loss, reports.grad_norm.mean())
+from netgrad.training.objective import Batch
+from netgrad.training.stepwise import epochs_by_step
+from netgrad.training.task import Carry, StepReport, Task, checked_step
 
 
 def batches_of(n: int, batch_size: int) -> tuple[int, int]:
     """How many full batches an epoch of n examples has, and how many examples remain for a last, smaller one."""
     return n // batch_size, n % batch_size
-
-
-def epoch_loss(objective: Objective, losses: Any, sizes: Sequence[int]) -> Any:
-    """The loss of epochs (..., ) from those of their steps (..., steps) on batches of these sizes."""
-    return losses.sum(-1) if objective.reduction == "sum" else np.average(losses, axis=-1, weights=sizes)
 
 
 def epoch_order(key: jax.Array, n: int, shuffle: bool, begun: Any = None) -> jax.Array:
@@ -131,12 +33,9 @@ def step_key(key: jax.Array, i: Any) -> jax.Array:
 
 
 def epoch(
-    network: Network,
-    objective: Objective,
-    optimizer: optax.GradientTransformation,
+    task: Task,
     batch_size: int,
     shuffle: bool,
-    truncate: int | None,
     carry: Carry,
     data: Batch,
     key: jax.Array,
@@ -150,31 +49,26 @@ def epoch(
     """
     n, before = data.size, 0 if begun is None else begun
     if batch_size >= n:
-        carry, report = walk(network, objective, optimizer, truncate, carry, data, step_key(key, before))
+        carry, report = checked_step(task, carry, data, step_key(key, before))
         return carry, jax.tree.map(lambda v: v[None], report)
     full, rest = batches_of(n, batch_size)
     order = epoch_order(key, n, shuffle, begun) if order is None else order
 
     def one(carry: Carry, i: jax.Array) -> tuple[Carry, StepReport]:
         index = jax.lax.dynamic_slice_in_dim(order, i * batch_size, batch_size)
-        return walk(network, objective, optimizer, truncate, carry, data.take(index), step_key(key, before + i))
+        return checked_step(task, carry, data.take(index), step_key(key, before + i))
 
     carry, reports = jax.lax.scan(one, carry, jnp.arange(full))
     if rest:
-        carry, last = walk(
-            network, objective, optimizer, truncate, carry, data.take(order[-rest:]), step_key(key, before + full)
-        )
+        carry, last = checked_step(task, carry, data.take(order[-rest:]), step_key(key, before + full))
         reports = jax.tree.map(lambda a, b: jnp.append(a, b), reports, last)
     return carry, reports
 
 
 def epochs(
-    network: Network,
-    objective: Objective,
-    optimizer: optax.GradientTransformation,
+    task: Task,
     batch_size: int,
     shuffle: bool,
-    truncate: int | None,
     count: int,
     carry: Carry,
     data: Batch,
@@ -193,7 +87,7 @@ def epochs(
     def one(carry: Carry, numbered: tuple[jax.Array, Any]) -> tuple[Carry, StepReport]:
         i, order = numbered
         own = jax.random.fold_in(key, i)
-        return epoch(network, objective, optimizer, batch_size, shuffle, truncate, carry, data, own, begun, order)
+        return epoch(task, batch_size, shuffle, carry, data, own, begun, order)
 
     if count == 1:
         carry, report = one(carry, (first, None if orders is None else orders[0]))
@@ -221,60 +115,43 @@ def drawn_orders(n: int, count: int, key: jax.Array, first: Any, begun: Any = No
 
 
 @lru_cache(maxsize=64)
-def compiled_epochs(
-    network: Network,
-    objective: Objective,
-    optimizer: Any,
-    batch_size: int,
-    shuffle: bool,
-    count: int,
-    truncate: int | None = None,
-) -> Any:
+def compiled_epochs(task: Task, batch_size: int, shuffle: bool, count: int) -> Any:
     """`epochs` compiled for these settings: (carry, data, key, first) -> (carry, reports of shape (count, steps)).
 
     Further arguments: ``begun`` says that the data are one chunk of an epoch, see `epoch`; ``limit`` that only so many
     of the epochs are to be done.
 
-    One program, or one for each step where a layer is slow inside a loop (`netgrad.training.stepwise`).
+    One program, or one for each step where that is slow inside a loop (`netgrad.training.stepwise`).
     """
-    alphas = objective.strengths
-    together = _together(network, objective.at(1.0 for _ in alphas), optimizer, batch_size, shuffle, count, truncate)
-    one = partial(walk, network, objective, optimizer, truncate)
-    apart = epochs_by_step(one, epoch_order, step_key, batch_size, shuffle, count)
+    numbers = task.numbers
+    task = task.at(numbers)
+    together = _together(task.at(jax.tree.map(lambda _: 1.0, numbers)), batch_size, shuffle, count)
+    apart = epochs_by_step(partial(checked_step, task), epoch_order, step_key, batch_size, shuffle, count)
 
     def run(carry: Carry, data: Batch, *when: Any, limit: int | None = None) -> tuple[Carry, StepReport]:
-        if not scannable(network, data):
+        if not task.scannable(data):
             return apart(carry, data, *when, limit=limit)
         draws = shuffle and batch_size < data.size
-        return together(alphas, carry, data, drawn_orders(data.size, count, *when) if draws else None, limit, *when)
+        return together(numbers, carry, data, drawn_orders(data.size, count, *when) if draws else None, limit, *when)
 
     return run
 
 
 @lru_cache(maxsize=64)
-def _together(
-    network: Network, objective: Objective, optimizer: Any, batch_size: int, shuffle: bool, count: int, truncate: Any
-) -> Any:
-    """One program for an objective at all strengths of its penalties, which are its first argument."""
+def _together(task: Task, batch_size: int, shuffle: bool, count: int) -> Any:
+    """One program for a task with any numbers (`Task.numbers`), which are its first argument."""
 
     @Program
     def together(
-        alphas: Any, carry: Carry, data: Batch, orders: Any, limit: Any, *when: Any
+        numbers: Any, carry: Carry, data: Batch, orders: Any, limit: Any, *when: Any
     ) -> tuple[Carry, StepReport]:
         key, first, begun = (*when, None) if len(when) == 2 else when
-        own = (network, objective.at(alphas), optimizer, batch_size, shuffle, truncate, count)
-        return epochs(*own, carry, data, key, first, begun, orders, limit)
+        return epochs(task.at(numbers), batch_size, shuffle, count, carry, data, key, first, begun, orders, limit)
 
     return together
 
 
 @lru_cache(maxsize=64)
-def compiled_step(network: Network, objective: Objective, optimizer: Any) -> Any:
-    """`step` compiled on its own: (carry, batch, key) -> (carry, report)."""
-    return Program(lambda carry, batch, key: step(network, objective, optimizer, carry, batch, key))
-
-
-@lru_cache(maxsize=64)
-def compiled_start(optimizer: Any) -> Any:
-    """The optimiser's state before the first step, params -> state: one program, where JAX would make one an array."""
-    return Program(optimizer.init, polish=0)
+def compiled_step(task: Task) -> Any:
+    """`Task.step` compiled on its own: (carry, batch, key) -> (carry, report)."""
+    return Program(partial(checked_step, task))

@@ -14,10 +14,11 @@ from netgrad.compiling import ORDER, as_seed, random_key
 from netgrad.errors import NetgradError, unknown_name
 from netgrad.network import Network
 from netgrad.optimizers.names import takes_schedule
-from netgrad.training.epoch import Carry
-from netgrad.training.loop import untrained
+from netgrad.training.fit import untrained
 from netgrad.training.memory import InMemory
 from netgrad.training.model import Model
+from netgrad.training.supervised import Supervised
+from netgrad.training.task import Carry
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,10 @@ def find_learning_rate(
     rising = optax.exponential_decay(lowest, steps - 1, highest / lowest)
     chosen = optimizers.get(optimizer, rising)
     key = random_key(seed, ORDER)
-    source = InMemory(start.network, start.objective, chosen, data, batch_size, True, key)
+    source = InMemory(Supervised.of(start, chosen), data, batch_size, True, key)
     program = source.program(math.ceil(steps / len(source.sizes)))
     _, reports = program(Carry(start.params, start.state, chosen.init(start.params)), source.data, key, 0)
-    losses = np.asarray(reports.loss, float).ravel()[:steps]
+    losses = np.asarray(reports["loss"], float).ravel()[:steps]
     return judge(np.geomspace(lowest, highest, steps), losses)
 
 

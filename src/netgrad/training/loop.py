@@ -1,42 +1,32 @@
-"""Training: `fit` checks the data, runs compiled epochs, and lets callbacks look on between them."""
+"""The loop of training: compiled epochs of a task, and between them history, scores and callbacks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from netgrad import optimizers
-from netgrad.compiling import INITIAL, ORDER, as_seed, random_key
-from netgrad.data.encodings import TableEncoder
 from netgrad.errors import NetgradError, warn
-from netgrad.network import Network
-from netgrad.optimizers.schedules import scheduled
-from netgrad.training import balance
-from netgrad.training.callbacks import Callback, EarlyStopping, ReduceOnPlateau
-from netgrad.training.checkpoint import Checkpoint, fingerprint, rates
-from netgrad.training.epoch import Carry, StepReport, compiled_start, epoch_loss
 from netgrad.training.history import History
 from netgrad.training.memory import InMemory
-from netgrad.training.model import Model
 from netgrad.training.multistart import Starts
-from netgrad.training.objective import Batch, Objective
-from netgrad.training.prepare import check_inputs, encode_labels, in_shapes, make_objective, split
-from netgrad.training.progress import Progress
-from netgrad.training.stream import Streaming, as_stream
-from netgrad.training.truncated import check_pieces
+from netgrad.training.objective import Batch
+from netgrad.training.stream import Streaming
+from netgrad.training.task import Carry, Task
+
+if TYPE_CHECKING:
+    from netgrad.network import Network
+    from netgrad.training.callbacks import Callback
 
 
 @dataclass
 class Run:
     """A run in progress, as callbacks see it: read what you like, call `stop` to end it."""
 
-    start: Model
+    task: Task
     carry: Carry
     epochs: int
     history: History = field(default_factory=History)
@@ -48,256 +38,35 @@ class Run:
 
     @property
     def network(self) -> Network:
-        """The network being trained."""
-        return self.start.network
+        """The network being trained, of a task that has one."""
+        if not hasattr(self.task, "network"):
+            raise NetgradError(f"{self.task.title} has no one network: read run.task and run.carry")
+        return self.task.network
 
-    @property
-    def objective(self) -> Objective:
-        """What it is trained to minimise."""
-        return self.start.objective
+    def model(self, carry: Carry | None = None) -> Any:
+        """The result as it stands now, a `Model` for `netgrad.fit`, or with the numbers of another ``carry``."""
+        return self.task.result(carry or self.carry, self.history)
 
-    def model(self, carry: Carry | None = None) -> Model:
-        """The model as it stands now, or with the numbers of another ``carry``."""
-        carry = carry or self.carry
-        return replace(self.start, params=carry.params, state=carry.state, history=self.history)
+    def score(self, held: Batch, carry: Carry | None = None) -> dict[str, float]:
+        """The task's scores on these examples."""
+        scores = self.task.score(carry or self.carry, held)
+        if not isinstance(scores, Mapping) or "loss" not in scores:
+            found = ", ".join(map(str, scores)) if isinstance(scores, Mapping) else type(scores).__name__
+            raise NetgradError(
+                f"score of {self.task.title} must return a dict of numbers with 'loss' among them, found {found}"
+            )
+        if strange := [name for name, value in scores.items() if np.shape(value) != ()]:
+            shape = np.shape(scores[strange[0]])
+            raise NetgradError(f"score of {self.task.title} must be single numbers: {strange[0]!r} has shape {shape}")
+        return {name: float(value) for name, value in scores.items()}
 
     def stop(self, reason: str) -> None:
         """End training after this epoch."""
         self.history.stopped = reason
 
 
-def fit(
-    network: Network | Model,
-    x: Any,
-    y: Any = None,
-    *,
-    loss: Any = None,
-    optimizer: Any = "adam",
-    learning_rate: Any = None,
-    schedule: str | None = None,
-    epochs: int = 20,
-    batch_size: int | None = 32,
-    validation: Any = None,
-    sample_weight: Any = None,
-    lengths: Any = None,
-    loss_weights: Any = None,
-    class_weight: Any = None,
-    resample: str | None = None,
-    penalty: Any = None,
-    weight_noise: float | None = None,
-    reduction: str | None = None,
-    clip_norm: float | None = None,
-    patience: int | None = None,
-    shuffle: bool = True,
-    epochs_per_call: int = 1,
-    starts: int = 1,
-    truncate: int | None = None,
-    callbacks: Sequence[Callback] = (),
-    checkpoint: Any = None,
-    keep: int = 3,
-    progress: bool = False,
-    seed: int = 0,
-    params: dict | None = None,
-    fix: bool = False,
-) -> Model:
-    """Train a network, or train a model further, and return the `Model`.
-
-    Args:
-        network: the network; or a model, which goes on from its parameters with its own objective.
-        x: (N, ...) inputs, or a dict of them by input name; or a `netgrad.Stream` of chunks (x, y), or a function that
-            starts one, for more examples than fit into memory.
-        y: targets, or a dict of them by output name: class numbers (N,), labels of any kind, or numbers (N, units).
-        loss: name or instance, or a dict by output; inferred from the targets where left out.
-        optimizer: a name (see `netgrad.optimizers.OPTIMIZERS`) or any optax optimiser.
-        learning_rate: a number or optax schedule, for an optimiser given by name; or a dict of them by layer.
-        schedule: how the rate goes on from there over the run: "constant", "step", "one_over_t", "cosine", "warm_up",
-            "warm_up_cosine" (`netgrad.optimizers.schedules`), or "plateau" (`netgrad.ReduceOnPlateau`).
-        epochs: how often every example is used. batch_size: examples a step; None for all of them at once, 1 for
-            one at a time. The last batch of an epoch is smaller where they do not divide.
-        validation: a share of the examples to hold out, or a pair (x, y): measured after every epoch. Lengths of
-            sequences and weights may follow: (x, y, lengths, sample_weight), None where there are none.
-        sample_weight: (N,) or by output. lengths: (N,) valid time-steps of sequences, or by input.
-        loss_weights: how much each of several outputs counts, by output.
-        class_weight: "balanced", or a dict from class to weight; by output where there are several
-            (`netgrad.training.balance`). It weighs training examples, not those held out for validation.
-        resample: "over" repeats training examples of small classes until all are equal, "under" leaves some of the
-            large ones out.
-        penalty: name or instance, or several (`netgrad.regularizers`); weights only, biases stay free.
-        weight_noise: the standard deviation of noise on the weights, drawn anew in every step.
-        reduction: "mean" (default) or "sum" over a batch's examples, see `netgrad.training.objective.Objective`.
-        clip_norm: the largest norm a step's gradient may have; a longer one is scaled down.
-        patience: stop after so many epochs without a better validation loss (training loss where there is no
-            validation set), and return the best parameters.
-        shuffle: draw the examples in a new random order in every epoch, and with it other batches; Kelleher
-            ("Backpropagation: The Algorithm") draws the batches once and shuffles their order.
-        epochs_per_call: epochs that run as one compiled program; callbacks see the last of them only, except for those
-            that look at nothing but the history (`Callback.only_history`).
-        starts: train so many initialisations at once and keep the best, by validation loss, or by training loss
-            where there is no validation set; the history holds every start's loss as ``loss_1``, ``loss_2``, ...
-        truncate: for long sequences, update after every so many time-steps (20 is usual) and carry the hidden states
-            on: truncated backpropagation through time. Rows stay whole; states start from zeros in every epoch.
-        checkpoint: a folder, or a `netgrad.Checkpoint`. What is needed to go on is written there after every epoch,
-            and the same call once more goes on from there, to the same bits; the last ``keep`` stay, and the best.
-        progress: show a progress bar. callbacks: `netgrad.training.callbacks.Callback`s.
-        seed: everything random comes from it; the same seed gives the same numbers on the same machine.
-        params: start from these parameters instead of drawing them.
-        fix: when the network does not train as it should, try the remedies of what `Model.diagnose` finds and keep
-            those that help; what was changed is warned of and stands in ``history.events``
-            (`netgrad.diagnosis.repair`).
-
-    Raises:
-        NetgradError: for unusable data or settings, in one line.
-        DivergenceError: when a loss or gradient is no longer finite; names epoch, batch and the layer.
-
-    >>> import netgrad as ng, numpy as np
-    >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    >>> net = ng.Sequential([ng.Dense(4, activation="tanh"), ng.Dense(1)])
-    >>> model = ng.fit(net, x, [0, 1, 1, 0], optimizer="adam", learning_rate=0.1, epochs=200, seed=1)
-    >>> model.predict(x).tolist()
-    [0, 1, 1, 0]
-    """
-    seed = as_seed(seed)
-    if fix:
-        from netgrad.diagnosis.repair import fit_with_remedies  # a floor above: only here, and only when asked
-
-        asked = {name: value for name, value in locals().items() if name not in ("fix", "fit_with_remedies")}
-        return fit_with_remedies(**asked)
-    epochs, epochs_per_call, starts = _counts(epochs=epochs, epochs_per_call=epochs_per_call, starts=starts)
-    batch_size, truncate = _counts(batch_size=batch_size, truncate=truncate)
-    learning_rate, clip_norm = plain(learning_rate), plain(clip_norm)
-    stream = as_stream(
-        x,
-        y,
-        sample_weight=sample_weight,
-        lengths=lengths,
-        validation=None if isinstance(validation, tuple) else validation,
-        batch_size=None if batch_size else 0,
-        class_weight=class_weight,
-        resample=resample,
-        truncate=truncate,
-        epochs_per_call=None if epochs_per_call == 1 else epochs_per_call,
-        starts=None if starts == 1 else starts,
-    )
-    more: dict[str, Any] = {"sample_weight": sample_weight, "lengths": lengths}
-    if stream is not None:
-        x, y, more = stream.first()
-    settings = {"loss": loss, "loss_weights": loss_weights, "penalty": penalty, "reduction": reduction}
-    settings["weight_noise"] = weight_noise
-    if not isinstance(network, Model):
-        start = untrained(network, x, y, lengths=more.get("lengths"), seed=seed, params=params, **settings)
-    elif given := [name for name, value in settings.items() if value is not None]:
-        raise NetgradError(f"a model goes on with its own objective: leave {given[0]} out, or train model.network anew")
-    else:
-        start = network
-    data, held = start.batch(x, y, **more), None
-    if isinstance(validation, tuple):
-        v_x, v_y, v_lengths, v_weights = (*validation, None, None)[:4]
-        held = start.batch(v_x, v_y, v_weights, v_lengths)
-    elif validation:
-        data, held = split(data, validation, seed)
-    if resample is not None:
-        data = balance.resample(data, start.objective, resample, seed)
-    if class_weight is not None:
-        data = balance.weigh_classes(data, start.objective, start.target_encoder, class_weight)
-    own = isinstance(network, Model) and params is not None
-    first = jax.tree.map(jnp.asarray, params if own else start.params)
-    if truncate is not None:
-        check_pieces(start.network, data)
-    watchers = [Progress()] * progress + [*callbacks] + ([] if patience is None else [EarlyStopping(patience)])
-    asked_rate = learning_rate
-    if schedule == "plateau":
-        watchers.append(ReduceOnPlateau())
-    elif schedule is not None:
-        steps = None if stream else epochs * steps_an_epoch(data, batch_size, truncate)
-        learning_rate = scheduled(schedule, optimizer, learning_rate, steps)
-    chosen = optimizers.get(optimizer, learning_rate, clip_norm)
-    for callback in watchers:
-        chosen = callback.wrap(chosen, start)
-    run = Run(start, Carry(first, start.state, compiled_start(chosen)(first)), epochs)
-    run.history.settings = {
-        "optimizer": optimizer if isinstance(optimizer, str) else "given",
-        "learning_rate": asked_rate if isinstance(asked_rate, int | float | None) else "given",
-        "schedule": schedule,
-        "clip_norm": clip_norm,
-        "batch_size": batch_size,
-        "epochs": epochs,
-        "seed": seed,
-        "drawn": params is None and isinstance(network, Network),  # whether drawing again gives where it began
-    }
-    if starts > 1:
-        if isinstance(network, Model) or params is not None:
-            raise NetgradError("several starts draw their own parameters: give a network, and no params")
-        run.starts = Starts(start, chosen, starts, seed)
-    key = random_key(seed, ORDER)
-    source: InMemory | Streaming
-    if stream is not None:
-        source = Streaming(start, chosen, stream, batch_size or 1, shuffle, key)
-    else:
-        batch_size = batch_size or data.size
-        source = InMemory(start.network, start.objective, chosen, data, batch_size, shuffle, key, truncate)
-    run.settings = {
-        "optimizer": optimizer if isinstance(optimizer, str) else "given",
-        "learning_rate": rates(learning_rate),
-        "clip_norm": clip_norm,
-        "batch_size": source.batch_size,
-        "shuffle": shuffle,
-        "truncate": truncate,
-        "starts": starts,
-        "seed": seed,
-    }
-    if checkpoint is not None:
-        run.settings |= {
-            "data": fingerprint(data),
-            "validation_data": fingerprint(held),
-            "first_parameters": fingerprint(first),
-        }
-        watchers.append(checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint, keep))
-    run.callbacks = watchers
-    train(run, source, held, epochs_per_call)
-    return run.model()
-
-
-def untrained(
-    network: Network,
-    x: Any,
-    y: Any,
-    *,
-    loss: Any = None,
-    loss_weights: Any = None,
-    penalty: Any = None,
-    weight_noise: float | None = None,
-    reduction: str | None = None,
-    lengths: Any = None,
-    seed: int = 0,
-    params: dict | None = None,
-) -> Model:
-    """The model as it stands before its first step: `fit` begins with it, and it can be looked into all the same.
-
-    Arguments as for `fit`. A data frame x gets a `netgrad.data.TableEncoder`, targets that are labels a
-    `netgrad.data.TargetEncoder`; the model remembers both.
-
-    >>> import netgrad as ng, numpy as np
-    >>> net = ng.Sequential([ng.Dense(2, activation="tanh"), ng.Dense(1)])
-    >>> model = ng.untrained(net, np.eye(3), [0.1, 0.2, 0.3])
-    >>> model.trace(np.eye(3), [0.1, 0.2, 0.3])["dense_1"].z.shape
-    (3, 2)
-    """
-    encoder = TableEncoder().fit(x) if hasattr(x, "columns") else None
-    x = encoder.transform(x) if encoder else x
-    y, target_encoder = encode_labels(network, y)
-    shapes = in_shapes(check_inputs(network, x, lengths)[0])
-    objective = make_objective(
-        network, network.shapes(shapes), y, loss, loss_weights, penalty, reduction or "mean", weight_noise or 0.0
-    )
-    if params is None:
-        params, state = network.init(random_key(seed, INITIAL), shapes)
-    else:
-        params, state = jax.tree.map(lambda p: jnp.asarray(p, float), params), network.init_state(shapes)
-    return Model(network, params, state, objective, shapes, encoder=encoder, target_encoder=target_encoder)
-
-
-def train(run: Run, source: InMemory | Streaming, held: Batch | None, epochs_per_call: int = 1) -> None:
-    """The loop itself: compiled epochs, history and callbacks."""
+def run_to_end(run: Run, source: InMemory | Streaming, held: Batch | None, epochs_per_call: int = 1) -> None:
+    """Compiled epochs, history and callbacks, until the last epoch or until a callback stops the run."""
     each = bool(run.callbacks) and all(c.only_history for c in run.callbacks)
     each = each and epochs_per_call > 1 and held is None and run.starts is None
     begun: list[Callback] = []
@@ -318,7 +87,7 @@ def train(run: Run, source: InMemory | Streaming, held: Batch | None, epochs_per
                 run.epoch += 1
                 run.history.append(_row(run, reports, i, source.sizes))
             if held is not None:
-                scores = run.model().score_batch(held)
+                scores = run.score(held)
                 run.history.rows[-1] |= {f"val_{name}": value for name, value in scores.items()}
             after_epoch(run)
     finally:
@@ -364,32 +133,10 @@ def told(callback: Callback, moment: str, run: Run) -> None:
             warn(f"{type(callback).__name__} failed ({type(error).__name__}: {reason}): training goes on without it")
 
 
-def _row(run: Run, reports: StepReport, i: int, sizes: Sequence[int]) -> dict[str, float]:
-    row = {
-        "epoch": run.epoch,
-        "loss": float(epoch_loss(run.objective, reports.loss[i], sizes)),
-        "grad_norm": float(reports.grad_norm[i].mean()),
-    }
+def _row(run: Run, reports: Mapping[str, np.ndarray], i: int, sizes: Sequence[int]) -> dict[str, float]:
+    """Epoch i of a call as a row of the history."""
+    of_epoch = run.task.summary({name: values[i] for name, values in reports.items()}, sizes)
+    row = {"epoch": run.epoch} | {name: float(value) for name, value in of_epoch.items()}
     if run.starts is not None:
         row |= {f"loss_{k + 1}": float(loss) for k, loss in enumerate(run.starts.losses[:, i])}
     return row
-
-
-def steps_an_epoch(data: Batch, batch_size: int | None, truncate: int | None) -> int:
-    """How many updates an epoch in memory has."""
-    batches = -(-data.size // (batch_size or data.size))
-    return batches if truncate is None else batches * -(-next(iter(data.x.values())).shape[1] // truncate)
-
-
-def plain(value: Any) -> Any:
-    """A single number of NumPy's or JAX's as one of Python's, which can be stored in a file; all else as it is."""
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
-
-
-def _counts(**counts: Any) -> Iterator[Any]:
-    """These counts as plain numbers, and None where it stands for a default."""
-    for name, value in counts.items():
-        asked = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not (asked and value >= 1) and not (value is None and name in ("batch_size", "truncate")):
-            raise NetgradError(f"{name} must be a whole number of at least 1, found {value!r}")
-        yield value if value is None else int(value)

@@ -10,24 +10,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netgrad.network import Network
 from netgrad.training.divergence import divergence, first_bad
-from netgrad.training.epoch import Carry, StepReport, batches_of, compiled_epochs, epoch_order, step_key
-from netgrad.training.objective import Batch, Objective
+from netgrad.training.epoch import batches_of, compiled_epochs, epoch_order, step_key
+from netgrad.training.objective import Batch
+from netgrad.training.task import Carry, StepReport, Task
 
 
 @dataclass
 class InMemory:
     """What is trained on what: everything of a run that stays as it is from epoch to epoch."""
 
-    network: Network
-    objective: Objective
-    optimizer: Any
+    task: Task
     data: Batch
     batch_size: int
     shuffle: bool
     key: jax.Array
-    truncate: int | None = None
 
     def __post_init__(self):
         self.data = jax.tree.map(jnp.asarray, self.data)
@@ -41,9 +38,7 @@ class InMemory:
 
     def program(self, count: int) -> Any:
         """``count`` epochs as one program, see `netgrad.training.epoch.compiled_epochs`."""
-        return compiled_epochs(
-            self.network, self.objective, self.optimizer, self.batch_size, self.shuffle, count, self.truncate
-        )
+        return compiled_epochs(self.task, self.batch_size, self.shuffle, count)
 
     def advance(self, carry: Carry, first: int, count: int, of: int | None = None) -> tuple[Carry, StepReport]:
         """``count`` epochs, numbered from ``first``; raises `DivergenceError` where a number is not finite.
@@ -54,8 +49,7 @@ class InMemory:
         after, reports = self.program(of or count)(carry, self.data, self.key, first, **limit)
         reports = jax.tree.map(np.asarray, reports)
         if (bad := first_bad(reports)) is not None:
-            steps = self._steps(first)
-            raise divergence(self.network, self.objective, self.optimizer, carry, steps, bad, self.truncate)
+            raise divergence(self.task, carry, self._steps(first), bad, reports)
         return after, reports
 
     def _steps(self, first: int) -> Iterator[tuple[str, Batch, jax.Array]]:

@@ -17,16 +17,17 @@ import numpy as np
 from netgrad.compiling import STARTS, Program, random_key
 from netgrad.errors import DivergenceError
 from netgrad.network import Network
-from netgrad.training.epoch import Carry, StepReport, epoch_loss
+from netgrad.training.divergence import all_finite
 from netgrad.training.model import Model, _compiled_forward
 from netgrad.training.objective import Batch, Objective
+from netgrad.training.task import Carry, Task
 
 if TYPE_CHECKING:
     from netgrad.training.loop import Run
 
 
 class Starts:
-    """K runs of one network from different initial parameters.
+    """K runs of one task from different initial parameters.
 
     carries: the K `Carry`s stacked along a first axis. losses (K, epochs): each start's loss in the epochs of the last
     call. best: the number of the best start, by validation loss where there is a validation set.
@@ -35,14 +36,9 @@ class Starts:
     none is left has training diverged.
     """
 
-    def __init__(self, model: Model, optimizer: Any, count: int, seed: int):
+    def __init__(self, task: Task, batch: Batch, count: int, seed: int):
         keys = jax.random.split(random_key(seed, STARTS), count)
-
-        def fresh(key: jax.Array) -> Carry:
-            params, state = model.network.init(key, model.shapes)
-            return Carry(params, state, optimizer.init(params))
-
-        self.carries: Carry = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(fresh(key) for key in keys))
+        self.carries: Carry = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(task.begin(key, batch) for key in keys))
         self.count, self.best = count, 0
         self.losses = np.zeros((count, 0))
 
@@ -54,19 +50,18 @@ class Starts:
         """One call of the program for all starts; ``run.carry`` becomes that of the best, whose report is returned."""
         self.carries, reports = for_each(program)(self.carries, data, key, run.epoch)
         reports = jax.tree.map(np.asarray, reports)
-        self.losses = epoch_loss(run.objective, reports.loss, sizes)
-        good = np.isfinite(reports.loss).all((1, 2)) & np.isfinite(reports.grad_norm).all((1, 2))
+        self.losses = run.task.summary(reports, sizes)["loss"]
+        good = all_finite(reports).all((1, 2))
         if not good.any():
             raise DivergenceError(
-                f"all {self.count} starts diverged by epoch {run.epoch + self.losses.shape[1]}: "
-                "try a lower learning rate, clip_norm=1.0, or inputs on a smaller scale"
+                f"all {self.count} starts diverged by epoch {run.epoch + self.losses.shape[1]}: {run.task.advice}"
             )
         final = self.losses[:, -1]
         if held is not None:
-            final = np.array([run.model(self.carry(k)).score_batch(held)["loss"] for k in range(self.count)])
+            final = np.array([run.score(held, self.carry(k))["loss"] for k in range(self.count)])
         self.best = int(np.argmin(np.where(good & np.isfinite(final), final, np.inf)))
         run.carry = self.carry(self.best)
-        return StepReport(reports.loss[self.best], reports.grad_norm[self.best])
+        return {name: values[self.best] for name, values in reports.items()}
 
 
 class Groups(Starts):
@@ -86,15 +81,15 @@ class Groups(Starts):
         """One call of the program for all groups, each on its own examples."""
         self.carries, reports = for_each(program, True)(self.carries, self.data, key, run.epoch)
         reports = jax.tree.map(np.asarray, reports)
-        self.losses = epoch_loss(run.objective, reports.loss, sizes)
-        bad = ~(np.isfinite(reports.loss).all((1, 2)) & np.isfinite(reports.grad_norm).all((1, 2)))
+        self.losses = run.task.summary(reports, sizes)["loss"]
+        bad = ~all_finite(reports).all((1, 2))
         if bad.any():
             raise DivergenceError(
                 f"group number {bad.argmax()} and {bad.sum() - 1} others diverged by epoch "
                 f"{run.epoch + self.losses.shape[1]}: try a lower learning rate, or inputs on a smaller scale"
             )
         run.carry = self.carry(0)
-        return StepReport(reports.loss.mean(0), reports.grad_norm.mean(0))
+        return {name: values.mean(0) for name, values in reports.items()}
 
 
 def predict_groups(model: Model, x: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from netgrad.data.checks import same_examples
 from netgrad.errors import DataError, NetgradError, unknown_name
 from netgrad.losses import SquaredError
 from netgrad.network import Network
-from netgrad.training.loop import fit
+from netgrad.training.fit import fit
 from netgrad.training.model import Model
 
 

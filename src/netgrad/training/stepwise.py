@@ -1,9 +1,9 @@
-"""An epoch as one compiled call a step, for networks that are slow inside a compiled loop.
+"""An epoch as one compiled call a step, for tasks that are slow inside a compiled loop.
 
 XLA's own convolution takes ten times as long within a scan on a CPU as on its own. Such layers say so
-(`netgrad.layers.Layer.scannable`), and their epochs run here: the same batches in the same order with the same keys,
-only that Python stands between the steps. The numbers agree to rounding, as the two programs are not fused alike.
-What `netgrad.kernels` computes needs none of this.
+(`netgrad.layers.Layer.scannable`), so does their task (`netgrad.training.task.Task.scannable`), and their epochs run
+here: the same batches in the same order with the same keys, only that Python stands between the steps. The numbers
+agree to rounding, as the two programs are not fused alike. What `netgrad.kernels` computes needs none of this.
 """
 
 from __future__ import annotations
@@ -16,32 +16,23 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.compiling import Program
-from netgrad.network import Network
 from netgrad.training.objective import Batch
 
 
-def scannable(network: Network, batch: Batch) -> bool:
-    """Whether a step on examples of these shapes may stand inside a compiled loop without becoming slow."""
-    if jax.default_backend() != "cpu":
-        return True
-    shapes = network.shapes({name: tuple(value.shape[1:]) for name, value in batch.x.items()})
-    return all(node.layer.scannable(network.in_shape(node, shapes)) for node in network.nodes)
-
-
 def epochs_by_step(
-    walk: Callable, epoch_order: Callable, step_key: Callable, batch_size: int, shuffle: bool, count: int
+    step: Callable, epoch_order: Callable, step_key: Callable, batch_size: int, shuffle: bool, count: int
 ) -> Callable:
     """A compiled `netgrad.training.epoch.epochs` again: (carry, data, key, first, begun, limit) -> (carry, reports).
 
-    walk: (carry, batch, key) -> (carry, report), one batch; it is compiled here.
+    step: (carry, batch, key) -> (carry, report), one batch; it is compiled here.
     """
 
     @partial(Program, static_argnames="size")
     def one(carry: Any, data: Batch, order: jax.Array, key: jax.Array, i: Any, before: Any, size: int) -> Any:
         index = jax.lax.dynamic_slice_in_dim(order, i * batch_size, size)
-        return walk(carry, data.take(index), step_key(key, before + i))
+        return step(carry, data.take(index), step_key(key, before + i))
 
-    whole = Program(lambda carry, data, key, before: walk(carry, data, step_key(key, before)))
+    whole = Program(lambda carry, data, key, before: step(carry, data, step_key(key, before)))
 
     def run(
         carry: Any, data: Batch, key: jax.Array, first: int, begun: int | None = None, limit: int | None = None

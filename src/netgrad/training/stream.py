@@ -20,9 +20,9 @@ import numpy as np
 
 from netgrad.errors import DataError, FileError, NetgradError
 from netgrad.training.divergence import divergence, first_bad
-from netgrad.training.epoch import Carry, StepReport, batches_of, compiled_epochs, epoch_order, step_key
-from netgrad.training.model import Model
+from netgrad.training.epoch import batches_of, compiled_epochs, epoch_order, step_key
 from netgrad.training.objective import Batch
+from netgrad.training.task import Carry, StepReport, Task
 
 
 class Stream:
@@ -107,40 +107,45 @@ class Stream:
 
         return cls.numbered(file.num_row_groups, read)
 
-    def chunks(self, key: jax.Array | None = None) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
-        """One pass: (x, y, further arguments) of each chunk; with a key, in a random order where they are numbered."""
+    def chunks(self, key: jax.Array | None = None) -> Iterator[Any]:
+        """One pass, chunk by chunk; with a key, in a random order where they are numbered."""
         if key is None or self._count is None:
-            given: Iterable[Any] = self._pass()
+            yield from self._pass()
         else:
-            given = map(self._read, np.asarray(jax.random.permutation(jax.random.fold_in(key, 0), self._count)))
-        for chunk in given:
-            if not isinstance(chunk, tuple) or len(chunk) not in (2, 3):
-                raise DataError(f"a stream's chunks are pairs (x, y), found {type(chunk).__name__}")
-            x, y, *more = chunk
-            yield x, y, (more[0] if more else {})
+            yield from map(self._read, np.asarray(jax.random.permutation(jax.random.fold_in(key, 0), self._count)))
 
-    def first(self) -> tuple[Any, Any, dict[str, Any]]:
+    def first(self) -> Any:
         """The first chunk, which stands for the others when shapes and loss are found out."""
-        chunk = next(iter(self.chunks()), None)
+        chunk = next(self.chunks(), None)
         if chunk is None:
             raise DataError("the stream has no chunks")
-        if (
-            hasattr(chunk[0], "columns")
-            or np.asarray(chunk[1] if not isinstance(chunk[1], dict) else 0).dtype.kind in "OUS"
-        ):
-            raise DataError(
-                "a stream's chunks must be arrays of numbers: encode tables and labels before, or go on from a model "
-                "that has their encoders"
-            )
         return chunk
+
+
+def pair(chunk: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """x, y and further arguments of a chunk for supervised training."""
+    if not isinstance(chunk, tuple) or len(chunk) not in (2, 3):
+        raise DataError(f"a stream's chunks are pairs (x, y), found {type(chunk).__name__}")
+    x, y, *more = chunk
+    return x, y, (more[0] if more else {})
+
+
+def first_pair(stream: Stream) -> tuple[Any, Any, dict[str, Any]]:
+    """`pair` of the first chunk, where everything must be numbers already: encoders would have to see all chunks."""
+    x, y, more = pair(stream.first())
+    if hasattr(x, "columns") or np.asarray(y if not isinstance(y, dict) else 0).dtype.kind in "OUS":
+        raise DataError(
+            "a stream's chunks must be arrays of numbers: encode tables and labels before, or go on from a model that "
+            "has their encoders"
+        )
+    return x, y, more
 
 
 @dataclass
 class Streaming:
     """What `netgrad.training.memory.InMemory` is for examples in memory."""
 
-    start: Model
-    optimizer: Any
+    task: Task
     stream: Stream
     batch_size: int
     shuffle: bool
@@ -151,11 +156,11 @@ class Streaming:
 
     def advance(self, carry: Carry, first: int, count: int) -> tuple[Carry, StepReport]:
         """One epoch, numbered ``first``; raises `DivergenceError` where a number is not finite."""
-        model, key = self.start, jax.random.fold_in(self.key, first)
-        program = compiled_epochs(model.network, model.objective, self.optimizer, self.batch_size, self.shuffle, 1)
+        key = jax.random.fold_in(self.key, first)
+        program = compiled_epochs(self.task, self.batch_size, self.shuffle, 1)
         self.sizes, reports, running = [], [], None
-        for x, y, more in self.stream.chunks(key if self.shuffle else None):
-            data = jax.tree.map(jnp.asarray, model.batch(x, y, **more))
+        for chunk in self.stream.chunks(key if self.shuffle else None):
+            data = jax.tree.map(jnp.asarray, self.task.batch(chunk))
             # The program of the chunk before ran while this one was read; only now is it waited for.
             if running is not None:
                 reports.append(self._finish(first, key, *running))
@@ -182,13 +187,13 @@ class Streaming:
 
         def steps() -> Iterator[tuple[str, Batch, jax.Array]]:
             order = epoch_order(key, data.size, self.shuffle, begun)
-            for i in range(report.loss.size):
+            for i in range(report["loss"].size):
                 part = (
                     data if self.batch_size >= data.size else data.take(order[i * self.batch_size :][: self.batch_size])
                 )
                 yield f"epoch {epoch + 1}, batch {begun + i + 1}", part, step_key(key, begun + i)
 
-        raise divergence(self.start.network, self.start.objective, self.optimizer, carry, steps(), bad)
+        raise divergence(self.task, carry, steps(), bad, report)
 
 
 def as_stream(x: Any, y: Any, **unsuited: Any) -> Stream | None:

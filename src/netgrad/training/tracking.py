@@ -171,13 +171,11 @@ def facts(run: Any) -> dict[str, Any]:
 
     import netgrad
 
-    model = run.model()
     settings = {name: value for name, value in run.settings.items() if not isinstance(value, list | dict)}
     return {
         "epochs": run.epochs,
-        "layers": len(model.network.nodes),
-        "parameters": model.parameters,
-        "loss": ", ".join(loss.registered_name or type(loss).__name__ for _, loss, _ in model.objective.terms),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(run.carry.params)),
+        **run.task.facts(),
         **settings,
         "netgrad": netgrad.__version__,
         "jax": jax.__version__,
