@@ -41,6 +41,15 @@ class Result:
         """Anything whose agreement ``ok`` the experiment decides itself (a range, an order, a share)."""
         self.rows.append(Row(quantity, show(text), show(here), bool(ok)))
 
+    def most(self, quantity: str, text: Any, values: Any, good: Any, share: float = 0.75) -> None:
+        """A value of every start, of which this share must be ``good``: neither a lucky nor an unlucky draw decides.
+
+        Shown as how many of how many, with the median and the ends of the values.
+        """
+        values, good = np.asarray(values, float), np.asarray(good, bool)
+        spread = f"median {np.median(values):.4g}, {values.min():.4g} to {values.max():.4g}"
+        self.holds(quantity, text, f"{good.sum()} of {good.size} ({spread})", good.sum() >= share * good.size)
+
     def tell(self, quantity: str, here: Any) -> None:
         """A measured value that the text has no counterpart for."""
         self.rows.append(Row(quantity, "", show(here), None))

@@ -8,6 +8,9 @@ import netgrad as ng
 from netgrad.data import Vocabulary, is_reber, load_text, pad_sequences, reber, streams
 from netgrad.data.reber import SYMBOLS
 from netgrad.experiments.base import Result, experiment
+from netgrad.experiments.starts import fit_starts
+
+STARTS = 8
 
 
 @experiment("many-to-one", "A label for a whole sequence", "Pattipati, many-to-one; Kelleher 8.4.6", seconds=10)
@@ -16,12 +19,14 @@ def many_to_one(seed: int = 0) -> Result:
     x, lengths, y = grammatical_or_not(1000, seed)
     x_test, lengths_test, y_test = grammatical_or_not(500, seed + 1)
     net = ng.Sequential([ng.LSTM(24, returns="last"), ng.Dense(2)])
-    model = ng.fit(net, x, y, lengths=lengths, epochs=60, learning_rate=0.01, clip_norm=1.0, seed=seed)
-    accuracy = model.evaluate(x_test, y_test, lengths=lengths_test)["accuracy"]
+    models = fit_starts(
+        net, x, y, STARTS, lengths=lengths, epochs=60, learning_rate=0.01, clip_norm=1.0, seed=seed,
+    )  # fmt: skip
+    accuracy = np.array([model.evaluate(x_test, y_test, lengths=lengths_test)["accuracy"] for model in models])
     majority = max(np.mean(y_test), 1 - np.mean(y_test))
     result = Result()
     result.tell("accuracy of the majority class, unseen strings", majority)
-    result.holds("accuracy of an LSTM of 24 units", "better", accuracy, accuracy > majority + 0.3)
+    result.most("accuracy of an LSTM of 24 units", "better", accuracy, accuracy > majority + 0.3)
     return result
 
 
@@ -62,9 +67,12 @@ def forecast(seed: int = 0) -> Result:
         "a GRU of 24 units": ng.Sequential([ng.GRU(24), ng.Dense(1)]),
     }
     for name, net in rivals.items():
-        model = ng.fit(net, x[:half], y[:half], epochs=150, batch_size=8, learning_rate=0.01, clip_norm=1.0, seed=seed)
-        found = error(model.predict(x[half:]))
-        result.holds(f"of {name}", "better", found, found < 0.5 * last)
+        models = fit_starts(
+            net, x[:half], y[:half], STARTS,
+            epochs=150, epochs_per_call=50, batch_size=8, learning_rate=0.01, clip_norm=1.0, seed=seed,
+        )  # fmt: skip
+        found = np.array([error(model.predict(x[half:])) for model in models])
+        result.most(f"of {name}", "better", found, found < 0.5 * last)
     return result
 
 
