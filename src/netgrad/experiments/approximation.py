@@ -24,7 +24,7 @@ def target(x: np.ndarray) -> np.ndarray:
     "approximation",
     "Universal approximation: one hidden layer of growing width",
     "Pattipati 'Universal Approximation of MLP'; Kelleher 8.2 'Why is network depth important?'",
-    seconds=20,
+    seconds=10,
 )
 def approximation(seed: int = 0) -> Result:
     """The root mean squared error of tanh networks of 1 to 32 hidden units, eight starts of each.

@@ -10,53 +10,55 @@ from netgrad.data.reber import ReberStrings, embedded_reber
 from netgrad.experiments.base import Result, experiment, slow
 from netgrad.experiments.reber import Learned, mistakes, train
 
-
-def strings(seed: int) -> tuple[ReberStrings, ReberStrings]:
-    """400 strings to learn from and 100 unseen ones, at least 40 symbols each."""
-    known = embedded_reber(400, min_length=40, seed=seed)
-    return known, embedded_reber(100, min_length=40, seed=seed + 1, exclude=known.strings)
+STARTS = 4
 
 
-def wrong_before_last(model: ng.Model, on: ReberStrings) -> int:
-    """In how many strings the set of symbols that may come last but one is wrong, which is the long dependency."""
-    wrong = mistakes(model, on).wrong
+def strings(seed: int, known: int = 400) -> tuple[ReberStrings, ReberStrings]:
+    """Strings to learn from and 100 unseen ones, at least 40 symbols each."""
+    learnt = embedded_reber(known, min_length=40, seed=seed)
+    return learnt, embedded_reber(100, min_length=40, seed=seed + 1, exclude=learnt.strings)
+
+
+def wrong_before_last(model: ng.Model, on: ReberStrings) -> np.ndarray:
+    """Whether the set of symbols that may come last but one, the long dependency, is wrong in each string."""
     # Predicted at the position before it: that of the copy's last symbol, two before the string's last.
-    return int(wrong[np.arange(len(on.lengths)), on.lengths - 3].sum())
+    return mistakes(model, on).wrong[np.arange(len(on.lengths)), on.lengths - 3]
 
 
 @experiment(
     "embedded-reber", "The embedded Reber grammar, with an LSTM of 20 units", "Z&M 26.2.3, example", seconds=100
 )
 def run(seed: int = 0) -> Result:
-    """Step 1 and full batch until a start has learned all, from a forget-gate bias of 3: three starts, 2,000 epochs.
+    """Step 1 and full batch from a forget-gate bias of 4, four starts, until half of them have learned all.
 
-    At full length (NETGRAD_SLOW=1) the same from each bias of 3, 1 and 0, and at least 5,000 of the text's 10,000
-    epochs: a start that makes no mistake on the training strings may still make one on the unseen (with seed 2 from
-    epoch 2,500 to 4,000). The short form therefore lets one unseen string go wrong.
+    At most 4,000 epochs; at full length (NETGRAD_SLOW=1) the text's 10,000, of which at least 5,000, and 2,500 from
+    the biases 1 and 0. A start that makes no mistake on the training strings may still make one on the unseen, and does
+    not after more epochs, so the short form lets one unseen string of each start go wrong.
     """
-    long = slow()
-    starts, at_least, spared = (3, 5000, 0) if long else (3, 2000, 1)
+    long, result = slow(), Result()
+    at_least, epochs, spared = (5000, 10_000, 0) if long else (1500, 4000, 1)
     known, unseen = strings(seed)
-    result = Result()
-    for bias in (3.0, 1.0, 0.0) if long else (3.0,):
-        learned = Learned(known, every=250, at_least=at_least)
+    for bias in (4.0, 1.0, 0.0) if long else (4.0,):
+        learned = Learned(known, every=250, at_least=at_least, needed=STARTS // 2)
         layer = ng.LSTM(20, forget_bias=bias)
-        epochs = 2500 if bias < 3 else 10_000 if long else 4000
-        model = train([layer], known, epochs, seed, starts, [learned], every=250)
-        name = f"forget-gate bias {bias:g}"
-        on_known, on_unseen = mistakes(model, known).total, mistakes(model, unseen)
-        if bias == 3:
-            result.holds(f"{name}: mistakes in 400 training strings", 0, on_known, on_known == 0)
-            wrong = on_unseen.sequences_wrong
-            result.holds("wrong among 100 unseen strings", 0 if long else "0; at most 1 here", wrong, wrong <= spared)
+        model = train([layer], known, epochs if bias == 4 else 2500, seed, STARTS, [learned], every=250)
+        name, free = f"forget-gate bias {bias:g}", learned.without_mistakes
+        if bias == 4:
+            # The text shows one run, that learned; it says nothing of how many others it took.
+            result.holds(f"{name}: starts without a mistake in 400 training strings", "its one run",
+                         f"{len(free)} of {STARTS}", len(free) >= STARTS // 2)  # fmt: skip
+            wrong = [mistakes(learned.models[k], unseen).sequences_wrong for k in free]
+            result.holds("of those: wrong among 100 unseen strings", 0 if long else "0; at most 1 here", wrong,
+                         bool(wrong) and max(wrong) <= spared)  # fmt: skip
             result.holds("epochs", "10000", len(model.history), len(model.history) <= 10_000)
         else:
-            at_the_place = wrong_before_last(model, unseen)
-            found = f"{on_known} and {on_unseen.total}, of which {at_the_place} at the symbol before last"
-            result.tell(f"{name}, {len(model.history)} epochs: mistakes, training and unseen", found)
-        result.tell(f"{name}: starts without a mistake then", f"{len(learned.without_mistakes)} of {starts}")
+            found = ", ".join(
+                f"{mistakes(m, known).total} and {mistakes(m, unseen).total} "
+                f"({wrong_before_last(m, unseen).sum()} at the symbol before last)" for m in learned.models
+            )  # fmt: skip
+            result.tell(f"{name}, {len(model.history)} epochs: mistakes of each start, training and unseen", found)
     result.notes.append(
-        "A forget gate that starts at logistic(3) = 0.95 lets the error reach back over the whole string; from 0.5 or "
+        "A forget gate that starts at logistic(4) = 0.98 lets the error reach back over the whole string; from 0.5 or "
         "0.73 it fades within a few steps, and what is learned is everything but the long dependency."
     )
     return result
@@ -66,33 +68,42 @@ def run(seed: int = 0) -> Result:
     "embedded-reber-rnn",
     "The embedded Reber grammar, with an RNN of 60 units",
     "Z&M 26.2.3, example",
-    seconds=180,
+    seconds=45,
 )
 def run_rnn(seed: int = 0) -> Result:
-    """Gradient descent with step 1 over 25,000 epochs as in the text, but no step longer than 0.1.
+    """Gradient descent with step 1 as in the text, but no step longer than 0.1: four starts, 4,000 epochs, 100 strings.
 
-    At full length (NETGRAD_SLOW=1) also Adam over 8,000.
+    At full length (NETGRAD_SLOW=1) the text's 25,000 epochs and 400 strings, and also Adam over 8,000. A quarter of the
+    strings is learned by heart in an eighth of the epochs, and what the text shows is the same: nothing but the long
+    dependency goes wrong, in about half of the unseen strings.
 
     What is left to learn late is the long dependency, and there the error surface has cliffs: gradients are of norm
     0.001 to 0.1 for thousands of epochs and of 1 to 80 in single ones. A step of 1 as it stands is thrown out of every
-    minimum by the first cliff; one short enough for the cliffs (0.2, falling to 0) leaves mistakes on the training
-    set after 25,000 epochs (24 with seed 0). Clipping the gradient's norm shortens the step on the cliffs only: with
-    seeds 0, 1 and 2 no mistake is left, and 45, 48 and 51 of the unseen strings go wrong.
+    minimum by the first cliff; one short enough for the cliffs (0.2, falling to 0) leaves mistakes on 400 strings after
+    25,000 epochs (24 with seed 0). Clipping the gradient's norm shortens the step on the cliffs only: with seeds 0, 1
+    and 2 no mistake is left, and 45, 48 and 51 of the unseen strings go wrong.
     """
-    known, unseen = strings(seed)
+    known, unseen = strings(seed, 400 if slow() else 100)
     small = ng.Uniform(-0.13, 0.13)  # 1 / sqrt(60)
     layer = ng.RNN(60, initializer=small, recurrent_initializer=small)
     descent = optax.chain(optax.clip_by_global_norm(0.1), optax.sgd(1.0))
     adam = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(2e-3, 8000)))
     result = Result()
 
-    model = train([layer], known, 25_000, seed, every=500, optimizer=descent)
-    total = mistakes(model, known).total
-    result.holds("gradient descent: mistakes in 400 training strings", 0, total, total == 0)
-    wrong = mistakes(model, unseen)
-    result.holds("wrong among 100 unseen strings", 40, wrong.sequences_wrong, 20 <= wrong.sequences_wrong <= 60)
-    at_the_place = wrong.total == wrong.sequences_wrong == wrong_before_last(model, unseen)
-    result.holds("one mistake in each, at the symbol before last", "yes", "yes" if at_the_place else "no", at_the_place)
+    epochs = 25_000 if slow() else 4000
+    ended = Learned(known, every=epochs)
+    train([layer], known, epochs, seed, STARTS, [ended], every=500, optimizer=descent)
+    left = [mistakes(model, known).total for model in ended.models]
+    result.most(f"gradient descent: mistakes in {len(known.strings)} training strings", 0, left, np.equal(left, 0))
+    wrong = np.array([mistakes(model, unseen).sequences_wrong for model in ended.models])
+    # Two counts of 100, the text's and ours, each with a standard error of 5: their difference has one of 7.
+    result.most("wrong among 100 unseen strings", 40, wrong, np.abs(wrong - 40) <= 14)
+    alone = [(mistakes(m, unseen).per_sequence == 1) & wrong_before_last(m, unseen) for m in ended.models]
+    # 40 of 40, as the text counted, leave room for 7 % that are otherwise (0.93^40 is 5 %).
+    shown = f"{np.sum(alone)} of {wrong.sum()}"
+    result.holds(
+        "with one mistake, at the symbol before last", "all 40", shown, bool(np.sum(alone) >= 0.93 * wrong.sum())
+    )
 
     if slow():
         model = train([layer], known, 8000, seed, every=500, optimizer=adam)

@@ -73,6 +73,65 @@ def parity(seed: int = 0) -> Result:
     return result
 
 
+def shallow_parity(n: int) -> tuple[ng.Network, dict]:
+    """Parity as one layer of ANDs and an OR: one AND for each input with an odd number of bits, 2^(n-1) of them."""
+    odd = np.array([bits for bits in itertools.product([0, 1], repeat=n) if sum(bits) % 2])
+    # An AND of x_i and of 1 - x_i fires where all bits agree: sum of +-x_i over the bits set, less their number.
+    ands = (2.0 * odd - 1).T.tolist(), (0.5 - odd.sum(1)).tolist()
+    return threshold_network(ands, (np.ones((len(odd), 1)).tolist(), [-0.5]))
+
+
+def deep_parity(n: int) -> tuple[ng.Network, dict]:
+    """Parity as a tree of XORs of two, each an OR, a NAND and their AND: 3 (n - 1) units; n is a power of two."""
+    layers = []
+    while n > 1:
+        pairs = np.kron(np.eye(n // 2), np.ones((2, 1)))
+        layers.append((np.hstack([pairs, -pairs]).tolist(), [-0.5] * (n // 2) + [1.5] * (n // 2)))
+        layers.append((np.vstack([np.eye(n // 2)] * 2).tolist(), [-1.5] * (n // 2)))
+        n //= 2
+    return threshold_network(*layers)
+
+
+def freed_terms(n: int) -> int:
+    """How many ANDs of fewer than n of the bits, negated or not, fire for odd inputs only, and so could stand for
+    several of `shallow_parity`'s."""
+    inputs = np.array(list(itertools.product([0, 1], repeat=n)))
+    odd, found = inputs.sum(1) % 2 == 1, 0
+    for term in itertools.product([0, 1, 2], repeat=n):  # 2: this bit is left out
+        asked = np.array(term)
+        if (asked < 2).sum() < n:
+            found += bool(odd[((inputs == asked) | (asked == 2)).all(1)].all())
+    return found
+
+
+@experiment(
+    "shallow-parity",
+    "Parity by AND and OR: exponentially many units in two layers, few in a deep tree",
+    "Pattipati 'Why Deep Networks?', Hastad's switching lemma",
+    seconds=5,
+)
+def parity_by_depth(seed: int = 0) -> Result:
+    """2, 4 and 8 bits in two layers and as a tree of XORs, on every input; and that two layers need as many as they do.
+
+    An AND that leaves a bit out fires for an odd and for an even input alike, so each of the 2^(n-1) odd inputs needs
+    one of its own. That is two layers; the lemma says it of any fixed number of them, which no program can try. It is
+    of ANDs and ORs: n threshold units that count do it in one hidden layer (`netgrad reproduce parity`).
+    """
+    result, counts = Result(), {}
+    for n in (2, 4, 8):
+        x = np.array(list(itertools.product([0, 1], repeat=n)), float)
+        for name, (net, params) in (("two layers", shallow_parity(n)), ("a tree", deep_parity(n))):
+            wrong = int((run(net, params, x)[1] != x.sum(1) % 2).sum())
+            result.close(f"{n} bits, {name}: wrong outputs of {2**n}", 0, wrong, 0)
+            counts[n, name] = sum(len(layer["b"]) for layer in params.values())
+        result.close(f"{n} bits, two layers: 2^(n-1) + 1 units", 2 ** (n - 1) + 1, counts[n, "two layers"], 0)
+        result.close(f"{n} bits, a tree of {2 * n.bit_length() - 2} layers: 3 (n - 1) units", 3 * (n - 1),
+                     counts[n, "a tree"], 0)  # fmt: skip
+    for n in (2, 4, 6):
+        result.close(f"{n} bits: ANDs of fewer bits that would do for several odd inputs", 0, freed_terms(n), 0)
+    return result
+
+
 @experiment("linear-collapse", "A chain of linear layers is one matrix", "Kelleher eq. 7-11", seconds=3)
 def linear_collapse(seed: int = 0) -> Result:
     """Four linear layers against the product of their matrices, on random inputs, in float64."""

@@ -82,7 +82,7 @@ def follow(name: str, network: ng.Network, x: np.ndarray, y: np.ndarray, seed: i
 
 @experiment(
     "optimisers", "The optimisers side by side, by steps and by seconds", 'Pattipati, "Backprop Practicalities"',
-    seconds=90,
+    seconds=40,
 )  # fmt: skip
 def optimisers(seed: int = 0) -> Result:
     """Every method's loss on three small tasks from the same eight starts, each at its usual learning rate."""

@@ -24,15 +24,17 @@ def mistakes(model: ng.Model, strings: ReberStrings) -> Mistakes:
 
 @dataclass
 class Learned(ng.Callback):
-    """Counts every start's mistakes each ``every`` epochs, and stops once the best start makes none.
+    """Counts every start's mistakes each ``every`` epochs, and stops once ``needed`` starts make none.
 
-    strings: what is counted on; at_least: the epochs before which it does not stop; without_mistakes: the starts
-    without a mistake when last counted.
+    strings: what is counted on; at_least: the epochs before which it does not stop; models: every start's when last
+    counted; without_mistakes: the numbers of those without a mistake.
     """
 
     strings: ReberStrings
     every: int = 500
     at_least: int = 0
+    needed: int = 1
+    models: list[ng.Model] = field(default_factory=list)
     without_mistakes: list[int] = field(default_factory=list)
 
     def on_epoch(self, run: Run) -> None:
@@ -40,9 +42,10 @@ class Learned(ng.Callback):
             return
         starts = run.starts
         carries = [run.carry] if starts is None else [starts.carry(k) for k in range(starts.count)]
-        self.without_mistakes = [k for k, c in enumerate(carries) if mistakes(run.model(c), self.strings).total == 0]
+        self.models = [run.model(carry) for carry in carries]
+        self.without_mistakes = [k for k, m in enumerate(self.models) if mistakes(m, self.strings).total == 0]
         best = 0 if starts is None else starts.best
-        if best in self.without_mistakes and run.epoch >= self.at_least:
+        if best in self.without_mistakes and len(self.without_mistakes) >= self.needed and run.epoch >= self.at_least:
             run.stop("no mistake is left")
 
 

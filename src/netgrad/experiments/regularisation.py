@@ -30,7 +30,7 @@ def wide(dropout: bool = False) -> ng.Network:
     "Overfitting a small set of handwritten digits, and four remedies",
     "Z&M 26.4; Kelleher 8.4.4; Allauzen 'Dropout'",
     needs=("mnist",),
-    seconds=15,
+    seconds=35,
 )
 def overfitting(seed: int = 0) -> Result:
     """500 MNIST digits, a network of 330,000 weights, five starts: loss and accuracy on them and on 10,000 others."""

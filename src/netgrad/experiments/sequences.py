@@ -13,7 +13,7 @@ from netgrad.experiments.starts import fit_starts
 STARTS = 8
 
 
-@experiment("many-to-one", "A label for a whole sequence", "Pattipati, many-to-one; Kelleher 8.4.6", seconds=10)
+@experiment("many-to-one", "A label for a whole sequence", "Pattipati, many-to-one; Kelleher 8.4.6", seconds=12)
 def many_to_one(seed: int = 0) -> Result:
     """Is it a Reber string? Half of the strings are, in the others one symbol was exchanged."""
     x, lengths, y = grammatical_or_not(1000, seed)
@@ -43,7 +43,7 @@ def grammatical_or_not(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.nd
     return x, lengths, np.arange(n) % 2
 
 
-@experiment("forecast", "A chaotic series, six steps ahead", "Pattipati, Dealing with Sequences", seconds=10)
+@experiment("forecast", "A chaotic series, six steps ahead", "Pattipati, Dealing with Sequences", seconds=15)
 def forecast(seed: int = 0) -> Result:
     """The Mackey-Glass series: forecasts by the last value, an MLP on delay taps, a state-space model and a GRU."""
     ahead, steps = 6, 100
