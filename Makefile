@@ -1,5 +1,6 @@
 # Everything runs in this folder's own virtual environment; nothing else is touched.
 PYTHON ?= python3
+SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -38,8 +39,8 @@ bench-diagnosis: $(VENV)/installed-dev  ## planted faults found, healthy network
 	$(BIN)/python -m benchmarks.diagnosis --out out/diagnosis.json
 	$(BIN)/python -m benchmarks.watching
 
-reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values; writes docs/reproduce.md (NETGRAD_SLOW=1: at full length)
-	$(BIN)/netgrad reproduce --jobs 2 --out docs/reproduce --page docs/reproduce.md
+reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values; writes docs/reproduce.md (NETGRAD_SLOW=1: at full length; SEED=1: another seed)
+	$(BIN)/netgrad reproduce --seed $(SEED) --jobs 2 --out docs/reproduce --page docs/reproduce.md
 
 onnx-table: $(VENV)/installed-dev  ## run ONNX's node tests through the import and write the table in docs/onnx.md
 	$(BIN)/python -m tests.exchange.node_tests

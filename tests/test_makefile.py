@@ -1,16 +1,28 @@
-"""The Makefile has the targets that the documentation names."""
+"""The Makefile has the targets that the documentation names, and continuous integration runs what it must."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-MAKEFILE = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def commands(target):
+    rule = re.search(rf"^{target}:.*##.*\n((\t.*\n)+)", MAKEFILE, flags=re.MULTILINE)
+    assert rule is not None
+    return rule[1]
 
 
 @pytest.mark.parametrize(("target", "program"), [("fuzz", "tests.fuzz.run"), ("audit", "pip_audit")])
 def test_a_target_runs_its_program(target, program):
-    rule = re.search(rf"^{target}:.*##.*\n((\t.*\n)+)", MAKEFILE, flags=re.MULTILINE)
-    assert rule is not None
-    assert f"-m {program}" in rule[1]
+    assert f"-m {program}" in commands(target)
     assert target in MAKEFILE.split(".PHONY:")[1].splitlines()[0].split()
+
+
+def test_every_landing_runs_every_experiment_after_the_tests():
+    made = re.findall(r"^make (\w+)$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert made.index("lint") < made.index("test") < made.index("reproduce")
+    options = commands("reproduce").split("netgrad reproduce ")[1].split()[::2]
+    assert options == ["--seed", "--jobs", "--out", "--page"]  # and no names: all of them
