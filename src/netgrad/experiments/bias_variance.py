@@ -42,11 +42,12 @@ def bias_variance(seed: int = 0) -> Result:
         loss = np.mean((unseen**2).mean(0) - 2 * unseen.mean(0) * predicted.mean(0) + (predicted**2).mean(0))
         parts.append((bias, variance, loss))
         total = SIGMA**2 + bias + variance
+        # 2,000 responses at each of 101 places leave the measured loss a standard error of up to 0.0007.
         result.holds(
             f"alpha {alpha:g}: noise + bias^2 + variance against the measured loss",
             "equal",
             f"{total:.3f} and {loss:.3f}",
-            abs(total - loss) < 0.005,
+            abs(total - loss) < 0.002,
         )
         result.tell(f"alpha {alpha:g}: bias^2, variance", f"{bias:.4f}, {variance:.4f}")
     bias, variance, loss = np.array(parts).T

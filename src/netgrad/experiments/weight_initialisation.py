@@ -59,6 +59,7 @@ def weight_initialisation(seed: int = 0) -> Result:
         z, delta, params = draw(net, batch, seed)
         if name == "normal-0.01":
             result.close("sigma 0.01: var(z) of HL1 in theory, 2 * 0.0001 * 1", 0.0002, 2 * 0.01**2, 1e-12)
+            # The same of 200 weights and 100 units: standard errors of 1 and 2 %, of which 5 % are allowed.
             result.close("sigma 0.01: var(z) of HL1, measured", 0.0002, z[0], 1e-5)
             result.close("sigma 0.01: var(z) of HL2 in theory, 100 * 0.0001 * 0.0002", 2e-6, factor * 0.0002, 1e-14)
             result.close("sigma 0.01: var(z) of HL2, measured", 2e-6, z[1], 1e-7)
@@ -88,6 +89,7 @@ def _blend(result: Result, seed: int) -> None:
                 "eq. 70, variance times fan-in: the default, Xavier in a last layer without a rectifier", scaled
             )
         else:
+            # The last layer's 250 weights, drawn 100 times: a standard error of 0.02.
             result.close("eq. 70, variance times fan-in: the text's blend", [1, 2, 2], scaled, 0.05)
     deep, x = STUDIES["he-relu"][1], examples(seed)[0]
 
@@ -115,8 +117,11 @@ def draw(net: ng.Network, batch: Batch, seed: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _compare(result: Result, quantity: str, factor: float, found: np.ndarray) -> None:
+    # Theory speaks of expectations. From draw to draw the variance of 100 units spreads by sqrt(2/100), 14 % (22 % with
+    # rectifiers), its mean over 100 draws by 2 %, and of some hundred such ratios the furthest is four to five of those
+    # away.
     shown = ", ".join(f"{ratio:.3g}" for ratio in found)
-    result.holds(quantity, f"times {factor:g}", f"times {shown}", bool((np.abs(found / factor - 1) < 0.15).all()))
+    result.holds(quantity, f"times {factor:g}", f"times {shown}", bool((np.abs(found / factor - 1) < 0.1).all()))
 
 
 def panels(model: ng.Model, trace: ng.Trace, title: str) -> Any:
