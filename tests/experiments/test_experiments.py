@@ -1,7 +1,11 @@
 """Every experiment that is quick and needs no big data comes out; CI runs them all (`make reproduce`)."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import netgrad
 from netgrad.errors import NetgradError
 from netgrad.experiments import EXPERIMENTS, Result, find
 
@@ -37,3 +41,21 @@ def test_a_value_that_does_not_come_out_is_said():
     result.close("c", [1.0, 2.0], [1.0, 2.1], 0.05)
     assert [row.ok for row in result.rows] == [True, None, False]
     assert not result.ok
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "texts.md").read_text(encoding="utf-8")
+
+
+def test_the_page_about_the_texts_names_every_experiment_and_no_other():
+    held = {name for line in PAGE.splitlines() if "| held" in line for name in re.findall(r"`([a-z-]+)`", line)}
+    uses = PAGE.split("## Uses")[1]
+    assert held <= set(EXPERIMENTS)
+    missing = [name for name in EXPERIMENTS if name not in held and f"`{name}`" not in uses]
+    assert not missing
+
+
+def test_the_page_about_the_texts_names_what_there_is():
+    for dotted in set(re.findall(r"`netgrad\.([A-Za-z_.0-9]+)`", PAGE)):
+        found = netgrad
+        for part in dotted.split("."):
+            found = getattr(found, part)
