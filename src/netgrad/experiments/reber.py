@@ -100,13 +100,13 @@ def perceptron(units: Sequence[int], strings: ReberStrings, epochs: int, seed: i
     return replace(whole, params=learned.params)
 
 
-@experiment("reber", "The Reber grammar, with an RNN of 4 units and with MLPs", "Z&M 26.1.3, example", seconds=35)
+@experiment("reber", "The Reber grammar, with an RNN of 4 units and with MLPs", "Z&M 26.1.3, example", seconds=25)
 def run(seed: int = 0) -> Result:
     """400 strings to learn from, 100 unseen ones, at least 30 symbols each; step 1, full batch."""
     starts = 8
     strings = reber(400, min_length=30, seed=seed)
     unseen = reber(100, min_length=30, seed=seed + 1, exclude=strings.strings)
-    learned = Learned(strings, at_least=2000)
+    learned = Learned(strings, at_least=2000, needed=starts // 2)
     model = train([ng.RNN(4, activation="tanh")], strings, 10_000, seed, starts, [learned])
     result = Result()
     train_total, test_total = mistakes(model, strings).total, mistakes(model, unseen).total
@@ -115,7 +115,8 @@ def run(seed: int = 0) -> Result:
     epochs = len(model.history)
     result.holds("epochs", "10000", epochs, epochs <= 10_000)
     free = len(learned.without_mistakes)
-    result.holds("starts without a mistake then", "one run, without", f"{free} of {starts}", free >= starts // 4)
+    # The text shows one run and does not say of how many.
+    result.holds("starts without a mistake then", "one run, without", f"{free} of {starts}", free >= starts // 2)
     for units, passes in (((4,), 1000), ((4,), 10_000), ((100,), 10_000), ((100, 100), 10_000)):
         mlp = perceptron(units, strings, passes, seed)
         per_string = mistakes(mlp, strings).total / 400, mistakes(mlp, unseen).total / 100

@@ -10,7 +10,7 @@ from netgrad.data.reber import SYMBOLS
 from netgrad.experiments.base import Result, experiment
 from netgrad.experiments.starts import fit_starts
 
-STARTS = 8
+STARTS, TEXT_STARTS = 8, 3
 
 
 @experiment("many-to-one", "A label for a whole sequence", "Pattipati, many-to-one; Kelleher 8.4.6", seconds=12)
@@ -91,10 +91,10 @@ def mackey_glass(n: int, delay: int = 17, substeps: int = 10) -> np.ndarray:
     "A character model of Shakespeare's plays",
     "Pattipati, RNNs; Kelleher, truncated BPTT",
     needs=("tinyshakespeare",),
-    seconds=120,
+    seconds=270,
 )
 def characters(seed: int = 0) -> Result:
-    """Bits a character on the last tenth of the text: n-grams, and an LSTM trained in pieces of 20 symbols."""
+    """Bits a character on the last tenth of the text: n-grams, and an LSTM in pieces of 20 symbols, three starts."""
     text = load_text("tinyshakespeare")
     vocabulary = Vocabulary(text)
     ids = vocabulary.encode(text)
@@ -105,11 +105,14 @@ def characters(seed: int = 0) -> Result:
         result.tell(f"bits a character of the {n}-gram model, last tenth of the text", bits)
     x, y = streams(ids[:cut], rows=32)
     net = ng.Sequential([ng.Embedding(len(vocabulary), 32), ng.LSTM(192), ng.Dense(len(vocabulary))])
-    model = ng.fit(net, x, y, truncate=20, batch_size=None, epochs=8, learning_rate=3e-3, clip_norm=1.0, seed=seed)
-    model.card["vocabulary"] = vocabulary.to_config()
+    models = fit_starts(
+        net, x, y, TEXT_STARTS, truncate=20, batch_size=None, epochs=8, learning_rate=3e-3, clip_norm=1.0, seed=seed
+    )
     x_test, y_test = streams(ids[cut:], rows=8)
-    bits = model.evaluate(x_test, y_test)["loss"] / np.log(2)
-    result.holds("of an LSTM of 192 units", "better than all", bits, bits < min(rivals.values()))
+    bits = np.array([model.evaluate(x_test, y_test)["loss"] for model in models]) / np.log(2)
+    result.most("of an LSTM of 192 units", "better than all", bits, bits < min(rivals.values()), share=2 / 3)
+    model = models[int(bits.argmin())]
+    model.card["vocabulary"] = vocabulary.to_config()
     result.notes.append("What it writes after 'ROMEO:' - " + " / ".join(ng.sample(model, "ROMEO:", 160).split("\n")))
     return result
 

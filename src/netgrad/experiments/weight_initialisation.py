@@ -48,7 +48,7 @@ STUDIES = {
     "weight-initialisation",
     "Weights too small, too large and just right: a deep network's first pass",
     "Kelleher 8.4.2, eq. 59-70, figures 23-27",
-    seconds=8,
+    seconds=25,
 )
 def weight_initialisation(seed: int = 0) -> Result:
     """Variances by theory and as the mean of 100 draws, and the text's four panels for each way to begin."""
