@@ -92,15 +92,19 @@ def deep_parity(n: int) -> tuple[ng.Network, dict]:
     return threshold_network(*layers)
 
 
-def freed_terms(n: int) -> int:
-    """How many ANDs of fewer than n of the bits, negated or not, fire for odd inputs only, and so could stand for
-    several of `shallow_parity`'s."""
+def shared_terms(outputs: np.ndarray) -> int:
+    """How many ANDs of fewer than all n bits, negated or not, fire only for inputs whose output is 1, and so could do
+    for several of them; outputs (2^n,) in the order of the inputs as binary numbers.
+
+    >>> shared_terms(np.array([0, 1, 1, 0])), shared_terms(np.array([0, 1, 1, 1]))  # XOR; OR: either bit does for two
+    (0, 2)
+    """
+    n, found = len(outputs).bit_length() - 1, 0
     inputs = np.array(list(itertools.product([0, 1], repeat=n)))
-    odd, found = inputs.sum(1) % 2 == 1, 0
     for term in itertools.product([0, 1, 2], repeat=n):  # 2: this bit is left out
         asked = np.array(term)
-        if (asked < 2).sum() < n:
-            found += bool(odd[((inputs == asked) | (asked == 2)).all(1)].all())
+        if 2 in term:
+            found += bool(outputs[((inputs == asked) | (asked == 2)).all(1)].all())
     return found
 
 
@@ -128,7 +132,8 @@ def parity_by_depth(seed: int = 0) -> Result:
         result.close(f"{n} bits, a tree of {2 * n.bit_length() - 2} layers: 3 (n - 1) units", 3 * (n - 1),
                      counts[n, "a tree"], 0)  # fmt: skip
     for n in (2, 4, 6):
-        result.close(f"{n} bits: ANDs of fewer bits that would do for several odd inputs", 0, freed_terms(n), 0)
+        odd = np.array([sum(bits) % 2 for bits in itertools.product([0, 1], repeat=n)])
+        result.close(f"{n} bits: ANDs of fewer bits that would do for several odd inputs", 0, shared_terms(odd), 0)
     return result
 
 
