@@ -7,9 +7,8 @@ import netgrad
 
 PACKAGE = Path(netgrad.__file__).parent
 
-# Doors to what stands above, opened when they are asked for: what a network shows of itself, and what `Model.diagnose`
-# and `fit(fix=True)` do.
-KNOWN = [{"network.drawing", "network.graph", "network.summary"}, {"diagnosis", "training"}]
+# A door to what stands above, opened when it is asked for: what `Model.diagnose` and `fit(fix=True)` do.
+KNOWN = [{"diagnosis", "training"}]
 
 
 def modules():

@@ -7,13 +7,19 @@ import sys
 import warnings
 from collections.abc import Iterable
 
+LONGEST = 500  # characters of a message: names and values that it holds may be of any length
+
 
 class NetgradError(ValueError):
     """Something that the user gave cannot be used; the message is one line and says what to do.
 
     A `ValueError`, so that code written for scikit-learn's habits catches it.
     The command line prints it without a traceback and exits with status 2.
+    A message of more than `LONGEST` characters is cut in its middle, see `shortened`.
     """
+
+    def __init__(self, message: object = ""):
+        super().__init__(shortened(str(message)))
 
 
 class ShapeError(NetgradError):
@@ -41,7 +47,20 @@ def warn(message: str) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("netgrad"):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, NetgradWarning, stacklevel=level)
+    warnings.warn(shortened(message), NetgradWarning, stacklevel=level)
+
+
+def shortened(message: str, most: int = LONGEST) -> str:
+    """A message of at most so many characters: what was found stands at its front and what to try at its end.
+
+    >>> shortened("unknown layer 'a': known are " + "b, " * 30 + "z", 60)
+    "unknown layer 'a': known are b, b ... b, b, b, b, b, b, b, z"
+    """
+    if len(message) <= most:
+        return message
+    cut = " ... "
+    front = (most - len(cut)) * 3 // 5
+    return f"{message[:front].rstrip()}{cut}{message[front + len(cut) - most :].lstrip()}"
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> NetgradError:

@@ -2,6 +2,7 @@
 (`edit`)."""
 
 from netgrad.layers.symbol import Input, Symbol
+from netgrad.network import drawing, summary  # noqa: F401 - what shows a network makes itself known
 from netgrad.network.blocks import Residual
 from netgrad.network.building import Node
 from netgrad.network.composite import Composite, Recomputed, Stack

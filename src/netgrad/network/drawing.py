@@ -9,12 +9,14 @@ from typing import Any
 from netgrad.layers.base import Shape
 from netgrad.network.graph import Network
 from netgrad.network.summary import show_shape, summarise
+from netgrad.network.views import shows
 
 _ACROSS, _DOWN = 1.7, 2.7  # inches from one node to the next
 _ROW = 10  # nodes side by side before a new row begins
 _MAPS = 6  # as many maps of a stack are drawn at most
 
 
+@shows("drawing")
 def draw(network: Network, in_shapes: Shape | Mapping[str, Shape]) -> Any:
     """The drawing of a network for inputs of these shapes, as a `matplotlib.figure.Figure`. See `Network.draw`."""
     from matplotlib.figure import Figure

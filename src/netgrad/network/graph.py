@@ -30,6 +30,7 @@ from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.layers.base import Layer, Shape
 from netgrad.layers.symbol import Call, Input, Symbol, symbols
 from netgrad.network.building import Node, build
+from netgrad.network.views import view
 from netgrad.registry import find, register
 from netgrad.resources import gib, memory
 
@@ -216,9 +217,8 @@ class Network:
         total                                                      8,806         95,040      101,962  20.3 KiB
         parameters take 34.4 KiB; work and memory are those of one example
         """
-        from netgrad.network.summary import summarise
-
-        return summarise(self, in_shapes)
+        made: Summary = view("summary", self, in_shapes)
+        return made
 
     def select(self, which: str | type) -> tuple[Node, ...]:
         """The nodes whose name fits a pattern, or whose layer is of a class; `NetgradError` where there is none.
@@ -240,27 +240,15 @@ class Network:
         return found
 
     def __repr__(self) -> str:
-        from netgrad.network.summary import outline
-
-        return outline(self)
+        return str(view("outline", self))
 
     def _repr_html_(self) -> str:
         """The layers in a notebook; `summary` says more, once the shapes of the inputs are known."""
-        from netgrad import notebook
-        from netgrad.network.summary import describe_layer
-
-        out = {node: name for name, node in self.outputs}
-        rows = []
-        for node in self.nodes:
-            name = node.name if node.name == node.params else f"{node.name} (shares {node.params})"
-            rows.append((name, describe_layer(node.layer), ", ".join(node.inputs), out.get(node.name, "")))
-        return notebook.table(("layer", "settings", "fed by", "output"), rows, left=4)
+        return str(view("table", self))
 
     def draw(self, in_shapes: Shape | Mapping[str, Shape]) -> Any:
         """The same as a drawing, a `matplotlib.figure.Figure`: every layer's output to scale, arrows between them."""
-        from netgrad.network.drawing import draw
-
-        return draw(self, in_shapes)
+        return view("drawing", self, in_shapes)
 
     def init(self, key: jax.Array | int, in_shapes: Shape | Mapping[str, Shape]) -> tuple[dict, dict]:
         """Fresh parameters and state for inputs of these shapes (without the axis of examples).

@@ -12,9 +12,11 @@ import jax
 import jax.numpy as jnp
 
 from netgrad import notebook
+from netgrad.errors import shortened
 from netgrad.layers.base import Layer, Shape
 from netgrad.network.building import Node
 from netgrad.network.graph import Network
+from netgrad.network.views import shows
 
 _HEAD = ("layer", "settings", "output", "parameters", "multiply-adds", "connections", "memory")
 _LEFT = 3  # columns of text; the others are numbers
@@ -94,6 +96,7 @@ class Summary:
         return notebook.table(head, body, total, left=_LEFT)
 
 
+@shows("summary")
 def summarise(network: Network, in_shapes: Shape | Mapping[str, Shape]) -> Summary:
     """The summary of a network for inputs of these shapes; nothing is allocated. See `Network.summary`."""
     shapes = network.shapes(in_shapes)
@@ -118,6 +121,7 @@ def summarise(network: Network, in_shapes: Shape | Mapping[str, Shape]) -> Summa
     return Summary({name: shapes[name] for name in network.inputs}, tuple(rows), itemsize)
 
 
+@shows("outline")
 def outline(network: Network, most: int = 12) -> str:
     """A network in a few lines: its parts from the first to the last, a network in it as one line.
 
@@ -140,7 +144,18 @@ def outline(network: Network, most: int = 12) -> str:
     width = max(len(name) for name, _ in rows)
     title = f"{type(network).__name__}{f' {network.name}' if network.name else ''}"
     ends = f"{', '.join(network.inputs)} -> {', '.join(network.output_names)}"
-    return "\n".join([f"{title}: {ends}", *(f"  {name:{width}}  {what}"[:120] for name, what in rows)])
+    return "\n".join(shortened(line, 120) for line in [f"{title}: {ends}", *(f"  {n:{width}}  {w}" for n, w in rows)])
+
+
+@shows("table")
+def as_html(network: Network) -> str:
+    """The layers as a table for notebooks, before the shapes of the inputs are known."""
+    out = {node: name for name, node in network.outputs}
+    rows = []
+    for node in network.nodes:
+        name = node.name if node.name == node.params else f"{node.name} (shares {node.params})"
+        rows.append((name, describe_layer(node.layer), ", ".join(node.inputs), out.get(node.name, "")))
+    return notebook.table(("layer", "settings", "fed by", "output"), rows, left=4)
 
 
 def describe_layer(layer: Layer) -> str:
