@@ -136,7 +136,7 @@ def add(w: Writer, at: Place) -> str:
 
 @writes(ng.Multiply)
 def multiply(w: Writer, at: Place) -> str:
-    return chain(w, "Mul", at.inputs)
+    return w.within(chain(w, "Mul", at.inputs), at.lengths, at.rank)
 
 
 def chain(w: Writer, kind: str, inputs: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from netgrad.exchange.faults import naming
 from netgrad.exchange.out_windows import out_lengths
 from netgrad.exchange.rules import Place, rule_for, writes
 from netgrad.exchange.writer import Writer
+from netgrad.layers.merge import Merge
 
 
 def write_nodes(
@@ -31,13 +32,17 @@ def write_nodes(
     """
     for node in network.nodes:
         w.scope = f"{within}{node.name}"
+        told = [spans[name] for name in node.inputs]
+        if isinstance(node.layer, Merge):  # a step is valid where it is in all inputs
+            given = dict.fromkeys(name for name in told if name is not None)
+            told = [w.op("Min", *given) if len(given) > 1 else next(iter(given), None)]
         at = Place(
             node.layer,
             params.get(node.params, {}),
             state.get(node.params, {}),
             tuple(values[name] for name in node.inputs),
             network.in_shape(node, shapes),
-            spans[node.inputs[0]],
+            told[0],
             w.scope,
         )
         spans[node.name] = None

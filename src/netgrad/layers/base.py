@@ -33,13 +33,14 @@ class Context:
     training: whether this is a step of training; batch statistics are then taken from the batch.
     key: the random key of this layer at this step, or None where nothing is random: in prediction, unless dropout is
         asked to drop there, too (`Model.monte_carlo`).
-    lengths: (N,) the number of valid time-steps of each sequence, or None where all are valid.
+    lengths: (N,) the number of valid time-steps of each sequence, or None where all are valid. A layer of several
+        inputs is told those of each, in a tuple, as x is one.
     state: what the layer remembers between steps (running statistics, a carried hidden state); see `Layer.next_state`.
     """
 
     training: bool = False
     key: jax.Array | None = None
-    lengths: jax.Array | None = None
+    lengths: Any = None
     state: Params = field(default_factory=dict)
 
     def replace(self, **changes: Any) -> Context:
@@ -53,6 +54,11 @@ class Backward(NamedTuple):
     d_in: Any
     d_params: Params
     delta: Any
+
+
+def along_first(lengths: Any) -> Any:
+    """The lengths of a layer's only input, or of the first of several, along whose steps its output runs."""
+    return lengths[0] if isinstance(lengths, tuple) else lengths
 
 
 @dataclass(frozen=True)
@@ -137,9 +143,12 @@ class Layer:
             raise ShapeError(f"{self.label} cannot take an input of shape {in_shape}: {error}".split("\n")[0]) from None
         return out.shape[1:]
 
-    def out_lengths(self, lengths: jax.Array | None, in_shape: Any) -> jax.Array | None:
-        """The valid lengths of the output's sequences; layers that shorten or drop the time axis say so here."""
-        return lengths
+    def out_lengths(self, lengths: Any, in_shape: Any) -> Any:
+        """The valid lengths of the output's sequences; layers that shorten or drop the time axis say so here.
+
+        lengths: as in `Context`. By default they are those of the input, of the first where there are several.
+        """
+        return along_first(lengths)
 
     def placed(self, first: bool) -> Layer:
         """This layer with the defaults that depend on where it stands filled in; ``first``: it sees the inputs."""

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import jax.numpy as jnp
 
 from netgrad.errors import ShapeError
 from netgrad.layers.base import Backward, Layer
+from netgrad.layers.window import within
 from netgrad.registry import register
 
 
 @dataclass(frozen=True)
-class _Elementwise(Layer):
+class Merge(Layer):
+    """Base of the layers that go through their inputs step by step together: a step is valid where all inputs are."""
+
+    def out_lengths(self, lengths, in_shape):
+        given = [own for own in lengths if own is not None] if isinstance(lengths, tuple) else [lengths]
+        return functools.reduce(jnp.minimum, given) if given else None
+
+
+@dataclass(frozen=True)
+class _Elementwise(Merge):
     def out_shape(self, in_shape):
         if not isinstance(in_shape[0], tuple) or len(set(in_shape)) != 1:
             raise ShapeError(f"{self.label} needs two or more inputs of one shape, found {in_shape}")
@@ -35,13 +46,16 @@ class Add(_Elementwise):
 @register("layer", "multiply")
 @dataclass(frozen=True)
 class Multiply(_Elementwise):
-    """The elementwise product of its inputs, which makes one the gate of another (Z&M 26.2)."""
+    """The elementwise product of its inputs, which makes one the gate of another (Z&M 26.2); 0 in the padding."""
 
     def forward(self, params, x, context):
         a = x[0]
         for factor in x[1:]:
             a = a * factor
-        return a, {"x": x, "a": a}
+        if (lengths := self.out_lengths(context.lengths, None)) is None:
+            return a, {"x": x, "a": a}
+        a = jnp.where(within(lengths, a.shape), a, 0)  # whatever stands in the padding of one is no factor of another
+        return a, {"x": x, "a": a, "lengths": lengths}
 
     def backward(self, params, saved, d_out):
         # The product of all others, not a / x_i, which would divide by zero.
@@ -51,14 +65,19 @@ class Multiply(_Elementwise):
             for j, factor in enumerate(saved["x"]):
                 if j != i:
                     d_i = d_i * factor
+            if "lengths" in saved:
+                d_i = jnp.where(within(saved["lengths"], d_i.shape), d_i, 0)
             d_in.append(d_i)
         return Backward(tuple(d_in), {}, d_out)
 
 
 @register("layer", "concatenate")
 @dataclass(frozen=True)
-class Concatenate(Layer):
-    """Its inputs side by side along the last axis: (N, ..., d_1), (N, ..., d_2) -> (N, ..., d_1 + d_2)."""
+class Concatenate(Merge):
+    """Its inputs side by side along the last axis: (N, ..., d_1), (N, ..., d_2) -> (N, ..., d_1 + d_2).
+
+    Of sequences whose lengths differ, the steps that all of them have are valid; so for `Add` and `Multiply`.
+    """
 
     def forward(self, params, x, context):
         a = jnp.concatenate(x, axis=-1)

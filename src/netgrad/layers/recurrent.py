@@ -20,7 +20,7 @@ from netgrad.initializers import Constant, Orthogonal, Xavier, Zeros
 from netgrad.kernels.recurrent import last_state
 from netgrad.kernels.recurrent_gradients import few_weights, input_gradient, weight_gradients
 from netgrad.kernels.recurrent_twins import previous_states, valid_steps
-from netgrad.layers.base import Backward, Layer, Params
+from netgrad.layers.base import Backward, Layer, Params, along_first
 from netgrad.registry import find
 
 RETURNS = ("sequence", "last", "state")
@@ -135,6 +135,7 @@ class Recurrent(Layer):
 
     def forward(self, params, x, context):
         sequence, given = x if isinstance(x, tuple) else (x, None)
+        context = context.replace(lengths=along_first(context.lengths))
         masks = self._masks(context, sequence)
         start = self._start(params, given, context, sequence)
         saved: dict[str, Any] = {"x": x, "start": start, "masks": masks}
@@ -198,7 +199,7 @@ class Recurrent(Layer):
         return {"sequence": (shape[0], self.units), "last": (self.units,), "state": (self.state_size,)}[self.returns]
 
     def out_lengths(self, lengths, in_shape):
-        return lengths if self.returns == "sequence" else None
+        return along_first(lengths) if self.returns == "sequence" else None
 
     def operations(self, in_shape):
         steps, d = _sequence_shape(in_shape)

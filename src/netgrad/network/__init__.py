@@ -7,7 +7,7 @@ from netgrad.network.blocks import Residual
 from netgrad.network.building import Node
 from netgrad.network.composite import Composite, Recomputed, Stack
 from netgrad.network.edit import with_first, with_last, with_layers
-from netgrad.network.execution import Forward, Gradients, apply, backward, forward, next_state
+from netgrad.network.execution import Forward, Gradients, apply, backward, forward, next_state, out_lengths
 from netgrad.network.fusion import fused
 from netgrad.network.graph import Network, Sequential
 from netgrad.network.trace import NodeTrace, Trace, record
@@ -31,6 +31,7 @@ __all__ = [
     "forward",
     "fused",
     "next_state",
+    "out_lengths",
     "record",
     "with_first",
     "with_last",

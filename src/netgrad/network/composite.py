@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Backward, Context, Layer
-from netgrad.network.execution import Forward, Gradients, backward, forward, next_state
+from netgrad.network.execution import Forward, Gradients, backward, forward, next_state, out_lengths
 from netgrad.network.graph import Network, Sequential
 from netgrad.registry import register
 
@@ -95,10 +95,7 @@ class Composite(Layer):
         return self.shapes(in_shape)[self.block.outputs[0][1]]
 
     def out_lengths(self, lengths, in_shape):
-        shapes = self.shapes(in_shape)
-        spans = {self.block.inputs[0]: lengths}
-        for node in self.block.nodes:
-            spans[node.name] = node.layer.out_lengths(spans[node.inputs[0]], self.block.in_shape(node, shapes))
+        spans = out_lengths(self.block, {self.block.inputs[0]: lengths}, self.shapes(in_shape))
         return spans[self.block.outputs[0][1]]
 
     def operations(self, in_shape):

@@ -46,15 +46,26 @@ def forward(
         context = Context(
             training=training,
             key=None if key is None else jax.random.fold_in(key, i),
-            lengths=spans[node.inputs[0]],
+            lengths=network.in_shape(node, spans),
             state=state.get(node.params, {}),
         )
         x = network.in_shape(node, values)
         values[node.name], saved[node.name] = node.layer.forward(params.get(node.params, {}), x, context)
         in_shape = network.in_shape(node, {name: values[name].shape[1:] for name in node.inputs})
-        spans[node.name] = node.layer.out_lengths(spans[node.inputs[0]], in_shape)
+        spans[node.name] = node.layer.out_lengths(network.in_shape(node, spans), in_shape)
     outputs = {key: values[name] for key, name in network.outputs}
     return Forward(outputs, saved, {key: spans[name] for key, name in network.outputs})
+
+
+def out_lengths(network: Network, lengths: Mapping[str, Any], shapes: Mapping[str, Any]) -> dict[str, Any]:
+    """The lengths of the sequences at every input and node, None where all steps are valid or there are none.
+
+    lengths: of the inputs that have some; shapes: of every input and node, as `Network.shapes` says them.
+    """
+    spans: dict[str, Any] = {name: lengths.get(name) for name in network.inputs}
+    for node in network.nodes:
+        spans[node.name] = node.layer.out_lengths(network.in_shape(node, spans), network.in_shape(node, shapes))
+    return spans
 
 
 class Gradients(NamedTuple):

@@ -13,7 +13,7 @@ from netgrad.data.targets import TargetEncoder
 from netgrad.errors import DataError, NetgradError
 from netgrad.layers.base import Shape
 from netgrad.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
-from netgrad.network import Network
+from netgrad.network import Network, out_lengths
 from netgrad.registry import find
 from netgrad.training.objective import Batch, Objective
 
@@ -104,14 +104,15 @@ def make_batch(
     nodes = dict(network.outputs)
     given = named("output", y, network.output_names)
     n = same_examples(**inputs)
-    # With one sequence length for all inputs the targets of sequences are masked by it too.
-    span = next(iter(spans.values())) if spans else None
+    ends = out_lengths(network, spans, shapes) if spans else {}
     targets = {}
     for name, loss, _ in objective.terms:
         if name not in given:
             raise NetgradError(f"targets for output {name!r} are missing")
         out_shape = shapes[nodes[name]]
-        targets[name] = loss.check(out_shape, given[name], span if len(out_shape) > 1 else None)
+        span = ends.get(nodes[name])  # what stands beyond a sequence's end is no target
+        span = None if span is None or len(out_shape) < 2 else np.asarray(span)
+        targets[name] = loss.check(out_shape, given[name], span)
         same_examples(x=next(iter(inputs.values())), y=targets[name])
     weights = {}
     if sample_weight is not None:
