@@ -28,7 +28,7 @@ from netgrad.losses import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
-from netgrad.network import Input, Network, Recomputed, Residual, Sequential, Stack, Trace, apply
+from netgrad.network import Input, Network, Recomputed, Residual, Sequential, Stack, StateSpace, Trace, apply
 from netgrad.registry import register
 from netgrad.regularizers import L1, L2, CurvatureSmoothing, ElasticNet, WeightElimination
 from netgrad.training.callbacks import Callback, EarlyStopping, ReduceOnPlateau, StopBelow
@@ -90,6 +90,7 @@ __all__ = [
     "Residual",
     "Sequential",
     "Stack",
+    "StateSpace",
     "ShapeError",
     "SoftmaxCrossEntropy",
     "SquaredError",

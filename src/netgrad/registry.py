@@ -80,7 +80,7 @@ def to_config(part: Any) -> Any:
 
 
 def _fields(part: Any) -> dict[str, Any]:
-    return {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
+    return {field.name: getattr(part, field.name) for field in dataclasses.fields(part) if field.init}
 
 
 def from_config(config: Any) -> Any:

@@ -32,7 +32,8 @@ def model_of(case, losses=None):
         Objective((("tested", losses or ng.SquaredError(), 1.0),)),
         {name: value.shape[1:] for name, value in inputs.items()},
     )
-    lengths = {names[0]: np.asarray(context.lengths)} if case.lengths else None
+    spans = context.lengths if several else (context.lengths,)
+    lengths = {name: np.asarray(own) for name, own in zip(names, spans, strict=True) if own is not None}
     return model, inputs, lengths
 
 

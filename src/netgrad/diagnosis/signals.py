@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from netgrad.compiling import Program
 from netgrad.layers.activation import Activation, Identity, Softmax
 from netgrad.layers.base import Layer
+from netgrad.layers.wrapper import bare
 from netgrad.network import Network
 from netgrad.regularizers import is_weight
 from netgrad.training.objective import Batch, Objective, StepGradients, gradients
@@ -82,6 +83,7 @@ def compiled(network: Network, objective: Objective) -> Any:
 
 def activation_of(layer: Layer) -> Activation | None:
     """The elementwise activation of a layer, where its derivative can be asked for; None for all others."""
+    layer = bare(layer)
     activation = layer if isinstance(layer, Activation) else getattr(layer, "activation", None)
     if not isinstance(activation, Activation) or isinstance(activation, Identity | Softmax):
         return None

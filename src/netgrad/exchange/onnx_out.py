@@ -17,6 +17,7 @@ from netgrad.exchange.out_network import write_nodes
 from netgrad.exchange.rules import FIXED_STEPS, rule_for
 from netgrad.exchange.writer import OPSET, Writer, needed, read_by
 from netgrad.layers.base import Shape
+from netgrad.layers.wrapper import bare
 from netgrad.losses import BinaryCrossEntropy, Loss, Perceptron, Poisson, SoftmaxCrossEntropy
 from netgrad.training.model import Model
 from netgrad.writing import write_file
@@ -134,7 +135,7 @@ def has_steps(model: Model, name: str) -> bool:
 def if_longer(model: Model) -> dict[str, Shape]:
     """All shapes for sequences one step longer; {} where a layer is written for one number of steps only."""
     layers = [node.layer for node in model.network.nodes]
-    layers = [layer.layer if isinstance(layer, ng.WeightNorm) else layer for layer in layers]
+    layers = [bare(layer) for layer in layers]
     if FIXED_STEPS.intersection(map(type, layers)):
         return {}
     shapes = {

@@ -19,6 +19,7 @@ from netgrad.exchange.out_basic import FLOAT, activated
 from netgrad.exchange.rules import Place, rule_for, writes
 from netgrad.exchange.writer import Writer
 from netgrad.layers.recurrent import Recurrent
+from netgrad.network import StateSpace
 
 OPEN = 100.0  # the bias of a gate that is always open: its logistic is 1 to the last bit
 
@@ -208,14 +209,14 @@ def looped(w: Writer, at: Place) -> str:
     return states if layer.returns == "sequence" else last
 
 
-@writes(ng.StateSpace)
+@writes(StateSpace)
 def state_space(w: Writer, at: Place) -> str:
     units, d = at.layer.units, at.in_shape[-1]
 
     def step(inner: Writer, z: str, x: str) -> tuple[str, str]:
         value, shape = inner.op("Concat", z, x, axis=-1), (units + d,)
         for i, layer in enumerate(at.layer.transition):
-            own = Place(layer, at.params.get(str(i), {}), {}, (value,), shape)
+            own = Place(layer, at.params.get(str(i), {}), at.state.get(str(i), {}), (value,), shape)
             value, shape = rule_for(layer)(inner, own), layer.out_shape(shape)
         return value, inner.op("Identity", z)
 

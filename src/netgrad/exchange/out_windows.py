@@ -11,6 +11,7 @@ from netgrad import layers as ng
 from netgrad.exchange.out_basic import activated, channels_first
 from netgrad.exchange.rules import Place, writes
 from netgrad.exchange.writer import Writer
+from netgrad.layers.wrapper import bare
 
 LOWEST = float(np.finfo(np.float32).min)  # stands in padding where the largest is looked for; -inf would spread
 
@@ -133,8 +134,7 @@ def global_pool(w: Writer, at: Place) -> str:
 
 def out_lengths(w: Writer, layer: Any, lengths: str, in_shape: tuple[int, ...]) -> str:
     """How many steps of this layer's output are valid, as `Windows.out_lengths` counts them; int32."""
-    if isinstance(layer, ng.WeightNorm):
-        layer = layer.layer
+    layer = bare(layer)
     if not isinstance(layer, ng.Conv | ng.ConvTranspose | ng.Pool | ng.Subsample):
         return lengths
     seen = (layer.pool if isinstance(layer, ng.Subsample) else layer).windows(in_shape)

@@ -31,8 +31,8 @@ from netgrad.layers.pooling import AveragePool, GlobalPool, MaxPool, NormPool, P
 from netgrad.layers.rescaling import Rescaling
 from netgrad.layers.rnn import RNN
 from netgrad.layers.shape import Flatten, Permute, Reshape
-from netgrad.layers.state_space import StateSpace
 from netgrad.layers.taps import DelayTaps, Repeat
+from netgrad.layers.wrapper import Wrapper
 
 __all__ = [
     "ELU",
@@ -76,10 +76,10 @@ __all__ = [
     "Reshape",
     "ScaledTanh",
     "Softmax",
-    "StateSpace",
     "Subsample",
     "SumPool",
     "Tanh",
     "Threshold",
     "WeightNorm",
+    "Wrapper",
 ]

@@ -52,6 +52,10 @@ class Augment(Layer):
             return x
         return augment(x, context.key, shift=self.shift, rotation=self.rotation, noise=self.noise)
 
+    @property
+    def draws(self):
+        return any((self.shift, self.rotation, self.noise))
+
     def out_shape(self, in_shape):
         if len(in_shape) != 3:
             raise ShapeError(f"{self.label} needs pictures (N, height, width, channels), found {('N', *in_shape)}")

@@ -171,6 +171,11 @@ class Layer:
         return x
 
     @property
+    def draws(self) -> bool:
+        """Whether it draws random numbers in training, so that `netgrad.apply` asks for a key."""
+        return False
+
+    @property
     def label(self) -> str:
         """What error messages and summaries call this layer."""
         return self.name or type(self).__name__

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward
 from netgrad.layers.dense import Dense
 from netgrad.layers.recurrent import Recurrent
+from netgrad.layers.wrapper import Wrapper
 from netgrad.registry import register
 
 
 @register("layer", "bidirectional")
 @dataclass(frozen=True)
-class Bidirectional(Layer):
+class Bidirectional(Wrapper):
     """A recurrent layer and its mirror image, so that every output knows the past and the future.
 
     Inputs (N, T, d). With ``units`` the outputs are o_t = f(h_t W_o + b_t W_b + bias), (N, T, units), where h_t comes
@@ -34,7 +35,8 @@ class Bidirectional(Layer):
     ((20, 16), (20, 5))
     """
 
-    layer: Any  # a recurrent layer
+    transparent: ClassVar[bool] = False
+
     units: int | None = None
     activation: Any = "identity"
 
@@ -62,9 +64,6 @@ class Bidirectional(Layer):
             both = Bidirectional(self.layer).out_shape(in_shape)
             params["output"] = self.output.init(keys["output"], both)
         return params
-
-    def laid_out(self, x):
-        return self.layer.laid_out(x)
 
     def forward(self, params, x, context):
         saved: dict[str, Any] = {"x": x}
@@ -110,11 +109,14 @@ class Bidirectional(Layer):
         *rest, u = self.layer.out_shape(in_shape)
         return (*rest, 2 * u if self.units is None else self.units)
 
-    def out_lengths(self, lengths, in_shape):
-        return self.layer.out_lengths(lengths, in_shape)
-
     def operations(self, in_shape):
         combine = 0
         if self.units is not None:
             combine = self.output.operations(Bidirectional(self.layer).out_shape(in_shape))
         return 2 * self.layer.operations(in_shape) + combine
+
+    def connections(self, in_shape):
+        combine = 0
+        if self.units is not None:
+            combine = self.output.connections(Bidirectional(self.layer).out_shape(in_shape))
+        return 2 * self.layer.connections(in_shape) + combine

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netgrad.layers.base import Layer
+import jax
+
+from netgrad.layers.base import Backward
+from netgrad.layers.wrapper import Wrapper
 from netgrad.registry import register
 
 
 @register("layer", "differentiated")
 @dataclass(frozen=True)
-class Differentiated(Layer):
-    """The same layer, parameters and outputs, with the gradients of `jax.vjp`: for a rule that is in doubt.
+class Differentiated(Wrapper):
+    """The same layer, parameters, state and outputs, with the gradients of `jax.vjp`: for a rule that is in doubt.
 
     >>> import jax, jax.numpy as jnp, netgrad as ng
     >>> layer = Differentiated(ng.Dense(2, activation="tanh"))
@@ -20,25 +23,13 @@ class Differentiated(Layer):
     (1, 2)
     """
 
-    layer: Layer
+    def forward(self, params, x, context):
+        a, back, saved = jax.vjp(lambda p, v: self.layer.forward(p, v, context), params, x, has_aux=True)
+        return a, saved | {"way_back": (back, saved)}
 
-    def placed(self, first):
-        return self.replace(layer=self.layer.placed(first))
+    def backward(self, params, saved, d_out):
+        d_params, d_in = saved["way_back"][0](d_out)
+        return Backward(d_in, d_params, d_out)
 
-    def init(self, key, in_shape):
-        return self.layer.init(key, in_shape)
-
-    def init_state(self, in_shape):
-        return self.layer.init_state(in_shape)
-
-    def call(self, params, x, context):
-        return self.layer.forward(params, x, context)[0]
-
-    def check_input(self, x, name, lengths):
-        return self.layer.check_input(x, name, lengths)
-
-    def out_shape(self, in_shape):
-        return self.layer.out_shape(in_shape)
-
-    def out_lengths(self, lengths, in_shape):
-        return self.layer.out_lengths(lengths, in_shape)
+    def kept(self, saved):
+        return saved["way_back"][1]

@@ -61,5 +61,9 @@ class Dropout(Layer):
         delta = d_out * saved["mask"]
         return Backward(delta, {}, delta)
 
+    @property
+    def draws(self):
+        return self.rate > 0
+
     def out_shape(self, in_shape):
         return in_shape

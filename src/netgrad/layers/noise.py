@@ -51,5 +51,9 @@ class GaussianNoise(Layer):
         """dE/dx = dE/da: the noise does not depend on x."""
         return Backward(d_out, {}, d_out)
 
+    @property
+    def draws(self):
+        return self.variance > 0
+
     def out_shape(self, in_shape):
         return in_shape

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Backward, Layer
+from netgrad.layers.wrapper import Wrapper
 from netgrad.registry import register
 
 
@@ -100,6 +101,8 @@ class BatchNorm(Layer):
         return Backward(saved["inverse"] * d_in, d_params, d_out)
 
     def next_state(self, state, saved):
+        if "n" not in saved:  # prediction, which only reads them
+            return state
         return {
             name: self.momentum * state[name] + (1 - self.momentum) * saved[name].astype(state[name].dtype)
             for name in state
@@ -163,7 +166,7 @@ class LayerNorm(Layer):
 
 @register("layer", "weight_norm")
 @dataclass(frozen=True)
-class WeightNorm(Layer):
+class WeightNorm(Wrapper):
     """A layer whose weights are learned as length times direction: W = g V / ||V||, for each unit by itself.
 
     layer: any layer that has weights W whose last axis is the units (`Dense`, `Conv`); a wrapper rather than an
@@ -180,15 +183,6 @@ class WeightNorm(Layer):
     >>> {name: value.shape for name, value in params.items()}
     {'b': (3,), 'W_g': (3,), 'V': (2, 3)}
     """
-
-    layer: Any
-
-    def __post_init__(self):
-        if not isinstance(self.layer, Layer):
-            raise NetgradError(f"WeightNorm wraps a layer, found {self.layer!r}: write WeightNorm(Dense(10))")
-
-    def placed(self, first):
-        return self.replace(layer=self.layer.placed(first))
 
     def init(self, key, in_shape):
         params = dict(self.layer.init(key, in_shape))
@@ -221,24 +215,6 @@ class WeightNorm(Layer):
 
     def _inner(self, params, W):
         return {name: value for name, value in params.items() if name not in ("W_g", "V")} | {"W": W}
-
-    def init_state(self, in_shape):
-        return self.layer.init_state(in_shape)
-
-    def next_state(self, state, saved):
-        return self.layer.next_state(state, saved)
-
-    def out_shape(self, in_shape):
-        return self.layer.out_shape(in_shape)
-
-    def out_lengths(self, lengths, in_shape):
-        return self.layer.out_lengths(lengths, in_shape)
-
-    def operations(self, in_shape):
-        return self.layer.operations(in_shape)
-
-    def connections(self, in_shape):
-        return self.layer.connections(in_shape)
 
 
 def _scale_and_shift(layer: Layer, in_shape: Any) -> dict[str, jax.Array]:

@@ -206,6 +206,10 @@ class Recurrent(Layer):
         return steps * max(1, len(self.gates)) * self.units * (d + self.units)
 
     @property
+    def draws(self):
+        return any((self.dropout, self.recurrent_dropout, self.output_dropout))
+
+    @property
     def state_size(self) -> int:
         """s: how many numbers the state of one sequence has."""
         return self.memories * self.units

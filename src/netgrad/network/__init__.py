@@ -10,6 +10,7 @@ from netgrad.network.edit import with_first, with_last, with_layers
 from netgrad.network.execution import Forward, Gradients, apply, backward, forward, next_state, out_lengths
 from netgrad.network.fusion import fused
 from netgrad.network.graph import Network, Sequential
+from netgrad.network.state_space import StateSpace
 from netgrad.network.trace import NodeTrace, Trace, record
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Residual",
     "Sequential",
     "Stack",
+    "StateSpace",
     "Symbol",
     "Trace",
     "apply",

@@ -46,15 +46,19 @@ class Composite(Layer):
 
     # --- the block
 
+    def entry(self, in_shape: Any) -> Any:
+        """The shape of what enters the block, where that is not what enters the composite."""
+        return in_shape
+
     def run(self, params: dict, state: dict, x: Any, context: Context, key: jax.Array | None) -> Forward:
         """The block's way forward."""
         (name,) = self.block.inputs
         lengths: Any = {name: context.lengths}
         return forward(self.block, params, state, {name: x}, training=context.training, key=key, lengths=lengths)
 
-    def back(self, params: dict, saved: dict, d_out: Any) -> Gradients:
-        """The block's way back."""
-        return backward(self.block, params, saved, {self.block.output_names[0]: d_out})
+    def back(self, params: dict, saved: dict, d_out: Any, bottom: bool = False) -> Gradients:
+        """The block's way back; bottom: nobody wants the gradient of its input."""
+        return backward(self.block, params, saved, {self.block.output_names[0]: d_out}, bottom=bottom)
 
     def output(self, run: Forward) -> Any:
         """The block's only output."""
@@ -62,7 +66,7 @@ class Composite(Layer):
 
     def shapes(self, in_shape: Any) -> dict[str, Any]:
         """The shapes of all of the block's outputs, by name."""
-        return self.block.shapes({self.block.inputs[0]: in_shape})
+        return self.block.shapes({self.block.inputs[0]: self.entry(in_shape)})
 
     def total(self, of: str, in_shape: Any) -> int:
         """The sum over the block's layers of what each says, "operations" or "connections"."""
@@ -72,10 +76,10 @@ class Composite(Layer):
     # --- the contract
 
     def init(self, key, in_shape):
-        return self.block.init(key, {self.block.inputs[0]: in_shape})[0]
+        return self.block.init(key, {self.block.inputs[0]: self.entry(in_shape)})[0]
 
     def init_state(self, in_shape):
-        return self.block.init_state({self.block.inputs[0]: in_shape})
+        return self.block.init_state({self.block.inputs[0]: self.entry(in_shape)})
 
     def next_state(self, state, saved):
         return next_state(self.block, state, saved["inside"])
@@ -87,8 +91,14 @@ class Composite(Layer):
 
     def check_input(self, x, name, lengths):
         for node in self.block.nodes:
-            if node.inputs == self.block.inputs:
+            if self.block.inputs[0] in node.inputs:
                 x = node.layer.check_input(x, name, lengths)
+        return x
+
+    def laid_out(self, x):
+        for node in self.block.nodes:
+            if node.inputs == self.block.inputs:
+                x = node.layer.laid_out(x)
         return x
 
     def out_shape(self, in_shape):
@@ -107,6 +117,10 @@ class Composite(Layer):
     def scannable(self, in_shape):
         shapes = self.shapes(in_shape)
         return all(node.layer.scannable(self.block.in_shape(node, shapes)) for node in self.block.nodes)
+
+    @property
+    def draws(self):
+        return any(node.layer.draws for node in self.block.nodes)
 
 
 @register("layer", "stack")
@@ -194,12 +208,18 @@ class Recomputed(Composite):
 
     def backward(self, params, saved, d_out):
         """The way forward once more, then the block's own rules."""
+        back = self._back(params, saved, d_out)
+        return Backward(back.inputs[self.block.inputs[0]], back.params, d_out)
+
+    def _back(self, params, saved, d_out, bottom=False):
         # The barrier keeps the compiler from finding that it has all this already, which is what is not to be kept.
         kept, _ = saved["way_back"]
         params, x, arrays, d_out = jax.lax.optimization_barrier((params, saved["x"], kept.arrays, d_out))
         context = Context(kept.training, *arrays)
-        back = self.back(params, self.run(params, context.state, x, context, context.key).saved, d_out)
-        return Backward(back.inputs[self.block.inputs[0]], back.params, d_out)
+        return self.back(params, self.run(params, context.state, x, context, context.key).saved, d_out, bottom)
+
+    def gradients(self, params, saved, d_out):
+        return self._back(params, saved, d_out, bottom=True).params
 
     def next_state(self, state, saved):
         return saved["way_back"][1]

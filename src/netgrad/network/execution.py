@@ -76,8 +76,13 @@ class Gradients(NamedTuple):
     inputs: dict[str, Any]
 
 
-def backward(network: Network, params: dict, saved: dict[str, dict], d_outputs: Mapping[str, Any]) -> Gradients:
-    """Run every node's backward rule once, in reverse order, from dE/d(output) of each output."""
+def backward(
+    network: Network, params: dict, saved: dict[str, dict], d_outputs: Mapping[str, Any], *, bottom: bool = True
+) -> Gradients:
+    """Run every node's backward rule once, in reverse order, from dE/d(output) of each output.
+
+    bottom: nobody below needs the gradients of the inputs, so that those of parameters may be made without them.
+    """
     d_values: dict[str, Any] = {}
 
     def arrive(name: str, gradient: Any) -> None:
@@ -90,7 +95,7 @@ def backward(network: Network, params: dict, saved: dict[str, dict], d_outputs: 
     for node in reversed(network.nodes):
         d_out = d_values.pop(node.name)
         back = node.layer.backward(params.get(node.params, {}), saved[node.name], d_out)
-        if all(name in network.inputs for name in node.inputs):  # nobody below needs d_in
+        if bottom and all(name in network.inputs for name in node.inputs):
             alone = node.layer.gradients(params.get(node.params, {}), saved[node.name], d_out)
             back = back if alone is None else back._replace(d_params=alone)
         nodes[node.name] = back

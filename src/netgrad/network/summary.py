@@ -168,7 +168,7 @@ def describe_layer(layer: Layer) -> str:
     shown = []
     for field in dataclasses.fields(layer):
         value = getattr(layer, field.name)
-        if field.name == "name" or field.name.endswith("initializer"):
+        if field.name == "name" or field.name.endswith("initializer") or not field.init:
             continue
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required:

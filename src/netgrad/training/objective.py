@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError
 from netgrad.layers.activation import Logistic, Softmax
+from netgrad.layers.wrapper import bare
 from netgrad.losses import Loss
 from netgrad.network import Forward, Network, Trace, backward, forward, next_state, record
 from netgrad.regularizers import Penalty, View, is_weight
@@ -97,7 +98,7 @@ class Objective:
                 raise NetgradError(
                     f"a loss is given for output {name!r}; outputs are {', '.join(network.output_names)}"
                 )
-            layer = network.output_layer(name)
+            layer = bare(network.output_layer(name))
             activation = getattr(layer, "activation", layer)
             if loss.logits and isinstance(activation, Softmax | Logistic):
                 raise NetgradError(

@@ -1,0 +1,87 @@
+"""Layers around a layer: what such a layer says of itself is what the one inside says, derived here in one place.
+
+Layers around a whole block of layers derive theirs in `netgrad.network.composite`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from netgrad.errors import NetgradError
+from netgrad.layers.base import Layer
+
+
+@dataclass(frozen=True)
+class Wrapper(Layer):
+    """Base of the layers around one layer, ``layer``; a wrapper defines what it does otherwise, and nothing else.
+
+    The exception are `forward`, `backward` and `gradients`, which are what a wrapper is for, so that a rule for the
+    parameters' gradients alone is never taken from a layer whose parameters or way back the wrapper changes.
+    """
+
+    transparent: ClassVar[bool] = True  # z and a are those of the layer inside
+
+    layer: Any
+
+    def __post_init__(self):
+        if not isinstance(self.layer, Layer):
+            name = type(self).__name__
+            raise NetgradError(f"{name} wraps a layer, found {self.layer!r}: write {name}(Dense(10))")
+        object.__setattr__(self, "hands_on", self.layer.hands_on)
+
+    def kept(self, saved: dict[str, Any]) -> dict[str, Any]:
+        """What the layer inside saved, out of what this one did."""
+        return saved
+
+    def init(self, key, in_shape):
+        return self.layer.init(key, in_shape)
+
+    def init_state(self, in_shape):
+        return self.layer.init_state(in_shape)
+
+    def next_state(self, state, saved):
+        return self.layer.next_state(state, self.kept(saved))
+
+    def stream_state(self, n):
+        return self.layer.stream_state(n)
+
+    def check_input(self, x, name, lengths):
+        return self.layer.check_input(x, name, lengths)
+
+    def out_shape(self, in_shape):
+        return self.layer.out_shape(in_shape)
+
+    def out_lengths(self, lengths, in_shape):
+        return self.layer.out_lengths(lengths, in_shape)
+
+    def placed(self, first):
+        return self.replace(layer=self.layer.placed(first))
+
+    def operations(self, in_shape):
+        return self.layer.operations(in_shape)
+
+    def connections(self, in_shape):
+        return self.layer.connections(in_shape)
+
+    def scannable(self, in_shape):
+        return self.layer.scannable(in_shape)
+
+    def laid_out(self, x):
+        return self.layer.laid_out(x)
+
+    @property
+    def draws(self):
+        return self.layer.draws
+
+
+def bare(layer: Layer) -> Layer:
+    """The layer inside all wrappers that show its z and a, or the layer itself.
+
+    >>> import netgrad as ng
+    >>> bare(ng.Differentiated(ng.WeightNorm(ng.Dense(3)))).units
+    3
+    """
+    while isinstance(layer, Wrapper) and layer.transparent:
+        layer = layer.layer
+    return layer
