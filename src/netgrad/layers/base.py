@@ -19,11 +19,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netgrad.errors import ShapeError
+from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.symbol import Symbol, place
 
 Shape = tuple[int, ...]
 Params = dict[str, Any]
+TAKEN = frozenset({"x", "a", "delta", "d_in", "inside", "way_back"})  # names of quantities that mean something else
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,17 @@ class Layer:
     >>> a, saved = layer.forward(params, jnp.ones((2, 3)), Context())
     >>> layer.backward(params, saved, jnp.ones((2, 3))).d_params["scale"]
     Array([2., 2., 2.], dtype=float32)
+
+    ``call`` may name quantities on its way, which the trace then shows beside ``x`` and ``a``, in a stack for each
+    copy: it returns the output and a dict of arrays. What nobody looks at costs nothing.
+
+    >>> @dataclass(frozen=True)
+    ... class SelfAttention(Layer):
+    ...     def call(self, params, x, context):
+    ...         weights = jax.nn.softmax(x @ jnp.swapaxes(x, 1, 2))
+    ...         return weights @ x, {"weights": weights}
+    >>> SelfAttention().forward({}, jnp.ones((2, 5, 3)), Context())[1]["weights"].shape
+    (2, 5, 5)
     """
 
     name: str | None = field(default=None, kw_only=True)
@@ -92,13 +104,27 @@ class Layer:
         return {}
 
     def call(self, params: Params, x: Any, context: Context) -> Any:
-        """The output alone, for layers that leave the backward rule to `jax.vjp`."""
+        """The output, for layers that leave the backward rule to `jax.vjp`; or (output, {name: quantity, ...})."""
         raise NotImplementedError(f"{type(self).__name__} defines neither call nor forward and backward")
 
     def forward(self, params: Params, x: Any, context: Context) -> tuple[Any, dict[str, Any]]:
         """The output and what must be kept for the way back; x is a tuple where the layer has several inputs."""
-        a, way_back = jax.vjp(lambda p, v: self.call(p, v, context), params, x)
-        return a, {"x": x, "a": a, "way_back": way_back}
+        a, way_back, named = jax.vjp(lambda p, v: self._called(p, v, context), params, x, has_aux=True)
+        return a, named | {"x": x, "a": a, "way_back": way_back}
+
+    def _called(self, params: Params, x: Any, context: Context) -> tuple[Any, dict[str, Any]]:
+        """What `call` says: the output, and the quantities that it names."""
+        found = self.call(params, x, context)
+        if not isinstance(found, tuple):
+            return found, {}
+        if len(found) != 2 or not isinstance(found[1], dict):
+            raise NetgradError(
+                f"{self.label}.call returned a tuple of {len(found)}: return the output, or the output and a dict of "
+                "named arrays"
+            )
+        if taken := sorted(TAKEN.intersection(found[1])):
+            raise NetgradError(f"{self.label}.call names a quantity {taken[0]!r}, a word of the trace's own: rename it")
+        return found
 
     def backward(self, params: Params, saved: dict[str, Any], d_out: Any) -> Backward:
         """The gradients, from the gradient of the output."""
