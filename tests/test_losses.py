@@ -25,6 +25,8 @@ CASES = {
         (ng.CrossEntropy(), RNG.dirichlet(np.ones(4), 3), np.array([0, 3, 1])),
         (ng.CrossEntropy(), RNG.dirichlet(np.ones(4), 3), RNG.dirichlet(np.ones(4), 3)),
     ],
+    "huber": [(ng.Huber(), OUT, RNG.normal(size=(3, 4))), (ng.Huber(0.3), OUT, RNG.normal(size=(3, 4)))],
+    "function": [(ng.losses.FunctionLoss(lambda a, t: (a - t) ** 4), OUT, RNG.normal(size=(3, 4)))],
     "poisson": [(ng.Poisson(), OUT, RNG.poisson(2.0, (3, 4)).astype(float))],
     "perceptron": [(ng.Perceptron(), OUT, RNG.integers(0, 2, (3, 4)).astype(float))],
 }

@@ -211,5 +211,5 @@ def for_activation(activation: str, first: bool) -> Initializer:
     >>> for_activation("relu", first=False), for_activation("relu", first=True)
     (He(distribution='normal'), Xavier(mode='fan_in', distribution='normal'))
     """
-    rectifiers = {"relu", "leaky_relu", "prelu", "elu"}
+    rectifiers = {"relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "softplus"}
     return He() if activation in rectifiers and not first else Xavier()

@@ -8,6 +8,7 @@ and delta is simply p - t; ``link`` turns logits into what a user wants to see.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -116,6 +117,33 @@ class PowerError(Loss):
         return self.R * jnp.abs(e) ** (self.R - 1) * jnp.sign(e)
 
 
+@register("loss", "huber")
+@dataclass(frozen=True)
+class Huber(Loss):
+    """E = sum_k of 1/2 e_k^2 where |e_k| <= d, else d (|e_k| - d/2), with e = a - t; delta = e, held within -d and d.
+
+    Squared error for small deviations and absolute error for large ones, so that no outlier pulls harder than d = 1 by
+    default (Huber 1964).
+
+    >>> Huber(d=1.0).delta(jnp.array([[0.5, 9.0]]), jnp.zeros((1, 2)))
+    Array([[0.5, 1. ]], dtype=float32)
+    """
+
+    d: float = 1.0
+
+    def __post_init__(self):
+        if not self.d > 0:
+            raise NetgradError(f"Huber needs d > 0, found d={self.d}")
+
+    def value(self, output, target):
+        e = jnp.abs(output - target)
+        near = jnp.minimum(e, self.d)
+        return jnp.sum(near * (e - 0.5 * near), axis=-1)
+
+    def delta(self, output, target):
+        return jnp.clip(output - target, -self.d, self.d)
+
+
 @register("loss", "poisson")
 @dataclass(frozen=True)
 class Poisson(Loss):
@@ -193,7 +221,7 @@ class SoftmaxCrossEntropy(Loss):
                 f"softmax_cross_entropy needs two or more output units, found {classes}: use one unit for each class, "
                 "or binary_cross_entropy with one unit"
             )
-        if target.shape[1:] == tuple(out_shape) and target.ndim > 1 and np.issubdtype(target.dtype, np.number):
+        if target.shape[1:] == tuple(out_shape) and target.ndim > 1 and target.dtype.kind in "biuf":
             rows = super().check(out_shape, target, lengths)
             sums = rows.sum(-1)
             if lengths is not None and sums.ndim > 1:
@@ -292,6 +320,45 @@ class Perceptron(Loss):
         if not np.isin(target, (0, 1)).all():
             raise DataError("perceptron targets must be 0 or 1")
         return target
+
+
+@register("loss", "function")
+@dataclass(frozen=True)
+class FunctionLoss(Loss):
+    """A function (output, target) -> error that `jax.vjp` differentiates: ``loss=my_function`` in `netgrad.fit`.
+
+    function: from outputs and targets (N, ..., units) to the error of each example (N, ...), or of each unit
+    (N, ..., units), which are then summed; it must be made of JAX's operations. The last layer's outputs are taken as
+    they are, as in a regression. A model with such a loss cannot be saved: give a `Loss` of yours a name with
+    `netgrad.register` for that.
+
+    >>> FunctionLoss(lambda a, t: jnp.log(jnp.cosh(a - t))).delta(jnp.array([[1.0]]), jnp.array([[0.0]])).round(4)
+    Array([[0.7616]], dtype=float32)
+    """
+
+    function: Callable[[jax.Array, jax.Array], jax.Array]
+
+    def value(self, output, target):
+        error = jnp.asarray(self.function(output, target))
+        if error.shape == output.shape:
+            return error.sum(-1)
+        if error.shape != output.shape[:-1]:
+            raise ShapeError(
+                f"the loss function gives {error.shape} for outputs {output.shape}: expected an error for each "
+                f"example, {output.shape[:-1]}, or for each unit; netgrad takes the mean itself"
+            )
+        return error
+
+    def delta(self, output, target):
+        error, back = jax.vjp(lambda a: self.value(a, target), output)
+        return back(jnp.ones_like(error))[0]
+
+    def to_fields(self):
+        """Refused: a file holds no functions."""
+        raise NetgradError(
+            "a loss that is a function cannot be stored in a model file: make it a class, "
+            "@netgrad.register('loss', NAME) over a netgrad.losses.Loss"
+        )
 
 
 def _are_classes(output: jax.Array, target: jax.Array) -> bool:

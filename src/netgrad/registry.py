@@ -8,10 +8,11 @@ Registering it gives it a name under which users ask for it, model files store i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from netgrad.errors import NetgradError, unknown_name
+from netgrad.habits import OF_PARTS, answering, translated
 
 KINDS: dict[str, dict[str, type]] = {
     "layer": {},
@@ -40,23 +41,36 @@ def register(kind: str, name: str) -> Callable[[T], T]:
             raise NetgradError(f"{kind} {name!r} is already {known.__qualname__}: register under another name")
         KINDS[kind][name] = cls
         cls.kind, cls.registered_name = kind, name  # type: ignore[attr-defined]
+        if "__init__" in vars(cls):
+            cls.__init__ = answering("", OF_PARTS)(cls.__init__)  # type: ignore[misc]
         return cls
 
     return add
 
 
 def find(kind: str, spec: Any) -> Any:
-    """The part that ``spec`` names: an instance is returned as it is, a name gives the part's default.
+    """The part that ``spec`` names: an instance is returned as it is, a name or a class gives the part's default.
 
+    Names are also taken as other libraries spell them (`netgrad.habits`); for an activation, None is the identity.
     Raises `NetgradError`, with the nearest name, for a name that is not registered.
     """
+    if spec is None and kind == "activation":
+        spec = "identity"
     if isinstance(spec, str):
-        if spec not in KINDS[kind]:
-            raise unknown_name(kind, spec, KINDS[kind])
-        return KINDS[kind][spec]()
+        here = translated(kind, spec, KINDS[kind])
+        return _default(kind, KINDS[kind][here.name], here.settings)
+    if isinstance(spec, type) and getattr(spec, "kind", None) == kind:
+        return _default(kind, spec, {})
     if getattr(spec, "kind", None) != kind:
         raise NetgradError(f"{spec!r} is no {kind}: give a name ({', '.join(sorted(KINDS[kind]))}) or an instance")
     return spec
+
+
+def _default(kind: str, cls: type, settings: Mapping[str, Any]) -> Any:
+    without = [f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING]
+    if missing := [name for name in without if name not in settings]:
+        raise NetgradError(f"{kind} {cls.__name__} needs {', '.join(missing)}: give an instance, {cls.__name__}(...)")
+    return cls(**settings)
 
 
 def to_config(part: Any) -> Any:

@@ -16,8 +16,9 @@ WHOLE = (6, 7)  # INT32, INT64
 FINE = 100  # numbers that are shifted by no more than this keep five places behind the point
 
 
-@reads("Relu", "Sigmoid", "Tanh", "LeakyRelu", "Elu")
+@reads("Relu", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Softplus", "Gelu")
 def activation(op: Operator) -> Value:
+    op.only(approximate="none")
     return op.elementwise(named(op.kind, op.setting("alpha")))
 
 
@@ -34,6 +35,10 @@ def named(kind: str, alpha: float | None = None, beta: float | None = None) -> L
             return ng.LeakyReLU(0.01 if alpha is None else tidy(alpha))
         case "Elu":
             return ng.ELU(1.0 if alpha is None else tidy(alpha))
+        case "Softplus":
+            return ng.Softplus()
+        case "Gelu":
+            return ng.GELU()
         case "ScaledTanh" if alpha is not None and beta is not None:
             return ng.ScaledTanh(tidy(alpha), tidy(beta))
         case "Affine" if (1.0 if alpha is None else alpha, beta or 0.0) == (1.0, 0.0):

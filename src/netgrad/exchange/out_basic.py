@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,19 @@ FLOAT = 1  # TensorProto.FLOAT
 
 
 @writes(
-    ng.Identity, ng.Threshold, ng.Logistic, ng.Tanh, ng.ScaledTanh, ng.ReLU, ng.LeakyReLU, ng.ELU, ng.PReLU, ng.Softmax
+    ng.Identity,
+    ng.Threshold,
+    ng.Logistic,
+    ng.Tanh,
+    ng.ScaledTanh,
+    ng.ReLU,
+    ng.LeakyReLU,
+    ng.ELU,
+    ng.PReLU,
+    ng.GELU,
+    ng.SiLU,
+    ng.Softplus,
+    ng.Softmax,
 )
 def activation(w: Writer, at: Place) -> str:
     return activated(w, at.layer, at.x, at.params, at.rank)
@@ -45,6 +58,13 @@ def activated(w: Writer, f: Any, z: str, params: dict[str, Any], rank: int, unit
         case ng.PReLU():
             slope = np.asarray(params["slope"], np.float32)
             return w.op("PRelu", z, w.constant(slope.reshape(-1, *(1,) * (rank - 1 - units)), "slope"))
+        case ng.GELU():  # ONNX has it by name from its operator set 20 on
+            erf = w.op("Erf", scaled(w, z, math.sqrt(0.5)))
+            return scaled(w, w.op("Mul", z, w.op("Add", erf, w.constant(np.float32(1)))), 0.5)
+        case ng.SiLU():
+            return w.op("Mul", z, w.op("Sigmoid", z))
+        case ng.Softplus():
+            return w.op("Softplus", z)
         case ng.Softmax():
             return w.op("Softmax", z, axis=units if units < rank - 1 else -1)
     raise refusal(f)
@@ -108,6 +128,27 @@ def layer_norm(w: Writer, at: Place) -> str:
     gamma, beta = (w.constant(at.array(name), name) for name in ("gamma", "beta"))
     a = w.op("LayerNormalization", at.x, gamma, beta, axis=-1, epsilon=float(at.layer.epsilon))
     return w.within(a, at.lengths if at.rank > 2 else None, at.rank)
+
+
+@writes(ng.GroupNorm)
+def group_norm(w: Writer, at: Place) -> str:
+    """By its sums: ONNX's own operator for it knows no padding."""
+    lengths = at.lengths if at.rank > 2 else None
+    x = w.within(at.x, lengths, at.rank)
+    counted = w.within(
+        w.op("Add", w.op("Mul", x, w.constant(np.float32(0))), w.constant(np.float32(1))), lengths, at.rank
+    )
+    units = at.array("gamma").size
+    grouped = w.constant(np.array([0, -1, at.layer.groups, units // at.layer.groups], np.int64))
+    x4, valid = w.op("Reshape", x, grouped), w.op("Reshape", counted, grouped)
+    axes = w.constant(np.array([1, 3], np.int64))
+    n = w.op("Max", w.op("ReduceSum", valid, axes), w.constant(np.float32(1)))
+    centred = w.op("Mul", w.op("Sub", x4, w.op("Div", w.op("ReduceSum", x4, axes), n)), valid)
+    variance = w.op("Div", w.op("ReduceSum", w.op("Mul", centred, centred), axes), n)
+    spread = w.op("Sqrt", w.op("Add", variance, w.constant(np.float32(at.layer.epsilon))))
+    normalised = w.op("Reshape", w.op("Div", centred, spread), w.op("Shape", at.x))
+    gamma, beta = (w.constant(at.array(name), name) for name in ("gamma", "beta"))
+    return w.within(w.op("Add", w.op("Mul", normalised, gamma), beta), lengths, at.rank)
 
 
 @writes(ng.Rescaling)

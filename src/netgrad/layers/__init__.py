@@ -2,6 +2,7 @@
 
 from netgrad.layers.activation import (
     ELU,
+    GELU,
     Activation,
     Identity,
     LeakyReLU,
@@ -9,7 +10,9 @@ from netgrad.layers.activation import (
     PReLU,
     ReLU,
     ScaledTanh,
+    SiLU,
     Softmax,
+    Softplus,
     Tanh,
     Threshold,
 )
@@ -22,6 +25,7 @@ from netgrad.layers.differentiated import Differentiated
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.forget_gate import ForgetGateRNN
+from netgrad.layers.group_norm import GroupNorm
 from netgrad.layers.gru import GRU
 from netgrad.layers.lstm import LSTM
 from netgrad.layers.merge import Add, Concatenate, Multiply
@@ -36,6 +40,7 @@ from netgrad.layers.wrapper import Wrapper
 
 __all__ = [
     "ELU",
+    "GELU",
     "GRU",
     "LSTM",
     "RNN",
@@ -59,6 +64,7 @@ __all__ = [
     "ForgetGateRNN",
     "GaussianNoise",
     "GlobalPool",
+    "GroupNorm",
     "Identity",
     "Layer",
     "LayerNorm",
@@ -75,7 +81,9 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "ScaledTanh",
+    "SiLU",
     "Softmax",
+    "Softplus",
     "Subsample",
     "SumPool",
     "Tanh",

@@ -10,6 +10,7 @@ leaky ReLU, ELU); Z&M 25-26.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -184,6 +185,50 @@ class PReLU(Activation):
         delta = d_out * jnp.where(z > 0, 1, params["slope"])
         d_slope = jnp.where(z > 0, 0, d_out * z).reshape(-1, z.shape[-1]).sum(0)
         return Backward(delta, {"slope": d_slope}, delta)
+
+
+@register("activation", "gelu")
+@dataclass(frozen=True)
+class GELU(Activation):
+    """a = z P(z), with P the standard normal's distribution function: a smooth rectifier (Hendrycks & Gimpel 2016).
+
+    da/dz = P(z) + z p(z), with p its density. The exact form, as PyTorch's default, not the one through tanh.
+    """
+
+    def f(self, z):
+        return z * _normal_cdf(z)
+
+    def df(self, z, a):
+        return _normal_cdf(z) + z * jnp.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+
+
+@register("activation", "silu")
+@dataclass(frozen=True)
+class SiLU(Activation):
+    """a = z s(z), with s the logistic function: swish; da/dz = s + a (1 - s) (Ramachandran et al. 2017)."""
+
+    def f(self, z):
+        return z * jax.nn.sigmoid(z)
+
+    def df(self, z, a):
+        s = jax.nn.sigmoid(z)
+        return s + a * (1 - s)
+
+
+@register("activation", "softplus")
+@dataclass(frozen=True)
+class Softplus(Activation):
+    """a = ln(1 + e^z), a rectifier without a corner, whose output is positive; da/dz is the logistic function of z."""
+
+    def f(self, z):
+        return jax.nn.softplus(z)
+
+    def df(self, z, a):
+        return jax.nn.sigmoid(z)
+
+
+def _normal_cdf(z: jax.Array) -> jax.Array:
+    return 0.5 * jax.lax.erfc(-z / math.sqrt(2))
 
 
 @register("activation", "softmax")

@@ -27,6 +27,7 @@ import numpy as np
 
 from netgrad.compiling import Program, as_seed, check_process
 from netgrad.errors import NetgradError, ShapeError, unknown_name
+from netgrad.habits import answer
 from netgrad.layers.base import Layer, Shape
 from netgrad.layers.symbol import Call, Input, Symbol, symbols
 from netgrad.network.building import Node, build
@@ -120,6 +121,9 @@ class Network:
         """The inverse of `to_fields`."""
         made = [Node(str(n), find("layer", layer), tuple(i), str(p)) for n, layer, i, p in nodes]
         return cls.from_nodes(inputs, made, outputs)
+
+    def __getattr__(self, name: str) -> Any:
+        raise answer("network", name)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what was worked out on the way: shapes by shapes, and a hash that no other process gives."""
@@ -340,7 +344,7 @@ class Network:
 
 
 class Sequential(Network):
-    """Layers and networks in a row, each fed by the one before; ``name`` as for `Network`.
+    """Layers and networks in a row, as a list or as arguments, each fed by the one before; ``name`` as for `Network`.
 
     >>> import netgrad as ng
     >>> net = ng.Sequential([ng.Dense(32, activation="relu"), ng.Dense(10)])
@@ -348,11 +352,12 @@ class Sequential(Network):
     ['dense_1', 'dense_2']
     """
 
-    def __init__(self, layers: Sequence[Layer | Network], *, name: str | None = None):
-        if not layers:
+    def __init__(self, *layers: Layer | Network | Sequence[Layer | Network], name: str | None = None):
+        row: Any = layers[0] if len(layers) == 1 and not isinstance(layers[0], Layer | Network) else layers
+        if not row:
             raise NetgradError("Sequential needs at least one layer, found an empty list")
         source = Input()
-        super().__init__(source, in_a_row(layers, source), name=name)
+        super().__init__(source, in_a_row(row, source), name=name)
 
 
 def in_a_row(layers: Iterable[Layer | Network], symbol: Symbol) -> Symbol:

@@ -9,7 +9,7 @@ from netgrad.optimizers.first_order import delta_bar_delta, quickprop
 from netgrad.optimizers.kalman import meka
 from netgrad.optimizers.layerwise import layerwise
 from netgrad.optimizers.line_search import lbfgs
-from netgrad.optimizers.names import OPTIMIZERS, get
+from netgrad.optimizers.names import OPTIMIZERS, get, named
 from netgrad.optimizers.schedules import SCHEDULES, schedule
 from netgrad.optimizers.second_order import Linearised, gauss_newton, levenberg_marquardt
 
@@ -26,6 +26,7 @@ __all__ = [
     "levenberg_marquardt",
     "meka",
     "memoryless_quasi_newton",
+    "named",
     "quickprop",
     "scaled_conjugate_gradient",
     "schedule",

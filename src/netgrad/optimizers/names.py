@@ -8,7 +8,8 @@ from typing import Any
 
 import optax
 
-from netgrad.errors import NetgradError, unknown_name
+from netgrad.errors import NetgradError
+from netgrad.habits import translated
 from netgrad.optimizers.conjugate import conjugate_gradient, memoryless_quasi_newton, scaled_conjugate_gradient
 from netgrad.optimizers.first_order import delta_bar_delta, quickprop
 from netgrad.optimizers.kalman import meka
@@ -44,6 +45,11 @@ OPTIMIZERS: dict[str, tuple[Any, float | None]] = {
     "levenberg_marquardt": (levenberg_marquardt, None),
     "meka": (meka, None),
 }
+
+
+def named(optimizer: Any) -> Any:
+    """An optimiser's name as it stands in `OPTIMIZERS`, however others spell it; anything else as it is."""
+    return translated("optimizer", optimizer, OPTIMIZERS).name if isinstance(optimizer, str) else optimizer
 
 
 def takes_schedule(name: str) -> bool:
@@ -88,8 +94,7 @@ def _get(optimizer: Any, rate: Any, rates: tuple[tuple[str, Any], ...] | None, c
 
 
 def _by_name(name: str, rate: Any, rates: tuple[tuple[str, Any], ...] | None, clip_norm: float | None) -> Any:
-    if name not in OPTIMIZERS:
-        raise unknown_name("optimizer", name, OPTIMIZERS)
+    name = named(name)
     make, usual = OPTIMIZERS[name]
     if usual is None:
         given = "clip_norm" if clip_norm is not None else "learning_rate"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,43 @@ class Callback:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Remember what `state` once gave, in a run that goes on from a checkpoint; it follows `on_start`."""
+
+
+@dataclass
+class AfterEpoch(Callback):
+    """Calls a function with the run after every epoch: what a function given as a callback becomes."""
+
+    function: Callable[[Run], Any]
+
+    def on_epoch(self, run):
+        self.function(run)
+
+
+def as_callbacks(given: Any) -> list[Callback]:
+    """Callbacks as a list: one alone, or several; a function is called after every epoch.
+
+    Raises `NetgradError` for what is none, and for one with a method that nobody would call.
+    """
+    several = list(given) if isinstance(given, list | tuple) else [given]
+    return [_as_callback(callback) for callback in several]
+
+
+def _as_callback(given: Any) -> Callback:
+    if isinstance(given, Callback):
+        known = [name for name in dir(Callback) if name.startswith("on_")]
+        for name in dir(given):
+            if name.startswith("on_") and name not in known:
+                raise NetgradError(
+                    f"{type(given).__name__}.{name} would never be called: a callback has {', '.join(known)}"
+                )
+        return given
+    if isinstance(given, type):
+        raise NetgradError(f"callbacks takes instances, found the class {given.__name__}: write {given.__name__}()")
+    if callable(given):
+        return AfterEpoch(given)
+    raise NetgradError(
+        f"{type(given).__name__} is no callback: derive it from netgrad.Callback, or give a function of the run"
+    )
 
 
 @dataclass

@@ -30,6 +30,7 @@ from netgrad.registry import find, from_config, to_config
 from netgrad.training.history import History
 from netgrad.training.model import Model
 from netgrad.training.objective import Objective
+from netgrad.trees import by_path
 from netgrad.writing import write_file
 
 FORMAT = 1
@@ -231,12 +232,6 @@ def flatten(tree: Any) -> dict[str, np.ndarray]:
     {'encoder/dense_1/W': 1, 'heads/0': 2, 'heads/1/b': 3}
     """
     return {path: np.asarray(leaf, order="C") for path, leaf in by_path(tree).items()}
-
-
-def by_path(tree: Any) -> dict[str, Any]:
-    """What dicts, lists and tuples in each other hold, by its path."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
 def restore(flat: Mapping[str, Any], like: Any) -> Any:

@@ -12,6 +12,7 @@ from netgrad import optimizers
 from netgrad.compiling import INITIAL, as_seed, random_key
 from netgrad.data.encodings import TableEncoder
 from netgrad.errors import NetgradError
+from netgrad.habits import OF_FIT, answering
 from netgrad.network import Network
 from netgrad.optimizers.schedules import scheduled
 from netgrad.training import balance
@@ -19,7 +20,7 @@ from netgrad.training.callbacks import Callback, ReduceOnPlateau
 from netgrad.training.checkpoint import rates
 from netgrad.training.model import Model
 from netgrad.training.objective import Batch
-from netgrad.training.prepare import check_inputs, encode_labels, in_shapes, make_objective, split
+from netgrad.training.prepare import check_inputs, encode_labels, given_params, in_shapes, make_objective, split
 from netgrad.training.stream import as_stream, first_pair
 from netgrad.training.supervised import Supervised, compiled_start
 from netgrad.training.task import Carry
@@ -27,6 +28,7 @@ from netgrad.training.train import carry_out, counts, watching
 from netgrad.training.truncated import check_pieces
 
 
+@answering("fit", OF_FIT)
 def fit(
     network: Network | Model,
     x: Any,
@@ -117,7 +119,7 @@ def fit(
     >>> model.predict(x).tolist()
     [0, 1, 1, 0]
     """
-    seed = as_seed(seed)
+    seed, optimizer = as_seed(seed), optimizers.named(optimizer)
     if fix:
         from netgrad.diagnosis.repair import fit_with_remedies  # a floor above: only here, and only when asked
 
@@ -161,7 +163,7 @@ def fit(
     if class_weight is not None:
         data = balance.weigh_classes(data, start.objective, start.target_encoder, class_weight)
     own = isinstance(network, Model) and params is not None
-    first = jax.tree.map(jnp.asarray, params if own else start.params)
+    first = given_params(start.network, start.shapes, params) if own else jax.tree.map(jnp.asarray, start.params)
     if truncate is not None:
         check_pieces(start.network, data)
     watchers = watching(progress, callbacks, patience)
@@ -228,15 +230,16 @@ def untrained(
     """
     encoder = TableEncoder().fit(x) if hasattr(x, "columns") else None
     x = encoder.transform(x) if encoder else x
-    y, target_encoder = encode_labels(network, y)
     shapes = in_shapes(check_inputs(network, x, lengths)[0])
+    out_shape = network.shapes(shapes)[network.outputs[0][1]]
+    y, target_encoder = encode_labels(network, y, out_shape[-1], loss)
     objective = make_objective(
         network, network.shapes(shapes), y, loss, loss_weights, penalty, reduction or "mean", weight_noise or 0.0
     )
     if params is None:
         params, state = network.init(random_key(seed, INITIAL), shapes)
     else:
-        params, state = jax.tree.map(lambda p: jnp.asarray(p, float), params), network.init_state(shapes)
+        params, state = given_params(network, shapes, params), network.init_state(shapes)
     return Model(network, params, state, objective, shapes, encoder=encoder, target_encoder=target_encoder)
 
 

@@ -40,6 +40,11 @@ class History:
         """The names of all columns, in the order of their first appearance."""
         return list(dict.fromkeys(key for row in self.rows for key in row))
 
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """All columns as lists, by name, as Keras's history has them."""
+        return {column: self[column].tolist() for column in self.columns}
+
     def __getitem__(self, column: str) -> np.ndarray:
         if column not in self.columns:
             raise unknown_name("history column", column, self.columns)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +16,16 @@ from netgrad.compiling import Program, as_seed
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError, ShapeError, warn
+from netgrad.habits import NO_CALL, answer
 from netgrad.layers.base import Shape
 from netgrad.network import Network, Trace, forward, fused
 from netgrad.training.history import History
 from netgrad.training.metrics import score
 from netgrad.training.objective import Batch, Objective, trace_batch
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch
+
+if TYPE_CHECKING:
+    from netgrad.network.summary import Summary
 
 PREDICTION_BATCH = 4096  # examples at once in prediction: bounds its memory, whatever N
 
@@ -230,10 +234,21 @@ class Model:
         shapes = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
         return f"Model of {len(self.network.nodes)} layers, {self.parameters} parameters, inputs {shapes}"
 
+    def summary(self) -> Summary:
+        """The network's table of layers, see `Network.summary`."""
+        return self.network.summary(self.shapes)
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        """Refused: what a call gives is another thing in each library."""
+        raise NetgradError(f"a model is not called: {NO_CALL}")
+
+    def __getattr__(self, name: str) -> Any:
+        raise answer("model", name)
+
     def _repr_html_(self) -> str:
         """The layers and the run, in a notebook."""
         history = self.history._repr_html_() if len(self.history) else ""
-        return self.network.summary(self.shapes)._repr_html_() + history
+        return self.summary()._repr_html_() + history
 
     def without(self, output: str) -> Model:
         """This model without one of its outputs: for hints, which are outputs that only training uses.

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError
-from netgrad.layers.activation import Logistic, Softmax
+from netgrad.layers.activation import Activation, Logistic, Softmax
 from netgrad.layers.wrapper import bare
-from netgrad.losses import Loss
+from netgrad.losses import CrossEntropy, Loss
 from netgrad.network import Forward, Network, Trace, backward, forward, next_state, record
 from netgrad.regularizers import Penalty, View, is_weight
 
@@ -93,6 +93,7 @@ class Objective:
         """Refuse losses for outputs and penalties on layers that do not exist, and a link function applied twice."""
         for penalty in self.penalties:
             penalty.check_layers({node.params for node in network.nodes})
+        nodes = dict(network.outputs)
         for name, loss, _ in self.terms:
             if name not in network.output_names:
                 raise NetgradError(
@@ -100,9 +101,18 @@ class Objective:
                 )
             layer = bare(network.output_layer(name))
             activation = getattr(layer, "activation", layer)
+            if (
+                isinstance(loss, CrossEntropy)
+                and isinstance(activation, Activation)
+                and not isinstance(activation, Softmax | Logistic)
+            ):
+                raise NetgradError(
+                    f"loss 'cross_entropy' takes probabilities, but layer {nodes[name]} ends in "
+                    f"{activation.registered_name!r}: use loss 'softmax_cross_entropy'"
+                )
             if loss.logits and isinstance(activation, Softmax | Logistic):
                 raise NetgradError(
-                    f"loss {loss.registered_name!r} applies its own link function, but layer {layer.label} ends in "
+                    f"loss {loss.registered_name!r} applies its own link function, but layer {nodes[name]} ends in "
                     f"{activation.registered_name!r}: leave that layer's activation out"
                 )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from netgrad.compiling import check_process
@@ -12,10 +14,11 @@ from netgrad.data.checks import as_array, as_examples, as_lengths, default_float
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import DataError, NetgradError
 from netgrad.layers.base import Shape
-from netgrad.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy, SquaredError
+from netgrad.losses import BinaryCrossEntropy, FunctionLoss, Loss, SoftmaxCrossEntropy, SquaredError
 from netgrad.network import Network, out_lengths
 from netgrad.registry import find
 from netgrad.training.objective import Batch, Objective
+from netgrad.trees import by_path
 
 
 def named(kind: str, value: Any, names: tuple[str, ...]) -> dict[str, Any]:
@@ -57,15 +60,51 @@ def in_shapes(inputs: Mapping[str, Any]) -> dict[str, Shape]:
     return {name: tuple(value.shape[1:]) for name, value in inputs.items()}
 
 
+def given_params(network: Network, shapes: Mapping[str, Shape], params: Any) -> dict:
+    """Parameters that a user hands over as float arrays; one line for what is not this network's."""
+    expected, _ = jax.eval_shape(lambda: network.init(jax.random.key(0), shapes))
+    wanted, given = by_path(expected), by_path(params)
+    names = ", ".join(wanted)
+    if absent := [path for path in wanted if path not in given]:
+        raise NetgradError(f"params lack {absent[0]!r}: this network has {names}")
+    if strange := [path for path in given if path not in wanted]:
+        raise NetgradError(f"params hold {strange[0]!r}, which this network does not have: it has {names}")
+    arrays = {}
+    for path, like in wanted.items():
+        value = as_array(given[path], f"params {path!r}")
+        if value.dtype.kind not in "fiub" and not jnp.issubdtype(value.dtype, jnp.floating):
+            raise NetgradError(f"params {path!r} are no numbers: found {value.dtype}")
+        if value.shape != like.shape:
+            raise NetgradError(f"params {path!r} have the shape {value.shape}: expected {like.shape}")
+        arrays[path] = jnp.asarray(value, like.dtype)
+    return jax.tree.unflatten(jax.tree.structure(expected), [arrays[path] for path in wanted])
+
+
+def as_loss(spec: Any) -> Loss:
+    """The loss that a name, an instance, a class or a function stands for."""
+    return FunctionLoss(spec) if callable(spec) and not hasattr(spec, "kind") else find("loss", spec)
+
+
 def infer_loss(out_shape: Shape, target: Any) -> Loss:
-    """The loss that targets ask for: class numbers or labels give cross-entropy, anything else squared error."""
+    """The loss that targets ask for: class numbers, labels or one-hot rows give cross-entropy, others squared error."""
     target = np.asarray(target)
     discrete = target.dtype.kind in "iubOUS"
     if discrete and out_shape[-1] > 1 and target.ndim == len(out_shape):
         return SoftmaxCrossEntropy()
+    if out_shape[-1] > 1 and target.ndim == len(out_shape) + 1 and _one_hot(target):
+        return SoftmaxCrossEntropy()
     if discrete and set(np.unique(target).tolist()) <= {0, 1}:
         return BinaryCrossEntropy()
     return SquaredError()
+
+
+def _one_hot(target: np.ndarray) -> bool:
+    """Whether every row is one 1 among zeros, and not always the same one."""
+    if target.dtype.kind not in "iubf":
+        return False
+    ones = target == 1
+    one_each = bool((ones.sum(-1) == 1).all() and ((target == 0) | ones).all())
+    return one_each and len(np.unique(ones.argmax(-1))) > 1
 
 
 def make_objective(
@@ -87,7 +126,7 @@ def make_objective(
     nodes = dict(network.outputs)
     terms = []
     for name, spec in losses.items():
-        chosen = infer_loss(shapes[nodes[name]], targets[name]) if spec is None else find("loss", spec)
+        chosen = infer_loss(shapes[nodes[name]], targets[name]) if spec is None else as_loss(spec)
         terms.append((name, chosen, float(weights.get(name, 1.0))))
     several = penalty if isinstance(penalty, list | tuple) else [] if penalty is None else [penalty]
     objective = Objective(tuple(terms), tuple(find("penalty", p) for p in several), reduction, weight_noise)
@@ -126,13 +165,25 @@ def make_batch(
     return Batch(inputs, targets, weights, spans)
 
 
-def encode_labels(network: Network, y: Any) -> tuple[Any, TargetEncoder | None]:
-    """Targets that are labels (text, categories) as class numbers, with the encoder that remembers them."""
+def encode_labels(network: Network, y: Any, units: int, loss: Any = None) -> tuple[Any, TargetEncoder | None]:
+    """Targets that are labels as class numbers, with the encoder that remembers them.
+
+    Labels are texts and categories, and whole numbers that are not class numbers: 1 to K for a network of K outputs.
+    units: of the output. loss: the one asked for, if any.
+    """
     if isinstance(y, Mapping) or len(network.outputs) > 1:
         return y, None
+    if hasattr(y, "columns") and len(y.columns) == 1:
+        y = y[y.columns[0]]
     values = as_array(y, "y")
-    if values.dtype.kind not in "OUS" or values.ndim != 1:
+    if values.ndim != 1 or values.dtype.kind not in "OUSiu":
         return y, None
+    if values.dtype.kind in "iu":
+        asked = next(iter(named("output", loss, network.output_names).values()), None)
+        asked = asked is None or as_loss(asked).task == "classification"
+        classes = np.unique(values)
+        if not asked or units < 2 or len(classes) > units or (classes[0] >= 0 and classes[-1] < units):
+            return y, None
     encoder = TargetEncoder("classification").fit(values)
     return encoder.transform(values), encoder
 

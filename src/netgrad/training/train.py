@@ -9,7 +9,7 @@ import numpy as np
 
 from netgrad.compiling import INITIAL, ORDER, as_seed, check_process, random_key
 from netgrad.errors import NetgradError
-from netgrad.training.callbacks import Callback, EarlyStopping
+from netgrad.training.callbacks import Callback, EarlyStopping, as_callbacks
 from netgrad.training.checkpoint import Checkpoint, fingerprint
 from netgrad.training.loop import Run, run_to_end
 from netgrad.training.memory import InMemory
@@ -132,7 +132,7 @@ def train(
 
 def watching(progress: bool, callbacks: Sequence[Callback], patience: int | None) -> list[Callback]:
     """The callbacks of a run, in their order."""
-    return [Progress()] * progress + [*callbacks] + ([] if patience is None else [EarlyStopping(patience)])
+    return [Progress()] * progress + as_callbacks(callbacks) + ([] if patience is None else [EarlyStopping(patience)])
 
 
 def carry_out(

@@ -1,0 +1,221 @@
+"""What parts and arguments are called by people who come from Keras, PyTorch or scikit-learn, and what they are here.
+
+A part with another name is found under it; where netgrad's differs by a factor or a convention, that is said once. An
+argument with another name is answered with the right one.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from netgrad.errors import NetgradError, unknown_name, warn
+
+
+class Here(NamedTuple):
+    """The registered name, the settings that make it the same, and what still differs."""
+
+    name: str
+    settings: Mapping[str, Any] = {}
+    differs: str = ""
+
+
+_SUM = "it is the sum over an example's outputs, where {!r} is their mean"
+_HALF = "it is half the sum over an example's outputs, where {!r} is their mean"
+_LOGITS = "it takes the outputs of a linear last layer"
+_OVER_AVERAGE = {"mode": "fan_avg"}
+_UNIFORM = {"distribution": "uniform"}
+
+# By kind and by the name in small letters, without "_" and "-".
+NAMES: dict[str, dict[str, Here]] = {
+    "activation": {
+        "sigmoid": Here("logistic"),
+        "linear": Here("identity"),
+        "none": Here("identity"),
+        "swish": Here("silu"),
+        "rectifier": Here("relu"),
+        "heaviside": Here("threshold"),
+    },
+    "loss": {
+        "mse": Here("squared_error", differs=_HALF),
+        "mseloss": Here("squared_error", differs=_HALF),
+        "meansquarederror": Here("squared_error", differs=_HALF),
+        "mae": Here("absolute_error", differs=_SUM),
+        "l1loss": Here("absolute_error", differs=_SUM),
+        "meanabsoluteerror": Here("absolute_error", differs=_SUM),
+        "huberloss": Here("huber", differs=_SUM),
+        "smoothl1loss": Here("huber", differs=_SUM),
+        "crossentropyloss": Here("softmax_cross_entropy"),
+        "categoricalcrossentropy": Here("softmax_cross_entropy", differs=_LOGITS),
+        "sparsecategoricalcrossentropy": Here("softmax_cross_entropy", differs=_LOGITS),
+        "bcewithlogitsloss": Here("binary_cross_entropy"),
+        "bce": Here("binary_cross_entropy", differs=_LOGITS),
+        "bceloss": Here("binary_cross_entropy", differs=_LOGITS),
+        "poissonnllloss": Here("poisson"),
+    },
+    "initializer": {
+        "glorotnormal": Here("xavier", _OVER_AVERAGE),
+        "glorotuniform": Here("xavier", _OVER_AVERAGE | _UNIFORM),
+        "xaviernormal": Here("xavier", _OVER_AVERAGE),
+        "xavieruniform": Here("xavier", _OVER_AVERAGE | _UNIFORM),
+        "glorot": Here("xavier", _OVER_AVERAGE),
+        "henormal": Here("he"),
+        "heuniform": Here("he", _UNIFORM),
+        "kaimingnormal": Here("he"),
+        "kaiminguniform": Here("he", _UNIFORM),
+        "kaiming": Here("he"),
+        "lecunnormal": Here("xavier"),
+        "lecununiform": Here("xavier", _UNIFORM),
+        "ones": Here("constant", {"value": 1.0}),
+    },
+    "penalty": {"ridge": Here("l2"), "weightdecay": Here("l2"), "lasso": Here("l1")},
+}
+
+_FOLLOWS = "not asked for, widths follow from the data"
+
+# What an argument of other libraries is here: of `netgrad.fit`, and of layers.
+OF_FIT = {
+    "lr": "learning_rate",
+    "learning_rate_init": "learning_rate",
+    "opt": "optimizer",
+    "criterion": "loss",
+    "loss_fn": "loss",
+    "alpha": "penalty=ng.L2(alpha)",
+    "weight_decay": "penalty=ng.L2(alpha), or optimizer='adamw'",
+    "validation_data": "validation=(x, y)",
+    "validation_split": "validation=0.2, a share of the examples",
+    "validation_fraction": "validation=0.2, a share of the examples",
+    "eval_set": "validation=(x, y)",
+    "early_stopping": "patience=10, in epochs",
+    "n_iter_no_change": "patience",
+    "verbose": "progress=True",
+    "max_iter": "epochs",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "max_epochs": "epochs",
+    "batch": "batch_size",
+    "bs": "batch_size",
+    "random_state": "seed",
+    "class_weights": "class_weight",
+    "clipnorm": "clip_norm",
+    "gradient_clip_val": "clip_norm",
+    "initial_weights": "params",
+    "n_starts": "starts",
+    "device": "JAX_PLATFORMS in the environment",
+}
+OF_PARTS = {
+    "return_sequences": "returns='sequence' (True) or returns='last' (False)",
+    "return_state": "returns='state'",
+    "go_backwards": "reverse",
+    "hidden_size": "units",
+    "n_units": "units",
+    "num_units": "units",
+    "out_features": "units",
+    "output_dim": "units",
+    "in_features": _FOLLOWS,
+    "input_size": _FOLLOWS,
+    "input_dim": _FOLLOWS,
+    "input_shape": _FOLLOWS,
+    "in_channels": _FOLLOWS,
+    "out_channels": "filters",
+    "use_bias": "bias",
+    "kernel_initializer": "initializer",
+    "kernel_size": "window",
+    "strides": "stride",
+    "pool_size": "window",
+    "dilation_rate": "dilation",
+    "num_groups": "groups",
+    "eps": "epsilon",
+    "delta": "d",
+    "negative_slope": "slope",
+    "batch_first": "always so, inputs are (N, T, d), examples first",
+    "nonlinearity": "activation",
+    "kernel_regularizer": "penalty=ng.L2(alpha), an argument of ng.fit",
+    "std": "sigma",
+    "stddev": "sigma",
+}
+
+_FITTED = "a network holds no numbers: model = ng.fit(net, x, y) trains it, and model.predict(x) answers"
+NO_CALL = "model.predict(x) gives answers, model.predict_proba(x) probabilities, model.outputs(x) the raw outputs"
+# What networks and models of other libraries have, and how it is done here.
+ATTRIBUTES = {
+    "network": dict.fromkeys(("fit", "compile", "predict", "train", "eval", "parameters", "state_dict"), _FITTED)
+    | {"add": "layers are given together: ng.Sequential([*layers, layer])"},
+    "model": dict.fromkeys(("forward", "eval", "train"), NO_CALL)
+    | {
+        "fit": "ng.fit(model, x, y) goes on training it",
+        "compile": "loss and optimizer are arguments of ng.fit",
+        "score": "model.evaluate(x, y)",
+        "get_weights": "model.params holds them, by layer and name",
+        "state_dict": "model.params holds them, by layer and name; model.save(path) writes a file",
+        "layers": "model.network.nodes, or model.network.by_name",
+    },
+}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def plain(name: str) -> str:
+    """A name without its spelling: "he_normal", "HeNormal" and "he-normal" are one.
+
+    >>> plain("He_Normal")
+    'henormal'
+    """
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def translated(kind: str, name: str, known: Mapping[str, Any]) -> Here:
+    """What a name of this kind is here; warns where the part of that name differs from what others mean by it.
+
+    Raises `NetgradError`, with the nearest name, for a name that nobody uses.
+
+    >>> translated("initializer", "HeUniform", {"he": None}).settings
+    {'distribution': 'uniform'}
+    >>> translated("optimizer", "Adam", {"adam": None}).name
+    'adam'
+    """
+    if name in known:
+        return Here(name)
+    for own in known:
+        if plain(own) == plain(name):
+            return Here(own)
+    here = NAMES.get(kind, {}).get(plain(name))
+    if here is None or here.name not in known:
+        raise unknown_name(kind, name, known)
+    if here.differs:
+        warn(f"{kind} {name!r} is taken for {here.name!r}: {here.differs.format(name)}")
+    return here
+
+
+def answering(of: str, habits: Mapping[str, str]) -> Callable[[F], F]:
+    """Decorator: an argument that the function does not have is answered with what it is called here.
+
+    of: what the arguments belong to, by default the first argument's class.
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(*arguments: Any, **named: Any) -> Any:
+            try:
+                return function(*arguments, **named)
+            except TypeError:
+                own = [name for name in inspect.signature(function).parameters if name != "self"]
+                unknown = next((name for name in named if name not in own), None)
+                if unknown is None:
+                    raise
+                what, here = of or type(arguments[0]).__name__, habits.get(unknown, "")
+                if not here or (here.isidentifier() and here not in own):  # a Dropout has no units either
+                    raise unknown_name(f"argument of {what}", unknown, own) from None
+                raise NetgradError(f"{what} has no argument {unknown!r}: here it is {here}") from None
+
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+def answer(of: str, name: str) -> AttributeError:
+    """The error for an attribute that other libraries' networks and models have."""
+    here = ATTRIBUTES[of].get(name)
+    return AttributeError(f"a {of} has no {name!r}" + (f": {here}" if here else ""))
