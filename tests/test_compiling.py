@@ -92,20 +92,23 @@ def test_what_jax_keeps_beside_our_programs_is_dropped_before_the_system_ends_th
     assert grown._cache_size() == 0
 
 
-def small_networks(count):
+def small_networks(count, programs=12, clearings=1024):
     """Fit so many different networks one after the other; the regions and the memory in MB after each."""
     script = (
         "import itertools, sys; import numpy as np; import netgrad as ng; from netgrad import compiling\n"
-        "x = np.random.default_rng(0).normal(size=(24, 3))\n"
-        "compiling.MOST_PROGRAMS = int(sys.argv[2])\n"
-        "for units in itertools.islice(itertools.product(range(1, 50), range(1, 50)), int(sys.argv[1])):\n"
-        "    net = ng.Sequential([*(ng.Dense(n, activation='tanh') for n in units), ng.Dense(1)])\n"
-        "    ng.fit(net, x, x[:, 0], epochs=1).predict(x)\n"
+        "compiling.MOST_PROGRAMS, compiling.BETWEEN_CLEARINGS = map(int, sys.argv[2:])\n"
+        "x = np.random.default_rng(0).normal(size=(24, 50))\n"
+        "for width, units in itertools.islice(itertools.product(range(1, 51), range(1, 51)), int(sys.argv[1])):\n"
+        "    net = ng.Sequential([ng.Dense(units, activation='tanh'), ng.Dense(1)])\n"
+        "    ng.fit(net, x[:, :width], x[:, 0], epochs=1).predict(x[:, :width])\n"
         "    rss = next(line for line in open('/proc/self/status') if line.startswith('VmRSS'))\n"
         "    print(compiling._regions(), int(rss.split()[1]) // 1024, flush=True)\n"
     )
-    bound = str(compiling.MOST_PROGRAMS if count > 100 else 12)
-    run = subprocess.run([sys.executable, "-c", script, str(count), bound], capture_output=True, text=True, check=True)
+    settings = [str(n) for n in (count, programs, clearings)]
+    quick = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # a third less time, and as much memory
+    run = subprocess.run(
+        [sys.executable, "-c", script, *settings], capture_output=True, text=True, check=True, env=quick
+    )
     return np.array([line.split() for line in run.stdout.splitlines()], int)
 
 
@@ -117,11 +120,19 @@ def test_many_networks_fitted_in_one_process_take_bounded_memory():
     assert memory[8:].max() <= 1.1 * memory[:8].max()
 
 
+@linux
+def test_emptied_caches_give_their_memory_back():
+    """More than what thirty further networks take, once in the run."""
+    _, memory = small_networks(40, 128, 120).T
+    assert np.diff(memory).min() < -10
+    assert memory[30:].max() < memory[:30].max() + 10
+
+
 @slow
 @linux
 @pytest.mark.slow
 def test_two_thousand_networks_fitted_in_one_process_take_bounded_memory():
-    regions, memory = small_networks(2000).T
+    regions, memory = small_networks(2000, compiling.MOST_PROGRAMS).T
     assert regions.max() < compiling.MOST_REGIONS
     assert memory[200:].max() <= 1.2 * memory[:200].max()
 

@@ -7,6 +7,8 @@ that takes two thirds of the time of compiling and pays nothing here: the work t
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import operator
 import os
 import re
@@ -29,6 +31,7 @@ SETTINGS: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False}  # of every pr
 _unknown: set[str] = set()  # the settings that this version of XLA has refused: names come and go with versions
 # A program keeps some 4 MB and 40 regions of memory. Those of the 30 networks used last fit in here, or one server's.
 MOST_PROGRAMS = 128
+BETWEEN_CLEARINGS = 1024  # programs compiled, of some 250 small networks, until JAX's own caches are emptied
 MOST_REGIONS = 30_000  # of memory mapped by the process, of which Linux allows 65,530: LLVM ends it on the next one
 
 INITIAL, ORDER, STARTS = range(3)  # what a seed's keys are for
@@ -112,9 +115,20 @@ def _make_room(newest: Program) -> None:
             total -= program._kept
             _compiled.discard(program)
             program._forget()
-    # What runs outside of our programs, in a trace or in the user's own code, JAX keeps, 4,096 of each kind.
-    if next(_events) % 32 == 0 and _regions() > MOST_REGIONS:
+    # JAX keeps what it has traced, 4,096 functions of each kind, and programs that are not ours; the allocator keeps
+    # what both gave back. What is in use still is compiled anew, a small part of what was compiled since the last time.
+    event = next(_events)
+    if event % BETWEEN_CLEARINGS == 0 or (event % 32 == 0 and _regions() > MOST_REGIONS):
         jax.clear_caches()
+        gc.collect()
+        _give_memory_back()
+
+
+def _give_memory_back() -> None:
+    """Hand free memory back to the system, where the C library can: glibc keeps what lies between blocks in use."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)
 
 
 def _regions() -> int:
