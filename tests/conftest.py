@@ -1,6 +1,8 @@
 """What all tests share."""
 
 import os
+import shutil
+import tempfile
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
@@ -15,12 +17,23 @@ os.environ["XLA_FLAGS"] = " ".join(
     ]
 )
 
-import jax
-import pytest
+# Programs are kept for the length of the run, shared by all its processes: many tests compile the same.
+OWN_PROGRAMS = None
+if "NETGRAD_PROGRAMS" not in os.environ:
+    OWN_PROGRAMS = os.environ["NETGRAD_PROGRAMS"] = tempfile.mkdtemp(prefix="netgrad-programs-")
+
+import jax  # noqa: E402 - reads both
+import pytest  # noqa: E402
 
 TESTS = count(1)
 MAPPED = Path("/proc/self/maps")
 MOST_MAPPED = 25_000  # Linux allows a process 65,530 mapped regions, and XLA takes several for every program
+
+
+def pytest_unconfigure(config):
+    """The process that made the folder of programs removes it."""
+    if OWN_PROGRAMS:
+        shutil.rmtree(OWN_PROGRAMS, ignore_errors=True)
 
 
 @pytest.fixture

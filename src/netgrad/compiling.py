@@ -25,6 +25,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from netgrad import kept_programs
 from netgrad.errors import NetgradError
 
 SETTINGS: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False}  # of every program, beside its level
@@ -41,6 +42,9 @@ MOST_SEEDS = 2**32  # JAX's keys and scikit-learn's splits tell so many apart
 # waits for it, and a prediction of one example spends half of its time so. What the environment says goes before it.
 if "JAX_CPU_ENABLE_ASYNC_DISPATCH" not in os.environ:
     jax.config.update("jax_cpu_enable_async_dispatch", False)
+
+
+kept_programs.begin()
 
 
 class Program:
