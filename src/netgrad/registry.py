@@ -23,6 +23,7 @@ KINDS: dict[str, dict[str, type]] = {
     "finding": {},
     "network": {},
     "task": {},
+    "view": {},
 }
 
 T = TypeVar("T", bound=type)
@@ -32,7 +33,7 @@ def register(kind: str, name: str) -> Callable[[T], T]:
     """Class decorator: make the dataclass known as ``name`` among the parts of this ``kind``.
 
     >>> sorted(KINDS)
-    ['activation', 'finding', 'initializer', 'layer', 'loss', 'network', 'penalty', 'task']
+    ['activation', 'finding', 'initializer', 'layer', 'loss', 'network', 'penalty', 'task', 'view']
     """
 
     def add(cls: T) -> T:

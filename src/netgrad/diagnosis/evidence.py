@@ -83,7 +83,7 @@ class Evidence:
         """The nodes with weights of their own, in the order of the way forward."""
         nodes = []
         for node in self.network.nodes:
-            own = jax.tree_util.tree_leaves_with_path(self.model.params.get(node.params, {}))
+            own = jax.tree_util.tree_leaves_with_path(self.model.effective.get(node.params, {}))
             if any(is_weight(path) for path, _ in own):
                 nodes.append(node)
         return nodes
@@ -236,7 +236,7 @@ class Evidence:
         name, rate = self.settings.get("optimizer"), self.settings.get("learning_rate")
         if name not in optimizers.OPTIMIZERS or optimizers.OPTIMIZERS[name][1] is None or rate == "given":
             return {}
-        chosen = adjustable(optimizers.get(name, rate, self.settings.get("clip_norm")))
+        chosen = adjustable(optimizers.get(name, rate, self.settings.get("clip_norm"), self.start.network.untrained))
         data = jax.tree.map(jnp.asarray, self.some(TRIED))
         size = min(batch_size or data.size, data.size)
         count = int(np.clip(self.settings.get("epochs", 3), 1, max(2, 400 * size // data.size)))

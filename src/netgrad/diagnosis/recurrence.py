@@ -33,7 +33,7 @@ def spectral_radii(model: Model) -> dict[str, float]:
     {'rnn_1.W_h': 1.0}
     """
     radii = {}
-    for path, W in jax.tree_util.tree_leaves_with_path(model.params):
+    for path, W in jax.tree_util.tree_leaves_with_path(model.effective):
         if getattr(path[-1], "key", None) == "W_h":
             radii[jax.tree_util.keystr(path, simple=True, separator=".")] = float(
                 np.abs(np.linalg.eigvals(np.asarray(W))).max()
@@ -59,7 +59,7 @@ def jacobian_norms(model: Model, x: Any, lengths: Any = None, layer: str | None 
     before = jnp.concatenate([saved["start"][:, None], states[:, :-1]], axis=1)
     steps, ends = own.shape[1], spans(saved.get("lengths"), own)
     norms = _norms(node.layer.replace(returns="state", learned_state=False))
-    params = model.params[node.params]
+    params = model.effective[node.params]
     with jax.default_matmul_precision("highest"):
         curves = np.stack([np.asarray(norms(params, *one)) for one in zip(own, before, ends, strict=True)])
     return np.where(np.arange(steps) < np.asarray(ends)[:, None], curves, np.nan)

@@ -46,11 +46,11 @@ class Signal(NamedTuple):
 
 def signals(network: Network, looked: StepGradients, params: dict, batch: Batch) -> dict[str, Signal]:
     """The signals of every node, from one look at a batch."""
-    valid = _valid(batch)
+    valid, effective = _valid(batch), network.effective(params)
     found = {}
     for node in network.nodes:
         saved, delta = looked.run.saved[node.name], looked.nodes[node.name].delta
-        own, gradient = params.get(node.params, {}), looked.nodes[node.name].d_params
+        own, gradient = effective.get(node.params, {}), looked.nodes[node.name].d_params
         answer, flat = _answer(node.layer, own, saved, valid)
         weights = [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(own) if is_weight(path)]
         slopes = [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(gradient) if is_weight(path)]

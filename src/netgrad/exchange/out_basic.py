@@ -12,6 +12,7 @@ from netgrad import layers as ng
 from netgrad.exchange.onnx_library import onnx
 from netgrad.exchange.rules import Place, refusal, rule_for, writes
 from netgrad.exchange.writer import Writer
+from netgrad.layers.views import WeightNormed
 
 FLOAT = 1  # TensorProto.FLOAT
 
@@ -90,10 +91,7 @@ def dense(w: Writer, at: Place) -> str:
 @writes(ng.WeightNorm)
 def weight_norm(w: Writer, at: Place) -> str:
     """The weights that its length and directions make are as good as any: what wraps them is not written."""
-    V = at.array("V")
-    length = np.sqrt((V * V).sum(tuple(range(V.ndim - 1))))
-    params = {name: value for name, value in at.params.items() if name not in ("W_g", "V")}
-    plain = replace(at, layer=at.layer.layer, params=params | {"W": at.array("W_g") * V / length})
+    plain = replace(at, layer=at.layer.layer, params=WeightNormed("W").see(at.params))
     return rule_for(plain.layer)(w, plain)
 
 

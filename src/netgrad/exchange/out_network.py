@@ -30,6 +30,7 @@ def write_nodes(
     shapes: of every node's output. values, spans: the names of the inputs and of their lengths; both are added to.
     within: stands before the nodes' names.
     """
+    params = network.effective(params)
     for node in network.nodes:
         w.scope = f"{within}{node.name}"
         told = [spans[name] for name in node.inputs]

@@ -19,6 +19,8 @@ import numpy as np
 
 from netgrad.errors import FileError, NetgradError
 from netgrad.exchange.torch_layouts import Slot, slots_of
+from netgrad.layers.paths import at, leaves, put
+from netgrad.network import Network
 from netgrad.training.files import in_order, read
 from netgrad.training.model import Model
 from netgrad.writing import write_file
@@ -74,6 +76,8 @@ def from_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | Non
     if not path.is_file():
         raise FileError(f"no file at {path}: expected a state_dict as a .safetensors file")
     modules = modules_of(read(path)[0], path)
+    network, kept = model.network, model.params
+    model = replace(model, params=network.effective(kept))
     slots = slots_of(model)
     named = named_modules(slots, modules, dict(names or {}), path)
     params, state = jax.tree.map(lambda value: value, (model.params, model.state))
@@ -83,14 +87,31 @@ def from_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | Non
             raise NetgradError(not_found(slot, modules, named, path))
         named[slot.name] = module
         new_params, new_state = slot.layout.take(module.tensors)
-        put(params, slot, new_params)
+        fill(params, slot, new_params)
         if new_state:
             state = state | {slot.layer: {name: jnp.asarray(value, float) for name, value in new_state.items()}}
     left = [m for m in modules if not any(m is taken for taken in named.values())]
     if left:
         tensors = listed([f"{m.prefix}{name}" for m in left for name in m.tensors])
         raise NetgradError(f"{path} holds more than this network has places for: {tensors}")
-    return replace(model, params=params, state=state)
+    return replace(model, params=as_stored(network, kept, params, path), state=state)
+
+
+def as_stored(network: Network, kept: dict[str, Any], params: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What is stored of a file's parameters, with the masks that are there; refused where the network's views cannot
+    make them."""
+    if not network.views:
+        return params
+    stored = network.stored(params)
+    masks = {path for view in network.views for path in view.untrained}
+    for mask in masks:
+        stored = put(stored, mask, at(kept, mask))
+    made = dict(leaves(network.effective(stored)))
+    for name, value in leaves(params):
+        if not np.allclose(value, made[name], atol=1e-6):
+            views = ", ".join(sorted({view.registered_name.replace("_", " ") for view in network.views}))
+            raise NetgradError(f"{path} has other numbers for {name} than its place allows, which is {views}")
+    return stored
 
 
 def to_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | None = None) -> Path:
@@ -106,6 +127,7 @@ def to_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | None 
     from safetensors.numpy import save
 
     given = dict(names or {})
+    model = replace(model, params=model.network.effective(model.params))
     slots = slots_of(model)
     unknown_names(slots, given)
     tensors: dict[str, np.ndarray] = {}
@@ -214,7 +236,7 @@ def got(model: Model, slot: Slot) -> dict[str, Any]:
     return found
 
 
-def put(params: dict[str, Any], slot: Slot, values: dict[str, Any]) -> None:
+def fill(params: dict[str, Any], slot: Slot, values: dict[str, Any]) -> None:
     """Replace the parameters of a slot; what its module does not hold stays."""
     place: dict[str, Any] = params[slot.layer]
     for part in slot.inside:

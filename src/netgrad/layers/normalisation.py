@@ -14,8 +14,11 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Backward, Layer
+from netgrad.layers.views import WeightNormed
 from netgrad.layers.wrapper import Wrapper
 from netgrad.registry import register
+
+_NORMED = WeightNormed("W")
 
 
 @register("layer", "batch_norm")
@@ -169,14 +172,10 @@ class LayerNorm(Layer):
 class WeightNorm(Wrapper):
     """A layer whose weights are learned as length times direction: W = g V / ||V||, for each unit by itself.
 
-    layer: any layer that has weights W whose last axis is the units (`Dense`, `Conv`); a wrapper rather than an
-    option of theirs, so that they need not know. Parameters: the layer's own without W, V of W's shape, and the
-    lengths g (units,) under the name W_g. The layer starts exactly as it would without.
-
-    Penalties act on W_g and leave V alone: L2 on the lengths is L2 on W, while the length of V has no effect.
-
-    Source: Pattipati "Batch Normalization", alternatives: "normalize the weights of each layer", one length a layer as
-    it is worded; here every unit has its own, as in Salimans & Kingma (2016).
+    layer: any layer that has weights W whose last axis is the units (`Dense`, `Conv`); they are seen through the view
+    `netgrad.layers.views.WeightNormed`, which has the equations. Parameters: the layer's own without W, V of W's
+    shape, and the lengths g (units,) under the name W_g. The layer starts exactly as it would without. For a layer of
+    a finished network there is `Network.weight_normed`.
 
     >>> import jax, netgrad as ng
     >>> params = ng.WeightNorm(ng.Dense(3)).init(jax.random.key(0), (2,))
@@ -185,36 +184,23 @@ class WeightNorm(Wrapper):
     """
 
     def init(self, key, in_shape):
-        params = dict(self.layer.init(key, in_shape))
+        params = self.layer.init(key, in_shape)
         if "W" not in params:
             raise NetgradError(
                 f"WeightNorm needs a layer with weights W (Dense, Conv), found {type(self.layer).__name__} with "
                 f"{', '.join(params) or 'no parameters'}"
             )
-        V = params.pop("W")
-        return params | {"W_g": _length(V), "V": V}
+        return _NORMED.store(params)
 
     def forward(self, params, x, context):
-        W = params["W_g"] * params["V"] / _length(params["V"])
-        a, saved = self.layer.forward(self._inner(params, W), x, context)
-        return a, saved | {"W": W}
+        seen = _NORMED.see(params)
+        a, saved = self.layer.forward(seen, x, context)
+        return a, saved | {"W": seen["W"]}
 
     def backward(self, params, saved, d_out):
-        """With v = V/||V||: dE/dg = sum dE/dW v, and dE/dV = g/||V|| (dE/dW - v dE/dg), at right angles to V.
-
-        The length's derivative is d||V||/dV = v, so that dv/dV takes away what lies along v.
-        """
-        back = self.layer.backward(self._inner(params, saved["W"]), saved, d_out)
-        d_params = dict(back.d_params)
-        dW = d_params.pop("W")
-        length = _length(params["V"])
-        v = params["V"] / length
-        d_g = (dW * v).reshape(-1, length.size).sum(0)
-        d_params |= {"W_g": d_g, "V": params["W_g"] / length * (dW - v * d_g)}
-        return Backward(back.d_in, d_params, back.delta)
-
-    def _inner(self, params, W):
-        return {name: value for name, value in params.items() if name not in ("W_g", "V")} | {"W": W}
+        """As the layer itself, then through `WeightNormed`."""
+        back = self.layer.backward(_NORMED.see(params), saved, d_out)
+        return back._replace(d_params=_NORMED.back(params, back.d_params))
 
 
 def _scale_and_shift(layer: Layer, in_shape: Any) -> dict[str, jax.Array]:
@@ -245,8 +231,3 @@ def _valid(x: jax.Array, lengths: Any) -> jax.Array:
 def _total(value: jax.Array) -> jax.Array:
     """(..., units) -> (units,): the sum over everything but the units."""
     return value.reshape(-1, value.shape[-1]).sum(0)
-
-
-def _length(V: jax.Array) -> jax.Array:
-    """(..., units) -> (units,): the Euclidean length of each unit's weights."""
-    return jnp.sqrt(_total(V * V))

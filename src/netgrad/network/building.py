@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from netgrad.errors import NetgradError
 from netgrad.layers.base import Layer
 from netgrad.layers.symbol import Call, Symbol
+from netgrad.layers.views import ParameterView
+from netgrad.network.parameters import renaming
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,13 @@ class Building:
     """A network while its nodes are put down one after the other.
 
     nodes; written: the layer of each as the user wrote it, before defaults were filled in; values: the name of the
-    node behind each symbol.
+    node behind each symbol; views: those of the networks that are used as parts.
     """
 
     nodes: list[Node] = field(default_factory=list)
     written: list[Layer] = field(default_factory=list)
     values: dict[Symbol, str] = field(default_factory=dict)
+    views: list[ParameterView] = field(default_factory=list)
     _params: dict[int, str] = field(default_factory=dict)  # by layer: one object is one set of parameters
     _prefixes: dict[int, str] = field(default_factory=dict)  # by network
     _uses: Counter[str] = field(default_factory=Counter)
@@ -89,6 +92,8 @@ class Building:
             values[node.name] = self.layer(
                 layer, tuple(values[name] for name in node.inputs), f"{prefix}/{node.params}"
             )
+        outer = renaming({n.params: self._params[id(w)] for n, w in zip(inner.nodes, inner.written, strict=True)})
+        self.views += [view.renamed(outer) for view in inner.views]
         return {key: values[name] for key, name in inner.outputs}
 
     def fresh(self, base: str) -> str:

@@ -42,7 +42,7 @@ class Composite(Layer):
             )
         # Defaults as in the middle of a network: what reaches a block is no longer the data.
         nodes = [replace(n, layer=layer.placed(False)) for n, layer in zip(block.nodes, block.written, strict=True)]
-        object.__setattr__(self, "block", Network.from_nodes(block.inputs, nodes, block.outputs))
+        object.__setattr__(self, "block", Network.from_nodes(block.inputs, nodes, block.outputs, block.views))
 
     # --- the block
 

@@ -19,7 +19,7 @@ def with_layers(network: Network, change: Callable[[Node], Layer]) -> Network:
     [8, 2]
     """
     nodes = [replace(node, layer=change(node)) for node in network.nodes]
-    return Network.from_nodes(network.inputs, nodes, network.outputs)
+    return Network.from_nodes(network.inputs, nodes, network.outputs, network.views)
 
 
 def with_first(network: Network, layer: Layer, name: str, input: str | None = None) -> Network:
@@ -32,7 +32,8 @@ def with_first(network: Network, layer: Layer, name: str, input: str | None = No
     """
     source, name = input or network.inputs[0], _free(network, name)
     fed = [replace(n, inputs=tuple(name if i == source else i for i in n.inputs)) for n in network.nodes]
-    return Network.from_nodes(network.inputs, [Node(name, layer, (source,), name), *fed], network.outputs)
+    nodes = [Node(name, layer, (source,), name), *fed]
+    return Network.from_nodes(network.inputs, nodes, network.outputs, network.views)
 
 
 def with_last(network: Network, layer: Layer, name: str, output: str | None = None) -> Network:
@@ -46,7 +47,7 @@ def with_last(network: Network, layer: Layer, name: str, output: str | None = No
     key, name = output or network.output_names[0], _free(network, name)
     outputs = [(k, name if k == key else node) for k, node in network.outputs]
     last = Node(name, layer, (dict(network.outputs)[key],), name)
-    return Network.from_nodes(network.inputs, [*network.nodes, last], outputs)
+    return Network.from_nodes(network.inputs, [*network.nodes, last], outputs, network.views)
 
 
 def _free(network: Network, name: str) -> str:

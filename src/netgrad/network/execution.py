@@ -35,7 +35,8 @@ def forward(
     key: jax.Array | None = None,
     lengths: Mapping[str, jax.Array] | None = None,
 ) -> Forward:
-    """Run every node once, in topological order."""
+    """Run every node once, in topological order, with what the network's views make of the stored ``params``."""
+    params = network.effective(params)
     values: dict[str, Any] = dict(inputs)
     for node in network.nodes:
         if len(node.inputs) == 1 and (name := node.inputs[0]) in inputs and values[name] is inputs[name]:
@@ -44,7 +45,7 @@ def forward(
     saved: dict[str, dict[str, Any]] = {}
     for i, node in enumerate(network.nodes):
         context = Context(
-            training=training,
+            training=training and node.params not in network.still,
             key=None if key is None else jax.random.fold_in(key, i),
             lengths=network.in_shape(node, spans),
             state=state.get(node.params, {}),
@@ -69,7 +70,7 @@ def out_lengths(network: Network, lengths: Mapping[str, Any], shapes: Mapping[st
 
 
 class Gradients(NamedTuple):
-    """params: dE/d(parameter), keyed as the parameters; nodes: each node's `Backward`; inputs: dE/d(input)."""
+    """params: dE/d(parameter), keyed as they are stored; nodes: each node's `Backward`; inputs: dE/d(input)."""
 
     params: dict
     nodes: dict[str, Backward]
@@ -83,6 +84,7 @@ def backward(
 
     bottom: nobody below needs the gradients of the inputs, so that those of parameters may be made without them.
     """
+    stored, params = params, network.effective(params)
     d_values: dict[str, Any] = {}
 
     def arrive(name: str, gradient: Any) -> None:
@@ -107,16 +109,15 @@ def backward(
         for name, d_in in zip(node.inputs, back.d_in if len(node.inputs) > 1 else (back.d_in,), strict=True):
             arrive(name, d_in)
     # Keys in the order of params, so that both are one pytree structure.
-    return Gradients(
-        {name: d_params[name] for name in params}, nodes, {name: d_values[name] for name in network.inputs}
-    )
+    d_stored = network.returned(stored, {name: d_params[name] for name in params})
+    return Gradients(d_stored, nodes, {name: d_values[name] for name in network.inputs})
 
 
 def next_state(network: Network, state: dict, saved: dict[str, dict]) -> dict:
     """The network's state after a training step; a layer used several times updates its state at each use."""
     state = dict(state)
     for node in network.nodes:
-        if node.params in state:
+        if node.params in state and node.params not in network.still:
             state[node.params] = node.layer.next_state(state[node.params], saved[node.name])
     return state
 

@@ -34,4 +34,5 @@ def fused(network: Network) -> Network:
         changed[node.name] = Node(node.name, Pooled(), node.inputs, node.params)
     if not changed:
         return network
-    return Network.from_nodes(network.inputs, (changed.get(n.name, n) for n in network.nodes), network.outputs)
+    nodes = (changed.get(n.name, n) for n in network.nodes)
+    return Network.from_nodes(network.inputs, nodes, network.outputs, network.views)

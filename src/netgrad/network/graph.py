@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, fields
-from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,10 @@ from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.habits import answer
 from netgrad.layers.base import Layer, Shape
 from netgrad.layers.symbol import Call, Input, Symbol, symbols
+from netgrad.layers.views import ParameterView
 from netgrad.network.building import Node, build
+from netgrad.network.parameters import Parameters
+from netgrad.network.selection import Selection
 from netgrad.network.views import view
 from netgrad.registry import find, register
 from netgrad.resources import gib, memory
@@ -44,7 +47,7 @@ SMALL = 2**22  # bytes of parameters that are drawn in less time than it takes t
 
 @register("network", "network")
 @dataclass(frozen=True, init=False, eq=False, repr=False)
-class Network:
+class Network(Parameters):
     """A computation graph from named inputs to named outputs. Hashable, and equal to another of the same structure.
 
     Args:
@@ -71,6 +74,7 @@ class Network:
     outputs: tuple[tuple[str, str], ...]
     name: str | None
     written: tuple[Layer, ...]  # of each node, before the defaults that depend on its place were filled in
+    views: tuple[ParameterView, ...]  # how the parameters are made from what is stored
 
     def __init__(
         self, inputs: Symbol | Sequence[Symbol], outputs: Symbol | Mapping[str, Symbol], *, name: str | None = None
@@ -79,16 +83,17 @@ class Network:
         sinks = {"": outputs} if isinstance(outputs, Symbol) else dict(outputs)
         made = build(sources, sinks.values())
         named = tuple((key or made.values[symbol], made.values[symbol]) for key, symbol in sinks.items())
-        self._set(tuple(str(s.name) for s in sources), tuple(made.nodes), named)
+        self._set(tuple(str(s.name) for s in sources), tuple(made.nodes), named, tuple(made.views))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "written", tuple(made.written))
 
-    def _set(self, inputs: tuple[str, ...], nodes: tuple[Node, ...], outputs: tuple[tuple[str, str], ...]) -> None:
+    def _set(self, inputs: tuple[str, ...], nodes: tuple[Node, ...], outputs: Any, views: Any) -> None:
         if len(nodes) > MOST_LAYERS:
             raise NetgradError(f"a network may have up to {MOST_LAYERS:,} layers, found {len(nodes):,}")
         object.__setattr__(self, "inputs", inputs)
         object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "outputs", outputs)
+        object.__setattr__(self, "views", tuple(sorted(dict.fromkeys(views), key=lambda view: view.rank)))
 
     def __call__(self, *inputs: Symbol) -> Any:
         """Place this network in another: symbols in, the symbol of its output back, or a dict of them by output name.
@@ -102,10 +107,16 @@ class Network:
         return made if len(made) > 1 else next(iter(made.values()))
 
     @classmethod
-    def from_nodes(cls, inputs: Iterable[str], nodes: Iterable[Node], outputs: Iterable[tuple[str, str]]) -> Network:
+    def from_nodes(
+        cls,
+        inputs: Iterable[str],
+        nodes: Iterable[Node],
+        outputs: Iterable[tuple[str, str]],
+        views: Iterable[ParameterView] = (),
+    ) -> Network:
         """A network from its finished parts, as a model file holds them."""
         network = object.__new__(Network)
-        network._set(tuple(inputs), tuple(nodes), tuple((key, node) for key, node in outputs))
+        network._set(tuple(inputs), tuple(nodes), tuple((key, node) for key, node in outputs), views)
         layers: dict[str, Layer] = {}  # nodes that share their parameters come from a file with a layer each
         object.__setattr__(network, "name", None)
         object.__setattr__(network, "written", tuple(layers.setdefault(n.params, n.layer) for n in network.nodes))
@@ -114,13 +125,14 @@ class Network:
     def to_fields(self) -> dict[str, Any]:
         """The finished parts, for `netgrad.registry.to_config`."""
         nodes = [[n.name, n.layer, n.inputs, n.params] for n in self.nodes]
-        return {"inputs": self.inputs, "nodes": nodes, "outputs": self.outputs}
+        viewed = {"views": self.views} if self.views else {}
+        return {"inputs": self.inputs, "nodes": nodes, "outputs": self.outputs} | viewed
 
     @classmethod
-    def from_fields(cls, inputs: Any, nodes: Any, outputs: Any) -> Network:
+    def from_fields(cls, inputs: Any, nodes: Any, outputs: Any, views: Any = ()) -> Network:
         """The inverse of `to_fields`."""
         made = [Node(str(n), find("layer", layer), tuple(i), str(p)) for n, layer, i, p in nodes]
-        return cls.from_nodes(inputs, made, outputs)
+        return cls.from_nodes(inputs, made, outputs, [find("view", view) for view in views])
 
     def __getattr__(self, name: str) -> Any:
         raise answer("network", name)
@@ -131,7 +143,7 @@ class Network:
 
     @cached_property
     def _structure(self) -> tuple:
-        return (self.inputs, self.nodes, self.outputs)
+        return (self.inputs, self.nodes, self.outputs, self.views)
 
     @cached_property
     def _hash(self) -> int:
@@ -176,9 +188,9 @@ class Network:
         for node in reversed(self.nodes):
             if node.name in needed:
                 needed.update(node.inputs)
-        return Network.from_nodes(
-            [name for name in self.inputs if name in needed], [n for n in self.nodes if n.name in needed], outputs
-        )
+        nodes = [n for n in self.nodes if n.name in needed]
+        inputs = [name for name in self.inputs if name in needed]
+        return Network.from_nodes(inputs, nodes, outputs, self.views_among({n.params for n in nodes}))
 
     def shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> dict[str, Shape]:
         """The shape of every input and every node's output, without the axis of examples, before anything is made.
@@ -237,24 +249,24 @@ class Network:
         made: Summary = view("summary", self, in_shapes)
         return made
 
-    def select(self, which: str | type) -> tuple[Node, ...]:
+    def select(self, which: str | type) -> Selection:
         """The nodes whose name fits a pattern, or whose layer is of a class; `NetgradError` where there is none.
 
         >>> import netgrad as ng
         >>> encoder = ng.Sequential([ng.Dense(8, activation="relu"), ng.Dense(2)], name="encoder")
         >>> net = ng.Sequential([encoder, ng.Dropout(0.1), ng.Dense(1)])
-        >>> [node.name for node in net.select("encoder/*")], [node.name for node in net.select(ng.Dropout)]
+        >>> [node.name for node in net.select("encoder")], [node.name for node in net.select(ng.Dropout)]
         (['encoder/dense_1', 'encoder/dense_2'], ['dropout_1'])
+        >>> wider = net.select("encoder/dense_1").replace(units=16)  # a network like this one
         """
-        if isinstance(which, str):
-            found = tuple(node for node in self.nodes if fnmatchcase(node.name, which))
-            if not found:
-                raise unknown_name("layer", which, self.by_name)
-        else:
-            found = tuple(node for node in self.nodes if isinstance(node.layer, which))
-            if not found:
-                raise NetgradError(f"no layer of this network is a {which.__name__}")
-        return found
+        return Selection.of(self, which)
+
+    def rebuilt(self, nodes: Sequence[Node], written: Sequence[Layer]) -> Network:
+        """This network with other layers in its nodes; what else is said of it stays."""
+        other = copy(self)
+        object.__setattr__(other, "nodes", tuple(nodes))
+        object.__setattr__(other, "written", tuple(written))
+        return other
 
     def __repr__(self) -> str:
         return str(view("outline", self))
@@ -298,11 +310,12 @@ class Network:
                 params[node.params] = made
             if kept := node.layer.init_state(in_shape):
                 state[node.params] = kept
-        return params, state
+        return self.stored(params), state
 
     def param_shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
-        """Shape and type of every parameter as `jax.ShapeDtypeStruct`s, without making any."""
-        return self._made(self.shapes(in_shapes), 0)
+        """Shape and type of every parameter that is stored as `jax.ShapeDtypeStruct`s, without making any."""
+        made = self._made(self.shapes(in_shapes), 0)
+        return jax.eval_shape(self.stored, made) if self.views else made
 
     def state_shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
         """The same of the state that the few layers with one begin with."""

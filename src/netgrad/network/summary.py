@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from netgrad import notebook
@@ -105,14 +104,14 @@ def summarise(network: Network, in_shapes: Shape | Mapping[str, Shape]) -> Summa
     rows, counted = [], set()
     for node in network.nodes:
         in_shape = network.in_shape(node, shapes)
-        own = [] if node.params in counted else jax.tree.leaves(params.get(node.params, {}))
+        own = {} if node.params in counted else {node.params: params.get(node.params, {})}
         counted.add(node.params)
         rows.append(
             SummaryRow(
                 node.name,
                 describe_layer(node.layer),
                 shapes[node.name],
-                sum(math.prod(leaf.shape) for leaf in own),
+                network.count(own),
                 node.layer.operations(in_shape),
                 node.layer.connections(in_shape),
                 math.prod(shapes[node.name]) * itemsize,

@@ -27,8 +27,9 @@ class NodeTrace:
 
     Whatever the layer saved on the way forward (``x``, ``z``, ``a``, gates, feature maps), ``delta`` = dE/dz,
     ``d_in`` = dE/dx, and the gradient of each parameter as ``d`` + its name (``dW``, ``db``). Quantities that a
-    layer keeps by part, such as an LSTM's gates, are dicts of arrays. The layers in a `Stack` have entries of their
-    own, "stack_1/dense_1", whose arrays have one more axis in front, the copy.
+    layer keeps by part, such as an LSTM's gates, are dicts of arrays. A parameter that is stored otherwise than the
+    layer computes with it (tied, masked, normed) is there as it does, ``W``, beside its gradient. The layers in a
+    `Stack` have entries of their own, "stack_1/dense_1", whose arrays have one more axis in front, the copy.
     """
 
     name: str
@@ -102,13 +103,17 @@ class Trace(Mapping):
         return None
 
 
-def record(network: Network, run: Forward, back: Mapping[str, Backward], loss: Any) -> Trace:
-    """The trace of a forward pass and of the backward pass that followed it, node by node."""
+def record(network: Network, run: Forward, back: Mapping[str, Backward], loss: Any, params: dict) -> Trace:
+    """The trace of a forward pass and of the backward pass that followed it, node by node.
+
+    params: as they are stored. Where the network sees them otherwise, it is what it sees that is shown.
+    """
+    seen = network.seen_otherwise(params)
     nodes = {}
     for node in network.nodes:
         values = {key: value for key, value in run.saved[node.name].items() if key not in _NOT_SHOWN}
         values["delta"], values["d_in"] = back[node.name].delta, back[node.name].d_in
-        values |= {f"d{key}": value for key, value in back[node.name].d_params.items()}
+        values |= {f"d{key}": value for key, value in back[node.name].d_params.items()} | seen.get(node.params, {})
         inside = values.pop("inside", None)
         for part in node.layer.block.nodes if isinstance(node.layer, Composite) and inside else ():
             own = {key: value for key, value in inside[part.name].items() if key not in _NOT_SHOWN}

@@ -16,6 +16,7 @@ from netgrad.optimizers.kalman import meka
 from netgrad.optimizers.layerwise import layerwise
 from netgrad.optimizers.line_search import lbfgs
 from netgrad.optimizers.second_order import gauss_newton, levenberg_marquardt
+from netgrad.optimizers.still import leaving
 
 
 def rprop(learning_rate: float) -> optax.GradientTransformationExtraArgs:
@@ -57,12 +58,17 @@ def takes_schedule(name: str) -> bool:
     return OPTIMIZERS[name][1] is not None and OPTIMIZERS[name][0] is not rprop
 
 
-def get(optimizer: Any, learning_rate: Any = None, clip_norm: float | None = None) -> Any:
+def get(
+    optimizer: Any,
+    learning_rate: Any = None,
+    clip_norm: float | None = None,
+    untrained: tuple[tuple[str, str], ...] = (),
+) -> Any:
     """The optimiser of this name, or the given one, behind gradient clipping where ``clip_norm`` is set.
 
     learning_rate: a number or an optax schedule (a function of the step); or a dict of them by layer, where layers
-    left out keep the name's own; by default that of `OPTIMIZERS`. Equal arguments give the same object, so that
-    compiled programs are found again.
+    left out keep the name's own; by default that of `OPTIMIZERS`. untrained: the parameters that it leaves alone, a
+    network's `untrained`. Equal arguments give the same object, so that compiled programs are found again.
     Raises `NetgradError` for unknown names, rates that are not positive, a rate beside a ready optimiser, and a rate or
     clipping for a method that finds its own step.
 
@@ -70,13 +76,18 @@ def get(optimizer: Any, learning_rate: Any = None, clip_norm: float | None = Non
     True
     """
     rates = tuple(sorted(learning_rate.items())) if isinstance(learning_rate, Mapping) else None
-    return _get(optimizer, learning_rate if rates is None else None, rates, clip_norm)
+    return leaving(_get(optimizer, learning_rate if rates is None else None, rates, clip_norm), untrained)
 
 
 @lru_cache(maxsize=256)
 def _get(optimizer: Any, rate: Any, rates: tuple[tuple[str, Any], ...] | None, clip_norm: float | None) -> Any:
     if clip_norm is not None and not clip_norm > 0:
         raise NetgradError(f"clip_norm, the largest norm a gradient may have, must be positive, found {clip_norm}")
+    for layer, value in rates or ():
+        if isinstance(value, int | float) and value == 0:
+            raise NetgradError(
+                f"learning_rate must be positive, found 0 for {layer}: keep it as it is by frozen={layer!r}"
+            )
     for value in (rate, *(value for _, value in rates or ())):
         if isinstance(value, int | float) and not value > 0:
             raise NetgradError(f"learning_rate must be positive, found {value}")

@@ -73,7 +73,7 @@ def layer_violins(model: Model, rows: Sequence[LayerRow]) -> Figure:
     shown = [row for row in rows if "z" in row.values]
     weights = {}
     for row in shown:
-        own = jax.tree_util.tree_leaves_with_path(model.params.get(model.network.by_name[row.name].params, {}))
+        own = jax.tree_util.tree_leaves_with_path(model.effective.get(model.network.by_name[row.name].params, {}))
         parts = [np.asarray(leaf).ravel() for path, leaf in own if is_weight(path)]
         if parts:
             weights[row.name] = np.concatenate(parts)

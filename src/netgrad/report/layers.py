@@ -74,9 +74,9 @@ def _rows(model: Model, trace: Any, valid: np.ndarray | None = None) -> Iterator
     shapes = model.network.shapes(model.shapes)
     counted: set[str] = set()
     for node in model.network.nodes:
-        params = {} if node.params in counted else model.params.get(node.params, {})
+        params = {} if node.params in counted else {node.params: model.params.get(node.params, {})}
         counted.add(node.params)
-        count = sum(leaf.size for leaf in jax.tree.leaves(params))
+        count = model.network.count(params)
         values = {} if node.name not in trace else {q: _flat(trace[node.name].values.get(q), valid) for q in QUANTITIES}
         values = {q: v for q, v in values.items() if v.size}
         yield LayerRow(node.name, type(node.layer).__name__, shapes[node.name], count, values)

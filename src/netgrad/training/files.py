@@ -33,7 +33,7 @@ from netgrad.training.objective import Objective
 from netgrad.trees import by_path
 from netgrad.writing import write_file
 
-FORMAT = 1
+FORMAT = 2  # 1 has no views of parameters; files that need none are still written so
 LARGEST = 2**28  # numbers that the output of a layer may have for one example: a gibibyte
 
 # What a description consists of: a type; [of] a list; (of, of) a list of so many; {str: of} a dict of those.
@@ -50,7 +50,12 @@ DESCRIPTION: dict[str, Any] = {
     "stopped": str,
     "card": {str: object},
 }
-OPTIONAL: dict[str, Any] = {"weight_noise": float, "settings": {str: object}, "events": [{str: object}]}
+OPTIONAL: dict[str, Any] = {
+    "weight_noise": float,
+    "settings": {str: object},
+    "events": [{str: object}],
+    "views": [dict],
+}
 
 
 def save(model: Model, path: str | Path) -> Path:
@@ -116,10 +121,12 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 def describe(model: Model) -> dict[str, Any]:
     """Everything of a model that is not an array, as plain JSON."""
     network, objective = model.network, model.objective
+    viewed = {"views": [to_config(view) for view in network.views]} if network.views else {}
+    nodes = [[n.name, to_config(n.layer), list(n.inputs), n.params] for n in network.nodes]
     return {
-        "format": FORMAT,
+        "format": FORMAT if any(part.views for part, _ in network.networks()) else 1,
         "inputs": list(network.inputs),
-        "nodes": [[n.name, to_config(n.layer), list(n.inputs), n.params] for n in network.nodes],
+        "nodes": nodes,
         "outputs": [list(pair) for pair in network.outputs],
         "terms": [[name, to_config(loss), weight] for name, loss, weight in objective.terms],
         "penalties": [to_config(p) for p in objective.penalties],
@@ -133,7 +140,7 @@ def describe(model: Model) -> dict[str, Any]:
         "encoder": model.encoder.to_config() if model.encoder else None,
         "target_encoder": model.target_encoder.to_config() if model.target_encoder else None,
         "card": model.card,
-    }
+    } | viewed
 
 
 def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
@@ -165,7 +172,8 @@ def described(config: dict[str, Any]) -> Model:
     nodes = [Node(n, part, tuple(i), p) for part, (n, _, i, p) in zip(parts, config["nodes"], strict=True)]
     if not {node for _, node in config["outputs"]} <= {*config["inputs"], *(node.name for node in nodes)}:
         raise FileError("its outputs are of layers that it has not")
-    network = Network.from_nodes(config["inputs"], nodes, config["outputs"])
+    views = [find("view", from_config(view)) for view in config.get("views", ())]
+    network = Network.from_nodes(config["inputs"], nodes, config["outputs"], views)
     terms = tuple((name, find("loss", from_config(loss)), weight) for name, loss, weight in config["terms"])
     penalties = tuple(find("penalty", from_config(p)) for p in config["penalties"])
     objective = Objective(terms, penalties, config["reduction"], config.get("weight_noise", 0.0))

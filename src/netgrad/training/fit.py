@@ -173,7 +173,7 @@ def fit(
     elif schedule is not None:
         steps = None if stream else epochs * steps_an_epoch(data, batch_size, truncate)
         learning_rate = scheduled(schedule, optimizer, learning_rate, steps)
-    chosen = optimizers.get(optimizer, learning_rate, clip_norm)
+    chosen = optimizers.get(optimizer, learning_rate, clip_norm, start.network.untrained)
     for callback in watchers:
         chosen = callback.wrap(chosen, start)
     if starts > 1 and (isinstance(network, Model) or params is not None):

@@ -96,7 +96,7 @@ def find_learning_rate(
     if data.size > steps * batch_size:
         data = data.take(np.sort(np.random.default_rng(seed).permutation(data.size)[: steps * batch_size]))
     rising = optax.exponential_decay(lowest, steps - 1, highest / lowest)
-    chosen = optimizers.get(optimizer, rising)
+    chosen = optimizers.get(optimizer, rising, untrained=start.network.untrained)
     key = random_key(seed, ORDER)
     source = InMemory(Supervised.of(start, chosen), data, batch_size, True, key)
     program = source.program(math.ceil(steps / len(source.sizes)))

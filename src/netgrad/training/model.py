@@ -226,9 +226,14 @@ class Model:
         return told[0] + more if told else ""
 
     @property
+    def effective(self) -> dict:
+        """The parameters that the layers compute with; ``params`` are those that are stored (`Network.effective`)."""
+        return self.network.effective(self.params)
+
+    @property
     def parameters(self) -> int:
-        """How many numbers the model has learned."""
-        return sum(leaf.size for leaf in jax.tree.leaves(self.params))
+        """How many numbers the model has learned; tied ones count once, masks not at all."""
+        return self.network.count(self.params)
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
@@ -273,11 +278,38 @@ class Model:
         return replace(
             self,
             network=network,
-            params={name: value for name, value in self.params.items() if name in layers},
+            params=self.network.left_to(network, self.params),
             state={name: value for name, value in self.state.items() if name in layers},
             objective=replace(self.objective, terms=terms, penalties=tuple(p for p in penalties if p is not None)),
             shapes={name: shape for name, shape in self.shapes.items() if name in network.inputs},
         )
+
+    def frozen(self, which: Any) -> Model:
+        """This model with a network of which parts are frozen: a selector of `Network.frozen`, or several in a list or
+        tuple; None is nothing."""
+        if which is None:
+            return self
+        network = self.network.frozen(*(which if isinstance(which, list | tuple) else (which,)))
+        network.param_shapes(self.shapes)  # what does not fit is said here
+        return replace(self, network=network)
+
+    def masked(self, path: str, mask: Any) -> Model:
+        """This model with a mask before a parameter, "dense_1/W": where it is 0, the weight is 0 and stays so.
+
+        mask: an array of zeros and ones (or truth values) of the parameter's shape; it takes the place of one that is
+        there. Trained further, the rest of the weights make up for what is gone; see `Network.masked`.
+
+        >>> import netgrad as ng, numpy as np
+        >>> net = ng.Sequential([ng.Dense(8, activation="tanh"), ng.Dense(1)])
+        >>> model = ng.fit(net, np.eye(3), [0.1, 0.2, 0.3], epochs=2)
+        >>> W = model.params["dense_1"]["W"]
+        >>> pruned = model.masked("dense_1/W", np.abs(W) > np.median(np.abs(W)))  # the smaller half
+        >>> int((ng.fit(pruned, np.eye(3), [0.1, 0.2, 0.3], epochs=5).params["dense_1"]["W"] == 0).sum())
+        12
+        """
+        network = self.network.masked(path)
+        params = self.network.with_mask(self.params, path, mask)
+        return replace(self, network=network, params=params)
 
     # --- encodings
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError
 from netgrad.layers.activation import Activation, Logistic, Softmax
+from netgrad.layers.paths import completed, trained
 from netgrad.layers.wrapper import bare
 from netgrad.losses import CrossEntropy, Loss
 from netgrad.network import Forward, Network, Trace, backward, forward, next_state, record
@@ -141,13 +142,13 @@ def _disturbed(network: Network, objective: Objective, params: dict, key: jax.Ar
         else leaf
         for i, (path, leaf) in enumerate(leaves)
     ]
-    return jax.tree.unflatten(tree, moved)
+    return completed(params, trained(jax.tree.unflatten(tree, moved), network.untrained))
 
 
-def _view(network: Network, objective: Objective, state: dict, batch: Batch) -> View:
-    """What penalties may look at."""
+def _view(network: Network, objective: Objective, params: dict, state: dict, batch: Batch) -> View:
+    """What penalties may look at: they are given those of the parameters that are trained."""
     return View(
-        lambda params, x: forward(network, params, state, x, lengths=batch.lengths).outputs,
+        lambda own, x: forward(network, completed(params, own), state, x, lengths=batch.lengths).outputs,
         batch.x,
         objective.reduction,
     )
@@ -158,7 +159,8 @@ def loss(network: Network, objective: Objective, params: dict, state: dict, batc
     at = _disturbed(network, objective, params, key)
     run = forward(network, at, state, batch.x, training=True, key=key, lengths=batch.lengths)
     error, _ = objective.errors(run.outputs, batch, run.lengths)
-    return error + objective.penalty(params, _view(network, objective, state, batch))
+    view = _view(network, objective, params, state, batch)
+    return error + objective.penalty(trained(params, network.untrained), view)
 
 
 class StepGradients(NamedTuple):
@@ -186,10 +188,12 @@ def gradients(
     error, d_outputs = objective.errors(run.outputs, batch, run.lengths)
     back = backward(network, at, run.saved, d_outputs)
     d_params = back.params
-    view = _view(network, objective, state, batch)
+    view, own = _view(network, objective, params, state, batch), trained(params, network.untrained)
     for penalty in objective.penalties:
-        d_params = jax.tree.map(jnp.add, d_params, penalty.gradient(params, view))
-    total = error + objective.penalty(params, view)
+        d_params = completed(
+            d_params, jax.tree.map(jnp.add, trained(d_params, network.untrained), penalty.gradient(own, view))
+        )
+    total = error + objective.penalty(own, view)
     return StepGradients(total, d_params, next_state(network, state, run.saved), run, back.nodes)
 
 
@@ -204,4 +208,4 @@ def trace_batch(
 ) -> Trace:
     """One batch forward and backward with everything recorded."""
     looked = gradients(network, objective, params, state, batch, key, training)
-    return record(network, looked.run, looked.nodes, looked.loss)
+    return record(network, looked.run, looked.nodes, looked.loss, params)

@@ -122,8 +122,9 @@ class Supervised(Task):
     def description(self) -> dict[str, Any]:
         """Network and objective, as model files describe them."""
         model = describe(self._model)
+        views = [model["views"]] if "views" in model else []
         return {
-            "network": [model["inputs"], model["nodes"], model["outputs"], model["shapes"]],
+            "network": [model["inputs"], model["nodes"], model["outputs"], model["shapes"], *views],
             "objective": [model["terms"], model["penalties"], model["reduction"], model["weight_noise"]],
         }
 

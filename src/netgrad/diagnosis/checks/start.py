@@ -26,7 +26,7 @@ def gains(e, node) -> list[float]:
     root mean square of W times the root of the fan-in. Xavier gives 1, He 1.4."""
     found = []
     copies = isinstance(node.layer, Stack)  # along their first axis, which is no part of a window
-    for path, W in jax.tree_util.tree_leaves_with_path(e.start.params.get(node.params, {})):
+    for path, W in jax.tree_util.tree_leaves_with_path(e.start.effective.get(node.params, {})):
         if is_weight(path) and W.ndim > 1 + copies:
             W = np.asarray(W)
             found.append(float(np.sqrt((W**2).mean() * fans(W.shape[copies:])[0])))
@@ -78,7 +78,7 @@ class IdenticalUnits(Check):
 
     def look(self, e):
         for node in e.hidden:
-            own = e.start.params.get(node.params, {})
+            own = e.start.effective.get(node.params, {})
             weights = [
                 np.asarray(W) for p, W in jax.tree_util.tree_leaves_with_path(own) if is_weight(p) and W.ndim > 1
             ]
