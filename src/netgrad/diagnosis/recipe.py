@@ -8,6 +8,7 @@ from typing import Any
 
 from netgrad.initializers import Xavier, Zeros
 from netgrad.layers.base import Layer
+from netgrad.layers.paths import leaves, map_leaves, trained
 from netgrad.network import Network, Node, with_layers
 from netgrad.optimizers.names import OPTIMIZERS
 from netgrad.registry import find
@@ -43,10 +44,13 @@ class Recipe:
         return replace(self, settings={**self.settings, **settings}, changes=(*self.changes, what))
 
     def with_network(self, network: Network, what: str) -> Recipe:
-        """With another network, which starts anew; a model's own objective and encodings go on."""
+        """With another network, which starts anew; a model's own objective and encodings go on, and what is frozen."""
         given = self.network
         if isinstance(given, Model):
             params, state = network.init(int(self.settings.get("seed") or 0), given.shapes)
+            still = trained(given.params, given.frozen(self.settings.get("frozen")).network.untrained)
+            moving, before = dict(leaves(still)), dict(leaves(given.params))
+            params = map_leaves(lambda path, new: new if path in moving else before.get(path, new), params)
             given = replace(given, network=network, params=params, state=state, history=type(given.history)())
             return replace(self, network=given, changes=(*self.changes, what))
         return replace(self, network=network, changes=(*self.changes, what))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -61,6 +62,7 @@ def fit(
     progress: bool = False,
     seed: int = 0,
     params: dict | None = None,
+    frozen: Any = None,
     fix: bool = False,
 ) -> Model:
     """Train a network, or train a model further, and return the `Model`.
@@ -104,6 +106,8 @@ def fit(
         progress: show a progress bar. callbacks: `netgrad.training.callbacks.Callback`s.
         seed: everything random comes from it; the same seed gives the same numbers on the same machine.
         params: start from these parameters instead of drawing them.
+        frozen: what this run leaves as it is, a pattern of names ("encoder/*"), a class of layers, or several, see
+            `netgrad.Network.frozen`; the model that comes back is free again.
         fix: when the network does not train as it should, try the remedies of what `Model.diagnose` finds and keep
             those that help; what was changed is warned of and stands in ``history.events``
             (`netgrad.diagnosis.repair`).
@@ -152,6 +156,8 @@ def fit(
         raise NetgradError(f"a model goes on with its own objective: leave {given[0]} out, or train model.network anew")
     else:
         start = network
+    free = start.network
+    start = start.frozen(frozen)
     data, held = start.batch(x, y, **more), None
     if isinstance(validation, tuple):
         v_x, v_y, v_lengths, v_weights = (*validation, None, None)[:4]
@@ -195,12 +201,13 @@ def fit(
         "clip_norm": clip_norm,
         "truncate": truncate,
     }
-    return carry_out(
+    model: Model = carry_out(
         Supervised.of(start, chosen, truncate), Carry(first, start.state, compiled_start(chosen)(first)),
         data, stream, held,
         epochs=epochs, batch_size=batch_size, shuffle=shuffle, epochs_per_call=epochs_per_call, starts=starts,
         callbacks=watchers, checkpoint=checkpoint, keep=keep, seed=seed, asked=asked, settings=deciding,
     )  # fmt: skip
+    return replace(model, network=free)
 
 
 def untrained(
