@@ -121,6 +121,9 @@ def rewritten(model, path, **change):
     return path
 
 
+VIEW = {"kind": "view"}
+
+
 # What fuzzing found: these were read, and failed at first use with an error of Python's own.
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -131,6 +134,18 @@ def rewritten(model, path, **change):
         ({"history": 5}, "the history"),
         ({"stopped": None}, "the stopped"),
         ({"terms": []}, "its losses"),
+        ({"views": [1]}, "the views"),
+        ({"views": [{"kind": "loss", "type": "squared_error"}]}, "is no view"),
+        (
+            {"views": [VIEW | {"type": "tied", "path": "dense_9/W", "source": "dense_2/W"}]},
+            "unknown parameter 'dense_9/W'",
+        ),
+        ({"views": [VIEW | {"type": "tied", "path": {}, "source": 3}]}, "does not describe a model"),
+        ({"views": [VIEW | {"type": "masked", "path": "dense_2/W", "shape": [4, 3], "bits": "zz"}]}, "hexadecimal"),
+        ({"views": [VIEW | {"type": "masked", "path": "dense_2/W", "shape": [2**40], "bits": "00"}]}, "the mask of"),
+        ({"views": [VIEW | {"type": "frozen", "where": [["dense_2", 3]], "asked": ""}]}, "does not describe a model"),
+        ({"views": [VIEW | {"type": "weight_normed", "path": "dense_2/W"}]}, "not those of its architecture"),
+        ({"views": 5}, "the views"),
         ({"outputs": [["dense_2", "none"]]}, "layers that it has not"),
         ({"events": [1]}, "the events"),
         ({"terms": [["other", {"kind": "loss", "type": "squared_error"}, 1.0]]}, "its losses"),

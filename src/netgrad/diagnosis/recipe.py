@@ -51,7 +51,9 @@ class Recipe:
             still = trained(given.params, given.frozen(self.settings.get("frozen")).network.untrained)
             moving, before = dict(leaves(still)), dict(leaves(given.params))
             params = map_leaves(lambda path, new: new if path in moving else before.get(path, new), params)
-            given = replace(given, network=network, params=params, state=state, history=type(given.history)())
+            given = replace(
+                given, network=network, params=params, state=state, history=type(given.history)(), optimizer_state=None
+            )
             return replace(self, network=given, changes=(*self.changes, what))
         return replace(self, network=network, changes=(*self.changes, what))
 

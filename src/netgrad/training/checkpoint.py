@@ -20,6 +20,8 @@ import numpy as np
 from netgrad.errors import FileError, NetgradError
 from netgrad.training.callbacks import Callback
 from netgrad.training.files import digest, read
+from netgrad.training.kept import like
+from netgrad.training.kept import plain as plain_leaf
 from netgrad.training.task import Carry
 from netgrad.writing import FolderLock, write_file
 
@@ -156,7 +158,7 @@ def _memory(run: Run) -> dict[str, Any]:
 def _recall(run: Run, arrays: dict[str, np.ndarray], kept: dict[str, Any]) -> None:
     """Set the run back to where ``kept`` left it."""
     kept = _together(kept, arrays, run.carry)
-    numbers = [_like(value, leaf) for value, leaf in zip(kept["numbers"], _leaves(run, raw=True), strict=True)]
+    numbers = [like(value, leaf) for value, leaf in zip(kept["numbers"], _leaves(run, raw=True), strict=True)]
     size = len(jax.tree.leaves(run.carry))
     run.carry = jax.tree.unflatten(jax.tree.structure(run.carry), numbers[:size])
     if run.starts is not None:
@@ -176,18 +178,7 @@ def _named(run: Run) -> list[tuple[str, Callback]]:
 
 def _leaves(run: Run, raw: bool = False) -> list[Any]:
     leaves = jax.tree.leaves((run.carry, run.starts.carries if run.starts else ()))
-    return leaves if raw else [np.asarray(_plain(leaf)) for leaf in leaves]
-
-
-def _plain(leaf: Any) -> Any:
-    """Random keys, which an optimiser's state may hold, as the numbers behind them."""
-    return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
-
-
-def _like(value: np.ndarray, leaf: Any) -> Any:
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return jax.random.wrap_key_data(jnp.asarray(value), impl=jax.random.key_impl(leaf))
-    return jnp.asarray(value)
+    return leaves if raw else [np.asarray(plain_leaf(leaf)) for leaf in leaves]
 
 
 def _separate(memory: Any) -> tuple[dict[str, np.ndarray], Any]:
@@ -196,7 +187,7 @@ def _separate(memory: Any) -> tuple[dict[str, np.ndarray], Any]:
 
     def plain(value: Any) -> Any:
         if isinstance(value, Carry):
-            return {"__carry__": [plain(np.asarray(_plain(leaf))) for leaf in jax.tree.leaves(value)]}
+            return {"__carry__": [plain(np.asarray(plain_leaf(leaf))) for leaf in jax.tree.leaves(value)]}
         if isinstance(value, np.ndarray):
             arrays[str(len(arrays))] = np.ascontiguousarray(value).reshape(value.shape)
             return {"__array__": str(len(arrays) - 1)}
@@ -219,7 +210,7 @@ def _together(value: Any, arrays: dict[str, np.ndarray], carry: Carry) -> Any:
     if value.keys() == {"__carry__"}:
         leaves, structure = jax.tree.flatten(carry)
         kept = [_together(leaf, arrays, carry) for leaf in value["__carry__"]]
-        return jax.tree.unflatten(structure, [_like(k, leaf) for k, leaf in zip(kept, leaves, strict=True)])
+        return jax.tree.unflatten(structure, [like(k, leaf) for k, leaf in zip(kept, leaves, strict=True)])
     return {key: _together(item, arrays, carry) for key, item in value.items()}
 
 

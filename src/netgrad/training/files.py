@@ -28,12 +28,13 @@ from netgrad.network import Network, Node
 from netgrad.network.graph import MOST_LAYERS
 from netgrad.registry import find, from_config, to_config
 from netgrad.training.history import History
+from netgrad.training.kept import Kept
 from netgrad.training.model import Model
 from netgrad.training.objective import Objective
 from netgrad.trees import by_path
 from netgrad.writing import write_file
 
-FORMAT = 2  # 1 has no views of parameters; files that need none are still written so
+FORMAT = 2  # 1 has no views of parameters and no optimiser's state; files that need neither are still written so
 LARGEST = 2**28  # numbers that the output of a layer may have for one example: a gibibyte
 
 # What a description consists of: a type; [of] a list; (of, of) a list of so many; {str: of} a dict of those.
@@ -55,6 +56,7 @@ OPTIONAL: dict[str, Any] = {
     "settings": {str: object},
     "events": [{str: object}],
     "views": [dict],
+    "optimizer": {str: object},
 }
 
 
@@ -68,8 +70,11 @@ def save(model: Model, path: str | Path) -> Path:
 
     if bad := model.not_finite():
         warn(f"the model written to {path} cannot predict: {bad}")
-    arrays = flatten({"params": model.params, "state": model.state})
-    description = json.dumps(describe(model))
+    arrays, described = flatten({"params": model.params, "state": model.state}), describe(model)
+    if (kept := model.optimizer_state) is not None:
+        arrays |= {f"optimizer/{i}": array for i, array in enumerate(kept.arrays)}
+        described |= {"format": FORMAT, "optimizer": {"name": kept.optimizer, "epochs": kept.epochs}}
+    description = json.dumps(described)
     data = in_order(to_bytes(arrays, {"netgrad": description, "sha256": digest(arrays, description)}))
     return write_file(path, data)
 
@@ -152,17 +157,28 @@ def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
     network, shapes = model.network, model.shapes
     if max(math.prod(shape) for shape in network.shapes(shapes).values()) > LARGEST:
         raise FileError(f"one example of it would take arrays of more than {LARGEST:,} numbers")
-    kept: dict[str, dict[str, Any]] = {"params": {}, "state": {}}
+    kept: dict[str, dict[str, Any]] = {"params": {}, "state": {}, "optimizer": {}}
     for path, array in arrays.items():
         part, _, rest = path.partition("/")
         kept.setdefault(part, {})[rest] = array
     params = restore(kept["params"], network.param_shapes(shapes))
-    if params is None or len(kept) > 2:
+    if params is None or len(kept) > 3:
         raise FileError("the parameters in the file are not those of its architecture")
     state = restore(kept["state"], network.state_shapes(shapes))
     if state is None:
         raise FileError("the state in the file is not that of its architecture")
-    return replace(model, params=params, state=state)
+    optimizer = restored_optimizer(config.get("optimizer"), kept["optimizer"])
+    return replace(model, params=params, state=state, optimizer_state=optimizer)
+
+
+def restored_optimizer(config: Any, arrays: dict[str, Any]) -> Kept | None:
+    """The optimiser's state that a file keeps, if any. What it is the state of is seen when training goes on."""
+    if config is None and not arrays:
+        return None
+    good = isinstance(config, dict) and fits([config.get("epochs"), config.get("name")], (int, str))
+    if not good or set(arrays) != set(map(str, range(len(arrays)))):
+        raise FileError("the state of the optimizer in the file is not as it was written")
+    return Kept(config["epochs"], config["name"], tuple(arrays[str(i)] for i in range(len(arrays))))
 
 
 def described(config: dict[str, Any]) -> Model:

@@ -19,6 +19,8 @@ from netgrad.optimizers.schedules import scheduled
 from netgrad.training import balance
 from netgrad.training.callbacks import Callback, ReduceOnPlateau
 from netgrad.training.checkpoint import rates
+from netgrad.training.history import History
+from netgrad.training.kept import Kept, kept_by
 from netgrad.training.model import Model
 from netgrad.training.objective import Batch
 from netgrad.training.prepare import check_inputs, encode_labels, given_params, in_shapes, make_objective, split
@@ -63,6 +65,7 @@ def fit(
     seed: int = 0,
     params: dict | None = None,
     frozen: Any = None,
+    keep_optimizer: bool = False,
     fix: bool = False,
 ) -> Model:
     """Train a network, or train a model further, and return the `Model`.
@@ -108,6 +111,9 @@ def fit(
         params: start from these parameters instead of drawing them.
         frozen: what this run leaves as it is, a pattern of names ("encoder/*"), a class of layers, or several, see
             `netgrad.Network.frozen`; the model that comes back is free again.
+        keep_optimizer: keep the optimiser's state in the model that comes back, and in its file, and go on from that of
+            a model that keeps one: 2 epochs and 2 more are then 4, to the bit, with the same data and settings. Epochs
+            and history go on counting. A ``schedule`` by name runs over all epochs from the first on.
         fix: when the network does not train as it should, try the remedies of what `Model.diagnose` finds and keep
             those that help; what was changed is warned of and stands in ``history.events``
             (`netgrad.diagnosis.repair`).
@@ -174,10 +180,12 @@ def fit(
         check_pieces(start.network, data)
     watchers = watching(progress, callbacks, patience)
     asked_rate = learning_rate
+    before = kept_by(start) if keep_optimizer else None
+    done = before.epochs if before else 0
     if schedule == "plateau":
         watchers.append(ReduceOnPlateau())
     elif schedule is not None:
-        steps = None if stream else epochs * steps_an_epoch(data, batch_size, truncate)
+        steps = None if stream else (done + epochs) * steps_an_epoch(data, batch_size, truncate)
         learning_rate = scheduled(schedule, optimizer, learning_rate, steps)
     chosen = optimizers.get(optimizer, learning_rate, clip_norm, start.network.untrained)
     for callback in watchers:
@@ -201,13 +209,18 @@ def fit(
         "clip_norm": clip_norm,
         "truncate": truncate,
     }
-    model: Model = carry_out(
-        Supervised.of(start, chosen, truncate), Carry(first, start.state, compiled_start(chosen)(first)),
+    opt_state, history = compiled_start(chosen)(first), History()
+    if before is not None:
+        opt_state, history = before.restored(optimizer, opt_state), History(list(start.history.rows))
+    run = carry_out(
+        Supervised.of(start, chosen, truncate), Carry(first, start.state, opt_state),
         data, stream, held,
-        epochs=epochs, batch_size=batch_size, shuffle=shuffle, epochs_per_call=epochs_per_call, starts=starts,
+        epochs=done + epochs, batch_size=batch_size, shuffle=shuffle, epochs_per_call=epochs_per_call, starts=starts,
         callbacks=watchers, checkpoint=checkpoint, keep=keep, seed=seed, asked=asked, settings=deciding,
+        history=history, begun=done,
     )  # fmt: skip
-    return replace(model, network=free)
+    kept = Kept.of(run.epoch, optimizer, run.carry.opt_state) if keep_optimizer else None
+    return replace(run.model(), network=free, optimizer_state=kept)
 
 
 def untrained(

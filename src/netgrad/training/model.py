@@ -20,6 +20,7 @@ from netgrad.habits import NO_CALL, answer
 from netgrad.layers.base import Shape
 from netgrad.network import Network, Trace, forward, fused
 from netgrad.training.history import History
+from netgrad.training.kept import Kept
 from netgrad.training.metrics import score
 from netgrad.training.objective import Batch, Objective, trace_batch
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch
@@ -37,6 +38,7 @@ class Model:
     network, params, state: the graph and its numbers. objective: what it was trained to minimise. shapes: of one
     example of each input. history: of the run. encoder, target_encoder: from a table's columns to inputs and from
     outputs back to the target's own terms, where there are any. card: free notes kept in the model file.
+    optimizer_state: what ``fit(keep_optimizer=True)`` goes on from.
     """
 
     network: Network
@@ -48,6 +50,7 @@ class Model:
     encoder: TableEncoder | None = None
     target_encoder: TargetEncoder | None = None
     card: dict[str, Any] = field(default_factory=dict)
+    optimizer_state: Kept | None = None
 
     # --- prediction
 
@@ -282,6 +285,7 @@ class Model:
             state={name: value for name, value in self.state.items() if name in layers},
             objective=replace(self.objective, terms=terms, penalties=tuple(p for p in penalties if p is not None)),
             shapes={name: shape for name, shape in self.shapes.items() if name in network.inputs},
+            optimizer_state=None,
         )
 
     def frozen(self, which: Any) -> Model:
@@ -309,7 +313,7 @@ class Model:
         """
         network = self.network.masked(path)
         params = self.network.with_mask(self.params, path, mask)
-        return replace(self, network=network, params=params)
+        return replace(self, network=network, params=params, optimizer_state=None)
 
     # --- encodings
 

@@ -11,6 +11,7 @@ from netgrad.compiling import INITIAL, ORDER, as_seed, check_process, random_key
 from netgrad.errors import NetgradError
 from netgrad.training.callbacks import Callback, EarlyStopping, as_callbacks
 from netgrad.training.checkpoint import Checkpoint, fingerprint
+from netgrad.training.history import History
 from netgrad.training.loop import Run, run_to_end
 from netgrad.training.memory import InMemory
 from netgrad.training.multistart import Starts
@@ -123,11 +124,12 @@ def train(
     carry = task.begin(random_key(seed, INITIAL), examples, params)
     asked = {"task": task.title, "batch_size": batch_size, "epochs": epochs, "seed": seed, "drawn": params is None}
     watchers = watching(progress, callbacks, patience)
-    return carry_out(
+    run = carry_out(
         task, carry, examples, stream, held,
         epochs=epochs, batch_size=batch_size, shuffle=shuffle, epochs_per_call=epochs_per_call, starts=starts,
         callbacks=watchers, checkpoint=checkpoint, keep=keep, seed=seed, asked=asked, settings={},
     )  # fmt: skip
+    return run.model()
 
 
 def watching(progress: bool, callbacks: Sequence[Callback], patience: int | None) -> list[Callback]:
@@ -153,13 +155,16 @@ def carry_out(
     seed: int,
     asked: dict[str, Any],
     settings: dict[str, Any],
-) -> Any:
-    """A run from its parts to its result.
+    history: History | None = None,
+    begun: int = 0,
+) -> Run:
+    """A run from its parts to its end.
 
     carry: where it begins. examples: all of them, or a stream's first chunk. asked: for the history; settings: what
-    decides the numbers beside what is named here, for checkpoints.
+    decides the numbers beside what is named here, for checkpoints. history, begun: of the epochs before, and how many
+    of ``epochs`` they are.
     """
-    run = Run(task, carry, epochs)
+    run = Run(task, carry, epochs, history or History(), begun)
     run.history.settings = asked
     if starts > 1:
         run.starts = Starts(task, examples, starts, seed)
@@ -185,7 +190,7 @@ def carry_out(
         watchers.append(checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint, keep))
     run.callbacks = watchers
     run_to_end(run, source, held, epochs_per_call)
-    return run.model()
+    return run
 
 
 def counts(**given: Any) -> Iterator[Any]:
