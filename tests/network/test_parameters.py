@@ -124,6 +124,13 @@ def test_the_summary_counts_a_tied_pair_once_and_no_masks():
     assert masked.init(0, (8,))[0]["enc"]["mask_W"].shape == (8, 3)
 
 
+def test_the_outline_says_how_parameters_are_seen():
+    net = autoencoder().masked("enc/W").weight_normed("enc/W").frozen("enc/b", ng.Dense)
+    assert repr(net).splitlines()[-1] == (
+        "  where enc/W weight normed, enc/W masked, enc/b frozen, Dense frozen, dec/W = enc/W transposed"
+    )
+
+
 def test_a_tie_of_what_is_tied_leads_to_the_same_source():
     layers = [ng.Dense(3, name=name) for name in "abcd"]
     net = ng.Sequential(layers)
@@ -208,6 +215,21 @@ def test_the_trace_shows_the_effective_weights_and_their_gradient():
     np.testing.assert_allclose(trace["dec"].dW, trace["dec"].x.T @ trace["dec"].delta, rtol=1e-4, atol=1e-5)
     plain = ng.untrained(ng.Sequential([ng.Dense(8)]), X, X)
     assert "W" not in plain.trace(X, X)["dense_1"].values
+
+
+def test_the_trace_of_a_stack_shows_what_its_copies_compute_with():
+    block = ng.Sequential([ng.Dense(8, activation="tanh"), ng.Dense(8)])
+    block = block.weight_normed("dense_1/W").tied("dense_2/W", "dense_1/W", transposed=True)
+    model = ng.untrained(ng.Sequential([ng.Stack(block, 3)]), X, X)
+    trace = model.trace(X, X)
+    np.testing.assert_allclose(
+        trace["stack_1/dense_1"].z[2],
+        trace["stack_1/dense_1"].x[2] @ trace["stack_1/dense_1"].W[2],
+        rtol=1e-4,
+        atol=1e-5,
+    )
+    np.testing.assert_array_equal(trace["stack_1/dense_2"].W, np.swapaxes(trace["stack_1/dense_1"].W, 1, 2))
+    assert trace["stack_1/dense_1"].dV.shape == (3, 8, 8)
 
 
 def test_without_an_output_a_tie_to_what_is_gone_becomes_a_parameter(tmp_path):

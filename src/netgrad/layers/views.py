@@ -79,6 +79,11 @@ class ParameterView:
         """Of what it stores, the paths of what is never trained."""
         return ()
 
+    @property
+    def words(self) -> str:
+        """What it says, in a few words: "decoder/W = encoder/W transposed"."""
+        return " ".join([*self.paths, self.registered_name.replace("_", " ")])
+
     def among(self, left: Callable[[str], bool]) -> ParameterView | None:
         """This view where only some paths are left; None where it has nothing left to say."""
         return self if all(left(path) for path in self.paths) else None
@@ -234,6 +239,10 @@ class Frozen(ParameterView):
     def paths(self):
         return ()
 
+    @property
+    def words(self):
+        return f"{self.asked} frozen"
+
     def among(self, left):
         where = tuple(pair for pair in self.where if left(pair[0]))
         return replace(self, where=where) if where else None
@@ -266,6 +275,10 @@ class Tied(ParameterView):
     @property
     def paths(self):
         return self.path, self.source
+
+    @property
+    def words(self):
+        return f"{self.path} = {self.source}{' transposed' * self.transposed}"
 
     def check(self, shapes):
         super().check(shapes)

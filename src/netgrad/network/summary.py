@@ -143,7 +143,9 @@ def outline(network: Network, most: int = 12) -> str:
     width = max(len(name) for name, _ in rows)
     title = f"{type(network).__name__}{f' {network.name}' if network.name else ''}"
     ends = f"{', '.join(network.inputs)} -> {', '.join(network.output_names)}"
-    return "\n".join(shortened(line, 120) for line in [f"{title}: {ends}", *(f"  {n:{width}}  {w}" for n, w in rows)])
+    seen = [f"  where {', '.join(view.words for view in network.views)}"] if network.views else []
+    lines = [f"{title}: {ends}", *(f"  {n:{width}}  {w}" for n, w in rows), *seen]
+    return "\n".join(shortened(line, 120) for line in lines)
 
 
 @shows("table")

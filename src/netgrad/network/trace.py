@@ -29,7 +29,8 @@ class NodeTrace:
     ``d_in`` = dE/dx, and the gradient of each parameter as ``d`` + its name (``dW``, ``db``). Quantities that a
     layer keeps by part, such as an LSTM's gates, are dicts of arrays. A parameter that is stored otherwise than the
     layer computes with it (tied, masked, normed) is there as it does, ``W``, beside its gradient. The layers in a
-    `Stack` have entries of their own, "stack_1/dense_1", whose arrays have one more axis in front, the copy.
+    `Stack` have entries of their own, "stack_1/dense_1", whose arrays have one more axis in front, the copy; their
+    gradients are those of what is stored.
     """
 
     name: str
@@ -108,17 +109,20 @@ def record(network: Network, run: Forward, back: Mapping[str, Backward], loss: A
 
     params: as they are stored. Where the network sees them otherwise, it is what it sees that is shown.
     """
-    seen = network.seen_otherwise(params)
+    seen, effective = network.seen_otherwise(params), network.effective(params)
     nodes = {}
     for node in network.nodes:
         values = {key: value for key, value in run.saved[node.name].items() if key not in _NOT_SHOWN}
         values["delta"], values["d_in"] = back[node.name].delta, back[node.name].d_in
         values |= {f"d{key}": value for key, value in back[node.name].d_params.items()} | seen.get(node.params, {})
         inside = values.pop("inside", None)
-        for part in node.layer.block.nodes if isinstance(node.layer, Composite) and inside else ():
+        block = node.layer.block if isinstance(node.layer, Composite) and inside else None
+        within = jax.vmap(block.seen_otherwise)(effective.get(node.params, {})) if block and block.views else {}
+        for part in block.nodes if block else ():
             own = {key: value for key, value in inside[part.name].items() if key not in _NOT_SHOWN}
             own["delta"] = back[node.name].delta[part.name]
             own |= {f"d{key}": value for key, value in back[node.name].d_params.get(part.params, {}).items()}
+            own |= within.get(part.params, {})
             name = f"{node.name}/{part.name}"
             nodes[name] = NodeTrace(name, type(part.layer).__name__, own)
         nodes[node.name] = NodeTrace(node.name, type(node.layer).__name__, values)
