@@ -1,7 +1,9 @@
-"""Dicts, lists and tuples of arrays, seen as one dict by path."""
+"""Trees of parameters (dicts, lists and tuples in each other), each array by its path: "encoder/dense_1/W"."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import jax
@@ -15,3 +17,106 @@ def by_path(tree: Any) -> dict[str, Any]:
     """
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+
+
+def map_leaves(change: Callable[[str, Any], Any], tree: Any) -> Any:
+    """The tree with ``change(path, leaf)`` in the place of each leaf."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: change(jax.tree_util.keystr(path, simple=True, separator="/"), leaf), tree
+    )
+
+
+def covers(layer: str, pattern: str, path: str) -> bool:
+    """Whether the parameter at this path is the layer's, and fits the pattern by itself or by what it is a part of.
+
+    >>> covers("lstm_1", "*", "lstm_1/W_x"), covers("both", "forward", "both/forward/b"), covers("a", "*", "ab/W")
+    (True, True, False)
+    """
+    return path.startswith(f"{layer}/") and fits(path[len(layer) + 1 :], pattern)
+
+
+def fits(path: str, pattern: str) -> bool:
+    """Whether a path, or the beginning of it up to a "/", fits a pattern of `fnmatch`.
+
+    >>> fits("encoder/dense_1", "encoder/*"), fits("encoder/dense_1", "encoder"), fits("encoder/dense_1", "dense_1")
+    (True, True, False)
+    """
+    names = path.split("/")
+    return any(fnmatchcase("/".join(names[: i + 1]), pattern) for i in range(len(names)))
+
+
+def at(tree: Any, path: str) -> Any:
+    """What stands at a path."""
+    for key in _keys(tree, path):
+        tree = tree[key]
+    return tree
+
+
+def put(tree: Any, path: str, value: Any) -> Any:
+    """The tree with this value at a path, where something may stand or not."""
+
+    def changed(part: Any, keys: list[Any]) -> Any:
+        own = value if len(keys) == 1 else changed(part[keys[0]], keys[1:])
+        if isinstance(part, Mapping):
+            return {**part, keys[0]: own}
+        return type(part)(own if i == keys[0] else old for i, old in enumerate(part))
+
+    return changed(tree, _keys(tree, path))
+
+
+def without(tree: Any, path: str) -> Any:
+    """The tree without what stands at a path; the dict that it stood in stays, be it empty."""
+
+    def changed(part: Any, keys: list[Any]) -> Any:
+        if len(keys) == 1:
+            return {key: own for key, own in part.items() if key != keys[0]}
+        return put(part, str(keys[0]), changed(part[keys[0]], keys[1:]))
+
+    return changed(tree, _keys(tree, path))
+
+
+def beside(path: str, name: str) -> str:
+    """The path of what stands beside this under another name.
+
+    >>> beside("dense_1/W", "V"), beside("W", "V")
+    ('dense_1/V', 'V')
+    """
+    head, slash, _ = path.rpartition("/")
+    return f"{head}{slash}{name}"
+
+
+def _keys(tree: Any, path: str) -> list[Any]:
+    """The keys that a path consists of; names in a tree may have a "/" themselves. The last need not be there."""
+    keys: list[Any] = []
+    while path:
+        if isinstance(tree, Mapping):
+            known = [name for name in tree if path == name or path.startswith(f"{name}/")]
+            key: Any = max(known, key=len, default=path)
+            path = path[len(key) + 1 :]
+        else:
+            head, _, path = path.partition("/")
+            key = int(head)
+        keys.append(key)
+        if path:
+            tree = tree[key]
+    return keys
+
+
+def trained(params: dict, untrained: tuple[tuple[str, str], ...]) -> dict:
+    """The parameters with None in the place of those that are not trained, see `netgrad.Network.untrained`."""
+    if not untrained:
+        return params
+
+    def own(path: str, leaf: Any) -> Any:
+        return None if any(_among(path, *pair) for pair in untrained) else leaf
+
+    return map_leaves(own, params)
+
+
+def completed(params: dict, part: dict) -> dict:
+    """The parameters with what `trained` has left of them in its place."""
+    return jax.tree.map(lambda whole, own: whole if own is None else own, params, part)
+
+
+def _among(path: str, layer: str, pattern: str) -> bool:
+    return covers(layer, pattern, path) if pattern else path == layer or path.startswith(f"{layer}/")

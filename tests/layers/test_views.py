@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import netgrad as ng
-from netgrad.layers.paths import at, leaves, put
 from netgrad.layers.views import Frozen, Masked, ParameterView, Tied, WeightNormed
 from netgrad.registry import KINDS, from_config, to_config
+from netgrad.trees import at, by_path, put
 
 CASES = [
     Tied("b/W", "a/W", transposed=True),
@@ -40,20 +40,20 @@ def test_the_contract(view, x64):
     view.check(effective)
     stored = view.store(effective)
     again = view.store(view.see(stored))
-    for path, leaf in leaves(stored):  # seen and stored once more it is the same
+    for path, leaf in by_path(stored).items():  # seen and stored once more it is the same
         np.testing.assert_allclose(at(again, path), leaf, rtol=1e-12)
     assert jax.tree.structure(view.see(stored)) == jax.tree.structure(effective)
     gradient = jax.tree.map(lambda v: jnp.cos(3 * v), effective)
     (theirs,) = jax.vjp(view.see, stored)[1](gradient)
     ours = view.back(stored, gradient)
     assert jax.tree.structure(ours) == jax.tree.structure(stored)
-    for (path, mine), (_, other) in zip(leaves(ours), leaves(theirs), strict=True):
+    for (path, mine), (_, other) in zip(by_path(ours).items(), by_path(theirs).items(), strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-12, err_msg=path)
     assert from_config(to_config(view)) == view
     assert hash(view) == hash(from_config(to_config(view)))
     assert jax.eval_shape(view.store, drawn()).keys() == stored.keys()
     for path in (*view.parts, *view.untrained):
-        assert path in dict(leaves(stored))
+        assert path in by_path(stored)
     moved = view.renamed(lambda path: f"in/{path}")
     inside = {f"in/{name}": part for name, part in stored.items()}
     assert {name[3:]: part for name, part in moved.see(inside).items()}.keys() == view.see(stored).keys()
@@ -132,7 +132,7 @@ def test_a_view_of_ones_own_in_a_network(x64, tmp_path):
 
 def test_paths_in_lists_and_names_with_slashes():
     tree = {"a/b": {"heads": [1, {"W": 2}]}, "a": {"c": 3}}
-    assert [at(tree, path) for path, _ in leaves(tree)] == [3, 1, 2]
+    assert [at(tree, path) for path, _ in by_path(tree).items()] == [3, 1, 2]
     assert put(tree, "a/b/heads/1/W", 5)["a/b"]["heads"] == [1, {"W": 5}]
     assert tree["a/b"]["heads"][1] == {"W": 2}
     assert put({"a": (1, 2)}, "a/1", 7) == {"a": (1, 7)}

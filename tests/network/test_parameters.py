@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import netgrad as ng
-from netgrad.layers.paths import leaves
 from netgrad.network import backward, forward
+from netgrad.trees import by_path
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 8)).astype(np.float32)
@@ -42,9 +42,9 @@ def test_a_network_without_views_is_what_it_was():
 def test_the_first_weights_are_the_same_with_views_and_without():
     plain = ng.Sequential([ng.Dense(3, activation="tanh", name="enc"), ng.Dense(8, name="dec")]).init(0, (8,))[0]
     tied = autoencoder().init(0, (8,))[0]
-    for path, leaf in leaves(tied):
-        np.testing.assert_array_equal(leaf, dict(leaves(plain))[path])
-    assert [path for path, _ in leaves(tied)] == ["dec/b", "enc/W", "enc/b"]
+    for path, leaf in by_path(tied).items():
+        np.testing.assert_array_equal(leaf, by_path(plain)[path])
+    assert list(by_path(tied)) == ["dec/b", "enc/W", "enc/b"]
 
 
 @pytest.mark.parametrize("make", [autoencoder, everything])
@@ -62,7 +62,7 @@ def test_gradients_of_a_tie_are_those_of_both_places(x64):
     theirs = backward(plain, whole, forward(plain, whole, {}, {"x": x}).saved, d).params
     np.testing.assert_allclose(ours.params["enc"]["W"], theirs["enc"]["W"] + theirs["dec"]["W"].T)
     grad = jax.grad(lambda p: (ng.apply(net, p, {"x": x})["dec"] * d["dec"]).sum())(params)
-    for (path, mine), (_, other) in zip(leaves(ours.params), leaves(grad), strict=True):
+    for (path, mine), (_, other) in zip(by_path(ours.params).items(), by_path(grad).items(), strict=True):
         np.testing.assert_allclose(mine, other, err_msg=path)
 
 
@@ -71,7 +71,7 @@ def test_everything_trains_saves_loads_and_goes_on(tmp_path):
     start = ng.untrained(net, X, Y, loss="squared_error")
     model = ng.fit(start, X, Y, epochs=3, learning_rate=0.02, optimizer="adamw")
     assert model.history["loss"][-1] < model.history["loss"][0]
-    before, after = dict(leaves(start.params)), dict(leaves(model.params))
+    before, after = by_path(start.params), by_path(model.params)
     assert before.keys() == after.keys()
     still = {path for path in before if (before[path] == after[path]).all()}
     named = {"weight_norm_1/W_g", "weight_norm_1/V", "weight_norm_1/b", "part/dense_1/mask_W"}
@@ -88,7 +88,7 @@ def test_a_view_inside_a_stack_has_the_copies_in_front():
     block = ng.Sequential([ng.Dense(3, activation="tanh", bias=False), ng.Dense(3, bias=False)])
     net = ng.Sequential([ng.Dense(3), ng.Stack(block.tied("dense_2/W", "dense_1/W", transposed=True), 4)])
     params, _ = net.init(0, (8,))
-    assert {path: leaf.shape for path, leaf in leaves(params["stack_1"])} == {"dense_1/W": (4, 3, 3)}
+    assert {path: leaf.shape for path, leaf in by_path(params["stack_1"]).items()} == {"dense_1/W": (4, 3, 3)}
     W, h = params["stack_1"]["dense_1"]["W"], X @ params["dense_1"]["W"] + params["dense_1"]["b"]
     for own in W:
         h = np.tanh(h @ own) @ own.T
@@ -101,7 +101,7 @@ def test_recomputed_and_residual_blocks_keep_their_views():
     for part in (block, ng.Recomputed(block), ng.Stack(ng.Recomputed(block), 2)):
         net = ng.Sequential([ng.Dense(3), part, ng.Dense(8)])
         assert ng.check_gradients(net, X[:3], Y[:3]).ok
-        assert not any(path.endswith("dense_2/W") and "1/" in path[:-9] for path, _ in leaves(net.init(0, (8,))[0]))
+        assert not any(path.endswith("dense_2/W") and "1/" in path[:-9] for path in by_path(net.init(0, (8,))[0]))
 
 
 def test_a_part_used_twice_is_one_set_of_views():
@@ -109,7 +109,7 @@ def test_a_part_used_twice_is_one_set_of_views():
     part = autoencoder(name="part")
     net = ng.Network([a, b], ng.Add()(part(a), part(b)))
     assert [view.path for view in net.views] == ["part/dec/W"]
-    assert sorted(path for path, _ in leaves(net.init(0, {"a": (8,), "b": (8,)})[0])) == [
+    assert sorted(path for path in by_path(net.init(0, {"a": (8,), "b": (8,)})[0])) == [
         "part/dec/b",
         "part/enc/W",
         "part/enc/b",
@@ -182,7 +182,7 @@ def test_freezing_by_name_part_class_and_parameter():
 
     def frozen(*which):
         view = net.frozen(*which)
-        return sorted(path for path, _ in leaves(net.init(0, (8,))[0]) if any(v.holds(path) for v in view.views))
+        return sorted(path for path in by_path(net.init(0, (8,))[0]) if any(v.holds(path) for v in view.views))
 
     inside = [f"encoder/stack_1/{name}" for name in ("batch_norm_1/beta", "batch_norm_1/gamma")]
     both = [*inside, "encoder/stack_1/dense_1/W", "encoder/stack_1/dense_1/b"]
@@ -199,8 +199,8 @@ def test_a_frozen_batch_norm_keeps_its_statistics_and_uses_them():
     free, held = (ng.untrained(n, X, Y) for n in (net, net.frozen("encoder")))
     assert ng.fit(free, X, Y, epochs=1).state["encoder/batch_norm_1"]["mean"].any()
     model = ng.fit(held, X, Y, epochs=2)
-    for path, leaf in leaves(model.state):
-        np.testing.assert_array_equal(leaf, dict(leaves(held.state))[path])
+    for path, leaf in by_path(model.state).items():
+        np.testing.assert_array_equal(leaf, by_path(held.state)[path])
     for name in ("encoder/dense_1", "encoder/batch_norm_1"):
         jax.tree.map(np.testing.assert_array_equal, model.params[name], held.params[name])
 

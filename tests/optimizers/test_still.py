@@ -73,13 +73,16 @@ def test_with_rates_by_layer_starts_streams_and_several_epochs_a_call():
     held(start, ng.fit(start, ng.Stream(lambda: iter([(X, Y), (X, Y)])), epochs=1))
 
 
-def test_in_truncated_training():
+@pytest.mark.parametrize("cell", [ng.GRU(3, name="cell"), ng.Differentiated(ng.GRU(3), name="cell")], ids=["", "in"])
+def test_in_truncated_training(cell):
     x = RNG.normal(size=(4, 9, 2)).astype(np.float32)
-    net = ng.Sequential([ng.GRU(3), ng.Dense(1)]).frozen("gru_1")
-    start = ng.untrained(net, x, x[..., :1])
+    start = ng.untrained(ng.Sequential([cell, ng.Dense(1)]).frozen("cell"), x, x[..., :1])
     model = ng.fit(start, x, x[..., :1], truncate=3, epochs=2)
-    jax.tree.map(np.testing.assert_array_equal, model.params["gru_1"], start.params["gru_1"])
+    jax.tree.map(np.testing.assert_array_equal, model.params["cell"], start.params["cell"])
     assert (model.params["dense_1"]["W"] != start.params["dense_1"]["W"]).any()
+    # The hidden state is carried from piece to piece all the same: the loss is that of the whole sequences.
+    still = ng.fit(start, x, x[..., :1], truncate=3, epochs=1, learning_rate=1e-9)
+    np.testing.assert_allclose(still.history["loss"][0], start.evaluate(x, x[..., :1])["loss"], rtol=1e-4)
 
 
 def test_the_norm_that_is_clipped_is_of_what_moves():

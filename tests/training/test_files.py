@@ -214,9 +214,9 @@ def test_layers_that_are_alike_are_looked_at_once(tmp_path, monkeypatch):
 
     deep = ng.untrained(ng.Sequential([ng.Dense(5, activation="tanh") for _ in range(40)] + [ng.Dense(1)]), X, X[:, 0])
     path = deep.save(tmp_path / "deep.safetensors")
-    from netgrad.network.graph import _shapes_made
+    from netgrad.network.initial import shapes_made
 
-    _shapes_made.cache_clear()
+    shapes_made.cache_clear()
     monkeypatch.setattr(ng.Dense, "init", counted)
     assert ng.load(path).parameters == deep.parameters
     assert len(looked) == 3  # the first, the thirty-nine after it, the last

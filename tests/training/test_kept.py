@@ -74,7 +74,7 @@ def test_what_changes_the_parameters_drops_it():
     assert kept.masked("dense_1/W", np.ones((4, 5))).optimizer_state is None
 
 
-@pytest.mark.parametrize("change", [{"epochs": "two"}, {"name": 3}, None, "more"])
+@pytest.mark.parametrize("change", [{"epochs": "two"}, {"epochs": -1}, {"name": 3}, None, "more"])
 def test_an_altered_state_is_refused(change):
     from netgrad.training.files import describe, flatten, rebuild
 

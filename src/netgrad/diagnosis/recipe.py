@@ -8,12 +8,12 @@ from typing import Any
 
 from netgrad.initializers import Xavier, Zeros
 from netgrad.layers.base import Layer
-from netgrad.layers.paths import leaves, map_leaves, trained
 from netgrad.network import Network, Node, with_layers
 from netgrad.optimizers.names import OPTIMIZERS
 from netgrad.registry import find
 from netgrad.training.fit import fit
 from netgrad.training.model import Model
+from netgrad.trees import by_path, map_leaves, trained
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Recipe:
         if isinstance(given, Model):
             params, state = network.init(int(self.settings.get("seed") or 0), given.shapes)
             still = trained(given.params, given.frozen(self.settings.get("frozen")).network.untrained)
-            moving, before = dict(leaves(still)), dict(leaves(given.params))
+            moving, before = by_path(still), by_path(given.params)
             params = map_leaves(lambda path, new: new if path in moving else before.get(path, new), params)
             given = replace(
                 given, network=network, params=params, state=state, history=type(given.history)(), optimizer_state=None

@@ -19,10 +19,10 @@ import numpy as np
 
 from netgrad.errors import FileError, NetgradError
 from netgrad.exchange.torch_layouts import Slot, slots_of
-from netgrad.layers.paths import at, leaves, put
 from netgrad.network import Network
 from netgrad.training.files import in_order, read
 from netgrad.training.model import Model
+from netgrad.trees import at, by_path, put
 from netgrad.writing import write_file
 
 NOT_READ = ("num_batches_tracked",)  # PyTorch's count of the batches that its running averages saw
@@ -106,8 +106,8 @@ def as_stored(network: Network, kept: dict[str, Any], params: dict[str, Any], pa
     masks = {path for view in network.views for path in view.untrained}
     for mask in masks:
         stored = put(stored, mask, at(kept, mask))
-    made = dict(leaves(network.effective(stored)))
-    for name, value in leaves(params):
+    made = by_path(network.effective(stored))
+    for name, value in by_path(params).items():
         if not np.allclose(value, made[name], atol=1e-6):
             views = ", ".join(sorted({view.registered_name.replace("_", " ") for view in network.views}))
             raise NetgradError(f"{path} has other numbers for {name} than its place allows, which is {views}")

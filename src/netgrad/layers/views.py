@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.errors import NetgradError, ShapeError, unknown_name
-from netgrad.layers.paths import at, beside, covers, leaves, map_leaves, put, without
 from netgrad.registry import register
+from netgrad.trees import at, beside, by_path, covers, map_leaves, put, without
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class ParameterView:
     def check(self, shapes: dict) -> None:
         """Refuse effective parameters (arrays, or their shapes) that this view does not fit."""
         for path in self.paths:
-            if path not in dict(leaves(shapes)):
-                raise unknown_name("parameter", path, dict(leaves(shapes)))
+            if path not in by_path(shapes):
+                raise unknown_name("parameter", path, by_path(shapes))
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ class WeightNormed(ParameterView):
 
     def check(self, shapes):
         super().check(shapes)
-        taken = [path for path in self.parts if path in dict(leaves(shapes))]
+        taken = [path for path in self.parts if path in by_path(shapes)]
         if taken:
             raise NetgradError(f"{self.path} is normed already: there is a {taken[0]}")
         shape = at(shapes, self.path).shape
@@ -200,7 +200,7 @@ class Masked(ParameterView):
 
     def check(self, shapes):
         super().check(shapes)
-        if self.stored_mask in dict(leaves(shapes)):
+        if self.stored_mask in by_path(shapes):
             raise NetgradError(f"{self.path} has a mask in its block already")
         shape = tuple(at(shapes, self.path).shape)
         if self.bits and shape != self.shape:
@@ -231,8 +231,8 @@ class Frozen(ParameterView):
         return params
 
     def check(self, shapes):
-        if not any(self.holds(path) for path, _ in leaves(shapes)):
-            known = ", ".join(path for path, _ in leaves(shapes))
+        if not any(self.holds(path) for path, _ in by_path(shapes).items()):
+            known = ", ".join(path for path, _ in by_path(shapes).items())
             raise NetgradError(f"there is nothing to freeze in {self.asked!r}: the parameters are {known[:300]}")
 
     @property

@@ -22,7 +22,6 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from netgrad.compiling import Program, as_seed, check_process
@@ -32,11 +31,11 @@ from netgrad.layers.base import Layer, Shape
 from netgrad.layers.symbol import Call, Input, Symbol, symbols
 from netgrad.layers.views import ParameterView
 from netgrad.network.building import Node, build
+from netgrad.network.initial import checked_memory, is_key, shapes_made
 from netgrad.network.parameters import Parameters
 from netgrad.network.selection import Selection
 from netgrad.network.views import view
 from netgrad.registry import find, register
-from netgrad.resources import gib, memory
 
 if TYPE_CHECKING:
     from netgrad.network.summary import Summary
@@ -216,7 +215,7 @@ class Network(Parameters):
         """Refuse one layer in two places that need parameters of different shapes."""
         first, numbers = self.by_name[node.params], jax.dtypes.canonicalize_dtype(float)
         fed = [self.in_shape(use, shapes) for use in (first, node)]
-        made = [_shapes_made(first.layer, in_shape, numbers) for in_shape in fed]
+        made = [shapes_made(first.layer, in_shape, numbers) for in_shape in fed]
         if made[0] != made[1]:
             raise ShapeError(
                 f"one layer is used in two places, {first.name} on inputs of shape {('N', *fed[0])} and {node.name} on "
@@ -325,7 +324,7 @@ class Network(Parameters):
         """Shapes and types of what the layers make: 0 for parameters, 1 for state."""
         numbers = jax.dtypes.canonicalize_dtype(float)
         made = {
-            node.params: _shapes_made(node.layer, self.in_shape(node, shapes), numbers)[which] for node in self.nodes
+            node.params: shapes_made(node.layer, self.in_shape(node, shapes), numbers)[which] for node in self.nodes
         }
         return {name: part for name, part in made.items() if part}
 
@@ -344,16 +343,7 @@ class Network(Parameters):
 
     def _memory(self, shapes: dict[str, Shape]) -> int:
         """How many bytes the parameters take; checked is that this process's memory holds them several times."""
-        need = {name: sum(_nbytes(leaf) for leaf in jax.tree.leaves(p)) for name, p in self._made(shapes, 0).items()}
-        have = memory()
-        # Training holds parameters, gradients, the start of the epoch and at least one optimiser moment.
-        if 4 * sum(need.values()) > have:
-            worst = max(need, key=lambda name: need[name])
-            raise NetgradError(
-                f"training this network needs about {gib(4 * sum(need.values()))}, this process may have "
-                f"{gib(have)}: {worst} alone has {gib(need[worst])} of weights, use fewer units"
-            )
-        return sum(need.values())
+        return checked_memory(self._made(shapes, 0))
 
 
 class Sequential(Network):
@@ -388,28 +378,7 @@ def in_a_row(layers: Iterable[Layer | Network], symbol: Symbol) -> Symbol:
     return symbol
 
 
-@lru_cache(maxsize=4096)
-def _shapes_made(layer: Layer, in_shape: Any, numbers: Any) -> tuple[dict, dict]:
-    """Shapes and types of a layer's parameters and state; known from one time to the next, since layers are alike.
-
-    numbers: their type, which JAX's 64-bit mode changes.
-    """
-    made: tuple[dict, dict] = jax.eval_shape(
-        lambda: (layer.init(jax.random.key(0), in_shape), layer.init_state(in_shape))
-    )
-    return made
-
-
 @lru_cache(maxsize=64)
 def _drawing(network: Network, shapes: tuple[tuple[str, Shape], ...], polish: int) -> Any:
     """By structure: fitting one network many times compiles this once."""
     return Program(lambda key: network._draw(key, dict(shapes)), polish=polish)
-
-
-def is_key(key: Any) -> bool:
-    """Whether this is a random key of JAX's, of either kind, and not a seed."""
-    return isinstance(key, jax.Array) and (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.ndim > 0)
-
-
-def _nbytes(leaf: Any) -> int:
-    return int(np.prod(leaf.shape, dtype=np.float64)) * leaf.dtype.itemsize

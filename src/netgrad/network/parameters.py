@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.layers.base import Layer
-from netgrad.layers.paths import at, fits, leaves, put
 from netgrad.layers.views import Frozen, Masked, ParameterView, Tied, WeightNormed
 from netgrad.layers.wrapper import bare
+from netgrad.trees import at, by_path, fits, put
 
 if TYPE_CHECKING:
     from netgrad.network.building import Node
@@ -89,26 +89,26 @@ class Parameters:
     def count(self, params: dict) -> int:
         """How many numbers of what is stored can be learned; masks are none of them."""
         masks = {before + path for network, before in self.networks() for v in network.views for path in v.untrained}
-        return sum(math.prod(leaf.shape) for path, leaf in leaves(params) if path not in masks)
+        return sum(math.prod(leaf.shape) for path, leaf in by_path(params).items() if path not in masks)
 
     @cached_property
     def still(self) -> frozenset[str]:
         """The layers with a state that are frozen as a whole: they run as in prediction, and their state stays."""
         views = (view for view in self.views if isinstance(view, Frozen))
         whole = {layer for view in views for layer, pattern in view.where if pattern == "*"}
-        with_state = {n.params for n in self.nodes if type(n.layer).init_state is not Layer.init_state}
+        with_state = {n.params for n in self.nodes if type(bare(n.layer)).init_state is not Layer.init_state}
         return frozenset(whole & with_state)
 
     def with_mask(self, params: dict, path: str, mask: Any) -> dict:
         """What is stored, with this mask in the place of that which is there or in front of the parameter."""
         view = Masked.of(self._parameter(path), mask)
-        if view.path not in dict(leaves(self.effective(params))):
-            raise unknown_name("parameter", path, dict(leaves(self.effective(params))))
+        if view.path not in by_path(self.effective(params)):
+            raise unknown_name("parameter", path, by_path(self.effective(params)))
         W = at(self.effective(params), view.path)
         if view.shape != W.shape:
             raise ShapeError(f"the mask of {path} has the shape {view.shape}, the parameter has {W.shape}")
         made = put(params, view.stored_mask, view.begin(W))
-        return put(made, view.path, at(made, view.path) * view.begin(W)) if view.path in dict(leaves(made)) else made
+        return put(made, view.path, at(made, view.path) * view.begin(W)) if view.path in by_path(made) else made
 
     # --- the doors
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from netgrad.errors import NetgradError, unknown_name
 from netgrad.layers.base import Layer
-from netgrad.layers.paths import fits
 from netgrad.network.building import Node
+from netgrad.trees import fits
 
 if TYPE_CHECKING:
     from netgrad.network.graph import Network

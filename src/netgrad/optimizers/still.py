@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from netgrad.errors import NetgradError
-from netgrad.layers.paths import completed, trained
+from netgrad.trees import completed, trained
 
 
 @lru_cache(maxsize=256)

@@ -176,7 +176,7 @@ def restored_optimizer(config: Any, arrays: dict[str, Any]) -> Kept | None:
     if config is None and not arrays:
         return None
     good = isinstance(config, dict) and fits([config.get("epochs"), config.get("name")], (int, str))
-    if not good or set(arrays) != set(map(str, range(len(arrays)))):
+    if not good or config["epochs"] < 0 or set(arrays) != set(map(str, range(len(arrays)))):
         raise FileError("the state of the optimizer in the file is not as it was written")
     return Kept(config["epochs"], config["name"], tuple(arrays[str(i)] for i in range(len(arrays))))
 

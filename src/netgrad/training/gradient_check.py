@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.compiling import Program, as_seed
-from netgrad.layers.paths import trained
 from netgrad.network import Network, forward
 from netgrad.training.objective import gradients
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch, make_objective
+from netgrad.trees import trained
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError
 from netgrad.layers.activation import Activation, Logistic, Softmax
-from netgrad.layers.paths import completed, trained
 from netgrad.layers.wrapper import bare
 from netgrad.losses import CrossEntropy, Loss
 from netgrad.network import Forward, Network, Trace, backward, forward, next_state, record
 from netgrad.regularizers import Penalty, View, is_weight
+from netgrad.trees import completed, trained
 
 
 class Batch(NamedTuple):
