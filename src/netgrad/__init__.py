@@ -29,7 +29,7 @@ from netgrad.losses import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
-from netgrad.network import Input, Network, Recomputed, Residual, Sequential, Stack, StateSpace, Trace, apply
+from netgrad.network import Ensemble, Input, Network, Recomputed, Residual, Sequential, Stack, StateSpace, Trace, apply
 from netgrad.registry import register
 from netgrad.regularizers import L1, L2, CurvatureSmoothing, ElasticNet, WeightElimination
 from netgrad.training.callbacks import Callback, EarlyStopping, ReduceOnPlateau, StopBelow
@@ -68,6 +68,7 @@ __all__ = [
     "DataError",
     "DivergenceError",
     "EarlyStopping",
+    "Ensemble",
     "ElasticNet",
     "FanInUniform",
     "FileError",

@@ -157,6 +157,22 @@ def rescaling(w: Writer, at: Place) -> str:
     return a if limit is None else w.op("Clip", a, *(w.constant(np.float32(end)) for end in (-limit, limit)))
 
 
+@writes(ng.PiecewiseLinear)
+def piecewise_linear(w: Writer, at: Place) -> str:
+    low, high = (np.array(ends, np.float32) for ends in (at.layer.low, at.layer.high))
+    if not len(low):
+        return at.x
+    t = w.op("Gather", at.x, w.constant(np.array(at.layer.columns, np.int64)), axis=1)
+    t = w.op("Div", w.op("Sub", t, w.constant(low)), w.constant(high - low))
+    t = w.op("Clip", t, *(w.constant(np.float32(end)) for end in (0, 1)))
+    return w.op("Concat", at.x, t, axis=1)
+
+
+@writes(ng.Scale)
+def scale(w: Writer, at: Place) -> str:
+    return w.op("Mul", at.x, w.constant(at.array("gamma"), "gamma"))
+
+
 @writes(ng.Dropout)
 def dropout(w: Writer, at: Place) -> str:
     """Prediction drops nothing; the classic kind takes the share that training kept."""

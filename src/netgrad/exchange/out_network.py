@@ -1,4 +1,4 @@
-"""Networks as ONNX, node by node; a stack copy by copy."""
+"""Networks as ONNX, node by node; a stack or an ensemble copy by copy."""
 
 from __future__ import annotations
 
@@ -71,3 +71,12 @@ def stack(w: Writer, at: Place) -> str:
         params, state = jax.tree.map(lambda v, i=i: v[i], (at.params, at.state))
         x = block(w, Place(at.layer, params, state, (x,), at.in_shape, at.lengths, f"{at.name}/{i}"))
     return x
+
+
+@writes(ng.Ensemble)
+def ensemble(w: Writer, at: Place) -> str:
+    outputs = []
+    for i in range(at.layer.n):
+        params, state = jax.tree.map(lambda v, i=i: v[i], (at.params, at.state))
+        outputs.append(block(w, Place(at.layer, params, state, (at.x,), at.in_shape, at.lengths, f"{at.name}/{i}")))
+    return w.op("Mean", *outputs)

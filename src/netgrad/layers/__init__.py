@@ -31,9 +31,11 @@ from netgrad.layers.lstm import LSTM
 from netgrad.layers.merge import Add, Concatenate, Multiply
 from netgrad.layers.noise import GaussianNoise
 from netgrad.layers.normalisation import BatchNorm, LayerNorm, WeightNorm
+from netgrad.layers.piecewise import PiecewiseLinear
 from netgrad.layers.pooling import AveragePool, GlobalPool, MaxPool, NormPool, Pool, Subsample, SumPool
 from netgrad.layers.rescaling import Rescaling
 from netgrad.layers.rnn import RNN
+from netgrad.layers.scale import Scale
 from netgrad.layers.shape import Flatten, Permute, Reshape
 from netgrad.layers.taps import DelayTaps, Repeat
 from netgrad.layers.wrapper import Wrapper
@@ -75,11 +77,13 @@ __all__ = [
     "NormPool",
     "PReLU",
     "Permute",
+    "PiecewiseLinear",
     "Pool",
     "ReLU",
     "Repeat",
     "Rescaling",
     "Reshape",
+    "Scale",
     "ScaledTanh",
     "SiLU",
     "Softmax",

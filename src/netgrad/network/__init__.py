@@ -7,6 +7,7 @@ from netgrad.network.blocks import Residual
 from netgrad.network.building import Node
 from netgrad.network.composite import Composite, Recomputed, Stack
 from netgrad.network.edit import with_first, with_last, with_layers
+from netgrad.network.ensemble import Ensemble
 from netgrad.network.execution import Forward, Gradients, apply, backward, forward, next_state, out_lengths
 from netgrad.network.fusion import fused
 from netgrad.network.graph import Network, Sequential
@@ -15,6 +16,7 @@ from netgrad.network.trace import NodeTrace, Trace, record
 
 __all__ = [
     "Composite",
+    "Ensemble",
     "Forward",
     "Gradients",
     "Input",

@@ -16,7 +16,7 @@ from netgrad.diagnosis.finding import Check
 from netgrad.initializers import fans
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.recurrent import Recurrent
-from netgrad.network import Stack
+from netgrad.network import Ensemble, Stack
 from netgrad.registry import register
 from netgrad.regularizers import is_weight
 
@@ -25,7 +25,7 @@ def gains(e, node) -> list[float]:
     """By how much each weight array of a layer multiplies the size of what it receives, before the first step: the
     root mean square of W times the root of the fan-in. Xavier gives 1, He 1.4."""
     found = []
-    copies = isinstance(node.layer, Stack)  # along their first axis, which is no part of a window
+    copies = isinstance(node.layer, Stack | Ensemble)  # along their first axis, which is no part of a window
     for path, W in jax.tree_util.tree_leaves_with_path(e.start.effective.get(node.params, {})):
         if is_weight(path) and W.ndim > 1 + copies:
             W = np.asarray(W)
