@@ -463,3 +463,56 @@ def test_models_saved_before_columns_had_kinds():
     np.testing.assert_allclose(model.predict(table), expected["predictions"], rtol=1e-5)
     again = TableEncoder.from_config(json.loads(json.dumps(model.encoder.to_config())))
     np.testing.assert_array_equal(again.transform(table), model.encoder.transform(table))
+
+
+def test_robust_scaling_goes_by_the_quartiles_and_keeps_wild_values_near():
+    size = np.array([*np.linspace(0, 8, 99), 1e12])
+    few = np.array([0.0] * 98 + [4.0, -4.0])  # whose quartiles are equal
+    table = pd.DataFrame({"size": size, "few": few, "sold": np.arange(100) % 2 == 0})
+    encoder = TableEncoder("robust").fit(table)
+    x = encoder.transform(table)
+    z = (size - np.median(size)) / (np.quantile(size, 0.75) - np.quantile(size, 0.25))
+    np.testing.assert_allclose(x[:-1, 0], (z / np.sqrt(1 + (z / 3) ** 2))[:-1], rtol=1e-5, atol=1e-6)
+    assert x[-1, 0] == 3
+    assert x[-2:, 1].tolist() == pytest.approx([1 / np.sqrt(1 + 1 / 9), -1 / np.sqrt(1 + 1 / 9)])
+    assert set(x[:, 2].tolist()) == {0, 1}
+    again = TableEncoder.from_config(json.loads(json.dumps(encoder.to_config())))
+    np.testing.assert_array_equal(again.transform(table), x)
+    np.testing.assert_array_equal(again.transform_records(table.to_dict("records")), x)
+
+
+def test_points_part_thousands_where_other_columns_have_decimal_commas():
+    table = pd.DataFrame({"a": ["1.234", "950", "12.000"], "b": ["1,5", "2,25", "3"], "c": ["x", "y", "x"]})
+    with pytest.warns(
+        NetgradWarning, match="'a' is read with a point for thousands .'1.234' as 1234., as other columns"
+    ):
+        encoder = TableEncoder("none").fit(table)
+    assert encoder.transform(table)[:, :2].tolist() == [[1234, 1.5], [950, 2.25], [12000, 3]]
+    for other in (["0.5", "2", "3"], ["1,234.5", "2", "3"]):  # points elsewhere: nothing is certain
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            x = TableEncoder("none").fit_transform(table.assign(d=other))
+        assert x[0, 0] == pytest.approx(1.234)
+
+
+@pytest.mark.parametrize("dtype", [str, int, float, object])
+def test_days_written_as_one_number_are_dates(dtype):
+    days = pd.Series([20240131, 20240201, 20231224] * 9).astype(dtype)
+    with pytest.warns(NetgradWarning, match="'day' is read as dates .20240131 as 2024-01-31."):
+        encoder = TableEncoder("none").fit(pd.DataFrame({"day": days}))
+    x = encoder.transform(pd.DataFrame({"day": days}))
+    assert x[1, 0] - x[0, 0] == 1
+    assert encoder.feature_names[0] == "day"
+    assert "day sine of week" in encoder.feature_names
+    again = TableEncoder.from_config(json.loads(json.dumps(encoder.to_config())))
+    np.testing.assert_array_equal(again.transform(pd.DataFrame({"day": [20240131, 20240201]})), x[:2])
+    np.testing.assert_array_equal(again.transform(pd.DataFrame({"day": ["2024-01-31"]})), x[:1])
+    assert TableEncoder(numeric=["day"]).fit(pd.DataFrame({"day": days})).columns[0].kind == "number"
+
+
+@pytest.mark.parametrize("numbers", [[20240131, 20241301], [20240131] * 2, [2024013, 20240131], [20240131.5, 20240201]])
+def test_numbers_that_are_not_all_days_stay_numbers(numbers):
+    table = pd.DataFrame({"day": numbers, "x": [1, 2]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert TableEncoder("none").fit(table).columns[0].kind == "number"

@@ -41,6 +41,13 @@ PLAIN = {"a": ["1", "2"], "b": ["x", "y"]}
         ("a,b,\n1,x,\n2,y,\n", PLAIN, "a separator stands at the end of every row"),
         ("a,b\n1,x,\n2,y,\n", PLAIN, "a separator stands at the end of every row"),
         ("a,b\n1,x,,\n2,y,,\n", PLAIN, "a separator stands at the end of every row"),
+        ("a,b\n1,x,\n2,y\n", PLAIN, "separators stand at the end of 1 of 2 rows"),
+        ("a,b\n1,x\n2,y,,\n", PLAIN, "separators stand at the end of 1 of 2 rows"),
+        (
+            "a,b\n1,x,\n" + "2,y,\n" * 60 + "3,z\n",
+            {"a": ["1", *["2"] * 60, "3"], "b": ["x", *["y"] * 60, "z"]},
+            "separator",
+        ),
         ("A report\na,b\n1,x\n2,y\n", PLAIN, "above the names stands 'A report': 1 line left out"),
         ("A report\n\nof 2024\na,b\n1,x\n2,y\n", PLAIN, "above the names stands 'A report': 2 lines left out"),
         ("A report,,\na,b,c\n1,x,\n2,y,\n", PLAIN | {"c": [None, None]}, "'A report': 1 line left out"),
@@ -82,7 +89,6 @@ def test_all_that_was_noticed_is_one_line():
     [
         ("a,b,c\n1,2,3,4\n5,6,7\n", DataError, r"row 1 \(line 2\) has 4 fields, the first line names 3: '1,2,3,4'"),
         ("a,b,c\n1,2,3\n5,6\n", DataError, r"row 2 \(line 3\) has 2 fields, the first line names 3"),
-        ("a,b\n1,x,\n2,y\n", DataError, r"row 1 \(line 2\) has 3 fields"),
         ('a,b\n1,"x\ny"\n\n2\n', DataError, r"row 2 \(line 5\) has 1 fields"),
         ("a,b\n" + "1,x,\n" * 60 + "2,y,3\n", DataError, "row 61 has 3 fields, the first line names 2"),
         ("a,b\n" + "1,x\n" * 60 + "2,y,3\n", DataError, r"row 61 \(line 62\) has 3 fields"),

@@ -214,3 +214,38 @@ def test_outputs_over_time_are_decoded_too():
 def test_outputs_that_mean_nothing(target, outputs, message):
     with pytest.raises(NetgradError, match=message):
         TargetEncoder().fit(target).decode(outputs)
+
+
+def test_the_logarithm_of_a_quantity_is_learned_and_undone():
+    y = np.exp(np.linspace(0, 9, 100))
+    encoder = TargetEncoder("regression", log_target=True).fit(y)
+    assert np.ptp(np.diff(encoder.transform(y)[:, 0])) < 1e-5
+    np.testing.assert_allclose(encoder.decode(encoder.transform(y)), y, rtol=1e-5)
+    again = TargetEncoder.from_config(json.loads(json.dumps(encoder.to_config())))
+    np.testing.assert_array_equal(again.decode(encoder.transform(y)), encoder.decode(encoder.transform(y)))
+    with pytest.raises(DataError, match=r"column 'y' holds 0.0 in row 2 of 2, of which there is no logarithm"):
+        encoder.transform([1.0, 0.0])
+
+
+def test_predictions_stay_within_what_training_had():
+    encoder = TargetEncoder("regression", within=True).fit([1.0, 5.0, 3.0])
+    outputs = [[-100.0], [0.0], [100.0]]
+    assert encoder.decode(outputs).tolist() == [1, 3, 5]
+    assert encoder.decode(outputs, limited=False)[0] < -100
+    logarithm = TargetEncoder("regression", within=True, log_target=True).fit([1.0, 5.0, 3.0])
+    np.testing.assert_allclose(logarithm.decode([[-100.0], [100.0]]), [1, 5])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"log_target": 3}, {"within": "yes"}, {"bounds": [[1.0]]}, {"bounds": [["a"], [2.0]]}]
+)
+def test_bounds_and_logarithms_that_no_target_leads_to_are_refused(wrong):
+    config = TargetEncoder("regression", within=True).fit([1.0, 5.0, 3.0]).to_config()
+    with pytest.raises(FileError, match="no target has"):
+        TargetEncoder.from_config(config | wrong)
+
+
+def test_a_target_saved_before_there_were_bounds():
+    config = TargetEncoder("regression").fit([1.0, 5.0, 3.0]).to_config()
+    old = {name: value for name, value in config.items() if name not in ("log_target", "within", "bounds")}
+    assert TargetEncoder.from_config(old).decode([[0.0]]).tolist() == [3.0]

@@ -7,6 +7,7 @@ from netgrad.data.checks import as_examples, as_labels, as_lengths, same_example
 from netgrad.data.datasets import Dataset, load, load_text, names, read_npz, split
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.images import ImageFolder, augment, read_image_folder, read_images
+from netgrad.data.leaks import leaks
 from netgrad.data.reber import (
     Mistakes,
     ReberStrings,
@@ -41,6 +42,7 @@ __all__ = [
     "embedded_reber",
     "infer_task",
     "is_reber",
+    "leaks",
     "load",
     "load_text",
     "names",

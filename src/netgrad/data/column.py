@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from netgrad.data.kinds import Category, Kind, UnreadableError, kind_of
-from netgrad.data.scaling import is_number
+from netgrad.data.scaling import clipped, is_number
 from netgrad.data.values import holds
 from netgrad.errors import DataError
 
@@ -18,7 +18,8 @@ from netgrad.errors import DataError
 class Column:
     """How one column of the table becomes features: its kind's, the first of them (x - offset) * factor.
 
-    categories: of the kind "category". fill: what stands in for a missing value, None where that is an error. form: the
+    limit: what that feature is smoothly kept within (`scaling.clipped`); 0 for no limit. categories: of the kind
+    "category". fill: what stands in for a missing value, None where that is an error. form: the
     kind's other fields. indicator: whether a feature says where a value was missing. missing: words that mean so here.
     """
 
@@ -31,13 +32,14 @@ class Column:
     form: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     indicator: bool = False
     missing: tuple[str, ...] = ()
+    limit: float = 0.0
 
     def __post_init__(self):
         """Refuse what no table leads to: descriptions come from files, and files from strangers."""
         of_text = self.kind == "category"
         right = isinstance(self.name, str) and isinstance(self.kind, str) and isinstance(self.indicator, bool)
         right = right and all(isinstance(word, str) for word in (*self.categories, *self.missing))
-        right = right and all(is_number(value) for value in (self.offset, self.factor))
+        right = right and all(is_number(value) for value in (self.offset, self.factor, self.limit)) and self.limit >= 0
         if not right or not (self.fill is None or (isinstance(self.fill, str) if of_text else is_number(self.fill))):
             raise DataError(f"no column is encoded as {str(self)[:100]}")
         try:
@@ -94,4 +96,6 @@ class Column:
         spread = self.how.spread(filled)
         if spread.shape[1]:
             spread[:, 0] = (spread[:, 0] - self.offset) * self.factor
+            if self.limit:
+                spread[:, 0] = clipped(spread[:, 0], self.limit)
         return np.concatenate([spread, absent[:, None]], axis=1) if self.indicator else spread

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from netgrad.data.kinds import Category, Date, Kind, Number, UnreadableError, decide, decide_texts
-from netgrad.data.values import holds, missing, text_of
+from netgrad.data.kinds import COMPACT, Category, Date, Kind, Number, UnreadableError, decide, decide_texts
+from netgrad.data.values import EPOCH, holds, missing, text_of
 from netgrad.errors import DataError
 
 FEW = 20  # rows, up to which nothing is taken for a name of the row
@@ -60,6 +61,8 @@ def decide_column(
     if as_category:
         return Decision(_levels(present))
     kind = None if of_texts else decide(values, decimal)
+    if isinstance(kind, Date) and (as_number or keep) and kind == Date(COMPACT):
+        kind = Number()
     strays: tuple[str, ...] = ()
     absent = {value for value in present.tolist() if isinstance(value, str) and value in words}
     if kind is None and absent and not of_texts:
@@ -77,6 +80,27 @@ def decide_column(
     if isinstance(kind, Number) and not (as_number or keep or strays) and (why := _names_rows(name, values, kind)):
         return Decision(None, why)
     return Decision(kind, note, (*strays, *sorted(absent)))
+
+
+def by_the_others(decided: Mapping[str, Decision], values: Mapping[str, np.ndarray]) -> dict[str, Decision]:
+    """The decisions, with 1.234 read as 1234 where other columns leave no doubt that the decimal mark is a comma."""
+    marks, open_ones = set(), []
+    for name, decision in decided.items():
+        if isinstance(decision.kind, Number) and values[name].dtype == object:
+            texts = [text for text in dict.fromkeys(values[name].tolist()) if isinstance(text, str)]
+            if Number.open_to_both(texts):
+                continue
+            if decision.kind == Number() and Number.by_thousands(texts):
+                open_ones.append((name, texts[0]))
+            elif any("," in text or "." in text for text in texts):
+                marks.add(decision.kind.decimal)
+    found = dict(decided)
+    for name, text in open_ones if marks == {","} else ():
+        kind = Number(",")
+        shown = f"{text!r} as {kind.number(text):.10g}"
+        note = f"column {name!r} is read with a point for thousands ({shown}), as other columns have decimal commas"
+        found[name] = Decision(kind, note, decided[name].missing)
+    return found
 
 
 def _levels(present: np.ndarray, only: Sequence[str] | None = None) -> Category:
@@ -146,8 +170,20 @@ def _names_rows(name: str, values: np.ndarray, kind: Number) -> str:
     return ""
 
 
+def names_rows(why: str) -> bool:
+    """Whether a column was left out because it names or numbers the rows; why: the note about it.
+
+    >>> names_rows(Decision(None, "column 'no' numbers the rows: left out").note)
+    True
+    """
+    return any(words in why for words in ("names each row", "numbers the rows", "as names of them do"))
+
+
 def _read_as(name: str, kind: Kind, present: np.ndarray) -> str:
     """What to say about a column of texts that is read otherwise than one might think."""
+    if kind == Date(COMPACT):
+        day = datetime.date.fromordinal(int(kind.number(first := present.tolist()[0])) + EPOCH)
+        return f"column {name!r} is read as dates ({text_of(first)} as {day})"
     texts = [t for t in list(dict.fromkeys(present.tolist()))[:LOOKED_AT] if isinstance(t, str)]
     if not texts:
         return ""

@@ -18,9 +18,9 @@ import numpy as np
 
 from netgrad.data.checks import as_examples
 from netgrad.data.column import Column
-from netgrad.data.deciding import Decision, decide_column
+from netgrad.data.deciding import Decision, by_the_others, decide_column
 from netgrad.data.kinds import Category, Date, Number
-from netgrad.data.scaling import SCALINGS, is_number, scale_of, too_coarse
+from netgrad.data.scaling import LIMIT, SCALINGS, is_number, scale_of, too_coarse
 from netgrad.data.values import MISSING, holds, plain, refuse_missing, text_of
 from netgrad.errors import DataError, FileError, NetgradError, unknown_name, warn
 
@@ -39,8 +39,9 @@ class TableEncoder:
     booleans, dates, times of day, categories. Left out are columns that only name the rows, free text, and columns
     without values. What was decided otherwise than one might think is one warning.
 
-    - scaling: "standardise" (mean 0, standard deviation 1), "range" (to [0, 1]) or "none", for numbers, dates and
-      times; booleans become 0 and 1; the sine and cosine of a date's place in year, week and day stay.
+    - scaling: "standardise" (mean 0, standard deviation 1), "range" (to [0, 1]), "robust" (median 0, quartiles 1 apart,
+      smoothly kept within -3 and 3) or "none", for numbers, dates and times; booleans become 0 and 1; the sine and
+      cosine of a date's place in year, week and day stay.
     - missing: "impute": the training table's mean for numbers and dates, its most frequent value for the others, and a
       feature that says where a column had none in training; or "error".
     - unknown: a category that the training table did not hold becomes "zeros" with a warning, or an "error".
@@ -115,6 +116,7 @@ class TableEncoder:
             self.columns = tuple(self._like(c, values[c.name]) for c in kinds_of.columns)
             return self
         decided = {name: self._decide(name, v, name in of_texts, decimal) for name, v in values.items()}
+        decided = by_the_others(decided, values)
         if all(decision.kind is None for decision in decided.values()):
             decided = {n: self._decide(n, v, n in of_texts, decimal, keep=True) for n, v in values.items()}
         notes = [decision.note for decision in decided.values() if decision.note]
@@ -173,7 +175,7 @@ class TableEncoder:
 
     def _remembering(self, column: Column, values: list[Any], said: list[str]) -> list[list[float]]:
         """What `_encode` makes of a column of these values."""
-        if column.kind == "number" and not column.indicator and all(map(self._is_plain, values)):
+        if column.kind == "number" and not (column.indicator or column.limit) and all(map(self._is_plain, values)):
             return [[(value - column.offset) * column.factor] for value in values]
         known = self._remembered.setdefault(column.name, {})
         keys = [(type(value), value) for value in values]
@@ -299,7 +301,8 @@ class TableEncoder:
         offset, factor = scale_of(present[:, None], "none" if boolean else self.scaling, column.name)
         if self.missing == "impute":
             fill = float(present.mean().round()) if boolean else float(present.min() + (present - present.min()).mean())
-        return dataclasses.replace(column, offset=float(offset[0]), factor=float(factor[0]), fill=fill)
+        limit = LIMIT if self.scaling == "robust" and not boolean else 0.0
+        return dataclasses.replace(column, offset=float(offset[0]), factor=float(factor[0]), fill=fill, limit=limit)
 
     def _unknown(self, column: Column, values: np.ndarray, unknown: np.ndarray) -> str:
         row, count = int(np.argmax(unknown)), int(unknown.sum())

@@ -268,7 +268,7 @@ def _by_hand(
     import pyarrow as pa
 
     reader = csv.reader(io.StringIO(data.decode(), newline=""), delimiter=separator, skipinitialspace=True)
-    width, rows, line = len(names) + extra, [], 0
+    width, rows, line, cut = len(names) + extra, [], 0, 0
     try:
         for row in reader:
             if not row:
@@ -276,6 +276,10 @@ def _by_hand(
             line += 1
             if line <= skip:
                 continue
+            if len(row) > len(names) and len(row) != width and not "".join(row[len(names) :]).strip():
+                row, cut = [*row[: len(names)], *[""] * extra], cut + 1  # separators at the end of this row alone
+            elif extra and len(row) == len(names):
+                row = [*row, *[""] * extra]
             if len(row) != width and not (width == 1 and not row):
                 shown = separator.join(row)[:60]
                 raise DataError(
@@ -285,6 +289,10 @@ def _by_hand(
             rows.append(row)
     except csv.Error as error:
         raise FileError(f"{name} cannot be read as CSV: {error} in line {reader.line_num}") from error
+    if cut and not extra:
+        said.append(
+            f"separators stand at the end of {cut} of {len(rows)} rows: the empty fields after them are left out"
+        )
     nothing = set(words)
     columns = zip(*rows, strict=True) if rows else [[] for _ in range(width)]
     cells = [[None if (cell := text.strip()) in nothing else cell for text in column] for column in columns]

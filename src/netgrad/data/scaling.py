@@ -12,7 +12,9 @@ import numpy as np
 
 from netgrad.errors import DataError, unknown_name
 
-SCALINGS = ("standardise", "range", "none")
+OF_TARGETS = ("standardise", "range", "none")
+SCALINGS = (*OF_TARGETS, "robust")
+LIMIT = 3.0  # what "robust" keeps scaled numbers within
 ROUNDING = 8  # units in the last place that a constant's values may differ by, computed in different ways
 COARSE = 1000  # units in the last place that a column must spread over
 
@@ -20,7 +22,9 @@ COARSE = 1000  # units in the last place that a column must spread over
 def scale_of(x: np.ndarray, scaling: str, name: str = "") -> tuple[np.ndarray, np.ndarray]:
     """The offset and the factor of each column of `x` (N, d) with which (x - offset) * factor is scaled.
 
-    "standardise" gives mean 0 and standard deviation 1, "range" the interval [0, 1], "none" changes nothing.
+    "standardise" gives mean 0 and standard deviation 1, "range" the interval [0, 1], "none" changes nothing. "robust"
+    gives median 0 and a distance of 1 between the quartiles (2 between the extremes where the quartiles are equal), so
+    that wild values do not decide the scale of all others; `clipped` brings these themselves nearer.
     A constant column's factor is 0: it says nothing in training, so it may say nothing later.
 
     >>> scale_of(np.array([[1.0, 5.0], [3.0, 5.0]]), "range")
@@ -40,7 +44,23 @@ def scale_of(x: np.ndarray, scaling: str, name: str = "") -> tuple[np.ndarray, n
     above = x - low  # moments of what is left without the offset: those of x itself would be rounded as coarsely as x
     offset = low if scaling == "range" else low + above.mean(axis=0)
     spread = high - low if scaling == "range" else above.std(axis=0)
+    if scaling == "robust":
+        lower, middle, upper = np.quantile(above, (0.25, 0.5, 0.75), axis=0)
+        offset, spread = low + middle, np.where(upper > lower, upper - lower, (high - low) / 2)
     return np.where(constant, low, offset), np.where(constant, 0, 1 / np.where(constant, 1, spread))
+
+
+def clipped(z: np.ndarray, limit: float = LIMIT) -> np.ndarray:
+    """Scaled numbers brought smoothly within plus and minus ``limit``: z / sqrt(1 + (z / limit)^2).
+
+    What is near 0 hardly moves, and a value far out still differs from one further out. Source: Holzmueller,
+    Grinsztajn & Steinwart, "Better by default" (NeurIPS 2024).
+
+    >>> clipped(np.array([-1000.0, 0.5, 3.0])).round(3)
+    array([-3.   ,  0.493,  2.121])
+    """
+    with np.errstate(over="ignore"):  # of the largest numbers the square is infinite
+        return np.where(np.abs(z) > 1e8 * limit, np.sign(z) * limit, z / np.sqrt(1 + (z / limit) ** 2))
 
 
 def too_coarse(values: Any, x: np.ndarray, name: str) -> str:

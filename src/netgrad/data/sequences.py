@@ -33,6 +33,7 @@ class Sequences:
     - y: for "tag" and "forecast" one target a time-step: labels (N, T), int32, or quantities (N, T, 1),
       float32; for "label" one a sequence: (N,) or (N, 1); None where no target was asked for or there
     - ids: the names of the sequences, in the order of their first rows
+    - rows: where each valid time-step of x, one sequence after the other, stands in the table, counted from 0
     - encoder, target_encoder: what turned the columns into x and y, for later tables and for decoding
     """
 
@@ -42,6 +43,7 @@ class Sequences:
     ids: list[Any]
     encoder: TableEncoder
     target_encoder: TargetEncoder | None
+    rows: np.ndarray | None = None
 
 
 def pad_sequences(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -151,15 +153,16 @@ def read_sequences(
         encoder = TableEncoder(missing=missing, numeric=[str(target)] if own else []).fit(table[names])
     inputs = np.split(encoder.transform(table)[order], starts)
     if target is None:
-        return Sequences(*pad_sequences(inputs), None, ids, encoder, target_encoder)
+        return Sequences(*pad_sequences(inputs), None, ids, encoder, target_encoder, order)
     if target_encoder is None:
         target_encoder = TargetEncoder().fit(table[target])
     targets = np.split(target_encoder.transform(table[target])[order], starts)
     if goal == "forecast":
         _refuse_short(inputs, ids, horizon)
         inputs, targets = [x[:-horizon] for x in inputs], [y[horizon:] for y in targets]
+        order = np.concatenate([rows[:-horizon] for rows in np.split(order, starts)])
     y = _one_each(targets, ids, target) if goal == "label" else pad_sequences(targets)[0]
-    return Sequences(*pad_sequences(inputs), y, ids, encoder, target_encoder)
+    return Sequences(*pad_sequences(inputs), y, ids, encoder, target_encoder, order)
 
 
 def _order(

@@ -121,6 +121,28 @@ def split_target(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Ser
     return table.drop(columns=target), table[target]
 
 
+def chosen(
+    table: pd.DataFrame, target: str, drop: Iterable[str] = (), only: Iterable[str] | None = None
+) -> pd.DataFrame:
+    """The table without the columns ``drop``; with ``only`` these columns and the target alone.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"size": [1], "rooms": [2], "price": [5]})
+    >>> list(chosen(table, "price", drop=["rooms"])), list(chosen(table, "price", only=["rooms"]))
+    (['size', 'price'], ['rooms', 'price'])
+    """
+    dropped, kept = list(drop), None if only is None else list(only)
+    for name in (*dropped, *(kept or ())):
+        if name not in table.columns:
+            raise missing_column(name, table.columns)
+        if name == target:
+            raise DataError(f"column {name!r} is to be predicted, and cannot be left out or be predicted from")
+    if kept is not None and (both := [name for name in kept if name in dropped]):
+        raise DataError(f"column {both[0]!r} is both to be left out and to be used: say one")
+    names = [name for name in table.columns if name not in dropped and (kept is None or name in (*kept, target))]
+    return table[names]
+
+
 def _checked(read: Callable[[], pd.DataFrame], name: str, kind: str) -> pd.DataFrame:
     """What ``read`` returns, its errors in one line."""
     try:

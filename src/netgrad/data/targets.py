@@ -10,13 +10,14 @@ import numpy as np
 from netgrad.data.checks import as_examples, as_labels
 from netgrad.data.deciding import Decision, decide_column
 from netgrad.data.kinds import Boolean, Date, Kind, Number, UnreadableError, kind_of, spellings
-from netgrad.data.scaling import SCALINGS, is_number, scale_of, too_coarse
+from netgrad.data.scaling import OF_TARGETS, is_number, scale_of, too_coarse
 from netgrad.data.values import holds, missing, plain, refuse_missing, text_of
 from netgrad.errors import DataError, FileError, NetgradError, ShapeError, unknown_name, warn
 
 Task = Literal["classification", "regression"]
 
 MOST_WHOLE_NUMBER_CLASSES = 20
+SKEWED = 1.0  # the skewness from which on a positive quantity is learned by its logarithm
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}").fullmatch
 
 
@@ -33,6 +34,25 @@ def infer_task(target: Any) -> Task:
     """
     name, values, decision = _decided(target)
     return _task(name, values, decision.kind)
+
+
+def skewed(y: np.ndarray) -> bool:
+    """Whether quantities (N,) or (N, k) are positive, reach far out to one side, and do not on a logarithmic scale.
+
+    >>> skewed(np.exp(np.linspace(0, 6, 50))), skewed(np.linspace(1, 6, 50)), skewed(np.array([-1.0, 3.0, 900.0]))
+    (True, False, False)
+    """
+    y = np.asarray(y, np.float64)
+    if (y <= 0).any() or len(np.unique(y)) <= MOST_WHOLE_NUMBER_CLASSES:
+        return False
+    plainly, log = _skewness(y), _skewness(np.log(y))
+    return bool((plainly > SKEWED).all() and (np.abs(log) < plainly / 2).all())
+
+
+def _skewness(y: np.ndarray) -> np.ndarray:
+    away = y - y.mean(0)
+    spread = y.std(0)
+    return (away**3).mean(0) / np.where(spread > 0, spread, 1) ** 3
 
 
 def _task(name: str, values: np.ndarray, kind: Kind | None) -> Task:
@@ -57,6 +77,9 @@ class TargetEncoder:
       ("standardise", "range" or "none"). `decode` undoes it: min + (max - min) a for "range", where Kelleher 8.3 writes
       max x a, which holds for a minimum of 0 only.
     - task None: as `infer_task` says.
+    - log_target: of a quantity the logarithm is what the network learns, and `decode` undoes it; None: where the
+      quantity is positive and skewed, which is said (`skewed`).
+    - within: `decode` keeps quantities between the smallest and the largest that training had.
 
     Raises `DataError` for missing values, for a single class, and for a quantity that is not a number.
 
@@ -73,17 +96,27 @@ class TargetEncoder:
     netgrad.errors.DataError: the target 'y' holds only the class 'cat': expected at least two
     """
 
-    def __init__(self, task: Task | None = None, *, scaling: str = "standardise"):
+    def __init__(
+        self,
+        task: Task | None = None,
+        *,
+        scaling: str = "standardise",
+        log_target: bool | None = False,
+        within: bool = False,
+    ):
         if task not in (None, "classification", "regression"):
             raise unknown_name("task", task, ("classification", "regression"))
-        if scaling not in SCALINGS:
-            raise unknown_name("scaling", scaling, SCALINGS)
+        if scaling not in OF_TARGETS:
+            raise unknown_name("scaling", scaling, OF_TARGETS)
         self.task: Task | None = task
         self.scaling = scaling
+        self.log_target = log_target
+        self.within = within
         self.name = "y"
         self.classes: list[Any] = []
         self.offset: list[float] = []
         self.factor: list[float] = []
+        self.bounds: list[list[float]] = []
         self.one_dimensional = True
         self.form: dict[str, Any] = {}
 
@@ -118,6 +151,10 @@ class TargetEncoder:
             self.task = _task(self.name, values, decision.kind)
             if self.task == "classification" and decision.note and decision.kind is not None:
                 warn(decision.note)
+        if self.task == "classification":
+            if self.log_target:
+                raise DataError(f"the target {self.name!r} is of classes, without a logarithm: leave log_target out")
+            self.log_target = False
         if self.task == "regression":
             how = decision.kind if isinstance(decision.kind, Number) else Number()
             self.form = how.to_json()
@@ -148,6 +185,9 @@ class TargetEncoder:
                 y = as_examples(target, "the target", shape=(len(self.offset),), dtype=np.float64)
             if y.shape[1] != len(self.offset):
                 raise DataError(f"the target has {y.shape[1]} columns: expected {len(self.offset)} as in training")
+            if self.log_target:
+                self._refuse_not_positive(y)
+                y = np.log(y)
             return as_examples((y - self.offset) * self.factor, "the target")
         values = self._present(target)
         labels = {value: label for label, value in enumerate(self.classes)}
@@ -170,8 +210,13 @@ class TargetEncoder:
             return np.array(self.classes)[labels]
         return self._numbers(self._present(target))[:, 0] if self.one_dimensional else np.asarray(target, np.float64)
 
-    def decode(self, outputs: Any) -> np.ndarray:
-        """What a network's outputs mean, in the target's own terms.
+    @property
+    def bends(self) -> bool:
+        """Whether a quantity's own terms are more than another scale: a logarithm undone, or kept within bounds."""
+        return bool(self.bounds or self.log_target)
+
+    def decode(self, outputs: Any, limited: bool = True) -> np.ndarray:
+        """What a network's outputs mean, in the target's own terms; limited: within the bounds, where there are any.
 
         Classes of whole-number labels (N,) or of outputs (N, C); float64 quantities of outputs (N, k). All
         may have a time axis, too: (N, T), (N, T, C), (N, T, k).
@@ -189,6 +234,9 @@ class TargetEncoder:
         # A constant target has factor 0: whatever the network says, the answer is that constant.
         spread = [1 / factor if factor else 0.0 for factor in self.factor]
         decoded = values.astype(np.float64) * spread + self.offset
+        if self.bounds and limited:
+            decoded = np.clip(decoded, np.array(self.bounds[0]), np.array(self.bounds[1]))
+        decoded = np.exp(decoded) if self.log_target else decoded
         return decoded[..., 0] if self.one_dimensional else decoded
 
     def to_config(self) -> dict[str, Any]:
@@ -202,6 +250,8 @@ class TargetEncoder:
             encoder = cls(config["task"], scaling=config["scaling"])
             encoder.form = dict(config.get("form", {}))
             kind_of("number", encoder.form)
+            encoder.log_target, encoder.within = config.get("log_target", False), config.get("within", False)
+            encoder.bounds = config.get("bounds", [])
             for name in ("name", "classes", "offset", "factor", "one_dimensional"):
                 setattr(encoder, name, config[name])
             encoder._check_description()
@@ -233,10 +283,29 @@ class TargetEncoder:
             return labels.get(value, -1) if isinstance(value, bool) else -1
 
     def _fit_scale(self, y: np.ndarray, *, one_dimensional: bool) -> None:
+        if self.log_target is None:
+            self.log_target = bool(skewed(y))
+            if self.log_target:
+                name = f" of {self.name!r}" if one_dimensional else "s"
+                warn(
+                    f"the target{name} is positive and skewed: its logarithm is learned (log_target decides otherwise)"
+                )
+        if self.log_target:
+            self._refuse_not_positive(y)
+            y = np.log(y)
         offset, factor = scale_of(y, self.scaling)
         self.task = "regression"
         self.offset, self.factor = offset.tolist(), factor.tolist()
+        self.bounds = [y.min(0).tolist(), y.max(0).tolist()] if self.within else []
         self.one_dimensional = one_dimensional
+
+    def _refuse_not_positive(self, y: np.ndarray) -> None:
+        if (y <= 0).any():
+            row, k = (int(i) for i in np.argwhere(y <= 0)[0])
+            raise DataError(
+                f"{holds(self.name, y[:, k], row)}, of which there is no logarithm: expected numbers above 0 "
+                "(or no log_target)"
+            )
 
     def _present(self, target: Any) -> np.ndarray:
         values = _values(_named(target, self.name)[1], self.name)
@@ -260,6 +329,11 @@ class TargetEncoder:
         for numbers in (self.offset, self.factor):
             right = right and isinstance(numbers, list) and all(is_number(number) for number in numbers)
         right = right and len(self.offset) == len(self.factor)
+        right = right and isinstance(self.log_target, bool | None) and isinstance(self.within, bool)
+        right = right and isinstance(self.bounds, list) and len(self.bounds) in (0, 2)
+        for bounds in self.bounds if right else ():
+            right = right and isinstance(bounds, list) and len(bounds) == len(self.offset)
+            right = right and all(is_number(number) for number in bounds)
         of_task = {"classification": self.classes, "regression": self.offset}
         if not right or any((self.task == task) != bool(learnt) for task, learnt in of_task.items()):
             raise DataError(f"no target has the classes {str(self.classes)[:60]} and the scale {str(self.factor)[:60]}")

@@ -15,11 +15,12 @@ import numpy as np
 from netgrad.data.kinds.base import KINDS, Kind, UnreadableError
 from netgrad.data.kinds.boolean import Boolean
 from netgrad.data.kinds.category import Category, spellings
-from netgrad.data.kinds.moment import Date, Time
+from netgrad.data.kinds.moment import COMPACT, Date, Time
 from netgrad.data.kinds.number import Number
 from netgrad.data.values import text_of
 
 __all__ = [
+    "COMPACT",
     "KINDS",
     "TRIED",
     "Boolean",
@@ -55,7 +56,7 @@ def decide(values: np.ndarray, decimal: str = ".") -> Kind | None:
     (Date(order='dmy', parts=()), None)
     """
     if values.dtype.kind in "iuf":
-        return Number()
+        return Date.compact(np.unique(values[~np.isnan(values)]).tolist()) or Number()
     distinct = list(dict.fromkeys(values.tolist()))
     types = {type(value) for value in distinct} - {type(None)}
     if not types:
@@ -63,7 +64,7 @@ def decide(values: np.ndarray, decimal: str = ".") -> Kind | None:
     if types == {bool}:
         return Boolean()
     if types <= {int, float}:
-        return Number()
+        return Date.compact(value for value in distinct if value is not None) or Number()
     if types <= {datetime.time}:
         return Time()
     if all(issubclass(kind, datetime.date) for kind in types):
@@ -74,4 +75,6 @@ def decide(values: np.ndarray, decimal: str = ".") -> Kind | None:
 
 def decide_texts(texts: Sequence[str], decimal: str = ".") -> Kind | None:
     """The kind of which all these different texts are, or None."""
+    if (days := Date.compact(texts)) is not None:
+        return days
     return next((kind for cls in TRIED if (kind := cls.decide(texts, decimal)) is not None), None)

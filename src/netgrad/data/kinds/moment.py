@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ _DATE = re.compile(
 _NAMES = "january february march april may june july august september october november december"
 _MONTHS = {m[:n]: i for i, m in enumerate(_NAMES.split(), 1) for n in range(3, len(m) + 1)} | {"sept": 9}
 ORDERS = ("ymd", "dmy", "mdy")
+COMPACT = "yyyymmdd"  # 20240131, which is also a number
+_DIGITS = re.compile(r"(?:19|20)[0-9]{6}").fullmatch
 PARTS = ("year", "week", "day")
 _PERIODS = {"year": 365.2425, "week": 7.0, "day": 1.0}
 
@@ -35,7 +37,7 @@ class Date(Kind):
     """Dates, with or without a time, as days since 1970: year, month and day in the order that the column decided.
 
     parts: the features beside the days, each as sine and cosine: the place in the year, in the week and in the day.
-    ISO 8601 is read whatever the order.
+    ISO 8601 is read whatever the order. With the order "yyyymmdd" also numbers are dates.
     """
 
     name = "date"
@@ -47,6 +49,27 @@ class Date(Kind):
     @classmethod
     def decide(cls, texts: Sequence[str], decimal: str = ".") -> Kind | None:
         return next((kind for order in ORDERS if (kind := cls(order)).reads(texts)), None)
+
+    @classmethod
+    def compact(cls, values: Iterable[Any]) -> Kind | None:
+        """The kind of several different whole numbers that all are days of the calendar, as 20240131; else None."""
+        kind, met = cls(COMPACT), set()
+        try:
+            for value in values:
+                met.add(kind.number(value) if kind._digits(value) else np.nan)
+                if np.nan in met:
+                    return None
+        except ValueError:
+            return None
+        return kind if len(met) > 1 else None
+
+    @staticmethod
+    def _digits(value: Any) -> str:
+        """The eight digits of a day written without marks; empty where it is something else."""
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return ""
+        text = value if isinstance(value, str) else f"{value:.10g}"
+        return text if _DIGITS(text) else ""
 
     def reads(self, texts: Sequence[str]) -> bool:
         """Whether all texts are dates in this order."""
@@ -64,6 +87,8 @@ class Date(Kind):
         return any(orders[0].number(text) != orders[1].number(text) for text in texts)
 
     def number(self, value: Any) -> float:
+        if self.order == COMPACT and (digits := self._digits(value)):
+            return float(datetime.date(int(digits[:4]), int(digits[4:6]), int(digits[6:])).toordinal() - EPOCH)
         if isinstance(value, str):
             return self._read(value)
         if isinstance(value, datetime.datetime):
@@ -90,7 +115,7 @@ class Date(Kind):
         elif b[0].isalpha():  # 5 Jan 2024, 2024-Jan-5
             day, month, year = (c, b, a) if len(a) == 4 else (a, b, c)
         else:
-            order = "ymd" if len(a) == 4 else self.order
+            order = "ymd" if len(a) == 4 or self.order == COMPACT else self.order
             if order == "ymd" and len(a) < 4:
                 raise ValueError
             day, month, year = {"ymd": (c, b, a), "dmy": (a, b, c), "mdy": (b, a, c)}[order]
@@ -130,7 +155,11 @@ class Date(Kind):
         return np.stack(columns, axis=1)
 
     def check(self) -> None:
-        if self.order not in ORDERS or not isinstance(self.parts, tuple) or not set(self.parts) <= set(PARTS):
+        if (
+            self.order not in (*ORDERS, COMPACT)
+            or not isinstance(self.parts, tuple)
+            or not set(self.parts) <= set(PARTS)
+        ):
             raise ValueError(f"no dates are written in the order {self.order!r:.20} with {self.parts!s:.40}")
 
 

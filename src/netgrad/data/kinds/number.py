@@ -15,6 +15,7 @@ from netgrad.data.kinds.base import Kind, register
 MANY = 1000  # values from which on a faster reader of plain numbers pays
 
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+").fullmatch
 _GROUPS = "'’\u00a0\u202f\u2009 "  # between thousands, beside the mark that is not the decimal one
 _CURRENCY = r"(?:[A-Z]{0,3}[$€£¥₹₽₩₺₴฿₪₫₱₦₡]|USD|EUR|GBP|CHF|JPY|INR|CNY|CAD|AUD|SEK|NOK|DKK|PLN|Rs\.?|kr\.?|zł|Kč)"
 _AROUND = re.compile(
@@ -93,6 +94,13 @@ class Number(Kind):
         found = [_AROUND(text.replace("\u2212", "-")) for text in texts]
         cores = [one["core"] for one in found if one]
         return any("," in core for core in cores) and all(_WITH["."](c) and _WITH[","](c) for c in cores)
+
+    @classmethod
+    def by_thousands(cls, texts: Sequence[str]) -> bool:
+        """Whether every point stands where a decimal comma would leave it for thousands: 1.234 beside 950."""
+        if not any("." in text for text in texts):
+            return False
+        return all(_THOUSANDS(text) if "." in text else len(text.lstrip("+-")) <= 3 for text in texts)
 
     def convert(self, values: np.ndarray) -> np.ndarray:
         if values.dtype == object and len(values) >= MANY and self == Number() and all(type(v) is str for v in values):
