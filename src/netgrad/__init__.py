@@ -44,6 +44,7 @@ from netgrad.training.model import Model
 from netgrad.training.progress import Progress
 from netgrad.training.selection import bootstrap, cross_validate, network_size, prediction_error, three_way_split
 from netgrad.training.stream import Stream
+from netgrad.training.tabular import Recipe, fit_table, recipe
 from netgrad.training.task import Task
 from netgrad.training.tracking import JsonLog, MLflow, TensorBoard
 from netgrad.training.train import train
@@ -88,6 +89,7 @@ __all__ = [
     "Poisson",
     "PowerError",
     "Progress",
+    "Recipe",
     "ReduceOnPlateau",
     "Recomputed",
     "Residual",
@@ -116,6 +118,7 @@ __all__ = [
     "exchange",
     "find_learning_rate",
     "fit",
+    "fit_table",
     "initializers",
     "layers",
     "load",
@@ -124,6 +127,7 @@ __all__ = [
     "network_size",
     "optimizers",
     "prediction_error",
+    "recipe",
     "register",
     "regularizers",
     "report",

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import netgrad as ng
+
 
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory):
@@ -26,11 +28,11 @@ def steps(tmp_path_factory):
 @pytest.mark.parametrize(
     ("options", "columns", "rows", "shown"),
     [
-        (("--net", "lstm", "--bidirectional", "--target", "mood"), "id,step,prediction", None, "Confusion matrix"),
+        (("--net", "lstm", "--bidirectional", "--target", "mood"), "id,t,step,prediction", None, "Confusion matrix"),
         (("--net", "rnn", "--target", "kind", "--goal", "label"), "id,prediction", 40, "Confusion matrix"),
         (
             ("--net", "gru", "--target", "v", "--goal", "forecast"),
-            "id,step,prediction",
+            "id,t,step,prediction",
             None,
             "Predictions beside the truth",
         ),
@@ -104,3 +106,29 @@ def test_data_that_will_not_do(netgrad, refused, steps, tmp_path):
     assert "'high' in row 4" in refused("predict", model, tmp_path / "word.csv")
     (tmp_path / "tiny.txt").write_text("ab")
     assert "2 symbols: too few" in refused("fit", tmp_path / "tiny.txt", "--net", "gru")
+
+
+def test_predictions_come_in_the_order_of_the_file_with_its_columns_and_a_test_file(netgrad, refused, tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"id": np.repeat(np.arange(12), 4), "t": np.tile(np.arange(4), 12)})
+    table["v"] = rng.normal(size=48)
+    table["mood"] = np.where(table["v"] > 0, "up", "down")
+    mixed = table.sample(frac=1, random_state=0)
+    mixed.to_csv(tmp_path / "a.csv", index=False)
+    table[:20].to_csv(tmp_path / "b.csv", index=False)
+    fit = ("fit", tmp_path / "a.csv", "--net", "rnn", "--hidden", 4, "--id", "id", "--time", "t", "--target", "mood")
+    fit = (*fit, "--epochs", 1, "--no-report", "-q", "--out", tmp_path)
+    assert netgrad(*fit, "--test", tmp_path / "b.csv", "--only", "v").status == 0
+    model = ng.load(tmp_path / "model.safetensors")
+    assert model.card["data"] == {"name": "a.csv", "sequences": 12, "test": 5}
+    assert model.card["settings"]["test"] == "b.csv"
+    assert model.encoder.feature_names == ["v"]
+    said = netgrad("predict", tmp_path / "model.safetensors", tmp_path / "a.csv").out.splitlines()
+    assert said[0] == "id,t,step,prediction"
+    places = [tuple(int(cell) for cell in line.split(",")[:3]) for line in said[1:]]
+    assert places == [(i, t, t + 1) for i, t in zip(mixed["id"], mixed["t"], strict=True)]
+    table.drop(columns="mood").to_csv(tmp_path / "c.csv", index=False)
+    assert "c.csv has no column 'mood': expected the truth" in refused(*fit, "--test", tmp_path / "c.csv")
+    (tmp_path / "t.txt").write_text("abcab" * 200)
+    said = refused("fit", tmp_path / "t.txt", "--net", "gru", "--test", tmp_path / "b.csv", "--out", tmp_path)
+    assert "--test is the share of a text that is kept for testing" in said

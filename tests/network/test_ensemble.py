@@ -75,4 +75,4 @@ def test_an_ensemble_goes_out_as_onnx(tmp_path):
         path = ng.exchange.to_onnx(model, tmp_path / "e.onnx")
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     given = session.run(None, {session.get_inputs()[0].name: X})[0]
-    np.testing.assert_allclose(given, model.outputs(X)["ensemble_1"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(given, model.predict_proba(X), rtol=1e-4, atol=1e-5)

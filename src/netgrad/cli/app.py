@@ -6,14 +6,14 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from netgrad.cli import interruption
 from netgrad.cli.exchange import export, import_
-from netgrad.cli.faults import fail, tell
+from netgrad.cli.faults import fail, in_options, tell
 from netgrad.cli.fit import fit
 from netgrad.cli.inspect import inspect
 from netgrad.cli.predict import predict
@@ -56,9 +56,9 @@ def options(
 def run(arguments: Sequence[str] | None = None) -> int:
     """`netgrad.cli.main`."""
     with warnings.catch_warnings():
-        warnings.showwarning = said_once()
         logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it speaks of its own cache where a home is read-only
         options: dict[str, str] = {}
+        warnings.showwarning = said_once(options)
         if sys.stdout is None:  # closed by whoever started the command
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
         try:
@@ -80,13 +80,16 @@ def options_of(command: Any, given: Sequence[str]) -> dict[str, str]:
     return {str(p.name): p.opts[0] for p in asked.params if p.opts[0].startswith("--")} if asked else {}
 
 
-def said_once() -> Callable[..., None]:
-    """What shows warnings: one line each, and none twice, since several steps of a command look at the same rows."""
+def said_once(options: Mapping[str, str]) -> Callable[..., None]:
+    """What shows warnings: one line each, and none twice, since several steps of a command look at the same rows.
+
+    options: of the command, by the arguments that they stand for.
+    """
     said: set[str] = set()
 
     def show(message: Any, category: type, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
         if str(message) not in said:
             said.add(str(message))
-            fail(f"warning: {message}", 0)
+            fail(f"warning: {in_options(str(message), options)}", 0)
 
     return show

@@ -62,7 +62,8 @@ def command_line(ctx: typer.Context) -> str:
         if parameter.param_type_name == "argument":
             words.append(quoted(Path(str(value)).name))
         elif value != parameter.default and value is not None and parameter.name not in LOCAL:
-            words += [parameter.opts[0], quoted(str(value))]
+            shown = Path(str(value)).name if parameter.name == "test" else str(value)  # a share, or a file
+            words += [parameter.opts[0], quoted(shown)]
     return " ".join(words)
 
 

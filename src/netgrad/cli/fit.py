@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from netgrad.cli.forms import Encoding, Header, Separator
 from netgrad.compiling import MOST_SEEDS
 
 Text = Optional[str]  # noqa: UP045 - typer reads these annotations at run time
@@ -33,13 +34,41 @@ def fit(
     task: Annotated[
         Text, typer.Option(help="classification or regression; told from the target.", rich_help_panel=DATA)
     ] = None,
-    test: Annotated[float, typer.Option(help="Share of the examples kept for testing.", rich_help_panel=DATA)] = 0.2,
+    test: Annotated[
+        str,
+        typer.Option(
+            help="Share of the examples kept for testing, or a file of examples to test on.", rich_help_panel=DATA
+        ),
+    ] = "0.2",
     validation: Annotated[
-        float, typer.Option(help="Share of the training examples watched in every epoch.", rich_help_panel=DATA)
-    ] = 0.1,
+        Number,
+        typer.Option(
+            help="Share of the training examples watched in every epoch.",
+            rich_help_panel=DATA,
+            show_default="by the recipe for tables, else 0.1",
+        ),
+    ] = None,
+    drop: Annotated[str, typer.Option(help="Columns of a table to leave out: a,b.", rich_help_panel=DATA)] = "",
+    only: Annotated[
+        Text, typer.Option(help="Columns of a table to predict from, and no others: a,b.", rich_help_panel=DATA)
+    ] = None,
+    log_target: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--log-target/--no-log-target",
+            help="Learn the logarithm of a table's target; predictions and scores are in its own terms all the same.",
+            rich_help_panel=DATA,
+            show_default="where it is positive and skewed",
+        ),
+    ] = None,
     scaling: Annotated[
-        str, typer.Option(help="Of numbers: standardise, range or none.", rich_help_panel=DATA)
-    ] = "standardise",
+        Text,
+        typer.Option(
+            help="Of numbers: robust, standardise, range or none.",
+            rich_help_panel=DATA,
+            show_default="by the recipe for tables, else standardise",
+        ),
+    ] = None,
     missing: Annotated[str, typer.Option(help="Missing values: impute or error.", rich_help_panel=DATA)] = "impute",
     missing_values: Annotated[
         Text,
@@ -55,6 +84,9 @@ def fit(
     numeric: Annotated[
         str, typer.Option(help="Columns that are numbers whatever they look like: a,b.", rich_help_panel=DATA)
     ] = "",
+    separator: Separator = None,
+    encoding: Encoding = None,
+    header: Header = None,
     id: Annotated[
         str, typer.Option(help="Of sequences: the column that tells which one a row belongs to.", rich_help_panel=DATA)
     ] = "id",
@@ -77,14 +109,19 @@ def fit(
         typer.Option(
             help="Units of each hidden layer; 0 for none.",
             rich_help_panel=NETWORK,
-            show_default="128,64 for mlp, 120,84 for cnn, 64 for sequences, 128 for text",
+            show_default="by the recipe for tables; 128,64 for mlp, 120,84 for cnn, 64 for sequences, 128 for text",
         ),
     ] = None,
     filters: Annotated[str, typer.Option(help="Of each convolution of a cnn.", rich_help_panel=NETWORK)] = "6,16",
     activation: Annotated[str, typer.Option(help="Of the hidden layers.", rich_help_panel=NETWORK)] = "relu",
     dropout: Annotated[
-        float, typer.Option(help="Share of each hidden layer that training drops.", rich_help_panel=NETWORK)
-    ] = 0.0,
+        Number,
+        typer.Option(
+            help="Share of each hidden layer that training drops.",
+            rich_help_panel=NETWORK,
+            show_default="by the recipe for tables, else 0",
+        ),
+    ] = None,
     bidirectional: Annotated[
         bool, typer.Option("--bidirectional", help="Read sequences from both ends.", rich_help_panel=NETWORK)
     ] = False,
@@ -93,7 +130,12 @@ def fit(
         str, typer.Option(help="adam, sgd, rprop, lbfgs, levenberg_marquardt, ...", rich_help_panel=TRAINING)
     ] = "adam",
     learning_rate: Annotated[
-        Number, typer.Option(help="By default the optimiser's usual one.", rich_help_panel=TRAINING)
+        Number,
+        typer.Option(
+            help="By default the optimiser's usual one.",
+            rich_help_panel=TRAINING,
+            show_default="by the recipe for tables, else the optimiser's usual one",
+        ),
     ] = None,
     schedule: Annotated[
         str,
@@ -102,12 +144,33 @@ def fit(
             rich_help_panel=TRAINING,
         ),
     ] = "cosine",
-    epochs: Annotated[int, typer.Option(help="How often every example is used.", rich_help_panel=TRAINING)] = 40,
-    batch_size: Annotated[int, typer.Option(help="Examples a step; 0 for all.", rich_help_panel=TRAINING)] = 32,
+    epochs: Annotated[
+        Count,
+        typer.Option(
+            help="How often every example is used.",
+            rich_help_panel=TRAINING,
+            show_default="by the recipe for tables, else 40",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        Count,
+        typer.Option(
+            help="Examples a step; 0 for all.",
+            rich_help_panel=TRAINING,
+            show_default="by the recipe for tables, else 32",
+        ),
+    ] = None,
     penalty: Annotated[
         str, typer.Option(help="l2, l1, elastic_net, weight_elimination or curvature.", rich_help_panel=TRAINING)
     ] = "l2",
-    alpha: Annotated[float, typer.Option(help="Strength of the penalty; 0 for none.", rich_help_panel=TRAINING)] = 1e-4,
+    alpha: Annotated[
+        Number,
+        typer.Option(
+            help="Strength of the penalty; 0 for none.",
+            rich_help_panel=TRAINING,
+            show_default="0 by the recipe for tables, else 0.0001",
+        ),
+    ] = None,
     class_weight: Annotated[
         Text, typer.Option(help="balanced: small classes count as much as large ones.", rich_help_panel=TRAINING)
     ] = None,
@@ -154,28 +217,39 @@ def fit(
 ) -> None:
     """Train a network on a data set or a table, test it, and write the model and a report.
 
-    The target's kind decides between classification and regression. Encodings and scales are kept in the model.
+    The target's kind decides between classification and regression. Encodings and scales are kept in the model. A
+    table's network is made and trained by a recipe for its size, unless --hidden, --activation, --loss, --optimizer or
+    --penalty asks for a plain one.
     """
     import netgrad as ng
     from netgrad.cli import card, nets, options, sequences, sources
     from netgrad.cli.results import Trained, finish
+    from netgrad.data.leaks import warn_of_leaks
 
     if sequences.asked(net):
         sequences.fit(ctx)
         return
     sequences.refuse(ctx, sequences.ONLY_HERE, f"is for sequences, and has no effect with --net {net}")
+    plain = options.given(ctx, ("hidden", "activation", "loss", "optimizer", "penalty", "alpha")) or net != "mlp"
+    share, test_file = options.share_or_file(test)
     request = sources.Request(
         data,
         target,
         task,
-        test,
+        share,
         seed,
-        scaling,
+        scaling or ("standardise" if plain else "robust"),
         missing,
         options.names(categorical),
         options.names(numeric),
         None if missing_values is None else options.names(missing_values),
         size,
+        test_file,
+        options.names(drop),
+        None if only is None else options.names(only),
+        log_target if log_target is not None or not plain else False,
+        within=not plain,
+        form=options.form(separator, encoding, header),
     )
     source = sources.read(request)
     folder = out or Path("out") / Path(source.name).name.split(".")[0]
@@ -185,12 +259,17 @@ def fit(
         activation,
         loss,
         options.units("--filters", filters),
-        dropout,
+        dropout or 0.0,
         options.amounts("--augment", augment),
     )
-    network = nets.build(net, source, shape)
     x, y = source.encoded()
-    aims = {"loss": nets.loss_of(source, shape), "penalty": options.penalties(penalty, alpha)}
+    if source.encoder is not None:
+        warn_of_leaks(source.encoder, x, y, source.task == "regression")
+    plain = plain or source.kind != "table"
+    how = options.changed(options.PLAIN if plain else ng.recipe(x), ctx.params)
+    network = nets.build(net, source, shape) if plain else nets.by_recipe(how, source, x, shape)
+    strength = how.alpha if alpha is None else alpha
+    aims = {"loss": nets.loss_of(source, shape), "penalty": options.penalties(penalty, strength)}
     start = replace(
         ng.untrained(network, x, y, seed=seed, **aims),
         encoder=source.encoder,
@@ -201,50 +280,40 @@ def fit(
         source.x,
         source.y,
         optimizer=optimizer,
-        learning_rate=learning_rate,
+        learning_rate=how.rates(network),
         schedule=options.schedule_of(schedule, optimizer),
-        epochs=epochs,
-        batch_size=batch_size or None,
-        validation=validation or None,
+        epochs=how.epochs,
+        batch_size=how.batch_size or None,
+        validation=how.validation or None,
         class_weight=class_weight,
         resample=resample,
         clip_norm=clip_norm,
-        patience=patience,
+        patience=how.patience,
         checkpoint=checkpoint,
         callbacks=[ng.Watch(), *options.onlookers(log)],
         progress=not quiet,
         fix=fix,
         seed=seed,
     )
-    used: tuple[str, ...] = (
-        "scaling",
-        "missing",
-        "missing_values",
-        "size",
-        "augment",
-        "net",
-        "hidden",
-        "filters",
-        "activation",
-        "dropout",
-        "optimizer",
-        "learning_rate",
-        "schedule",
-        "epochs",
-    )
-    used += (
-        "batch_size",
-        "penalty",
-        "alpha",
-        "class_weight",
-        "resample",
-        "clip_norm",
-        "patience",
-        "validation",
-        "test",
+    used = (
+        *("scaling", "missing", "missing_values", "drop", "only", "size", "augment", "net", "hidden", "filters"),
+        *(
+            "activation",
+            "dropout",
+            "optimizer",
+            "learning_rate",
+            "schedule",
+            "epochs",
+            "batch_size",
+            "penalty",
+            "alpha",
+        ),
+        *("class_weight", "resample", "clip_norm", "patience", "validation", "test", "separator", "encoding", "header"),
         "seed",
     )
-    settings = card.plain({name: ctx.params[name] for name in used})
+    found = options.settled(how, plain) | {"scaling": request.scaling, "test": share if test_file is None else Path(test_file).name}
+    found |= {"alpha": strength}
+    settings = card.plain({name: ctx.params[name] for name in used} | found)
     model.card = card.make(ctx, source, model.network, settings | {"loss": aims["loss"]})
     trained = Trained(
         model,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from netgrad.cli.forms import Encoding, Header, Separator
 from netgrad.cli.predict import ModelFile, Seed, fitting, test_part
 from netgrad.errors import NetgradError
 
@@ -20,18 +21,21 @@ def inspect(
         Optional[str],  # noqa: UP045
         typer.Option(help="The column with the target; the model's own."),
     ] = None,
+    separator: Separator = None,
+    encoding: Encoding = None,
+    header: Header = None,
     seed: Seed = None,
 ) -> None:
     """Show a model's card, its last epochs and its layers; on data also what is wrong with it, its scores, and z, a and
     delta of each layer."""
     import netgrad as ng
-    from netgrad.cli import tables
+    from netgrad.cli import options, tables
     from netgrad.report.layers import architecture, traced
 
     model = ng.load(model_file)
     rows, caption, scores, diagnosis = architecture(model), "", "", None
     if data is not None:
-        x, y = examples(model, data, target, seed)
+        x, y = examples(model, data, target, seed, options.form(separator, encoding, header))
         rows, caption = traced(model, x, y), f"mean ± standard deviation over examples of {data}"
         scores = tables.score_line(model.evaluate(x, y))
         diagnosis = model.diagnose(x, y)
@@ -47,7 +51,7 @@ def inspect(
         console.print(f"on {data}: {scores}", style="bold")
 
 
-def examples(model: Any, data: str, target: str | None, seed: int | None) -> tuple[Any, Any]:
+def examples(model: Any, data: str, target: str | None, seed: int | None, form: dict[str, Any]) -> tuple[Any, Any]:
     """Inputs and targets of a built-in data set's test part, or of a file."""
     from netgrad.cli import sources
     from netgrad.data import datasets
@@ -56,7 +60,7 @@ def examples(model: Any, data: str, target: str | None, seed: int | None) -> tup
     if data in datasets.names():
         source = test_part(model, data, seed)
         return source.x_test, source.y_test
-    x = sources.read_rows(data, model.encoder)
+    x = sources.read_rows(data, model.encoder, form)
     column = target or model.card.get("target")
     if not hasattr(x, "columns"):
         held = datasets.read_npz(data)

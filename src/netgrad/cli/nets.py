@@ -13,6 +13,7 @@ from netgrad.errors import NetgradError, unknown_name
 from netgrad.layers import Augment, Conv, Dense, Dropout, Flatten, Layer, MaxPool, Rescaling
 from netgrad.network import Network, Sequential
 from netgrad.registry import find
+from netgrad.training.tabular import Recipe
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,13 @@ def build(net: str, source: Source, shape: Shape) -> Network:
 def mlp(source: Source, shape: Shape) -> Network:
     """A multilayer perceptron: dense hidden layers, then one unit a class, or one for the quantity."""
     return Sequential([*first_layers(source, shape), *hidden_layers(shape, (128, 64)), last_layer(source, shape)])
+
+
+def by_recipe(how: Recipe, source: Source, x: np.ndarray, shape: Shape) -> Network:
+    """A table's network by its recipe."""
+    if shape.augment:
+        first_layers(source, shape)  # which refuses it
+    return how.network(x, source.target_encoder.outputs)
 
 
 def cnn(source: Source, shape: Shape) -> Network:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from netgrad.data.files import regular
 from netgrad.errors import FileError, NetgradError, unknown_name
+from netgrad.training.tabular import Recipe
 
 
 def onlookers(log: Path | None) -> list[Any]:
@@ -60,6 +65,62 @@ def penalties(penalty: str, alpha: float) -> Any:
     from netgrad.registry import find
 
     return replace(find("penalty", penalty), alpha=alpha) if alpha else None
+
+
+PLAIN = Recipe(
+    hidden=(),
+    members=1,
+    pieces=0,
+    dropout=0.0,
+    learning_rate=None,
+    epochs=40,
+    batch_size=32,
+    validation=0.1,
+    patience=None,
+    alpha=1e-4,
+)
+"""How a network is trained that is no table's by the recipe."""
+
+
+def changed(how: Recipe, asked: dict[str, Any]) -> Recipe:
+    """The recipe with what was asked for on the command line."""
+    names = ("dropout", "learning_rate", "epochs", "batch_size", "validation", "patience")
+    return replace(how, **{name: asked[name] for name in names if asked[name] is not None})
+
+
+def settled(how: Recipe, plain: bool) -> dict[str, Any]:
+    """What the recipe decided, by the options' names, for a model's card."""
+    found = {name: value for name, value in vars(how).items() if name not in ("hidden", "members", "pieces")}
+    return found if plain else found | {"members": how.members, "pieces": how.pieces, "hidden": list(how.hidden)}
+
+
+def given(ctx: typer.Context, names: Iterable[str]) -> bool:
+    """Whether one of these options stands on the command line."""
+    sources = (ctx.get_parameter_source(name) for name in names)
+    return any(source is not None and source.name == "COMMANDLINE" for source in sources)
+
+
+def share_or_file(test: str) -> tuple[float, str | None]:
+    """What --test says: a share of the examples, or a file."""
+    try:
+        share = float(test)
+    except ValueError:
+        regular(test)
+        return 0.0, test
+    if not 0 < share < 1:
+        raise NetgradError(
+            f"--test is the share of examples kept for testing, between 0 and 1, or a file: found {test}"
+        )
+    return share, None
+
+
+def form(separator: str | None, encoding: str | None, header: bool | None) -> dict[str, Any]:
+    """How a text file is written, as `read_table` takes it."""
+    named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
+    separator = named.get(separator, separator) if separator is not None else None
+    if separator is not None and (len(separator) != 1 or separator in '"\n\r'):
+        raise NetgradError(f"--separator is one character, such as ; or tab: found {separator!r}")
+    return {"separator": separator, "encoding": encoding, "header": header}
 
 
 def check_writable(folder: Path) -> None:

@@ -9,7 +9,9 @@ from typing import Annotated, Any, Optional
 import typer
 
 from netgrad.cli import faults
+from netgrad.cli.forms import Encoding, Header, Separator
 from netgrad.compiling import MOST_SEEDS
+from netgrad.data.deciding import names_rows
 from netgrad.errors import DataError, NetgradError
 from netgrad.writing import write_file
 
@@ -38,20 +40,26 @@ def predict(
         typer.Option(help="Write the CSV to this file.", show_default="standard output"),
     ] = None,
     proba: Annotated[bool, typer.Option("--proba", help="A column of probabilities for each class as well.")] = False,
+    separator: Separator = None,
+    encoding: Encoding = None,
+    header: Header = None,
     seed: Seed = None,
 ) -> None:
     """Predict with a trained model: one line of CSV for each row of the data, in the target's own terms."""
     import netgrad as ng
-    from netgrad.cli import sequences
+    from netgrad.cli import options, sequences
 
+    form = options.form(separator, encoding, header)
     model = ng.load(model_file)
     if "vocabulary" in model.card:
         raise NetgradError(f"{model_file} is a model of text: `netgrad sample` writes with it")
     if "sequences" in model.card:
-        table, index = sequences.predictions(model, data, proba), None
+        table, index = sequences.predictions(model, data, proba, form), None
     else:
-        x, index = rows(model, data, seed)
+        x, index = rows(model, data, seed, form)
         table = predictions(model, x, proba)
+        for place, name in enumerate(naming(model, x)):
+            table.insert(place, name, x[name].to_numpy())
     if index is not None:
         table.index = index
     text = table.to_csv(index=index is not None)
@@ -65,7 +73,7 @@ def predict(
         raise typer.Exit(1)
 
 
-def rows(model: Any, data: str, seed: int | None) -> tuple[Any, Any]:
+def rows(model: Any, data: str, seed: int | None, form: dict[str, Any]) -> tuple[Any, Any]:
     """The examples as the model takes them, and the names of the rows where the file has any."""
     from netgrad.cli import sources
     from netgrad.data import datasets
@@ -74,9 +82,15 @@ def rows(model: Any, data: str, seed: int | None) -> tuple[Any, Any]:
         return test_part(model, data, seed).x_test, None
     if Path(data).is_dir():
         return pictures(model, Path(data))
-    x = sources.read_rows(data, model.encoder)
+    x = sources.read_rows(data, model.encoder, form)
     index = x.index if hasattr(x, "index") and x.index.dtype.kind not in "iu" else None
     return fitting(model, x), index
+
+
+def naming(model: Any, x: Any) -> list[str]:
+    """The columns of a table that only name its rows, which stand beside the predictions."""
+    left_out = model.encoder.left_out if model.encoder is not None and hasattr(x, "columns") else {}
+    return [name for name, why in left_out.items() if name in x.columns and names_rows(why) and name != "prediction"]
 
 
 def pictures(model: Any, folder: Path) -> tuple[Any, Any]:
@@ -101,7 +115,7 @@ def test_part(model: Any, data: str, seed: int | None) -> Any:
 
     settings = model.card.get("settings", {})
     seed = settings.get("seed", 0) if seed is None else seed
-    return sources.read(sources.Request(data, test=settings.get("test", 0.2), seed=seed))
+    return sources.read(sources.Request(data, test=float(settings.get("test", 0.2)), seed=seed))
 
 
 def fitting(model: Any, x: Any) -> Any:

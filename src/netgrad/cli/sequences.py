@@ -41,6 +41,10 @@ COMMON = [
 ONLY_HERE = ("id", "time", "goal", "bidirectional", "truncate")
 OF_TEXT = [*COMMON, "truncate"]
 OF_TABLE = [*COMMON, "id", "time", "goal", "target", "task", "bidirectional", "validation", "missing", "missing_values"]
+OF_TABLE += ["drop", "only", "separator", "encoding", "header"]
+
+# What is taken where nothing was said.
+USUAL = {"epochs": 40, "batch_size": 32, "dropout": 0.0, "validation": 0.1, "alpha": 1e-4}
 
 
 def cells() -> dict[str, Any]:
@@ -66,16 +70,17 @@ def refuse(ctx: typer.Context, names: Iterable[str], why: str) -> None:
 def fit(ctx: typer.Context) -> None:
     """Train on the sequences that the command names, test, and write model.safetensors and report.html."""
     from netgrad.cli import card
-    from netgrad.cli.options import check_writable
+    from netgrad.cli.options import check_writable, share_or_file
     from netgrad.data import datasets
 
-    given = ctx.params
+    given = USUAL | {name: value for name, value in ctx.params.items() if value is not None or name not in USUAL}
     name = Path(given["data"]).name.split(".")[0]
     folder = given["out"] or Path("out") / name
     check_writable(folder)
-    if not 0 < given["test"] < 1:
-        raise NetgradError(f"--test is a share between 0 and 1, found {given['test']}")
+    given["test"], given["test_file"] = share_or_file(given["test"])
     is_text = given["data"] in datasets._TEXTS or Path(given["data"]).suffix.lower() in TEXTS
+    if is_text and given["test_file"]:
+        raise NetgradError("--test is the share of a text that is kept for testing: a file is for tables alone")
     if is_text and given["bidirectional"]:
         raise NetgradError("--bidirectional would show a character model the symbol it is to predict: leave it out")
     used, kind = (OF_TEXT, "text") if is_text else (OF_TABLE, "sequences from a table")
@@ -83,7 +88,10 @@ def fit(ctx: typer.Context) -> None:
     trained = (train_text if is_text else train_table)(given)
     trained.model.card |= {
         "scores": {},  # once they are measured
-        "settings": card.plain({key: given[key] for key in used if key not in (*card.LOCAL, "data", "target")}),
+        "settings": card.plain(
+            {key: given[key] for key in used if key not in (*card.LOCAL, "data", "target")}
+            | ({"test": Path(given["test_file"]).name} if given["test_file"] else {})
+        ),
         "versions": card.versions(),
         "seed": given["seed"],
         "command": card.command_line(ctx),
@@ -141,26 +149,34 @@ def train_text(given: dict[str, Any]) -> Trained:
 def train_table(given: dict[str, Any]) -> Trained:
     """Tags, labels or forecasts from a table with one row for each time-step; whole sequences are kept for testing."""
     import netgrad as ng
+    from netgrad.cli.options import form
     from netgrad.cli.options import names as names_of
     from netgrad.data import TargetEncoder, read_sequences, read_table
+    from netgrad.data.tables import chosen
 
     if given["target"] is None:
         raise NetgradError("which column is to be predicted? name it with --target")
     words = given["missing_values"]
-    table = read_table(given["data"], missing_values=None if words is None else names_of(words))
+    how: dict[str, Any] = {"missing_values": None if words is None else names_of(words)}
+    how |= form(given["separator"], given["encoding"], given["header"])
+    table = read_table(given["data"], **how)
     columns = {"id": given["id"], "time": given["time"], "goal": given["goal"]}
     target = given["target"]
     if target not in table.columns or given["id"] not in table.columns:
         read_sequences(table, target=target, **columns)  # which says what is missing
-    names = table[given["id"]].dropna().unique()
-    held = np.random.default_rng(given["seed"]).permutation(len(names))[: max(1, round(len(names) * given["test"]))]
-    if len(held) >= len(names):
-        raise NetgradError(f"{len(names)} sequence is too few to keep one for testing: give more, or a smaller --test")
-    in_test = table[given["id"]].isin(names[held])
     encoder = TargetEncoder(given["task"]).fit(table[target])  # also a rare label is known in both parts
+    asked_for = None if given["only"] is None else (given["id"], given["time"], *names_of(given["only"]))
+    table = chosen(table, target, names_of(given["drop"]), asked_for and [n for n in asked_for if n is not None])
+    names = table[given["id"]].dropna().unique()
+    if given["test_file"]:
+        unseen = read_table(given["test_file"], **how)
+    else:
+        table, unseen = apart(table, given, names)
     told = {"missing": given["missing"], **columns}
-    train = read_sequences(table[~in_test], target=target, target_encoder=encoder, **told)
-    test = read_sequences(table[in_test], target=target, target_encoder=encoder, encoder=train.encoder, **columns)
+    train = read_sequences(table, target=target, target_encoder=encoder, **told)
+    test = read_sequences(unseen, target=target, target_encoder=encoder, encoder=train.encoder, **columns)
+    if test.y is None:
+        raise NetgradError(f"{given['test_file']} has no column {target!r}: expected the truth to test against")
     known = train.x, encoder.decode(train.y), train.lengths
     seen = {"x": test.x, "y": encoder.decode(test.y), "lengths": test.lengths, "names": test.ids}
     layers = recurrent(given, (64,), returns="last" if given["goal"] == "label" else "sequence")
@@ -174,12 +190,21 @@ def train_table(given: dict[str, Any]) -> Trained:
     bare, model = model, replace(model, encoder=train.encoder, target_encoder=encoder)
     model.card = {
         "what": f"{given['goal']} {target!r} of sequences by a network of {len(model.network.nodes)} layers",
-        "data": {"name": Path(given["data"]).name, "sequences": len(names), "test": len(held)},
+        "data": {"name": Path(given["data"]).name, "sequences": len(names), "test": len(test.ids)},
         "target": target,
         "task": encoder.task,
         "sequences": columns,
     }
     return to_finish(model, lambda: model.score_batch(bare.batch(test.x, test.y, None, test.lengths)), seen, known)
+
+
+def apart(table: Any, given: dict[str, Any], names: Any) -> tuple[Any, Any]:
+    """The rows of the sequences to train on, and of those kept for testing."""
+    held = np.random.default_rng(given["seed"]).permutation(len(names))[: max(1, round(len(names) * given["test"]))]
+    if len(held) >= len(names):
+        raise NetgradError(f"{len(names)} sequence is too few to keep one for testing: give more, or a smaller --test")
+    in_test = table[given["id"]].isin(names[held])
+    return table[~in_test], table[in_test]
 
 
 def recurrent(given: dict[str, Any], usual: tuple[int, ...], returns: str = "sequence") -> list[Any]:
@@ -219,10 +244,10 @@ def options_of(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def predictions(model: Any, data: str, proba: bool = False) -> Any:
+def predictions(model: Any, data: str, proba: bool = False, form: dict[str, Any] | None = None) -> Any:
     """A data frame of predictions: one row for each time-step, or for each sequence where it has one label.
 
-    proba: a column of probabilities for each class as well.
+    proba: a column of probabilities for each class as well. form: how a text file is written.
     """
     import pandas as pd
 
@@ -233,12 +258,18 @@ def predictions(model: Any, data: str, proba: bool = False) -> Any:
     columns = dict(model.card["sequences"])
     goal = columns.pop("goal")
     # Nothing is held back for a target: all rows are inputs.
-    rows = read_table(data, missing_values=model.encoder.missing_values if model.encoder is not None else None)
+    words = model.encoder.missing_values if model.encoder is not None else None
+    rows = read_table(data, missing_values=words, **(form or {}))
     found = read_sequences(rows, target=None, encoder=model.encoder, **columns)
     said = outputs(model, found.x, proba, found.lengths)
     if goal == "label":
         return pd.DataFrame({columns["id"]: found.ids} | said)
     valid = valid_steps(found.lengths, found.x.shape[1])
     which, step = np.nonzero(valid)
-    places = {columns["id"]: [found.ids[i] for i in which], "step": step + 1}
-    return pd.DataFrame(places | {name: value[valid] for name, value in said.items()})
+    assert found.rows is not None  # read_sequences says where the rows stand
+    places: dict[str, Any] = {columns["id"]: [found.ids[i] for i in which]}
+    if columns["time"] is not None:
+        places[columns["time"]] = rows[columns["time"]].to_numpy()[found.rows]
+    places.setdefault("step", step + 1)  # unless the time has that name
+    table = pd.DataFrame(places | {name: value[valid] for name, value in said.items()})
+    return table.iloc[np.argsort(found.rows)]  # as the file has them

@@ -6,7 +6,7 @@ Each kind of source is one function from `Request` to `Source` in `KINDS`; the f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,16 @@ import numpy as np
 from netgrad.data import datasets
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.images import read_image_folder, white_of
-from netgrad.data.tables import SUFFIXES, read_table, split_target
+from netgrad.data.tables import SUFFIXES, chosen, read_table, split_target
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import FileError, NetgradError, unknown_name, warn
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for. data: DATA as it was written. test: the share of examples kept for testing."""
+    """What was asked for. data: DATA as it was written. test: the share of examples kept for testing, or test_file:
+    where they stand. drop, only: columns left out, or alone used. log_target: None where the target decides. within:
+    predictions stay within the training target's range. form: how a text file is written, for `read_table`."""
 
     data: str
     target: str | None = None
@@ -35,6 +37,21 @@ class Request:
     numeric: tuple[str, ...] = ()
     missing_values: tuple[str, ...] | None = None
     size: int | None = None
+    test_file: str | None = None
+    drop: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
+    log_target: bool | None = False
+    within: bool = False
+    form: dict[str, Any] = field(default_factory=dict)
+
+    def read(self, path: str) -> Any:
+        """The table in a file, which is written as it was said."""
+        return read_table(path, missing_values=self.missing_values, **self.form)
+
+    def target_encoder(self, task: Any = None) -> TargetEncoder:
+        """For the target of a table, not fitted yet."""
+        scaling = "standardise" if self.scaling == "robust" else self.scaling
+        return TargetEncoder(task or self.task, scaling=scaling, log_target=self.log_target, within=self.within)
 
     @property
     def suffix(self) -> str:
@@ -76,22 +93,30 @@ class Source:
 
 def read(request: Request) -> Source:
     """The source that this name stands for; `NetgradError` where it stands for none."""
-    if not 0 < request.test < 1:
-        raise NetgradError(f"--test is the share of examples kept for testing, between 0 and 1: found {request.test}")
     for recognises, make in KINDS:
         if recognises(request):
+            if make is not _table:
+                _refuse_for_tables(request)
             return make(request)
     raise _unrecognised(request)
 
 
-def read_rows(data: str, encoder: TableEncoder | None = None) -> Any:
+def _refuse_for_tables(request: Request) -> None:
+    """Refuse what says something about tables alone."""
+    of_file = (("--" + ("no-header" if name == "header" and not v else name), v) for name, v in request.form.items())
+    asked = (("--test FILE", request.test_file), ("--drop", request.drop), ("--only", request.only), *of_file)
+    if wrong := [option for option, value in asked if value not in (None, ())]:
+        raise NetgradError(f"{wrong[0]} is for tables in files, {request.data} is none: leave it out")
+
+
+def read_rows(data: str, encoder: TableEncoder | None = None, form: dict[str, Any] | None = None) -> Any:
     """The examples of a file that are to be predicted: a data frame, or an array.
 
-    encoder: the model's; the words that mean missing are those of its training table.
+    encoder: the model's; the words that mean missing are those of its training table. form: how a text file is written.
     """
-    request = Request(data)
+    request = Request(data, missing_values=encoder.missing_values if encoder is not None else None, form=form or {})
     if request.suffix in SUFFIXES:
-        return read_table(data, missing_values=encoder.missing_values if encoder is not None else None)
+        return request.read(data)
     if request.suffix == ".npz":
         return _npz_inputs(data)
     raise _unrecognised(request)
@@ -119,22 +144,33 @@ def _pictures(request: Request) -> Source:
 
 
 def _table(request: Request) -> Source:
-    table = read_table(request.data, missing_values=request.missing_values)
+    table = request.read(request.data)
     if request.target is None:
         names = ", ".join(map(str, table.columns[:20]))
         raise NetgradError(f"which column is to be predicted? name it with --target (the table has: {names})")
-    x, y = split_target(table, request.target)
-    if 0 < (without := int(y.isna().sum())) < len(y):
-        rows = f"{without} row{'s'[: without > 1]}"
-        warn(f"{rows} of {len(y)} have no value of {request.target!r}, which is to be predicted: left out")
-        x, y = x[y.notna()], y[y.notna()]
+    target: str = request.target
+    x, y = _with_target(chosen(table, target, request.drop, request.only), target)
+    name = Path(request.data).name
     # What is wrong with the file is told by its own rows, before they are shuffled; kinds are decided by all of them.
     known = _table_encoder(request).fit(x)
-    encoder = TargetEncoder(request.task, scaling=request.scaling).fit(y)
-    task, y = str(encoder.task), encoder.values(y)
+    encoder = request.target_encoder().fit(y)
+    request, task, y = replace(request, log_target=encoder.log_target), str(encoder.task), encoder.values(y)
+    if request.test_file is not None:
+        x_test, y_test = _with_target(request.read(request.test_file), target)
+        return _encode_table(request, name, x, y, x_test, encoder.values(y_test), task, known=known)
     labels = _codes(y) if task == "classification" else None
     x, x_test, y, y_test = datasets.split(x, y, test=request.test, seed=request.seed, labels=labels)
-    return _encode_table(request, Path(request.data).name, x, y, x_test, y_test, task, known=known)
+    return _encode_table(request, name, x, y, x_test, y_test, task, known=known)
+
+
+def _with_target(table: Any, target: str) -> tuple[Any, Any]:
+    """The rows that have a target, and their targets; the others are said."""
+    x, y = split_target(table, target)
+    if 0 < (without := int(y.isna().sum())) < len(y):
+        rows = f"{without} row{'s'[: without > 1]}"
+        warn(f"{rows} of {len(y)} have no value of {target!r}, which is to be predicted: left out")
+        return x[y.notna()], y[y.notna()]
+    return x, y
 
 
 def _from_arrays(request: Request, data: datasets.Dataset) -> Source:
@@ -184,7 +220,7 @@ def _target_encoder(request: Request, task: Any, name: str, y: Any, y_test: Any)
 
     y, y_test = (pd.Series(part).rename(name) for part in (y, y_test))
     known = pd.concat([y, y_test]) if task == "classification" else y
-    return TargetEncoder(task, scaling=request.scaling).fit(known)
+    return request.target_encoder(task).fit(known)
 
 
 def _named(labels: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:

@@ -96,7 +96,7 @@ def _utf8(data: bytes, name: str, encoding: str | None, said: list[str]) -> byte
             raise FileError(f"{name} cannot be read as CSV: it looks like UTF-16, and is not ({error})") from error
     if any(byte in data for byte in range(7)):
         raise FileError(f"{name} cannot be read as CSV: it holds bytes that are no text in any encoding")
-    said.append("its text is not UTF-8, and is taken for Windows-1252 (Latin-1); another: encoding= of read_table")
+    said.append("its text is not UTF-8, and is taken for Windows-1252 (Latin-1) (encoding says otherwise)")
     return data.decode("cp1252", errors="replace").encode()
 
 
@@ -169,7 +169,7 @@ def _names(rows: list[list[str]], name: str, header: bool | None, said: list[str
         if not header:
             said.append(
                 f"its first line, {', '.join(first)[:40]}, holds values and no names: the columns are called "
-                "column_1, column_2, ... (header=True of read_table takes it for names)"
+                "column_1, column_2, ... (header says otherwise)"
             )
     if not header:
         return [f"column_{i + 1}" for i in range(len(first))], 0, False

@@ -157,9 +157,25 @@ class Model:
         outputs, lengths = self.run_batch(batch)
         measured = _compiled_score(self._without_penalties)(outputs, batch, lengths)
         scores = {name: float(value) for name, value in measured.items()}
-        if "rmse" in scores and self.target_encoder is not None and self.target_encoder.one_dimensional:
-            scores["rmse"] *= self.target_encoder.unit
+        encoder = self.target_encoder
+        if "rmse" in scores and encoder is not None and encoder.one_dimensional:
+            if encoder.bends:
+                scores |= self._own_terms(outputs, batch)
+            else:
+                scores["rmse"] *= encoder.unit
         return scores
+
+    def _own_terms(self, outputs: dict[str, Any], batch: Batch) -> dict[str, float]:
+        """rmse and r2 of the predictions themselves, where these are no mere rescaling of the outputs."""
+        ((name, loss, _),) = self.objective.terms
+        encoder = self.target_encoder
+        assert encoder is not None
+        predicted = encoder.decode(np.asarray(loss.link(outputs[name])))
+        truth, weight = encoder.decode(np.asarray(batch.y[name]), limited=False), batch.weights.get(name)
+        weight = np.ones(len(truth)) if weight is None else np.asarray(weight)
+        square = float(np.average((predicted - truth) ** 2, weights=weight))
+        spread = float(np.average((truth - np.average(truth, weights=weight)) ** 2, weights=weight))
+        return {"rmse": square**0.5, "r2": 1 - square / spread if spread else float("nan")}
 
     @property
     def _without_penalties(self) -> Objective:
