@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 MOST_ROWS = 100_000
+MOST_LEVELS = 200  # HistGradientBoosting takes 255
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ TABLES: dict[str, Source] = {
     "saratoga": Source("mosaicData", "SaratogaHouses", "price", "regression", "report"),
     "ames": Source("modeldata", "ames", "Sale_Price", "regression", "report"),
     "wage": Source("ISLR", "Wage", "wage", "regression", "report", ("logwage", "region")),
-    "hotel": Source("modeldata", "hotel_rates", "avg_price_per_room", "regression", "report"),
+    "hotel": Source("modeldata", "hotel_rates", "avg_price_per_room", "regression", "report", ("arrival_date",)),
     "nlswork": Source("sampleSelection", "nlswork", "ln_wage", "regression", "report", ("idcode",)),
     "diamonds": Source("ggplot2", "diamonds", "price", "regression", "report"),
     # two classes
@@ -109,7 +110,9 @@ def load(name: str) -> tuple[pd.DataFrame, pd.Series]:
         elif pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
             columns[str(column)] = values.astype(float)
         elif values.nunique() > 1 and len(values) > 2 * values.nunique():  # else it is free text or a name
-            columns[str(column)] = values.astype(object).where(values.isna(), values.astype(str)).astype("category")
+            texts = values.astype(object).where(values.isna(), values.astype(str))
+            common = texts.value_counts().index[:MOST_LEVELS]
+            columns[str(column)] = texts.where(texts.isna() | texts.isin(common), "all others").astype("category")
     return pd.DataFrame(columns).reset_index(drop=True), y.reset_index(drop=True)
 
 

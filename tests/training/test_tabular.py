@@ -99,6 +99,7 @@ def test_rows_without_a_target_are_not_trained_on():
 def test_the_recipe_goes_by_rows_and_columns():
     few = ng.recipe(RNG.normal(size=(10, 2)))
     assert few.validation is None
+    assert ng.recipe(np.eye(40), "classification").learning_rate < ng.recipe(np.eye(40)).learning_rate
     wide = ng.recipe(RNG.normal(size=(30, 2000)))
     assert wide.pieces == 0
     assert ng.recipe(RNG.normal(size=(30, 200))).pieces == 5

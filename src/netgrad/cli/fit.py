@@ -266,7 +266,7 @@ def fit(
     if source.encoder is not None:
         warn_of_leaks(source.encoder, x, y, source.task == "regression")
     plain = plain or source.kind != "table"
-    how = options.changed(options.PLAIN if plain else ng.recipe(x), ctx.params)
+    how = options.changed(options.PLAIN if plain else ng.recipe(x, source.task), ctx.params)
     network = nets.build(net, source, shape) if plain else nets.by_recipe(how, source, x, shape)
     strength = how.alpha if alpha is None else alpha
     aims = {"loss": nets.loss_of(source, shape), "penalty": options.penalties(penalty, strength)}
@@ -311,7 +311,10 @@ def fit(
         *("class_weight", "resample", "clip_norm", "patience", "validation", "test", "separator", "encoding", "header"),
         "seed",
     )
-    found = options.settled(how, plain) | {"scaling": request.scaling, "test": share if test_file is None else Path(test_file).name}
+    found = options.settled(how, plain) | {
+        "scaling": request.scaling,
+        "test": share if test_file is None else Path(test_file).name,
+    }
     found |= {"alpha": strength}
     settings = card.plain({name: ctx.params[name] for name in used} | found)
     model.card = card.make(ctx, source, model.network, settings | {"loss": aims["loss"]})
