@@ -17,6 +17,7 @@ SHOWN = {
     "inside_flax": r"accuracy (0\.9[5-9]|1\.0)",
     "many_models": r"50 networks: r2 on later days 0\.9(.|\n)*best says \[0, 1, 1, 0\]",
     "own_layer": r"all gradients agree\naccuracy 0\.9(.|\n)*read again: \[1, 0\](.|\n)*dcentres",
+    "own_training": r"mixup: accuracy 0\.9[1-9](.|\n)*recognised in [678]\d%(.|\n)*embeddings: accuracy 0\.8[5-9]",
     "signals": r"recordings: (0\.9[5-9]|1\.0).*\na new recording: bearing",
     "table": r"r2 0\.9[89]\d, off by (2\d|3\d|4\d) (.|\n)*hill: (9\d\d|10\d\d)",
     "text": r"How I wonder what you are!\nUp above the world",

@@ -44,6 +44,7 @@ from netgrad.training.model import Model
 from netgrad.training.progress import Progress
 from netgrad.training.selection import bootstrap, cross_validate, network_size, prediction_error, three_way_split
 from netgrad.training.stream import Stream
+from netgrad.training.supervised import Supervised
 from netgrad.training.tabular import Recipe, fit_table, recipe
 from netgrad.training.task import Task
 from netgrad.training.tracking import JsonLog, MLflow, TensorBoard
@@ -101,6 +102,7 @@ __all__ = [
     "SquaredError",
     "StopBelow",
     "Stream",
+    "Supervised",
     "Task",
     "TensorBoard",
     "Trace",

@@ -119,6 +119,11 @@ def test_a_boltzmann_machine_learns_its_patterns():
     assert trained.history["val_wrong"][-1] < 0.1
 
 
+def test_a_callback_may_change_the_optimizer_of_supervised_training():
+    slow = ng.ReduceOnPlateau(factor=0.5, patience=1, threshold=0.9)
+    assert train("supervised", callbacks=[slow]).history["rate_factor"].tolist() == [1, 0.5, 0.25, 0.125]
+
+
 # --- data
 
 
@@ -243,7 +248,10 @@ def test_a_wrong_score_is_one_line(scores, message):
 STREAM = ng.Stream(lambda: [np.ones((4, 24))])
 WRONG_SETTINGS = {
     "parameters that do not fit": ({"params": {"W": 1.0}}, r"do not fit RBM: params.b is missing"),
-    "a callback for fit's optimizer": ({"callbacks": [ng.ReduceOnPlateau()]}, "ReduceOnPlateau changes the optimizer"),
+    "a callback for fit's optimizer": (
+        {"callbacks": [ng.ReduceOnPlateau()]},
+        "ReduceOnPlateau changes an optimizer, and RBM",
+    ),
     "starts with parameters": ({"starts": 2, "params": {}}, "draw their own parameters"),
     "no epochs": ({"epochs": 0}, "epochs must be a whole number"),
     "a stream in one batch": ({"data": STREAM, "batch_size": None}, "batch_size=None cannot be given with a stream"),

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from netgrad.errors import DivergenceError
+from netgrad.training.batch import Batch
 from netgrad.training.epoch import compiled_step
-from netgrad.training.objective import Batch
 from netgrad.training.task import Carry, Task
 
 

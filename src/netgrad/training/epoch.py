@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.compiling import Program
-from netgrad.training.objective import Batch
+from netgrad.training.batch import Batch
 from netgrad.training.stepwise import epochs_by_step
 from netgrad.training.task import Carry, StepReport, Task, checked_step
 

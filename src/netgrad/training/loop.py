@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgrad.errors import NetgradError, warn
+from netgrad.training.batch import Batch
 from netgrad.training.history import History
 from netgrad.training.memory import InMemory
 from netgrad.training.multistart import Starts
-from netgrad.training.objective import Batch
 from netgrad.training.stream import Streaming
 from netgrad.training.task import Carry, Task
 

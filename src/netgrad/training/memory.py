@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad.training.batch import Batch
 from netgrad.training.divergence import divergence, first_bad
 from netgrad.training.epoch import batches_of, compiled_epochs, epoch_order, step_key
-from netgrad.training.objective import Batch
 from netgrad.training.task import Carry, StepReport, Task
 
 

@@ -17,9 +17,10 @@ import numpy as np
 from netgrad.compiling import STARTS, Program, random_key
 from netgrad.errors import DivergenceError
 from netgrad.network import Network
+from netgrad.training.batch import Batch
 from netgrad.training.divergence import all_finite
 from netgrad.training.model import Model, _compiled_forward
-from netgrad.training.objective import Batch, Objective
+from netgrad.training.objective import Objective
 from netgrad.training.task import Carry, Task
 
 if TYPE_CHECKING:

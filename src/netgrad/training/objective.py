@@ -16,25 +16,8 @@ from netgrad.layers.wrapper import bare
 from netgrad.losses import CrossEntropy, Loss
 from netgrad.network import Forward, Network, Trace, backward, forward, next_state, record
 from netgrad.regularizers import Penalty, View, is_weight
+from netgrad.training.batch import Batch
 from netgrad.trees import completed, trained
-
-
-class Batch(NamedTuple):
-    """Examples, all with N first: inputs x and targets y by name; weights by output and lengths by input, if any."""
-
-    x: dict[str, Any]
-    y: dict[str, Any]
-    weights: dict[str, Any] = {}  # noqa: RUF012 - a NamedTuple's default, never written to
-    lengths: dict[str, Any] = {}  # noqa: RUF012
-
-    @property
-    def size(self) -> int:
-        """N."""
-        return next(iter(self.x.values())).shape[0]
-
-    def take(self, index: Any) -> Batch:
-        """These examples only; ``index`` is a slice or an array of numbers."""
-        return jax.tree.map(lambda v: v[index], self)
 
 
 @dataclass(frozen=True)

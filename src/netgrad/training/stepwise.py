@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.compiling import Program
-from netgrad.training.objective import Batch
+from netgrad.training.batch import Batch
 
 
 def epochs_by_step(

@@ -18,12 +18,14 @@ import optax
 from netgrad.compiling import Program
 from netgrad.network import Network, Trace, fused
 from netgrad.registry import register
+from netgrad.training.batch import Batch
+from netgrad.training.callbacks import Callback
 from netgrad.training.epoch import compiled_step, step_key
 from netgrad.training.files import describe
 from netgrad.training.history import History
 from netgrad.training.linearise import linearise
 from netgrad.training.model import Model
-from netgrad.training.objective import Batch, Objective, gradients, loss, trace_batch
+from netgrad.training.objective import Objective, gradients, loss, trace_batch
 from netgrad.training.prepare import in_shapes
 from netgrad.training.stream import pair
 from netgrad.training.task import Carry, StepReport, Task
@@ -76,6 +78,10 @@ class Supervised(Task):
         total = losses.sum() if self.objective.reduction == "sum" else (losses * valid).sum() / valid.sum()
         done = done._replace(state=without_streams(done.state, carry.state))
         return done, {"loss": total, "grad_norm": reports["grad_norm"].mean()}
+
+    def wrapped(self, callback: Callback) -> Supervised:
+        """With the optimizer that the callback makes of its own."""
+        return replace(self, optimizer=callback.wrap(self.optimizer, self._model))
 
     def score(self, carry, batch):
         return self.result(carry, History()).score_batch(batch)

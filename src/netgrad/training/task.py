@@ -18,9 +18,10 @@ import numpy as np
 from netgrad.data.checks import as_array, as_examples, default_float, same_examples
 from netgrad.errors import DataError, NetgradError
 from netgrad.registry import to_config
+from netgrad.training.batch import Batch
+from netgrad.training.callbacks import Callback
 from netgrad.training.explanation import first_non_finite
 from netgrad.training.history import History
-from netgrad.training.objective import Batch
 
 
 class Carry(NamedTuple):
@@ -136,6 +137,15 @@ class Task:
             except NetgradError:
                 continue  # of an optimiser only the layout of its state is compared
         return {"task": self.title, "fields": stored}
+
+    def wrapped(self, callback: Callback) -> Task:
+        """This task for one of its callbacks, which may change an optimizer (`Callback.wrap`)."""
+        if type(callback).wrap is Callback.wrap:
+            return self
+        raise NetgradError(
+            f"{type(callback).__name__} changes an optimizer, and {self.title} does not say which: leave the callback "
+            "out, or define wrapped(callback) -> task"
+        )
 
     def facts(self) -> dict[str, Any]:
         """What trackers write down of it: plain values by name."""

@@ -9,13 +9,13 @@ import numpy as np
 
 from netgrad.compiling import INITIAL, ORDER, as_seed, check_process, random_key
 from netgrad.errors import NetgradError
+from netgrad.training.batch import Batch
 from netgrad.training.callbacks import Callback, EarlyStopping, as_callbacks
 from netgrad.training.checkpoint import Checkpoint, fingerprint
 from netgrad.training.history import History
 from netgrad.training.loop import Run, run_to_end
 from netgrad.training.memory import InMemory
 from netgrad.training.multistart import Starts
-from netgrad.training.objective import Batch
 from netgrad.training.prepare import split
 from netgrad.training.progress import Progress
 from netgrad.training.stream import Stream, Streaming
@@ -57,7 +57,8 @@ def train(
         epochs_per_call: epochs that run as one compiled program; callbacks see the last of them only.
         starts: train so many initialisations at once and keep the best by its loss; the history holds every start's
             as ``loss_1``, ``loss_2``, ...
-        callbacks: `netgrad.Callback`s, except for those that change the optimizer of `netgrad.fit`.
+        callbacks: `netgrad.Callback`s; those that change the optimizer, such as `netgrad.ReduceOnPlateau`, where
+            `Task.wrapped` says how.
         checkpoint: a folder, or a `netgrad.Checkpoint`: the same call once more goes on from there, to the same bits;
             the last ``keep`` stay, and the best.
         progress: show a progress bar. seed: everything random comes from it.
@@ -99,12 +100,9 @@ def train(
     (batch_size,) = counts(batch_size=batch_size)
     if starts > 1 and params is not None:
         raise NetgradError("several starts draw their own parameters: leave params out")
-    for callback in callbacks:
-        if type(callback).wrap is not Callback.wrap:
-            raise NetgradError(
-                f"{type(callback).__name__} changes the optimizer that netgrad.fit makes, {task.title} brings its own: "
-                "leave the callback out"
-            )
+    watchers = watching(progress, callbacks, patience)
+    for callback in watchers:
+        task = task.wrapped(callback)
     stream = data if isinstance(data, Stream) else Stream(data) if callable(data) else None
     share = isinstance(validation, float | int)
     if stream is not None:
@@ -123,7 +121,6 @@ def train(
         held = task.batch(validation)
     carry = task.begin(random_key(seed, INITIAL), examples, params)
     asked = {"task": task.title, "batch_size": batch_size, "epochs": epochs, "seed": seed, "drawn": params is None}
-    watchers = watching(progress, callbacks, patience)
     run = carry_out(
         task, carry, examples, stream, held,
         epochs=epochs, batch_size=batch_size, shuffle=shuffle, epochs_per_call=epochs_per_call, starts=starts,
