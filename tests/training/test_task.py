@@ -124,12 +124,39 @@ def test_a_callback_may_change_the_optimizer_of_supervised_training():
     assert train("supervised", callbacks=[slow]).history["rate_factor"].tolist() == [1, 0.5, 0.25, 0.125]
 
 
+def test_arrays_on_disk_without_targets(tmp_path):
+    np.save(tmp_path / "x.npy", patterns(100))
+    streamed = ng.train(RBM(), ng.Stream.arrays(tmp_path / "x.npy", chunk=32), epochs=2, shuffle=False)
+    assert_same(streamed, train("test_rbm", epochs=2, shuffle=False))
+    with pytest.raises(ng.DataError, match=r"pairs \(x, y\), found ndarray"):
+        ng.fit(ng.Sequential([ng.Dense(1)]), ng.Stream.arrays(tmp_path / "x.npy"))
+
+
+@dataclass(frozen=True)
+class Walk(ng.Task):
+    """Its state is a random key of its own."""
+
+    def init(self, key, batch):
+        return {"at": jnp.zeros(())}, {"key": key}
+
+    def step(self, carry, batch, key):
+        own, now = jax.random.split(carry.state["key"])
+        at = carry.params["at"] + jax.random.normal(now)
+        return carry._replace(params={"at": at}, state={"key": own}), {"loss": at, "key_is_new": 1}
+
+
+def test_a_random_key_in_the_state_is_kept(tmp_path):
+    whole = ng.train(Walk(), np.ones(4), epochs=4, starts=2)
+    ng.train(Walk(), np.ones(4), epochs=2, starts=2, checkpoint=tmp_path)
+    assert ng.train(Walk(), np.ones(4), epochs=4, starts=2, checkpoint=tmp_path).history.rows == whole.history.rows
+
+
 # --- data
 
 
 def test_data_are_arrays_dicts_or_pairs():
     batch = ng.Task().batch(([[1, 2], [3, 4]], {"label": [0.5, 1.5]}))
-    assert batch.x["x"].dtype == int
+    assert batch.x["x"].dtype.kind == "i"
     assert batch.y["label"].dtype == np.float32
     assert ng.Task().batch({"a": [1.0], "b": [2.0]}).x.keys() == {"a", "b"}
     assert ng.Task().batch(batch) is batch
@@ -141,6 +168,7 @@ WRONG_DATA = {
     "one name in both": (({"a": np.ones(3)}, {"a": np.ones(4)}), "a has 3 examples but a of y has 4"),
     "not finite": ([1.0, np.nan], "x has 1 value that is not finite"),
     "text": (["a", "b"], "expected numbers"),
+    "whole numbers too large": (np.array([1, 2**40]), "beyond 2,147,483,647, too large for int32"),
     "nothing": ({}, "an empty dict"),
     "three of them": ((1, 2, 3), "a pair of these or a stream, found a tuple of 3"),
 }

@@ -156,35 +156,17 @@ def fit(
         x, y, more = first_pair(stream)
     settings = {"loss": loss, "loss_weights": loss_weights, "penalty": penalty, "reduction": reduction}
     settings["weight_noise"] = weight_noise
-    if not isinstance(network, Model):
-        start = untrained(network, x, y, lengths=more.get("lengths"), seed=seed, params=params, **settings)
-    elif given := [name for name, value in settings.items() if value is not None]:
-        raise NetgradError(f"a model goes on with its own objective: leave {given[0]} out, or train model.network anew")
-    else:
-        start = network
+    start = _start(network, x, y, more, settings, params, seed)
     free = start.network
     start = start.frozen(frozen)
-    data, held = start.batch(x, y, **more), None
-    if isinstance(validation, tuple):
-        v_x, v_y, v_lengths, v_weights = (*validation, None, None)[:4]
-        held = start.batch(v_x, v_y, v_weights, v_lengths)
-    elif validation:
-        data, held = split(data, validation, seed)
-    if resample is not None:
-        data = balance.resample(data, start.objective, resample, seed)
-    if class_weight is not None:
-        data = balance.weigh_classes(data, start.objective, start.target_encoder, class_weight)
-    own = isinstance(network, Model) and params is not None
-    first = given_params(start.network, start.shapes, params) if own else jax.tree.map(jnp.asarray, start.params)
+    data, held = _examples(start, x, y, more, validation, resample, class_weight, seed)
     if truncate is not None:
         check_pieces(start.network, data)
-    watchers = watching(progress, callbacks, patience)
+    watchers = watching(progress, callbacks, patience) + [ReduceOnPlateau()] * (schedule == "plateau")
     asked_rate = learning_rate
     before = kept_by(start) if keep_optimizer else None
     done = before.epochs if before else 0
-    if schedule == "plateau":
-        watchers.append(ReduceOnPlateau())
-    elif schedule is not None:
+    if schedule not in (None, "plateau"):
         steps = None if stream else (done + epochs) * steps_an_epoch(data, batch_size, truncate)
         learning_rate = scheduled(schedule, optimizer, learning_rate, steps)
     chosen = optimizers.get(optimizer, learning_rate, clip_norm, start.network.untrained)
@@ -209,11 +191,11 @@ def fit(
         "clip_norm": clip_norm,
         "truncate": truncate,
     }
-    opt_state, history = compiled_start(chosen)(first), History()
+    opt_state, history = compiled_start(chosen)(start.params), History()
     if before is not None:
         opt_state, history = before.restored(optimizer, opt_state), History(list(start.history.rows))
     run = carry_out(
-        Supervised.of(start, chosen, truncate), Carry(first, start.state, opt_state),
+        Supervised.of(start, chosen, truncate), Carry(start.params, start.state, opt_state),
         data, stream, held,
         epochs=done + epochs, batch_size=batch_size, shuffle=shuffle, epochs_per_call=epochs_per_call, starts=starts,
         callbacks=watchers, checkpoint=checkpoint, keep=keep, seed=seed, asked=asked, settings=deciding,
@@ -221,6 +203,45 @@ def fit(
     )  # fmt: skip
     kept = Kept.of(run.epoch, optimizer, run.carry.opt_state) if keep_optimizer else None
     return replace(run.model(), network=free, optimizer_state=kept)
+
+
+def _start(
+    network: Network | Model, x: Any, y: Any, more: dict[str, Any], settings: dict[str, Any], params: Any, seed: int
+) -> Model:
+    """The model before the first step: drawn, or one that goes on, with the parameters given where there are any."""
+    if not isinstance(network, Model):
+        start = untrained(network, x, y, lengths=more.get("lengths"), seed=seed, params=params, **settings)
+    elif given := [name for name, value in settings.items() if value is not None]:
+        raise NetgradError(f"a model goes on with its own objective: leave {given[0]} out, or train model.network anew")
+    else:
+        start = network
+        if params is not None:
+            return replace(start, params=given_params(start.network, start.shapes, params))
+    return replace(start, params=jax.tree.map(jnp.asarray, start.params))
+
+
+def _examples(
+    start: Model,
+    x: Any,
+    y: Any,
+    more: dict[str, Any],
+    validation: Any,
+    resample: str | None,
+    class_weight: Any,
+    seed: int,
+) -> tuple[Batch, Batch | None]:
+    """The examples to train on, and those held out."""
+    data, held = start.batch(x, y, **more), None
+    if isinstance(validation, tuple):
+        v_x, v_y, v_lengths, v_weights = (*validation, None, None)[:4]
+        held = start.batch(v_x, v_y, v_weights, v_lengths)
+    elif validation:
+        data, held = split(data, validation, seed)
+    if resample is not None:
+        data = balance.resample(data, start.objective, resample, seed)
+    if class_weight is not None:
+        data = balance.weigh_classes(data, start.objective, start.target_encoder, class_weight)
+    return data, held
 
 
 def untrained(

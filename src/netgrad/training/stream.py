@@ -30,7 +30,7 @@ class Stream:
 
     chunks: a function that starts a new pass, such as a generator function; its chunks come in the order it gives.
     x and y are what `netgrad.fit` takes, targets as numbers; a third part may be a dict with ``sample_weight`` and
-    ``lengths``.
+    ``lengths``. For `netgrad.train` a chunk is whatever data its task takes.
 
     >>> import netgrad as ng, numpy as np
     >>> def chunks():
@@ -61,20 +61,22 @@ class Stream:
         return stream
 
     @classmethod
-    def arrays(cls, x: Any, y: Any, chunk: int = 65_536) -> Stream:
+    def arrays(cls, x: Any, y: Any = None, chunk: int = 65_536) -> Stream:
         """Arrays that lie on disk: paths of .npy files, or anything that is sliced like an array (h5py, zarr).
 
-        ``chunk`` examples are read at a time. Raises `FileError` for what cannot be read.
+        ``chunk`` examples are read at a time, without y for a task that takes none. Raises `FileError` for what cannot
+        be read.
         """
         n = len(_opened(x))
-        if n != len(_opened(y)):
+        if y is not None and n != len(_opened(y)):
             raise DataError(f"x has {n} examples but y has {len(_opened(y))}")
         if not isinstance(chunk, int) or chunk < 1:
             raise NetgradError(f"chunk must be a whole number of at least 1 example, found {chunk!r}")
 
-        def read(i: int) -> tuple[np.ndarray, np.ndarray]:
+        def read(i: int) -> Any:
             part = slice(i * chunk, (i + 1) * chunk)
-            return np.asarray(_opened(x)[part]), np.asarray(_opened(y)[part])
+            examples = np.asarray(_opened(x)[part])
+            return examples if y is None else (examples, np.asarray(_opened(y)[part]))
 
         return cls.numbered(-(-n // chunk), read)
 

@@ -269,8 +269,10 @@ def _named(data: Any, name: str) -> dict[str, np.ndarray]:
     checked = {}
     for key, value in given.items():
         array = as_array(value, key)
-        whole = array.dtype if array.dtype.kind in "biu" else default_float()
-        checked[key] = as_examples(array, key, dtype=whole)
+        kept = jax.dtypes.canonicalize_dtype(array.dtype) if array.dtype.kind in "biu" else default_float()
+        checked[key] = as_examples(array, key, dtype=kept)
+        if kept != array.dtype and array.dtype.kind in "iu" and (checked[key] != array).any():
+            raise DataError(f"{key} holds whole numbers beyond {np.iinfo(kept).max:,}, too large for {kept}")
     return checked
 
 

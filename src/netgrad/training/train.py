@@ -103,7 +103,9 @@ def train(
     watchers = watching(progress, callbacks, patience)
     for callback in watchers:
         task = task.wrapped(callback)
-    stream = data if isinstance(data, Stream) else Stream(data) if callable(data) else None
+    stream = data if isinstance(data, Stream) else None
+    if callable(data) and not hasattr(data, "__array__"):
+        stream = Stream(data)
     share = isinstance(validation, float | int)
     if stream is not None:
         unsuited = {
