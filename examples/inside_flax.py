@@ -18,7 +18,7 @@ class Classifier(nn.Module):
     @nn.compact
     def __call__(self, x):
         params = self.param("lstm", lambda key: recurrent.init(key, SHAPE)[0])
-        h = ng.apply(recurrent, params, {"x": x})["lstm_1"]
+        h = ng.apply(recurrent, params, x)
         return nn.Dense(2)(nn.relu(nn.Dense(16)(h)))
 
 

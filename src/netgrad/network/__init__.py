@@ -3,12 +3,13 @@
 
 from netgrad.layers.symbol import Input, Symbol
 from netgrad.network import drawing, summary  # noqa: F401 - what shows a network makes itself known
+from netgrad.network.apply import apply
 from netgrad.network.blocks import Residual
 from netgrad.network.building import Node
 from netgrad.network.composite import Composite, Recomputed, Stack
 from netgrad.network.edit import with_first, with_last, with_layers
 from netgrad.network.ensemble import Ensemble
-from netgrad.network.execution import Forward, Gradients, apply, backward, forward, next_state, out_lengths
+from netgrad.network.execution import Forward, Gradients, backward, forward, next_state, out_lengths
 from netgrad.network.fusion import fused
 from netgrad.network.graph import Network, Sequential
 from netgrad.network.state_space import StateSpace

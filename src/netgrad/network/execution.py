@@ -7,7 +7,6 @@ prediction and the trace all run through these two functions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -120,31 +119,3 @@ def next_state(network: Network, state: dict, saved: dict[str, dict]) -> dict:
         if node.params in state and node.params not in network.still:
             state[node.params] = node.layer.next_state(state[node.params], saved[node.name])
     return state
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def apply(network: Network, params: dict, inputs: dict[str, jax.Array]) -> dict[str, jax.Array]:
-    """The network as a plain JAX function whose derivative is our backward rule: for use inside other JAX code.
-
-    >>> import jax, jax.numpy as jnp, netgrad as ng
-    >>> net = ng.Sequential([ng.Dense(3, activation="tanh"), ng.Dense(1)])
-    >>> params, _ = net.init(0, (2,))
-    >>> f = lambda p: ng.apply(net, p, {"x": jnp.ones((4, 2))})["dense_2"].sum()
-    >>> jax.grad(f)(params)["dense_2"]["W"].shape
-    (3, 1)
-    """
-    return forward(network, params, {}, inputs).outputs
-
-
-def _apply_forward(network, params, inputs):
-    run = forward(network, params, {}, inputs)
-    return run.outputs, (params, run.saved)
-
-
-def _apply_backward(network, kept, d_outputs):
-    params, saved = kept
-    gradients = backward(network, params, saved, d_outputs)
-    return gradients.params, gradients.inputs
-
-
-apply.defvjp(_apply_forward, _apply_backward)
