@@ -88,8 +88,13 @@ class Parameters:
 
     def count(self, params: dict) -> int:
         """How many numbers of what is stored can be learned; masks are none of them."""
-        masks = {before + path for network, before in self.networks() for v in network.views for path in v.untrained}
-        return sum(math.prod(leaf.shape) for path, leaf in by_path(params).items() if path not in masks)
+        return sum(math.prod(leaf.shape) for path, leaf in by_path(params).items() if path not in self._masks)
+
+    @cached_property
+    def _masks(self) -> frozenset[str]:
+        """The paths of all masks."""
+        every = ((before, view) for network, before in self.networks() for view in network.views)
+        return frozenset(before + path for before, view in every for path in view.untrained)
 
     @cached_property
     def still(self) -> frozenset[str]:
