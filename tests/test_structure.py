@@ -63,6 +63,16 @@ def circles(graph):
     return [circle for circle in found if len(circle) > 1]
 
 
+def test_what_runs_a_task_knows_no_other_part_of_training():
+    known = modules()
+    steps = {
+        "network",
+        *(f"training.{name}" for name in ("objective", "linearise", "truncated", "supervised", "model")),
+    }
+    for name in ("epoch", "stepwise", "loop", "memory", "stream", "divergence", "checkpoint", "train", "task"):
+        assert not imports(known[f"training.{name}"], known) & steps
+
+
 def test_circles_are_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [{"b", "c"}]
 

@@ -1,10 +1,13 @@
-"""A batch: examples as every step of training sees them."""
+"""A batch: examples as every step of training sees them, and as they are split into those trained on and held out."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
+
+from netgrad.errors import DataError, NetgradError
 
 
 class Batch(NamedTuple):
@@ -23,3 +26,15 @@ class Batch(NamedTuple):
     def take(self, index: Any) -> Batch:
         """These examples only; ``index`` is a slice or an array of numbers."""
         return jax.tree.map(lambda v: v[index], self)
+
+
+def split(data: Batch, share: float, seed: int) -> tuple[Batch, Batch]:
+    """Training and validation examples, drawn at random; ``share`` of them, at least one, for validation."""
+    if not 0 < share < 1:
+        raise NetgradError(f"validation must be a share between 0 and 1 or a pair (x, y), found {share}")
+    n = data.size
+    held = max(1, round(n * share))
+    if held >= n:
+        raise DataError(f"{n} examples are too few to hold {share:g} of them out for validation")
+    order = np.random.default_rng(seed).permutation(n)
+    return data.take(np.sort(order[held:])), data.take(np.sort(order[:held]))

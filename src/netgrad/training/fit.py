@@ -17,13 +17,13 @@ from netgrad.habits import OF_FIT, answering
 from netgrad.network import Network
 from netgrad.optimizers.schedules import scheduled
 from netgrad.training import balance
-from netgrad.training.batch import Batch
+from netgrad.training.batch import Batch, split
 from netgrad.training.callbacks import Callback, ReduceOnPlateau
 from netgrad.training.checkpoint import rates
 from netgrad.training.history import History
 from netgrad.training.kept import Kept, kept_by
 from netgrad.training.model import Model
-from netgrad.training.prepare import check_inputs, encode_labels, given_params, in_shapes, make_objective, split
+from netgrad.training.prepare import check_inputs, encode_labels, given_params, in_shapes, make_objective
 from netgrad.training.stream import as_stream, first_pair
 from netgrad.training.supervised import Supervised, compiled_start
 from netgrad.training.task import Carry

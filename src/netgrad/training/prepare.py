@@ -186,15 +186,3 @@ def encode_labels(network: Network, y: Any, units: int, loss: Any = None) -> tup
             return y, None
     encoder = TargetEncoder("classification").fit(values)
     return encoder.transform(values), encoder
-
-
-def split(data: Batch, share: float, seed: int) -> tuple[Batch, Batch]:
-    """Training and validation examples, drawn at random; ``share`` of them, at least one, for validation."""
-    if not 0 < share < 1:
-        raise NetgradError(f"validation must be a share between 0 and 1 or a pair (x, y), found {share}")
-    n = data.size
-    held = max(1, round(n * share))
-    if held >= n:
-        raise DataError(f"{n} examples are too few to hold {share:g} of them out for validation")
-    order = np.random.default_rng(seed).permutation(n)
-    return data.take(np.sort(order[held:])), data.take(np.sort(order[:held]))

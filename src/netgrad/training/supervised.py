@@ -122,6 +122,8 @@ class Supervised(Task):
             trace = trace_batch(self.network, self.objective, carry.params, carry.state, part, own, True)
             if place := trace.first_non_finite():
                 return place
+            if not np.isfinite(trace.loss):
+                return "the loss, which overflowed"
             carry, _ = whole(carry, part, own)
         return _overflow(trace)
 

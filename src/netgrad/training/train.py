@@ -9,14 +9,13 @@ import numpy as np
 
 from netgrad.compiling import INITIAL, ORDER, as_seed, check_process, random_key
 from netgrad.errors import NetgradError
-from netgrad.training.batch import Batch
+from netgrad.training.batch import Batch, split
 from netgrad.training.callbacks import Callback, EarlyStopping, as_callbacks
 from netgrad.training.checkpoint import Checkpoint, fingerprint
 from netgrad.training.history import History
 from netgrad.training.loop import Run, run_to_end
 from netgrad.training.memory import InMemory
 from netgrad.training.multistart import Starts
-from netgrad.training.prepare import split
 from netgrad.training.progress import Progress
 from netgrad.training.stream import Stream, Streaming
 from netgrad.training.task import Carry, Task, check_task
