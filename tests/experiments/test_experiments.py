@@ -43,7 +43,8 @@ def test_a_value_that_does_not_come_out_is_said():
     assert not result.ok
 
 
-PAGE = (Path(__file__).parents[2] / "docs" / "texts.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "texts.md").read_text(encoding="utf-8")
 
 
 def test_the_page_about_the_texts_names_every_experiment_and_no_other():
@@ -59,3 +60,14 @@ def test_the_page_about_the_texts_names_what_there_is():
         found = netgrad
         for part in dotted.split("."):
             found = getattr(found, part)
+
+
+def test_the_written_page_has_every_experiment_its_figures_and_none_that_failed():
+    written = (DOCS / "reproduce.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.+)$", written, flags=re.MULTILINE) == list(EXPERIMENTS)
+    assert "| **NOT** |" not in written
+    assert "It did not run" not in written
+    figures = re.findall(r"\]\((reproduce/[^)]+)\)", written)
+    assert figures
+    assert all((DOCS / figure).is_file() for figure in figures)
+    assert sum((DOCS / figure).stat().st_size for figure in figures) < 3e6
