@@ -23,7 +23,7 @@ TABLE = pd.DataFrame({
 
 @pytest.fixture(scope="module")
 def model():
-    return ng.fit_table(TABLE, "price", epochs=40, hidden=(32,))
+    return ng.fit_table(TABLE, "price", epochs=40, hidden=(32,), pieces=16)
 
 
 def test_a_threshold_is_learned_and_answers_stay_within_what_was_seen(model):
@@ -52,7 +52,7 @@ def test_scores_are_of_the_predictions_themselves(model):
 def test_a_skewed_target_is_learned_by_its_logarithm_and_scored_as_it_is():
     table = TABLE.assign(price=np.exp(2 * TABLE["price"]))
     with pytest.warns(ng.NetgradWarning, match="'price' is positive and skewed: its logarithm is learned"):
-        model = ng.fit_table(table, "price", epochs=40, hidden=(32,))
+        model = ng.fit_table(table, "price", epochs=40, hidden=(32,), pieces=16)
     assert model.target_encoder.log_target is True
     y, predicted = table["price"].to_numpy(), model.predict(table)
     assert model.evaluate(table, table["price"])["rmse"] == pytest.approx(np.sqrt(np.mean((predicted - y) ** 2)))
@@ -99,8 +99,9 @@ def test_rows_without_a_target_are_not_trained_on():
 def test_the_recipe_goes_by_rows_and_columns():
     few = ng.recipe(RNG.normal(size=(10, 2)))
     assert few.validation is None
-    assert ng.recipe(np.eye(40), "classification").learning_rate < ng.recipe(np.eye(40)).learning_rate
+    rates = [ng.recipe(np.zeros((n, 2)), "classification").learning_rate for n in (40, 6000)]
+    assert rates[1] < rates[0] < ng.recipe(np.eye(40)).learning_rate
     wide = ng.recipe(RNG.normal(size=(30, 2000)))
     assert wide.pieces == 0
-    assert ng.recipe(RNG.normal(size=(30, 200))).pieces == 5
-    assert ng.recipe(np.eye(40)).pieces == 16
+    assert ng.recipe(RNG.normal(size=(2000, 200))).pieces == 5
+    assert [ng.recipe(RNG.normal(size=(n, 3))).pieces for n in (30, 350, 2000)] == [2, 5, 16]

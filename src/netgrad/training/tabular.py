@@ -35,6 +35,7 @@ EPOCHS = (12, 160)
 BATCH_SIZES = ((500, 64), (1500, 128), (30_000, 256), (100_000, 512), (float("inf"), 1024))  # below so many rows
 SCALE = "scale"  # the layer of the inputs' factors
 SCALE_FASTER = 10.0  # how many times their learning rate is that of the weights
+ROWS_A_PIECE = 70
 FEWEST_HELD_OUT = 20  # rows from which on some are held out
 
 
@@ -96,11 +97,11 @@ def recipe(x: np.ndarray, task: str = "regression") -> Recipe:
     rows = len(x)
     usual = Recipe()
     numbers = sum(len(np.unique(column[:1000])) > 2 for column in np.asarray(x).T)
-    pieces = min(usual.pieces, MOST_PIECES // max(1, numbers))
+    pieces = min(usual.pieces, max(2, rows // ROWS_A_PIECE), MOST_PIECES // max(1, numbers))
     batch_size = next(size for most, size in BATCH_SIZES if rows < most)
     epochs = int(np.clip(STEPS * batch_size / rows, *EPOCHS))
     if task == "classification":
-        usual = replace(usual, learning_rate=1e-3, dropout=0.3)
+        usual = replace(usual, learning_rate=1e-3 if rows < 5000 else 5e-4, dropout=0.3)
     return replace(
         usual,
         pieces=pieces if pieces > 1 else 0,
