@@ -29,7 +29,7 @@ def steps(tmp_path_factory):
     ("options", "columns", "rows", "shown"),
     [
         (("--net", "lstm", "--bidirectional", "--target", "mood"), "id,t,step,prediction", None, "Confusion matrix"),
-        (("--net", "rnn", "--target", "kind", "--goal", "label"), "id,prediction", 40, "Confusion matrix"),
+        (("--net", "coupled_lstm", "--target", "kind", "--goal", "label"), "id,prediction", 40, "Confusion matrix"),
         (
             ("--net", "gru", "--target", "v", "--goal", "forecast"),
             "id,t,step,prediction",

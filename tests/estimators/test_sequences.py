@@ -16,10 +16,18 @@ from netgrad.estimators import (
     RecurrentRegressor,
     SequenceTagger,
 )
+from netgrad.layers.cells import CELLS
 
 SMALL = {"cell": "rnn", "units": 8, "max_iter": 40, "learning_rate_init": 0.02, "tol": 0.0, "random_state": 0}
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_has_its_name(cell, walks):
+    X, y = walks
+    fitted = RecurrentClassifier(**SMALL | {"cell": cell, "units": 3, "max_iter": 1}).fit(X[:8], y[:8])
+    assert type(fitted.model_.network.nodes[0].layer) is CELLS[cell]
 
 
 @pytest.fixture(scope="module")

@@ -139,6 +139,7 @@ def test_errors_name_the_tensors(numbers, tmp_path):
         (ng.LSTM(3, learned_state=True), (4, 2), "initial state"),
         (ng.RNN(3, "elu"), (4, 2), "tanh or relu, this one has elu"),
         (ng.ForgetGateRNN(3), (4, 2), "no ForgetGateRNN"),
+        (ng.CoupledLSTM(3), (4, 2), "no CoupledLSTM"),
         (ng.Subsample(2), (4, 2), "Subsample has no module"),
     ],
 )

@@ -104,30 +104,44 @@ def test_pooling_and_its_gradients(n, size, channels, window, strides, padding, 
 
     @jax.jit
     def plain(rough, smooth, delta):
-        def reduced(x, start, function):
-            edges = ((0, 0), *padding, (0, 0))
-            return jax.lax.reduce_window(x, start, function, (1, *window, 1), (1, *strides, 1), edges)
-
         def largest(x):
             return pooling._max_twin(x, window, strides, padding, jnp.uint8)
 
-        def mean(x):
-            return reduced(x, 0.0, jax.lax.add) / (window[0] * window[1])
-
         a, index = largest(rough)
         _, max_back = jax.vjp(lambda x: largest(x)[0], smooth)
-        average, mean_back = jax.vjp(mean, smooth)
-        return a, index, reduced(rough, -jnp.inf, jax.lax.max), max_back(delta)[0], average, mean_back(delta)[0]
+        edges = ((0, 0), *padding, (0, 0))
+        by_xla = jax.lax.reduce_window(rough, -jnp.inf, jax.lax.max, (1, *window, 1), (1, *strides, 1), edges)
+        return a, index, by_xla, max_back(delta)[0]
 
-    expected, expected_index, by_xla, max_gradient, average, mean_gradient = plain(rough, smooth, delta)
+    expected, expected_index, by_xla, max_gradient = plain(rough, smooth, delta)
     a, index = kernels.max_pool_forward(rough, window, strides, padding)
     np.testing.assert_array_equal(a, expected)
     np.testing.assert_array_equal(a, by_xla)
     np.testing.assert_array_equal(index, expected_index)
     _, index = kernels.max_pool_forward(smooth, window, strides, padding)
     assert_close(kernels.max_pool_backward(delta, index, size, window, strides, padding), max_gradient, 9)
-    assert_close(kernels.average_pool_forward(smooth, window, strides, padding), average, 9)
-    assert_close(kernels.average_pool_backward(delta, size, window, strides, padding), mean_gradient, 9)
+
+
+@pytest.mark.parametrize("channels", [1, 15, 16])
+def test_pooling_takes_the_kernel_for_few_channels(channels):
+    """Measured on (128, 28, 28, channels): 2 to 3 times as fast below 16 channels, no faster from there on."""
+    x = normal(0, 17, 4, 6, channels)
+    a, index = kernels.max_pool_forward(x, (2, 2), (2, 2))
+    expected, expected_index = pooling._max_twin(x, (2, 2), (2, 2), ((0, 0), (0, 0)), jnp.uint8)
+    np.testing.assert_array_equal(a, expected)
+    np.testing.assert_array_equal(index, expected_index)
+    assert index.dtype == jnp.uint8
+    back = kernels.max_pool_backward(a, index, (4, 6), (2, 2), (2, 2))
+    np.testing.assert_array_equal(kernels.max_pool_forward(jnp.abs(back), (2, 2), (2, 2))[0], jnp.abs(a))
+    assert np.count_nonzero(back) == a.size
+
+    def both(x):
+        a, index = kernels.max_pool_forward(x, (2, 2), (2, 2))
+        return kernels.max_pool_backward(a, index, (4, 6), (2, 2), (2, 2))
+
+    few = channels < 16 and kernels.active("max_pool_forward")
+    text = jax.jit(both).lower(x).as_text()
+    assert [f"netgrad_max_pool_{way}" in text for way in ("forward", "backward")] == [few, few]
 
 
 @pytest.mark.parametrize("activation", ["identity", "relu", "tanh", "logistic"])

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import netgrad as ng
 from netgrad import kernels
 from netgrad.errors import NetgradError
 from netgrad.kernels import recurrent as R
@@ -19,128 +20,105 @@ from netgrad.kernels import recurrent_call
 from netgrad.kernels import recurrent_gradients as G
 from netgrad.kernels import recurrent_twins as twins
 
-GATES = {"rnn": 1, "forget_gate": 2, "lstm": 4, "gru": 3}
-CELLS = tuple(GATES)
+CELLS = {
+    "rnn_tanh": ng.RNN,
+    "rnn_relu": lambda units: ng.RNN(units, "relu"),
+    "rnn_logistic": lambda units: ng.RNN(units, "logistic"),
+    "rnn_identity": lambda units: ng.RNN(units, "identity"),
+    "forget_gate": ng.ForgetGateRNN,
+    "lstm": ng.LSTM,
+    "coupled_lstm": ng.CoupledLSTM,
+    "gru": ng.GRU,
+}
 
 
-def problem(cell, seed, n, steps, d, units, dtype=np.float32):
+ONE_OF_A_KIND = [name for name in CELLS if name not in ("rnn_relu", "rnn_logistic", "rnn_identity")]
+
+
+def test_every_cell_with_a_kernel_is_here():
+    assert {make(1).kernel for make in ng.layers.cells.CELLS.values()} <= set(CELLS)
+    assert all(make(1).kernel == name for name, make in CELLS.items())
+
+
+def problem(name, seed, n, steps, d, units, dtype=np.float32):
     """A random instance: inputs, weights, states, lengths and the gradients that come from outside."""
     rng = np.random.default_rng(seed)
-    k = GATES[cell] * units
+    cell = CELLS[name](units)
+    k, s = max(1, len(cell.gates)) * units, cell.memories * units
 
     def normal(*shape):
         return jnp.asarray(rng.normal(size=shape), dtype)
 
-    p = {
+    return {
         "x": normal(n, steps, d),
         "W": normal(d, k) / np.sqrt(d),
         "U": normal(units, k) / np.sqrt(units),
         "b": normal(k) / 2,
-        "h0": normal(n, units),
+        "own": normal(3 if name == "lstm" else 0, units) / 2,
+        "start": normal(n, s),
         "lengths": jnp.asarray(rng.integers(0, steps + 1, n), jnp.int32),
         "d_h": normal(n, steps, units),
-        "d_h_last": normal(n, units),
+        "d_last": normal(n, s),
     }
-    if cell == "lstm":
-        p |= {"peepholes": normal(3, units) / 2, "c0": normal(n, units), "d_c_last": normal(n, units)}
-    return p
 
 
-def forward(cell, p, reverse=False, activation="tanh"):
-    """All outputs of the forward function, as a tuple."""
-    x, W, U, b, h0, lengths = (p[k] for k in ("x", "W", "U", "b", "h0", "lengths"))
-    if cell == "rnn":
-        return (R.rnn_forward(x, W, U, b, h0, lengths, activation=activation, reverse=reverse),)
-    if cell == "lstm":
-        return R.lstm_forward(x, W, U, b, h0, p["c0"], lengths, peepholes=p["peepholes"], reverse=reverse)
-    function = R.gru_forward if cell == "gru" else R.forget_gate_forward
-    return function(x, W, U, b, h0, lengths, reverse=reverse)
+def forward(name, p, reverse=False):
+    """h, c and the gates."""
+    arrays = (p[k] for k in ("x", "W", "U", "b", "own", "start", "lengths"))
+    return R.forward(CELLS[name](p["U"].shape[0]), *arrays, reverse=reverse)
 
 
-def gradients(cell, p, outputs, reverse=False, activation="tanh"):
+def gradients(name, p, outputs, reverse=False):
     """What a layer's backward rule computes, by name."""
-    x, U, h0, lengths, d_h = (p[k] for k in ("x", "U", "h0", "lengths", "d_h"))
-    h = outputs[0]
-    same = {"d_h_last": p["d_h_last"], "reverse": reverse}
-    g = {}
-    if cell == "rnn":
-        delta, g["h0"] = R.rnn_backward(d_h, U, h, h0, lengths, activation=activation, **same)
-    elif cell == "lstm":
-        _, c, gates = outputs
-        delta, g["h0"], g["c0"] = R.lstm_backward(
-            d_h, U, c, gates, p["c0"], lengths, peepholes=p["peepholes"], d_c_last=p["d_c_last"], **same
-        )
-        g["peepholes"] = G.peephole_gradients(c, delta, p["c0"], lengths, reverse=reverse)
-    else:
-        function = R.gru_backward if cell == "gru" else R.forget_gate_backward
-        delta, g["h0"] = function(d_h, U, h, outputs[1], h0, lengths, **same)
-    if cell == "gru":
-        dW, dU, db = G.gru_weight_gradients(x, h, outputs[1], delta, h0, lengths, reverse=reverse)
-    else:
-        dW, dU, db = G.weight_gradients(x, h, delta, h0, lengths, reverse=reverse)
-    g |= {"x": G.input_gradient(delta, p["W"]), "W": dW, "U": dU, "b": db}
-    return g | {"delta": delta, "in one pass": in_one_pass(cell, p, outputs, reverse, activation)}
+    cell, h0 = CELLS[name](p["U"].shape[0]), p["start"][:, : p["U"].shape[0]]
+    x, lengths = p["x"], p["lengths"]
+    arrays = (p["d_h"], p["U"], p["own"], *outputs, p["start"], lengths, p["d_last"])
+    delta, d_start = R.backward(cell, *arrays, reverse=reverse)
+    gates = outputs[2] if cell.resets else None
+    dW, dU, db = G.weight_gradients(x, outputs[0], delta, h0, lengths, gates=gates, reverse=reverse)
+    in_one_pass = R.gradients(cell, *arrays, x, reverse=reverse)
+    g = {"start": d_start, "x": G.input_gradient(delta, p["W"]), "W": dW, "U": dU, "b": db, "delta": delta}
+    return g | {"in one pass": dict(zip(("W", "U", "b", "start"), in_one_pass, strict=True))}
 
 
-def in_one_pass(cell, p, outputs, reverse, activation):
-    """The gradients of weights and start without delta, by name."""
-    x, U, h0, lengths, d_h = (p[k] for k in ("x", "U", "h0", "lengths", "d_h"))
-    same = {"d_h_last": p["d_h_last"], "reverse": reverse}
-    if cell == "rnn":
-        found = G.rnn_gradients(d_h, U, outputs[0], x, h0, lengths, activation=activation, **same)
-    elif cell == "lstm":
-        h, c, gates = outputs
-        of_c = {"peepholes": p["peepholes"], "d_c_last": p["d_c_last"]}
-        found = G.lstm_gradients(d_h, U, c, gates, x, h, h0, p["c0"], lengths, **of_c, **same)
-    else:
-        function = G.gru_gradients if cell == "gru" else G.forget_gate_gradients
-        found = function(d_h, U, *outputs, x, h0, lengths, **same)
-    return dict(zip(("W", "U", "b", "h0", "c0"), found, strict=False))
+@functools.partial(jax.jit, static_argnames=("name", "reverse"))
+def everything(name, p, reverse=False):
+    outputs = forward(name, p, reverse)
+    return outputs, gradients(name, p, outputs, reverse)
 
 
-@functools.partial(jax.jit, static_argnames=("cell", "reverse", "activation"))
-def everything(cell, p, reverse=False, activation="tanh"):
-    outputs = forward(cell, p, reverse, activation)
-    return outputs, gradients(cell, p, outputs, reverse, activation)
-
-
-def error(cell, p, trainable, reverse, activation):
-    """A scalar whose gradient at the states is d_h, d_h_last and d_c_last."""
+def error(name, p, trainable, reverse):
+    """A scalar whose gradient at the states is d_h and d_last."""
     p = p | trainable
-    outputs = forward(cell, p, reverse, activation)
-    last = R.last_state(outputs[0], p["h0"], p["lengths"], reverse=reverse)
-    e = (outputs[0] * p["d_h"]).sum() + (last * p["d_h_last"]).sum()
-    if cell == "lstm":
-        e += (R.last_state(outputs[1], p["c0"], p["lengths"], reverse=reverse) * p["d_c_last"]).sum()
-    return e
-
-
-CASES = [(cell, "tanh") for cell in CELLS] + [("rnn", f) for f in ("relu", "logistic", "identity")]
+    h, c, _ = forward(name, p, reverse)
+    starts = jnp.split(p["start"], p["start"].shape[1] // h.shape[2], axis=1)
+    ends = [R.last_state(s, first, p["lengths"], reverse=reverse) for s, first in zip((h, c), starts, strict=False)]
+    return (h * p["d_h"]).sum() + (jnp.concatenate(ends, axis=1) * p["d_last"]).sum()
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize(("cell", "activation"), CASES)
-def test_the_rules_are_the_gradients_of_the_forward_equations(cell, activation, reverse):
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_rules_are_the_gradients_of_the_forward_equations(cell, reverse):
     with jax.enable_x64(True):
         p = problem(cell, 1, n=4, steps=5, d=3, units=2, dtype=np.float64)
         p["lengths"] = jnp.array([5, 0, 3, 1], jnp.int32)
-        _, got = everything(cell, p, reverse, activation)
+        _, got = everything(cell, p, reverse)
         whole = got.pop("in one pass")
         trainable = {name: p[name] for name in got if name != "delta"}
-        wanted = jax.grad(functools.partial(error, cell, p, reverse=reverse, activation=activation))(trainable)
+        wanted = jax.jit(jax.grad(functools.partial(error, cell, p, reverse=reverse)))(trainable)
         for name, value in wanted.items():
             np.testing.assert_allclose(got[name], value, rtol=1e-10, atol=1e-10, err_msg=name)
             np.testing.assert_allclose(whole.get(name, value), value, rtol=1e-10, atol=1e-10, err_msg=name)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ONE_OF_A_KIND)
 def test_equals_each_sequence_run_alone_without_its_padding(cell, reverse):
     p = problem(cell, 2, n=5, steps=6, d=3, units=4)
     p["lengths"] = jnp.array([6, 4, 1, 3, 6], jnp.int32)
     outputs = forward(cell, p, reverse)
     for i, steps in enumerate(p["lengths"].tolist()):
-        alone = {k: v[i : i + 1] if k in ("h0", "c0") else v for k, v in p.items()}
+        alone = {k: v[i : i + 1] if k == "start" else v for k, v in p.items()}
         x = p["x"][i : i + 1, :steps]
         alone |= {"x": x[:, ::-1] if reverse else x, "lengths": jnp.array([steps], jnp.int32)}
         for whole, one in zip(outputs, forward(cell, alone), strict=True):
@@ -156,7 +134,7 @@ def padded(p, value):
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ONE_OF_A_KIND)
 def test_what_the_padding_holds_does_not_matter(cell, reverse):
     p = problem(cell, 3, n=19, steps=7, d=3, units=5)
     zeros, nans = padded(p, 0.0), padded(p, jnp.nan)
@@ -168,7 +146,7 @@ def test_what_the_padding_holds_does_not_matter(cell, reverse):
     assert_same((outputs, got), clean)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ONE_OF_A_KIND)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_passes_through_and_stays_with_its_example(cell, bad):
     p = problem(cell, 4, n=20, steps=4, d=2, units=3)
@@ -183,11 +161,10 @@ def test_nan_passes_through_and_stays_with_its_example(cell, bad):
     assert np.isnan(g["W"]).any()
 
 
-def by_twins(cell, p, reverse, activation="tanh"):
+def by_twins(cell, p, reverse):
     """`everything`, in plain JAX."""
-    run = lambda name, *arrays, **attributes: getattr(twins, name)(*arrays, **attributes)  # noqa: E731
-    with unittest.mock.patch.object(recurrent_call, "run", run):
-        return jax.jit(lambda p: everything.__wrapped__(cell, p, reverse, activation))(p)
+    with unittest.mock.patch.object(recurrent_call, "FEWEST_EXAMPLES", 10**6):
+        return jax.jit(lambda p: everything.__wrapped__(cell, p, reverse))(p)
 
 
 def assert_same(got, wanted):
@@ -199,7 +176,7 @@ def assert_same(got, wanted):
 
 
 @pytest.mark.sanitize
-@pytest.mark.parametrize(("cell", "activation"), CASES)
+@pytest.mark.parametrize("cell", CELLS)
 @hypothesis.given(
     seed=st.integers(0, 2**32 - 1),
     n=st.sampled_from([3, 5, 16, 17, 32, 37, 67]),
@@ -208,15 +185,17 @@ def assert_same(got, wanted):
     units=st.sampled_from([1, 3, 8, 13, 29]),
     reverse=st.booleans(),
 )
-@hypothesis.settings(max_examples=4, deadline=None)
-def test_native_equals_twin(cell, activation, seed, n, steps, d, units, reverse):
+# XLA's compiler died of a floating-point exception where it turned the c of a cell that has none, an empty array.
+@hypothesis.example(seed=3, n=37, steps=5, d=7, units=13, reverse=False)
+@hypothesis.settings(max_examples=3, deadline=None)
+def test_native_equals_twin(cell, seed, n, steps, d, units, reverse):
     p = problem(cell, seed, n, steps, d, units)
-    assert_same(everything(cell, p, reverse, activation), by_twins(cell, p, reverse, activation))
+    assert_same(everything(cell, p, reverse), by_twins(cell, p, reverse))
 
 
 @pytest.mark.sanitize
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ONE_OF_A_KIND)
 def test_native_equals_twin_with_many_units(cell, reverse):
     p = problem(cell, 6, n=37, steps=6, d=70, units=130)
     assert_same(everything(cell, p, reverse), by_twins(cell, p, reverse))
@@ -236,23 +215,23 @@ def test_dense_over_sequences_equals_twin(n, steps, d, k):
     assert_same(G.input_gradient(delta, W), twins.input_gradient(delta, W))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ONE_OF_A_KIND)
 @pytest.mark.parametrize(("n", "steps"), [(0, 3), (3, 0)])
 def test_nothing_in_nothing_out(cell, n, steps):
     p = problem(cell, 7, n, steps, d=2, units=3)
     assert_same(everything(cell, p), by_twins(cell, p, False))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ONE_OF_A_KIND)
 def test_one_example_runs_as_plain_jax(cell):
     p = problem(cell, 7, n=1, steps=3, d=2, units=3)
     assert "netgrad_" not in everything.lower(cell, p).as_text()
     three = problem(cell, 7, n=3, steps=3, d=2, units=3)
-    assert ("netgrad_" in everything.lower(cell, three).as_text()) == kernels.active("lstm_forward")
+    assert ("netgrad_" in everything.lower(cell, three).as_text()) == kernels.active("forward_lstm")
 
 
 @pytest.mark.sanitize
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ONE_OF_A_KIND)
 def test_lengths_beyond_the_last_step_mean_all_steps(cell):
     p = problem(cell, 8, n=3, steps=4, d=2, units=3)
     full, beyond = (p | {"lengths": jnp.full(3, length, jnp.int32)} for length in (4, 99))
@@ -261,7 +240,7 @@ def test_lengths_beyond_the_last_step_mean_all_steps(cell):
     assert_same(everything(cell, negative), everything(cell, empty))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ONE_OF_A_KIND)
 def test_the_same_inside_jit_scan_and_vmap(cell):
     problems = [problem(cell, seed, n=18, steps=4, d=3, units=5) for seed in (9, 10)]
     wanted = [everything.__wrapped__(cell, p) for p in problems]  # not jitted
@@ -275,7 +254,7 @@ def test_the_same_inside_jit_scan_and_vmap(cell):
         assert_same(jax.tree.map(lambda a, i=i: a[i], mapped), expected)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ONE_OF_A_KIND)
 def test_the_same_bits_on_every_run(cell):
     p = problem(cell, 11, n=100, steps=6, d=7, units=20)
     first = everything(cell, p)
@@ -290,5 +269,34 @@ def test_a_wrong_shape_is_one_line_that_names_it():
         forward("lstm", p | {"W": p["W"][:, :5]})
     with pytest.raises(NetgradError, match="lengths"):
         forward("lstm", p | {"lengths": jnp.zeros(3, jnp.int32)})
-    with pytest.raises(NetgradError, match="did you mean 'tanh'"):
-        R.rnn_forward(p["x"], p["W"], p["U"], p["b"], activation="tahn")
+
+
+# --- the functions that all cells are made of, through the simplest of them
+
+FUNCTIONS = {"tanh": np.tanh, "logistic": lambda z: 1 / (1 + np.exp(-z))}
+
+
+@functools.partial(jax.jit, static_argnames="name")
+def activated(name, z):
+    """The function of every number, as the states of a unit that sees nothing else."""
+    one, zero = jnp.ones((1, 1), z.dtype), jnp.zeros((1, 1), z.dtype)
+    start = jnp.zeros((len(z), 1), z.dtype)
+    return R.forward(ng.RNN(1, name), z[:, None, None], one, zero, zero[0], zero[:0], start)[0][:, 0, 0]
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_within_four_units_in_the_last_place(name):
+    z = np.concatenate([np.linspace(-87, 90, 300_001), np.linspace(-2, 2, 300_001), np.geomspace(1e-37, 1, 1001)])
+    z = z.astype(np.float32)
+    expected = FUNCTIONS[name](z.astype(np.float64))
+    error = np.abs(np.asarray(activated(name, z)) - expected) / np.spacing(np.abs(expected).astype(np.float32))
+    assert error.max() <= 4
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_nan_and_infinity(name):
+    z = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0], np.float32)
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(activated(name, z), FUNCTIONS[name](z))

@@ -15,6 +15,7 @@ CELLS = [
     ng.RNN(3, "elu", reverse=True),
     ng.ForgetGateRNN(3),
     ng.LSTM(3, peepholes=True),
+    ng.CoupledLSTM(3),
     ng.GRU(3),
     ng.Bidirectional(ng.LSTM(2), units=3),
 ]
@@ -66,7 +67,7 @@ def test_padding_and_order_change_nothing(step, data):
     np.testing.assert_allclose(np.asarray(a_2)[where], np.asarray(a)[order][where], rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("cell", CELLS[:5], ids=ids)
+@pytest.mark.parametrize("cell", CELLS[:6], ids=ids)
 def test_a_sequence_in_two_parts_ends_where_the_whole_one_does(cell):
     """The final state of the first part, given to the second as its start."""
     x = jax.random.normal(jax.random.key(0), (N, T, D))
@@ -78,7 +79,7 @@ def test_a_sequence_in_two_parts_ends_where_the_whole_one_does(cell):
     np.testing.assert_allclose(end, whole.forward(params, x, Context())[0], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("cell", CELLS[:5], ids=ids)
+@pytest.mark.parametrize("cell", CELLS[:6], ids=ids)
 def test_last_is_the_last_valid_step(cell):
     x, lengths = jax.random.normal(jax.random.key(0), (N, T, D)), jnp.array([6, 1, 4, 3])
     params = drawn(cell)
@@ -114,6 +115,127 @@ def test_trace_shows_every_quantity_of_every_time_step():
         assert set(quantity) == {"input_gate", "forget_gate", "output_gate", "candidate"}
         assert all(part.shape == (N, T, 3) for part in quantity.values())
     assert node.h.shape == node.c.shape == (N, T, 3)
+
+
+def test_the_trace_shows_the_gradients_of_states_and_gates_inside_everything():
+    x = np.random.default_rng(0).normal(size=(N, T, 3))
+    layers = [ng.LSTM(3), ng.Bidirectional(ng.GRU(3), units=3), ng.Stack(ng.Residual(ng.RNN(3)), 2), ng.Dense(1)]
+    trace = ng.untrained(ng.Sequential(layers), x, x[..., :1], loss="squared_error").trace(x, x[..., :1])
+    assert trace["lstm_1"].delta_h.shape == trace["lstm_1"].delta_c.shape == (N, T, 3)
+    assert {gate: d.shape for gate, d in trace["lstm_1"].d_gates.items()} == dict.fromkeys(ng.LSTM.gates, (N, T, 3))
+    for direction in ("forward", "backward"):
+        assert trace["bidirectional_1"].delta_h[direction].shape == (N, T, 3)
+        assert set(trace["bidirectional_1"].d_gates[direction]) == set(ng.GRU.gates)
+    assert trace["stack_1/rnn_1"].delta_h.shape == (2, N, T, 3)
+    assert "d_gates" not in trace["stack_1/rnn_1"].values
+    np.testing.assert_allclose(
+        trace["stack_1/rnn_1"].delta,
+        trace["stack_1/rnn_1"].delta_h * (1 - trace["stack_1/rnn_1"].h ** 2),
+        rtol=1e-4,
+        atol=1e-7,
+    )
+
+
+def sigmoid_of(p, x, h):
+    """A gate as a function of its name."""
+    return lambda gate: jax.nn.sigmoid(net(p, gate, x, h))
+
+
+def net(p, gate, x, h):
+    return x @ p[gate]["W_x"] + h @ p[gate]["W_h"] + p[gate]["b"]
+
+
+# The cells once more, written down apart from the package, with `e` added to each state and gate where it arises.
+def rnn(p, x, h, c, e):
+    return jnp.tanh(x @ p["W_x"] + h @ p["W_h"] + p["b"]) + e["h"], c
+
+
+def rnn_elu(p, x, h, c, e):
+    return jax.nn.elu(x @ p["W_x"] + h @ p["W_h"] + p["b"]) + e["h"], c
+
+
+def forget_gate(p, x, h, c, e):
+    forget = sigmoid_of(p, x, h)("forget_gate") + e["forget_gate"]
+    candidate = jnp.tanh(net(p, "candidate", x, h)) + e["candidate"]
+    return forget * h + (1 - forget) * candidate + e["h"], c
+
+
+def lstm(p, x, h, c, e):
+    peep = {gate: p[gate].get("W_peephole", 0) for gate in ng.LSTM.gates}
+    into = jax.nn.sigmoid(net(p, "input_gate", x, h) + peep["input_gate"] * c) + e["input_gate"]
+    forget = jax.nn.sigmoid(net(p, "forget_gate", x, h) + peep["forget_gate"] * c) + e["forget_gate"]
+    candidate = jnp.tanh(net(p, "candidate", x, h)) + e["candidate"]
+    c = forget * c + into * candidate + e["c"]
+    output = jax.nn.sigmoid(net(p, "output_gate", x, h) + peep["output_gate"] * c) + e["output_gate"]
+    return output * jnp.tanh(c) + e["h"], c
+
+
+def coupled_lstm(p, x, h, c, e):
+    forget, output = (sigmoid_of(p, x, h)(gate) + e[gate] for gate in ("forget_gate", "output_gate"))
+    candidate = jnp.tanh(net(p, "candidate", x, h)) + e["candidate"]
+    c = forget * c + (1 - forget) * candidate + e["c"]
+    return output * jnp.tanh(c) + e["h"], c
+
+
+def gru(p, x, h, c, e):
+    reset, update = (sigmoid_of(p, x, h)(gate) + e[gate] for gate in ("reset_gate", "update_gate"))
+    candidate = jnp.tanh(net(p, "candidate", x, reset * h)) + e["candidate"]
+    return (1 - update) * h + update * candidate + e["h"], c
+
+
+def gru_after(p, x, h, c, e):
+    of, (reset, update) = p["candidate"], (sigmoid_of(p, x, h)(g) + e[g] for g in ("reset_gate", "update_gate"))
+    candidate = jnp.tanh(x @ of["W_x"] + reset * (h @ of["W_h"] + of["b_h"]) + of["b"]) + e["candidate"]
+    return (1 - update) * h + update * candidate + e["h"], c
+
+
+WRITTEN = [
+    (ng.RNN(3), rnn),
+    (ng.RNN(3, "elu"), rnn_elu),
+    (ng.ForgetGateRNN(3), forget_gate),
+    (ng.LSTM(3), lstm),
+    (ng.LSTM(3, peepholes=True), lstm),
+    (ng.CoupledLSTM(3), coupled_lstm),
+    (ng.GRU(3), gru),
+    (ng.GRU(3, reset_after=True), gru_after),
+]
+
+
+def test_every_cell_is_written_down_here():
+    assert set(ng.layers.cells.CELLS.values()) == {type(layer) for layer, _ in WRITTEN}
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(("layer", "equations"), WRITTEN, ids=lambda v: getattr(v, "__name__", ""))
+def test_gradients_of_states_and_gates_are_those_of_the_equations(layer, equations, reverse, x64):
+    """Against automatic differentiation, and that against central differences."""
+    layer = layer.replace(reverse=reverse)
+    lengths, key = jnp.array([T, 1, 4, 3]), jax.random.key(0)
+    x, d_out, noise = (jax.random.normal(jax.random.fold_in(key, i), (N, T, D + i), float) for i in range(3))
+    d_out, noise = d_out[..., :1] * jnp.arange(1.0, 4), noise[..., :1] * jnp.array([1.0, -2.0, 0.5])
+    params = jax.tree.map(lambda p: p + 0.3, drawn(layer))
+    _, saved = layer.forward(params, x, Context(lengths=lengths))
+    looked = layer.look_back(params, saved, d_out)
+    names = ("h", "c")[: layer.memories] + layer.gates
+
+    def error(e):
+        h = c = jnp.zeros((N, 3))
+        total = 0.0
+        for t in reversed(range(T)) if reverse else range(T):
+            valid = (t < lengths)[:, None]
+            new_h, new_c = equations(params, x[:, t], h, c, {name: e[name][:, t] for name in names})
+            h, c = jnp.where(valid, new_h, h), jnp.where(valid, new_c, c)
+            total += jnp.where(valid, h * d_out[:, t], 0).sum()
+        return total
+
+    none = {name: jnp.zeros((N, T, 3)) for name in names}
+    expected = jax.jit(jax.grad(error))(none)
+    found = {name: looked[f"delta_{name}"] if name in ("h", "c") else looked["d_gates"][name] for name in names}
+    assert len(jax.tree.leaves(looked)) == len(names)
+    for name in names:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-9, atol=1e-12, err_msg=name)
+        ends = [error(none | {name: by * noise}) for by in (1e-5, -1e-5)]
+        np.testing.assert_allclose((ends[0] - ends[1]) / 2e-5, (found[name] * noise).sum(), rtol=1e-6, err_msg=name)
 
 
 def test_one_dropout_mask_serves_the_whole_sequence():

@@ -103,7 +103,12 @@ def fit(
     augment: Annotated[
         str, typer.Option(help="Of pictures in training: shift=2,rotation=10,noise=0.1.", rich_help_panel=DATA)
     ] = "",
-    net: Annotated[str, typer.Option(help="mlp, cnn; for sequences rnn, lstm, gru.", rich_help_panel=NETWORK)] = "mlp",
+    net: Annotated[
+        str,
+        typer.Option(
+            help="mlp, cnn; for sequences rnn, lstm, gru, forget_gate, coupled_lstm.", rich_help_panel=NETWORK
+        ),
+    ] = "mlp",
     hidden: Annotated[
         Text,
         typer.Option(

@@ -49,14 +49,14 @@ USUAL = {"epochs": 40, "batch_size": 32, "dropout": 0.0, "validation": 0.1, "alp
 
 def cells() -> dict[str, Any]:
     """What --net may be for sequences."""
-    from netgrad.layers import GRU, LSTM, RNN
+    from netgrad.layers.cells import CELLS
 
-    return {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+    return CELLS
 
 
 def asked(net: str) -> bool:
     """Whether this --net is for sequences."""
-    return net in ("rnn", "lstm", "gru")
+    return net in cells()
 
 
 def refuse(ctx: typer.Context, names: Iterable[str], why: str) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from netgrad.compiling import Program
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Context
+from netgrad.layers.cells import CELLS
 from netgrad.layers.recurrent import Recurrent, spans
 from netgrad.network import Node, forward
 from netgrad.training.model import Model
@@ -113,7 +114,8 @@ def gradient_flow(model: Model, x: Any, y: Any, at: int = -1, lengths: Any = Non
 def _recurrent_node(model: Model, name: str | None) -> Node:
     nodes = {node.name: node for node in model.network.nodes if isinstance(node.layer, Recurrent)}
     if not nodes:
-        raise NetgradError("this network has no recurrent layer (RNN, ForgetGateRNN, LSTM, GRU)")
+        kinds = ", ".join(cell.__name__ for cell in CELLS.values())
+        raise NetgradError(f"this network has no recurrent layer ({kinds})")
     if name is not None and name not in nodes:
         raise NetgradError(f"{name!r} is no recurrent layer of this network: choose {' or '.join(nodes)}")
     node = nodes[name] if name is not None else next(iter(nodes.values()))

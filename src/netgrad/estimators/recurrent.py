@@ -16,10 +16,9 @@ from netgrad.estimators.registry import estimator
 from netgrad.estimators.regressor import Regressor
 from netgrad.estimators.sequences import as_sequences, axes, listed
 from netgrad.estimators.settings import sizes, whole
-from netgrad.layers import GRU, LSTM, RNN, Bidirectional, Dense, ForgetGateRNN, Layer
+from netgrad.layers import Bidirectional, Dense, Layer
+from netgrad.layers.cells import CELLS
 from netgrad.network import Network, Sequential
-
-CELLS: dict[str, Any] = {"rnn": RNN, "forget_gate": ForgetGateRNN, "lstm": LSTM, "gru": GRU}
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -31,7 +30,7 @@ class Recurrent:
 
     Parameters
     ----------
-    cell : "lstm" (default), "gru", "rnn" or "forget_gate".
+    cell : "lstm" (default), "coupled_lstm", "gru", "rnn" or "forget_gate".
     units : of each recurrent layer, default (32,).
     bidirectional : whether each layer also reads from the end.
     dropout : the share of each recurrent layer's inputs that training drops.

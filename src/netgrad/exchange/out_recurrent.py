@@ -43,6 +43,7 @@ def recurrent(w: Writer, at: Place) -> str:
 
 @writes(ng.Bidirectional)
 def bidirectional(w: Writer, at: Place) -> str:
+    rule_for(at.layer.layer)  # refuses a cell that ONNX has not, by its own name
     both = [(layer, at.params[name]) for name, layer in at.layer.directions.items()]
     if has_operator(at.layer.layer) and not at.layer.layer.reverse:
         a = by_operator(w, at, both)

@@ -3,24 +3,16 @@
 The functions here are ordinary JAX functions: a layer calls them and need not know which of the two runs.
 """
 
-from netgrad.kernels.activation import logistic, tanh
 from netgrad.kernels.allocation import keep_freed_memory
 from netgrad.kernels.conv_pool import conv_pool_forward, conv_pool_input_gradient, conv_pool_weight_gradient
 from netgrad.kernels.convolution import conv_forward, conv_input_gradient, conv_shape, conv_weight_gradient
 from netgrad.kernels.dispatch import Status, active, call, status
 from netgrad.kernels.layout import examples_last
-from netgrad.kernels.pooling import (
-    average_pool_backward,
-    average_pool_forward,
-    max_pool_backward,
-    max_pool_forward,
-)
+from netgrad.kernels.pooling import max_pool_backward, max_pool_forward
 
 __all__ = [
     "Status",
     "active",
-    "average_pool_backward",
-    "average_pool_forward",
     "call",
     "conv_forward",
     "conv_input_gradient",
@@ -30,11 +22,9 @@ __all__ = [
     "conv_shape",
     "conv_weight_gradient",
     "examples_last",
-    "logistic",
     "max_pool_backward",
     "max_pool_forward",
     "status",
-    "tanh",
 ]
 
 # Here, because it counts for threads that have allocated nothing yet: XLA's begin with the first array.

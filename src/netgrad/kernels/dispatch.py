@@ -92,6 +92,9 @@ def call(
     if not all(_supported(result.dtype) for result in results):
         return twin(*args)
 
+    # An array without elements is never turned: XLA's compiler divides by their number where it should be.
+    input_layouts = _of_some(args, input_layouts)
+    output_layouts = _of_some(results, output_layouts)
     varying = frozenset[str]().union(*map(_varying, args))
     kinds = [jax.ShapeDtypeStruct(result.shape, result.dtype) for result in results]
     attributes = {key: np.float32(v) if isinstance(v, float) else v for key, v in attributes.items()}
@@ -129,6 +132,13 @@ def vary_alike(*arrays: jax.Array) -> tuple[jax.Array, ...]:
     """
     axes = frozenset[str]().union(*map(_varying, arrays))
     return tuple(_vary(array, axes) for array in arrays)
+
+
+def _of_some(arrays: Sequence[Any], layouts: Layouts | None) -> Layouts | None:
+    """The layouts, row-major for empty arrays."""
+    if layouts is None:
+        return None
+    return [layout if array.size else None for array, layout in zip(arrays, layouts, strict=True)]
 
 
 def _supported(dtype: Any) -> bool:

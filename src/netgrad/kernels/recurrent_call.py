@@ -5,67 +5,47 @@ What the functions mean: `netgrad.kernels.recurrent` and `netgrad.kernels.recurr
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from netgrad.errors import ShapeError, unknown_name
-from netgrad.kernels import recurrent_twins as twins
+from netgrad.errors import ShapeError
 from netgrad.kernels.dispatch import call, vary_alike
 
 Array = jax.Array
 
 # How arguments and results lie in memory for the C++ code: examples last.
 _SEQUENCE, _STATE, _ROWS = (1, 2, 0), (1, 0), None
+_BACKWARD = [_SEQUENCE, _ROWS, _ROWS, *[_SEQUENCE] * 3, _STATE, _ROWS, _STATE]
 LAYOUTS: dict[str, tuple[list, list]] = {
-    "rnn_forward": ([_SEQUENCE, *[_ROWS] * 3, _STATE, _ROWS], [_SEQUENCE]),
-    "rnn_backward": ([_SEQUENCE, _ROWS, _SEQUENCE, _ROWS, _STATE], [_SEQUENCE, _STATE]),
-    "forget_gate_forward": ([_SEQUENCE, *[_ROWS] * 3, _STATE, _ROWS], [_SEQUENCE] * 2),
-    "forget_gate_backward": (
-        [_SEQUENCE, _ROWS, _SEQUENCE, _SEQUENCE, _STATE, _ROWS, _STATE],
-        [_SEQUENCE, _STATE],
-    ),
-    "lstm_forward": ([_SEQUENCE, *[_ROWS] * 4, _STATE, _STATE, _ROWS], [_SEQUENCE] * 3),
-    "lstm_backward": (
-        [_SEQUENCE, _ROWS, _ROWS, _SEQUENCE, _SEQUENCE, _STATE, _ROWS, _STATE, _STATE],
-        [_SEQUENCE, _STATE, _STATE],
-    ),
-    "weight_gradients": ([*[_SEQUENCE] * 3, _STATE, _ROWS], [_ROWS] * 3),
-    "gru_weight_gradients": ([*[_SEQUENCE] * 4, _STATE, _ROWS], [_ROWS] * 3),
+    "forward": ([_SEQUENCE, *[_ROWS] * 4, _STATE, _ROWS], [_SEQUENCE] * 3),
+    "backward": (_BACKWARD, [_SEQUENCE, _STATE]),
+    "gradients": ([*_BACKWARD, _SEQUENCE], [*[_ROWS] * 3, _STATE]),
+    "recurrent_weight_gradients": ([*[_SEQUENCE] * 4, _STATE, _ROWS], [_ROWS] * 3),
     "input_gradient": ([_SEQUENCE, _ROWS], [_SEQUENCE]),
     "sequence_dense_forward": ([_SEQUENCE, _ROWS, _ROWS], [_SEQUENCE]),
     "sequence_dense_gradients": ([_SEQUENCE] * 2, [_ROWS] * 2),
 }
-LAYOUTS["gru_forward"] = LAYOUTS["forget_gate_forward"]
-LAYOUTS["gru_backward"] = LAYOUTS["forget_gate_backward"]
-# A way back that ends in the weights' gradients: what it takes besides, and dW, dU, db in place of delta.
-_BESIDES: dict[str, list] = {
-    "rnn": [_SEQUENCE, _STATE],
-    "forget_gate": [_SEQUENCE],
-    "lstm": [_SEQUENCE, _SEQUENCE, _STATE],
-    "gru": [_SEQUENCE],
-}
-for _cell, _besides in _BESIDES.items():
-    _inputs, _outputs = LAYOUTS[f"{_cell}_backward"]
-    LAYOUTS[f"{_cell}_gradients"] = ([*_inputs, *_besides], [_ROWS, _ROWS, _ROWS, *_outputs[1:]])
-
 
 # A kernel's vectors hold one number of many examples: with one or two, XLA's products are up to four times as fast.
 FEWEST_EXAMPLES = 3
 
 
-def run(name: str, *arrays: Array, mask: Array | None = None, **attributes: Any) -> Any:
-    """The results of kernel `name`, or of its twin: for a dropout mask, for one or two examples, for empty arrays."""
-    if mask is not None:
-        mask, *same = vary_alike(mask, *arrays)
-        return getattr(twins, name)(*same, mask=mask, **attributes)
-    twin = functools.partial(getattr(twins, name), **attributes)
-    if arrays[0].size == 0 or arrays[0].shape[0] < FEWEST_EXAMPLES:
-        return twin(*vary_alike(*arrays))
+def run(name: str, twin: Callable, *arrays: Any, cell: str | None = "", mask: Array | None = None, **given: Any) -> Any:
+    """The results of a kernel, or of its twin: for a dropout mask, for one or two examples, for empty arrays.
+
+    name: of the layouts, and of the kernel, followed by ``cell`` where it belongs to one; None: it has no kernel.
+    """
+    if cell is None or mask is not None or arrays[0].size == 0 or arrays[0].shape[0] < FEWEST_EXAMPLES:
+        leaves, tree = jax.tree.flatten((arrays, {} if mask is None else {"mask": mask}))
+        arrays, masks = jax.tree.unflatten(tree, vary_alike(*leaves))
+        return twin(*arrays, **masks, **given)
     inputs, outputs = LAYOUTS[name]
-    return call(name, twin, *arrays, input_layouts=inputs, output_layouts=outputs, **attributes)
+    kernel = f"{name}_{cell}" if cell else name
+    return call(kernel, partial(twin, **given), *arrays, input_layouts=inputs, output_layouts=outputs, **given)
 
 
 def check(name: str, array: Array, expected: tuple[int, ...]) -> None:
@@ -98,17 +78,3 @@ def spans(lengths: Array | None, like: Array) -> Array:
         return jnp.full(like.shape[0], like.shape[1], jnp.int32)
     check("lengths", lengths, (like.shape[0],))
     return lengths.astype(jnp.int32)
-
-
-def peephole_weights(peepholes: Array | None, U: Array) -> Array:
-    """The given peepholes (3, u), or zeros."""
-    if peepholes is None:
-        return jnp.zeros((3, U.shape[0]), U.dtype)
-    check("peepholes", peepholes, (3, U.shape[0]))
-    return peepholes
-
-
-def check_activation(activation: str) -> None:
-    """Raise an error that names the known ones unless the kernels know this activation."""
-    if activation not in twins.ACTIVATIONS:
-        raise unknown_name("activation", activation, twins.ACTIVATIONS)

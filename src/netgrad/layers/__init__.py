@@ -19,22 +19,19 @@ from netgrad.layers.activation import (
 from netgrad.layers.augmentation import Augment
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.bidirectional import Bidirectional
+from netgrad.layers.cells import GRU, LSTM, RNN, CoupledLSTM, ForgetGateRNN
 from netgrad.layers.convolution import Conv, ConvTranspose
 from netgrad.layers.dense import Dense
 from netgrad.layers.differentiated import Differentiated
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.embedding import Embedding
-from netgrad.layers.forget_gate import ForgetGateRNN
 from netgrad.layers.group_norm import GroupNorm
-from netgrad.layers.gru import GRU
-from netgrad.layers.lstm import LSTM
 from netgrad.layers.merge import Add, Concatenate, Multiply
 from netgrad.layers.noise import GaussianNoise
 from netgrad.layers.normalisation import BatchNorm, LayerNorm, WeightNorm
 from netgrad.layers.piecewise import PiecewiseLinear
 from netgrad.layers.pooling import AveragePool, GlobalPool, MaxPool, NormPool, Pool, Subsample, SumPool
 from netgrad.layers.rescaling import Rescaling
-from netgrad.layers.rnn import RNN
 from netgrad.layers.scale import Scale
 from netgrad.layers.shape import Flatten, Permute, Reshape
 from netgrad.layers.taps import DelayTaps, Repeat
@@ -57,6 +54,7 @@ __all__ = [
     "Context",
     "Conv",
     "ConvTranspose",
+    "CoupledLSTM",
     "DelayTaps",
     "Dense",
     "Differentiated",

@@ -138,6 +138,10 @@ class Layer:
         """
         return None
 
+    def look_back(self, params: Params, saved: dict[str, Any], d_out: Any) -> dict[str, Any]:
+        """Gradients that the trace shows besides `backward`'s, by name; only the trace asks: training pays nothing."""
+        return {}
+
     def next_state(self, state: Params, saved: dict[str, Any]) -> Params:
         """The state after a training step, from the state before and what forward saved."""
         return state

@@ -98,6 +98,15 @@ class Bidirectional(Wrapper):
             d_params[name] = layer.backward(params[name], saved[name], d).d_params if found is None else found
         return d_params
 
+    def look_back(self, params, saved, d_out):
+        if self.units is not None:
+            d_out = self.output.backward(params["output"], saved["output"], d_out).d_in
+        looked = {
+            name: layer.look_back(params[name], saved[name], d)
+            for (name, layer), d in zip(self.directions.items(), jnp.split(d_out, 2, axis=-1), strict=True)
+        }
+        return {quantity: {name: looked[name][quantity] for name in looked} for quantity in looked["forward"]}
+
     def stream_state(self, n):
         raise NetgradError(
             f"{self.label} cannot work through a sequence piece by piece: it looks ahead to the end of the sequence"

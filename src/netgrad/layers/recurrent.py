@@ -1,15 +1,14 @@
 """What all recurrent layers share: where they start, what they return, dropout, and the names of their parts.
 
-A cell (`netgrad.layers.rnn`, `forget_gate`, `lstm`, `gru`) says how one state follows from the one before, and how
-the gradient goes back; everything else about a recurrent layer is here. The loop over time itself is in
-`netgrad.kernels.recurrent`: compiled C++ on a CPU, with the same equations in plain JAX
-(`netgrad.kernels.recurrent_twins`) everywhere else.
+A cell (`netgrad.layers.cells`, one file each) says how one state follows from the one before, and how the gradient goes
+back; everything else about a recurrent layer is here. The loop over time itself is in `netgrad.kernels.recurrent`:
+compiled C++ on a CPU, the cell's own equations in plain JAX (`netgrad.kernels.recurrent_twins`) everywhere else.
 """
 
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -17,22 +16,14 @@ import jax.numpy as jnp
 from netgrad import kernels
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.initializers import Constant, Orthogonal, Xavier, Zeros
-from netgrad.kernels.recurrent import last_state
+from netgrad.kernels import recurrent
+from netgrad.kernels.cell import Moment, Step, StepBack
 from netgrad.kernels.recurrent_gradients import few_weights, input_gradient, weight_gradients
-from netgrad.kernels.recurrent_twins import previous_states, valid_steps
+from netgrad.kernels.recurrent_twins import Back, moment, valid_steps, walk_back
 from netgrad.layers.base import Backward, Layer, Params, along_first
 from netgrad.registry import find
 
 RETURNS = ("sequence", "last", "state")
-
-
-class Cell(NamedTuple):
-    """What `Recurrent.cell_backward` yields: the net gradients of all gates side by side (N, T, k), the gradient of
-    the state that the sequence started from (N, s), and those of the parameters."""
-
-    delta: jax.Array
-    d_start: jax.Array
-    d_params: Params
 
 
 @dataclass(frozen=True)
@@ -54,6 +45,10 @@ class Recurrent(Layer):
 
     Called on one symbol the layer starts from zeros; called on two, ``layer(x, state)``, from that state (N, s).
     What stands in the padding of a sequence has no effect on anything.
+
+    The trace shows, besides z, the gates, h and c of every time-step: delta, dE/dz of each gate; delta_h and delta_c,
+    the whole gradients dE/dh_t and dE/dc_t of the states (Z&M's delta^h and delta^c; Kelleher eq. 124-131); and
+    d_gates, dE/d(gate) before its own derivative (Kelleher eq. 126-132). Only the trace computes them.
     """
 
     units: int
@@ -68,8 +63,11 @@ class Recurrent(Layer):
     recurrent_initializer: Any = Orthogonal()
     bias_initializer: Any = Zeros()
 
-    gates: ClassVar[tuple[str, ...]] = ()  # in the order of the kernels' columns; () for a cell without
-    memories: ClassVar[int] = 1  # how many vectors of u numbers the state consists of
+    # What `netgrad.kernels.cell.Cell` asks of a cell besides its two equations.
+    gates: ClassVar[tuple[str, ...]] = ()
+    memories: ClassVar[int] = 1
+    kernel: ClassVar[Any] = None
+    resets: ClassVar[Any] = False
 
     def __post_init__(self):
         if not isinstance(self.units, int) or self.units < 1:
@@ -84,26 +82,22 @@ class Recurrent(Layer):
 
     # --- what a cell defines
 
-    def cell(self, params: Params, x: jax.Array, start: jax.Array, lengths: Any, mask: Any) -> dict[str, Any]:
-        """Every quantity of the way forward by name: at least h (N, T, u).
-
-        start (N, s) is the first state; mask (N, u), or None, is what recurrent dropout leaves of h on its way to
-        the next step.
-        """
+    def step(self, U: jax.Array, own: Any, from_x: jax.Array, met: jax.Array, before: tuple[jax.Array, ...]) -> Step:
+        """One time-step: `netgrad.kernels.cell.Cell.step`."""
         raise NotImplementedError
 
-    def cell_backward(
-        self, params: Params, saved: dict[str, Any], x: jax.Array, d_h: jax.Array, d_last: jax.Array
-    ) -> Cell:
-        """The way back, from the gradient that arrives at each h (N, T, u) and at the state after the last step."""
+    def step_back(self, U: jax.Array, own: Any, at: Moment, d_states: tuple[jax.Array, ...]) -> StepBack:
+        """One time-step back: `netgrad.kernels.cell.Cell.step_back`."""
         raise NotImplementedError
 
-    def cell_gradients(
-        self, params: Params, saved: dict[str, Any], x: jax.Array, d_h: jax.Array, d_last: jax.Array
-    ) -> tuple[jax.Array, ...] | None:
-        """dW, dU and db of `_joined`, then the gradient of each memory that the sequence started from (N, u): the way
-        back in one pass, where the cell has a kernel for it."""
-        return None
+    def own(self, params: Params) -> Any:
+        """What a step needs besides W_x, W_h and b; an array (p, u) in a cell that has a kernel."""
+        b = params[self.gates[0]]["b"] if self.gates else params["b"]
+        return jnp.zeros((0, self.units), b.dtype)
+
+    def own_gradients(self, params: Params, saved: dict[str, Any], at: Moment, back: Back) -> Params:
+        """The gradients of the parameters that `own` is made of, to be put in the place of those that others have."""
+        return {}
 
     def init_bias(self, gate: str) -> Any:
         """The initializer of this gate's bias."""
@@ -141,9 +135,18 @@ class Recurrent(Layer):
         saved: dict[str, Any] = {"x": x, "start": start, "masks": masks}
         if context.lengths is not None:
             saved["lengths"] = context.lengths
-        saved |= self.cell(params, times(sequence, masks.get("x")), start, context.lengths, masks.get("h"))
+        seen, mask = times(sequence, masks.get("x")), masks.get("h")
+        W, U, b = self._joined(params)
+        own = self.own(params)
+        h, c, gates = recurrent.forward(
+            self, seen, W, U, b, own, start, context.lengths, reverse=self.reverse, mask=mask
+        )
+        saved |= {"h": h, "way_back": gates} | ({"c": c} if self.memories > 1 else {})
+        at = self._moment(saved)
+        z = within(self.step(U, own, seen @ W + b, at.met, at.before).z, context.lengths)
+        saved |= {"z": self._by_gate(z), "gates": self._by_gate(gates)} if self.gates else {"z": z}
         ends = [
-            last_state(saved[name], part, context.lengths, reverse=self.reverse)
+            recurrent.last_state(saved[name], part, context.lengths, reverse=self.reverse)
             for name, part in zip(("h", "c"), jnp.split(start, self.memories, axis=1), strict=False)
         ]
         saved["state"] = jnp.concatenate(ends, axis=1)
@@ -155,23 +158,42 @@ class Recurrent(Layer):
 
     def backward(self, params, saved, d_out):
         x, d_h, d_last = self._arriving(saved, d_out)
-        delta, d_start, d_params = self.cell_backward(params, saved, x, d_h, d_last)
-        d_x = times(input_gradient(delta, self._joined(params)[0]), saved["masks"].get("x"))
+        W, U, _ = self._joined(params)
+        if self.kernel is None:
+            back = self._walk_back(params, saved, d_h, d_last)
+        else:
+            arrays = (d_h, U, self.own(params), *self._kept(saved), saved.get("lengths"), d_last)
+            given = {"reverse": self.reverse, "mask": saved["masks"].get("h")}
+            back = Back(*recurrent.backward(self, *arrays, **given))
+        h, h0 = self._met(saved)
+        gates, lengths = saved["way_back"] if self.resets else None, saved.get("lengths")
+        d_params = self._parts(*weight_gradients(x, h, back.delta, h0, lengths, gates=gates, reverse=self.reverse))
+        for name, own in self.own_gradients(params, saved, self._moment(saved), back).items():
+            d_params[name] = d_params.get(name, {}) | own
         if self.learned_state:
-            d_params["state"] = d_start.sum(0)
-        d_in = (d_x, d_start) if isinstance(saved["x"], tuple) else d_x
-        return Backward(d_in, d_params, self._by_gate(delta) if self.gates else delta)
+            d_params["state"] = back.d_start.sum(0)
+        d_x = times(input_gradient(back.delta, W), saved["masks"].get("x"))
+        d_in = (d_x, back.d_start) if isinstance(saved["x"], tuple) else d_x
+        return Backward(d_in, d_params, self._by_gate(back.delta) if self.gates else back.delta)
+
+    def look_back(self, params, saved, d_out):
+        _, d_h, d_last = self._arriving(saved, d_out)
+        back = self._walk_back(params, saved, d_h, d_last)
+        looked = {f"delta_{name}": d for name, d in zip("hc", back.d_states, strict=False)}
+        return looked | ({"d_gates": self._by_gate(back.d_gates)} if self.gates else {})
 
     def gradients(self, params, saved, d_out):
         x, d_h, d_last = self._arriving(saved, d_out)
-        if "h" in saved["masks"] or not few_weights(x, self._joined(params)[1]):
+        U = self._joined(params)[1]
+        plain = not any(set(params[gate]) - {"W_x", "W_h", "b"} for gate in self.gates)
+        # The gradients of parameters of the cell's own need delta.
+        if self.kernel is None or not plain or "h" in saved["masks"] or not few_weights(x, U):
             return None
-        found = self.cell_gradients(params, saved, x, d_h, d_last)
-        if found is None:
-            return None
-        d_params = self._parts(*found[:3])
+        arrays = (d_h, U, self.own(params), *self._kept(saved), saved.get("lengths"), d_last, x)
+        dW, dU, db, d_start = recurrent.gradients(self, *arrays, reverse=self.reverse)
+        d_params = self._parts(dW, dU, db)
         if self.learned_state:
-            d_params["state"] = jnp.concatenate(found[3:], axis=1).sum(0)
+            d_params["state"] = d_start.sum(0)
         return d_params
 
     def stream_state(self, n):
@@ -278,20 +300,26 @@ class Recurrent(Layer):
         split = [self._by_gate(g) for g in (dW, dU, db)]
         return {g: {"W_x": split[0][g], "W_h": split[1][g], "b": split[2][g]} for g in self.gates}
 
-    def _before(self, states: jax.Array, start: jax.Array, lengths: Any) -> jax.Array:
-        """The h (or c) that each step started from, (N, T, u)."""
-        return previous_states(states, start, spans(lengths, states), self.reverse)
+    def _kept(self, saved: dict[str, Any]) -> tuple[jax.Array, ...]:
+        """h, c, the gates and the start, as `netgrad.kernels.recurrent` takes them."""
+        h = saved["h"]
+        return h, saved.get("c", h[..., :0]), saved["way_back"], saved["start"]
 
-    def _net_input(self, params: Params, x: jax.Array, met: jax.Array, lengths: Any) -> jax.Array:
-        """z = x_t W + met_t U + b at every time-step, (N, T, k), 0 in the padding; met_t is what meets U, h_(t-1)."""
-        W, U, b = self._joined(params)
-        return within(x @ W + met @ U + b, lengths)
+    def _walk_back(self, params: Params, saved: dict[str, Any], d_h: jax.Array, d_last: jax.Array) -> Back:
+        """The way back in plain JAX, with what the kernels do not write down."""
+        U, lengths = self._joined(params)[1], spans(saved.get("lengths"), d_h)
+        arrays: tuple[Any, ...] = (d_h, U, self.own(params), *self._kept(saved), lengths, d_last)
+        return walk_back(self, *arrays, reverse=self.reverse, mask=saved["masks"].get("h"))
 
-    def _weight_gradients(self, saved: dict[str, Any], x: jax.Array, delta: jax.Array) -> Params:
-        """sum_t x_t^T delta_t, sum_t h_(t-1)^T delta_t and sum_t delta_t: one product over time and examples."""
-        mask, h0 = saved["masks"].get("h"), saved["start"][:, : self.units]
-        met, first = times(saved["h"], None if mask is None else mask[:, None]), times(h0, mask)
-        return self._parts(*weight_gradients(x, met, delta, first, saved.get("lengths"), reverse=self.reverse))
+    def _moment(self, saved: dict[str, Any]) -> Moment:
+        """What every time-step met and made."""
+        arrays: tuple[Any, ...] = (*self._kept(saved), spans(saved.get("lengths"), saved["h"]))
+        return moment(self, *arrays, reverse=self.reverse, mask=saved["masks"].get("h"))
+
+    def _met(self, saved: dict[str, Any]) -> tuple[jax.Array, jax.Array]:
+        """All h and the first one as recurrent dropout leaves them: what meets W_h one step later."""
+        mask = saved["masks"].get("h")
+        return times(saved["h"], None if mask is None else mask[:, None]), times(saved["start"][:, : self.units], mask)
 
 
 def bias_initializer(value: Any) -> Any:
@@ -318,3 +346,13 @@ def within(value: jax.Array, lengths: Any) -> jax.Array:
 def times(value: jax.Array, mask: Any) -> jax.Array:
     """The product with a dropout mask, where there is one."""
     return value if mask is None else value * mask
+
+
+def parts(joined: jax.Array, n: int) -> list[jax.Array]:
+    """(..., n u) as n arrays (..., u): what stands side by side, gate by gate."""
+    return jnp.split(joined, n, axis=-1)
+
+
+def beside(*gates: jax.Array) -> jax.Array:
+    """The inverse of `parts`."""
+    return jnp.concatenate(gates, axis=-1)

@@ -9,7 +9,7 @@ from netgrad.network.building import Node
 from netgrad.network.composite import Composite, Recomputed, Stack
 from netgrad.network.edit import with_first, with_last, with_layers
 from netgrad.network.ensemble import Ensemble
-from netgrad.network.execution import Forward, Gradients, backward, forward, next_state, out_lengths
+from netgrad.network.execution import Forward, Gradients, backward, forward, look_back, next_state, out_lengths
 from netgrad.network.fusion import fused
 from netgrad.network.graph import Network, Sequential
 from netgrad.network.state_space import StateSpace
@@ -35,6 +35,7 @@ __all__ = [
     "backward",
     "forward",
     "fused",
+    "look_back",
     "next_state",
     "out_lengths",
     "record",

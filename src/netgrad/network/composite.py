@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Backward, Context, Layer
-from netgrad.network.execution import Forward, Gradients, backward, forward, next_state, out_lengths
+from netgrad.network.execution import Forward, Gradients, backward, forward, look_back, next_state, out_lengths
 from netgrad.network.graph import Network, Sequential
 from netgrad.registry import register
 
@@ -173,6 +173,15 @@ class Stack(Composite):
 
         d_in, (d_params, delta) = jax.lax.scan(one, d_out, (params, saved["inside"]), reverse=True)
         return Backward(d_in, d_params, delta)
+
+    def look_back(self, params, saved, d_out):
+        """What the block's layers show, by their names."""
+
+        def one(d, copy):
+            back = self.back(copy[0], copy[1], d)
+            return back.inputs[self.block.inputs[0]], look_back(self.block, copy[0], copy[1], back.outputs)
+
+        return jax.lax.scan(one, d_out, (params, saved["inside"]), reverse=True)[1]
 
     def next_state(self, state, saved):
         return jax.vmap(lambda s, inside: next_state(self.block, s, inside))(state, saved["inside"])

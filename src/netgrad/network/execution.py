@@ -69,11 +69,13 @@ def out_lengths(network: Network, lengths: Mapping[str, Any], shapes: Mapping[st
 
 
 class Gradients(NamedTuple):
-    """params: dE/d(parameter), keyed as they are stored; nodes: each node's `Backward`; inputs: dE/d(input)."""
+    """params: dE/d(parameter), keyed as they are stored; nodes: each node's `Backward`; inputs: dE/d(input); outputs:
+    what arrived at each node, dE/d(its output)."""
 
     params: dict
     nodes: dict[str, Backward]
     inputs: dict[str, Any]
+    outputs: dict[str, Any]
 
 
 def backward(
@@ -93,8 +95,9 @@ def backward(
         arrive(name, d_outputs[key])
     d_params: dict[str, Any] = {}
     nodes: dict[str, Backward] = {}
+    arrived: dict[str, Any] = {}
     for node in reversed(network.nodes):
-        d_out = d_values.pop(node.name)
+        d_out = arrived[node.name] = d_values.pop(node.name)
         back = node.layer.backward(params.get(node.params, {}), saved[node.name], d_out)
         if bottom and all(name in network.inputs for name in node.inputs):
             alone = node.layer.gradients(params.get(node.params, {}), saved[node.name], d_out)
@@ -109,7 +112,16 @@ def backward(
             arrive(name, d_in)
     # Keys in the order of params, so that both are one pytree structure.
     d_stored = network.returned(stored, {name: d_params[name] for name in params})
-    return Gradients(d_stored, nodes, {name: d_values[name] for name in network.inputs})
+    return Gradients(d_stored, nodes, {name: d_values[name] for name in network.inputs}, arrived)
+
+
+def look_back(network: Network, params: dict, saved: dict[str, dict], d_outputs: Mapping[str, Any]) -> dict[str, dict]:
+    """What each node shows of the way back besides its `Backward`, from what arrived at it (`Gradients.outputs`)."""
+    params = network.effective(params)
+    return {
+        node.name: node.layer.look_back(params.get(node.params, {}), saved[node.name], d_outputs[node.name])
+        for node in network.nodes
+    }
 
 
 def next_state(network: Network, state: dict, saved: dict[str, dict]) -> dict:

@@ -27,9 +27,10 @@ class NodeTrace:
 
     Whatever the layer saved on the way forward (``x``, ``z``, ``a``, gates, feature maps), ``delta`` = dE/dz,
     ``d_in`` = dE/dx, and the gradient of each parameter as ``d`` + its name (``dW``, ``db``). Quantities that a
-    layer keeps by part, such as an LSTM's gates, are dicts of arrays. A parameter that is stored otherwise than the
-    layer computes with it (tied, masked, normed) is there as it does, ``W``, beside its gradient. The layers in a
-    `Stack` have entries of their own, "stack_1/dense_1", whose arrays have one more axis in front, the copy; their
+    layer keeps by part, such as an LSTM's gates, are dicts of arrays. Recurrent layers also show ``delta_h``,
+    ``delta_c`` and ``d_gates``, dE/d(state) and dE/d(gate) at every time-step. A parameter that is stored otherwise
+    than the layer computes with it (tied, masked, normed) is there as it does, ``W``, beside its gradient. The layers
+    in a `Stack` have entries of their own, "stack_1/dense_1", whose arrays have one more axis in front, the copy; their
     gradients are those of what is stored.
     """
 
@@ -104,23 +105,35 @@ class Trace(Mapping):
         return None
 
 
-def record(network: Network, run: Forward, back: Mapping[str, Backward], loss: Any, params: dict) -> Trace:
+def record(
+    network: Network,
+    run: Forward,
+    back: Mapping[str, Backward],
+    loss: Any,
+    params: dict,
+    besides: Mapping[str, dict[str, Any]],
+) -> Trace:
     """The trace of a forward pass and of the backward pass that followed it, node by node.
 
     params: as they are stored. Where the network sees them otherwise, it is what it sees that is shown.
+    besides: what `look_back` found.
     """
     seen, effective = network.seen_otherwise(params), network.effective(params)
     nodes = {}
     for node in network.nodes:
         values = {key: value for key, value in run.saved[node.name].items() if key not in _NOT_SHOWN}
         values["delta"], values["d_in"] = back[node.name].delta, back[node.name].d_in
+        looked = besides[node.name]
         values |= {f"d{key}": value for key, value in back[node.name].d_params.items()} | seen.get(node.params, {})
         inside = values.pop("inside", None)
+        if inside is None:
+            values |= looked
         block = node.layer.block if isinstance(node.layer, Composite) and inside else None
         within = jax.vmap(block.seen_otherwise)(effective.get(node.params, {})) if block and block.views else {}
         for part in block.nodes if block else ():
             own = {key: value for key, value in inside[part.name].items() if key not in _NOT_SHOWN}
             own["delta"] = back[node.name].delta[part.name]
+            own |= looked.get(part.name, {})
             own |= {f"d{key}": value for key, value in back[node.name].d_params.get(part.params, {}).items()}
             own |= within.get(part.params, {})
             name = f"{node.name}/{part.name}"

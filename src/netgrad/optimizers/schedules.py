@@ -107,7 +107,6 @@ class Level(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-@lru_cache(maxsize=64)
 def adjustable(optimizer: Any) -> optax.GradientTransformationExtraArgs:
     """The optimiser with a factor on its updates, 1 at first, that can be changed between epochs with `set_level`."""
 

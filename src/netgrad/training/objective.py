@@ -14,7 +14,7 @@ from netgrad.errors import NetgradError
 from netgrad.layers.activation import Activation, Logistic, Softmax
 from netgrad.layers.wrapper import bare
 from netgrad.losses import CrossEntropy, Loss
-from netgrad.network import Forward, Network, Trace, backward, forward, next_state, record
+from netgrad.network import Forward, Network, Trace, backward, forward, look_back, next_state, record
 from netgrad.regularizers import Penalty, View, is_weight
 from netgrad.training.batch import Batch
 from netgrad.trees import completed, trained
@@ -147,13 +147,15 @@ def loss(network: Network, objective: Objective, params: dict, state: dict, batc
 
 
 class StepGradients(NamedTuple):
-    """What one look at a batch yields: the loss with penalties, its gradients, the state after, the forward pass."""
+    """What one look at a batch yields: the loss with penalties, its gradients, the state after, the forward pass, each
+    node's backward rule, and the gradient that arrived at each node."""
 
     loss: Any
     params: dict
     state: dict
     run: Forward
     nodes: dict
+    arrived: dict
 
 
 def gradients(
@@ -177,7 +179,7 @@ def gradients(
             d_params, jax.tree.map(jnp.add, trained(d_params, network.untrained), penalty.gradient(own, view))
         )
     total = error + objective.penalty(own, view)
-    return StepGradients(total, d_params, next_state(network, state, run.saved), run, back.nodes)
+    return StepGradients(total, d_params, next_state(network, state, run.saved), run, back.nodes, back.outputs)
 
 
 def trace_batch(
@@ -191,4 +193,6 @@ def trace_batch(
 ) -> Trace:
     """One batch forward and backward with everything recorded."""
     looked = gradients(network, objective, params, state, batch, key, training)
-    return record(network, looked.run, looked.nodes, looked.loss, params)
+    at = _disturbed(network, objective, params, key if training else None)
+    besides = look_back(network, at, looked.run.saved, looked.arrived)
+    return record(network, looked.run, looked.nodes, looked.loss, params, besides)

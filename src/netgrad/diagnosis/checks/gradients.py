@@ -14,11 +14,8 @@ import numpy as np
 from netgrad.diagnosis import recurrence
 from netgrad.diagnosis.finding import Check
 from netgrad.initializers import Orthogonal
-from netgrad.layers.forget_gate import ForgetGateRNN
-from netgrad.layers.gru import GRU
-from netgrad.layers.lstm import LSTM
+from netgrad.layers.cells import LSTM, RNN, ForgetGateRNN
 from netgrad.layers.recurrent import Recurrent
-from netgrad.layers.rnn import RNN
 from netgrad.network import Node
 from netgrad.registry import register
 
@@ -181,7 +178,7 @@ class ExplodingMemory(Check):
 def gated(node: Node):
     """The node's layer, or an LSTM in the place of a recurrent layer without gates."""
     layer = node.layer
-    if not isinstance(layer, RNN | ForgetGateRNN) or isinstance(layer, LSTM | GRU) or layer.returns == "state":
+    if not isinstance(layer, RNN | ForgetGateRNN) or layer.returns == "state":
         return layer
     shared = ("units", "returns", "reverse", "learned_state", "dropout", "recurrent_dropout", "output_dropout", "name")
     return LSTM(**{name: getattr(layer, name) for name in shared})

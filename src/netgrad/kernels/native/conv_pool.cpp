@@ -28,78 +28,51 @@ std::string pooled_geometry(Integers x, Integers W, Integers pooled, size_t inde
   return geometry(x, W, Integers(out, 4), strides, padding, dilation, g);
 }
 
-ffi::Error forward(ffi::ThreadPool pool, Array x, Array W, Array b, Result a, ByteResult index, Integers strides,
-                   Integers padding, Integers dilation, Integers window, int64_t activation) {
+ffi::Error forward(ffi::ThreadPool pool, Array x, Array W, Array b, Result a, ByteResult index, Strides strides,
+                   Padding padding, Dilation dilation, Window window, ActivationNumber activation) {
   Convolution g;
   const std::string problem = pooled_geometry(x.dimensions(), W.dimensions(), a->dimensions(), index->element_count(),
-                                              strides, padding, dilation, window, activation, g);
+                                              *strides, *padding, *dilation, *window, *activation, g);
   if (!problem.empty()) return invalid(problem);
   if (int64_t(b.element_count()) != g.filters) return invalid("convolution: b must hold one number per filter");
-  convolve_pool(pool, g, {window[0], window[1]}, x.typed_data(), W.typed_data(), b.typed_data(),
-                Activation(activation), a->typed_data(), index->typed_data());
+  convolve_pool(pool, g, {(*window)[0], (*window)[1]}, x.typed_data(), W.typed_data(), b.typed_data(),
+                Activation(*activation), a->typed_data(), index->typed_data());
   return ffi::Error::Success();
 }
 
 ffi::Error input_gradient(ffi::ThreadPool pool, Array d_a, Array a, Bytes index, Array W, Result d_x,
-                          Integers strides, Integers padding, Integers dilation, Integers window,
-                          int64_t activation) {
+                          Strides strides, Padding padding, Dilation dilation, Window window,
+                          ActivationNumber activation) {
   Convolution g;
   const std::string problem = pooled_geometry(d_x->dimensions(), W.dimensions(), a.dimensions(), index.element_count(),
-                                              strides, padding, dilation, window, activation, g);
+                                              *strides, *padding, *dilation, *window, *activation, g);
   if (!problem.empty()) return invalid(problem);
   if (d_a.element_count() != a.element_count()) return invalid("convolution: d_a must have the shape of a");
-  const auto deltas = deltas_before_pooling(g, {window[0], window[1]}, Activation(activation), d_a.typed_data(),
+  const auto deltas = deltas_before_pooling(g, {(*window)[0], (*window)[1]}, Activation(*activation), d_a.typed_data(),
                                             a.typed_data(), index.typed_data());
   convolve_back(pool, g, deltas, W.typed_data(), d_x->typed_data());
   return ffi::Error::Success();
 }
 
 ffi::Error weight_gradient(ffi::ThreadPool pool, Array x, Array d_a, Array a, Bytes index, Result dW, Result db,
-                           Integers strides, Integers padding, Integers dilation, Integers window,
-                           int64_t activation) {
+                           Strides strides, Padding padding, Dilation dilation, Window window,
+                           ActivationNumber activation) {
   Convolution g;
   const std::string problem = pooled_geometry(x.dimensions(), dW->dimensions(), a.dimensions(), index.element_count(),
-                                              strides, padding, dilation, window, activation, g);
+                                              *strides, *padding, *dilation, *window, *activation, g);
   if (!problem.empty()) return invalid(problem);
   if (d_a.element_count() != a.element_count()) return invalid("convolution: d_a must have the shape of a");
   if (int64_t(db->element_count()) != g.filters) return invalid("convolution: db must hold one number per filter");
-  const auto deltas = deltas_before_pooling(g, {window[0], window[1]}, Activation(activation), d_a.typed_data(),
+  const auto deltas = deltas_before_pooling(g, {(*window)[0], (*window)[1]}, Activation(*activation), d_a.typed_data(),
                                             a.typed_data(), index.typed_data());
   weight_gradients(pool, g, x.typed_data(), deltas, dW->typed_data(), db->typed_data());
   return ffi::Error::Success();
 }
 
-template <typename Binding>
-auto with_pooling(Binding&& binding) {
-  return with_geometry(std::forward<Binding>(binding)).template Attr<Integers>("window").template Attr<int64_t>("activation");
-}
-
 }  // namespace
 
-NETGRAD_KERNEL(conv_pool_forward, forward,
-               with_pooling(ffi::Ffi::Bind()
-                                .Ctx<ffi::ThreadPool>()
-                                .Arg<Array>()
-                                .Arg<Array>()
-                                .Arg<Array>()
-                                .Ret<Array>()
-                                .Ret<Bytes>()))
-NETGRAD_KERNEL(conv_pool_input_gradient, input_gradient,
-               with_pooling(ffi::Ffi::Bind()
-                                .Ctx<ffi::ThreadPool>()
-                                .Arg<Array>()
-                                .Arg<Array>()
-                                .Arg<Bytes>()
-                                .Arg<Array>()
-                                .Ret<Array>()))
-NETGRAD_KERNEL(conv_pool_weight_gradient, weight_gradient,
-               with_pooling(ffi::Ffi::Bind()
-                                .Ctx<ffi::ThreadPool>()
-                                .Arg<Array>()
-                                .Arg<Array>()
-                                .Arg<Array>()
-                                .Arg<Bytes>()
-                                .Ret<Array>()
-                                .Ret<Array>()))
+NETGRAD_KERNEL(conv_pool_forward, forward)
+NETGRAD_KERNEL(conv_pool_input_gradient, input_gradient)
+NETGRAD_KERNEL(conv_pool_weight_gradient, weight_gradient)
 
 }  // namespace netgrad

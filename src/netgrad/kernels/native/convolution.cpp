@@ -7,32 +7,32 @@
 namespace netgrad {
 namespace {
 
-ffi::Error forward(ffi::ThreadPool pool, Array x, Array W, Array b, Result z, Integers strides, Integers padding,
-                   Integers dilation, int64_t activation) {
+ffi::Error forward(ffi::ThreadPool pool, Array x, Array W, Array b, Result z, Strides strides, Padding padding,
+                   Dilation dilation, ActivationNumber activation) {
   Convolution g;
-  const std::string problem = geometry(x.dimensions(), W.dimensions(), z->dimensions(), strides, padding, dilation, g);
+  const std::string problem = geometry(x.dimensions(), W.dimensions(), z->dimensions(), *strides, *padding, *dilation, g);
   if (!problem.empty()) return invalid(problem);
   if (int64_t(b.element_count()) != g.filters) return invalid("convolution: b must hold one number per filter");
-  if (activation < 0 || activation >= kActivations) return invalid("convolution: unknown activation");
-  convolve(pool, g, x.typed_data(), W.typed_data(), b.typed_data(), Activation(activation), z->typed_data());
+  if (*activation < 0 || *activation >= kActivations) return invalid("convolution: unknown activation");
+  convolve(pool, g, x.typed_data(), W.typed_data(), b.typed_data(), Activation(*activation), z->typed_data());
   return ffi::Error::Success();
 }
 
-ffi::Error input_gradient(ffi::ThreadPool pool, Array delta, Array W, Result d_x, Integers strides, Integers padding,
-                          Integers dilation) {
+ffi::Error input_gradient(ffi::ThreadPool pool, Array delta, Array W, Result d_x, Strides strides, Padding padding,
+                          Dilation dilation) {
   Convolution g;
   const std::string problem =
-      geometry(d_x->dimensions(), W.dimensions(), delta.dimensions(), strides, padding, dilation, g);
+      geometry(d_x->dimensions(), W.dimensions(), delta.dimensions(), *strides, *padding, *dilation, g);
   if (!problem.empty()) return invalid(problem);
   convolve_back(pool, g, deltas_of(g, delta.typed_data()), W.typed_data(), d_x->typed_data());
   return ffi::Error::Success();
 }
 
-ffi::Error weight_gradient(ffi::ThreadPool pool, Array x, Array delta, Result dW, Result db, Integers strides,
-                           Integers padding, Integers dilation) {
+ffi::Error weight_gradient(ffi::ThreadPool pool, Array x, Array delta, Result dW, Result db, Strides strides,
+                           Padding padding, Dilation dilation) {
   Convolution g;
   const std::string problem =
-      geometry(x.dimensions(), dW->dimensions(), delta.dimensions(), strides, padding, dilation, g);
+      geometry(x.dimensions(), dW->dimensions(), delta.dimensions(), *strides, *padding, *dilation, g);
   if (!problem.empty()) return invalid(problem);
   if (int64_t(db->element_count()) != g.filters) return invalid("convolution: db must hold one number per filter");
   weight_gradients(pool, g, x.typed_data(), deltas_of(g, delta.typed_data()), dW->typed_data(), db->typed_data());
@@ -41,13 +41,8 @@ ffi::Error weight_gradient(ffi::ThreadPool pool, Array x, Array delta, Result dW
 
 }  // namespace
 
-NETGRAD_KERNEL(conv_forward, forward,
-               with_geometry(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Array>().Arg<Array>().Arg<Array>().Ret<Array>())
-                   .Attr<int64_t>("activation"))
-NETGRAD_KERNEL(conv_input_gradient, input_gradient,
-               with_geometry(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Array>().Arg<Array>().Ret<Array>()))
-NETGRAD_KERNEL(conv_weight_gradient, weight_gradient,
-               with_geometry(
-                   ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Array>().Arg<Array>().Ret<Array>().Ret<Array>()))
+NETGRAD_KERNEL(conv_forward, forward)
+NETGRAD_KERNEL(conv_input_gradient, input_gradient)
+NETGRAD_KERNEL(conv_weight_gradient, weight_gradient)
 
 }  // namespace netgrad

@@ -137,11 +137,8 @@ ffi::Error input_gradient(ffi::ThreadPool pool, Floats delta, Floats W, Result d
 
 }  // namespace
 
-NETGRAD_KERNEL(dense_forward, forward,
-               ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Arg<Floats>().Arg<Floats>().Ret<Floats>())
-NETGRAD_KERNEL(dense_gradients, gradients,
-               ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Arg<Floats>().Ret<Floats>().Ret<Floats>())
-NETGRAD_KERNEL(dense_input_gradient, input_gradient,
-               ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Arg<Floats>().Ret<Floats>())
+NETGRAD_KERNEL(dense_forward, forward)
+NETGRAD_KERNEL(dense_gradients, gradients)
+NETGRAD_KERNEL(dense_input_gradient, input_gradient)
 
 }  // namespace netgrad

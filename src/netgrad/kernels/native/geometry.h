@@ -9,7 +9,6 @@ namespace netgrad {
 
 using Array = ffi::Buffer<ffi::F32>;
 using Result = ffi::ResultBuffer<ffi::F32>;
-using Integers = ffi::Span<const int64_t>;
 
 // `x`, `window` and `out` are the shapes of the image, of W and of the result; empty message: all fits.
 inline std::string geometry(Integers x, Integers window, Integers out, Integers strides, Integers padding,
@@ -38,14 +37,6 @@ inline std::string geometry(Integers x, Integers window, Integers out, Integers 
   const double band = double(g.rows_seen(1)) * double(g.columns_seen(std::min<int64_t>(8, g.out_width)));
   if (band * double(std::max(g.channels, g.filters)) * kLanes > 1e9) return "convolution: the window is too large";
   return "";
-}
-
-template <typename Binding>
-auto with_geometry(Binding&& binding) {
-  return std::forward<Binding>(binding)
-      .template Attr<Integers>("strides")
-      .template Attr<Integers>("padding")
-      .template Attr<Integers>("dilation");
 }
 
 }  // namespace netgrad

@@ -42,12 +42,8 @@ ffi::Error examples_last(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Res
   return ffi::Error::Success();
 }
 
-auto binding() {
-  return ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<ffi::Buffer<ffi::F32>>().Ret<ffi::Buffer<ffi::F32>>();
-}
-
 }  // namespace
 
-NETGRAD_KERNEL(examples_last, examples_last, binding())
+NETGRAD_KERNEL(examples_last, examples_last)
 
 }  // namespace netgrad

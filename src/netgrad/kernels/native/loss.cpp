@@ -127,21 +127,7 @@ ffi::Error softmax_cross_entropy(ffi::ThreadPool pool, Floats logits, Lengths ta
 
 }  // namespace
 
-NETGRAD_KERNEL(logistic_cross_entropy, logistic_cross_entropy,
-               ffi::Ffi::Bind()
-                   .Ctx<ffi::ThreadPool>()
-                   .Arg<Floats>()   // logits
-                   .Arg<Floats>()   // target
-                   .Arg<Floats>()   // weight
-                   .Ret<Floats>()   // sum
-                   .Ret<Floats>())  // delta
-NETGRAD_KERNEL(softmax_cross_entropy, softmax_cross_entropy,
-               ffi::Ffi::Bind()
-                   .Ctx<ffi::ThreadPool>()
-                   .Arg<Floats>()   // logits
-                   .Arg<Lengths>()  // target
-                   .Arg<Floats>()   // weight
-                   .Ret<Floats>()   // sum
-                   .Ret<Floats>())  // delta
+NETGRAD_KERNEL(logistic_cross_entropy, logistic_cross_entropy)
+NETGRAD_KERNEL(softmax_cross_entropy, softmax_cross_entropy)
 
 }  // namespace netgrad

@@ -10,7 +10,6 @@ using Array = ffi::Buffer<ffi::F32>;
 using Bytes = ffi::Buffer<ffi::U8>;
 using Result = ffi::ResultBuffer<ffi::F32>;
 using ByteResult = ffi::ResultBuffer<ffi::U8>;
-using Integers = ffi::Span<const int64_t>;
 
 // `x` and `out` are the shapes of image and result; empty message: all fits.
 std::string geometry(ffi::Span<const int64_t> x, ffi::Span<const int64_t> out, Integers window, Integers strides,
@@ -30,10 +29,10 @@ std::string geometry(ffi::Span<const int64_t> x, ffi::Span<const int64_t> out, I
   return "";
 }
 
-ffi::Error max_forward(ffi::ThreadPool pool, Array x, Result a, ByteResult index, Integers window, Integers strides,
-                       Integers padding) {
+ffi::Error max_forward(ffi::ThreadPool pool, Array x, Result a, ByteResult index, Window window, Strides strides,
+                       Padding padding) {
   Pooling g;
-  const std::string problem = geometry(x.dimensions(), a->dimensions(), window, strides, padding, g);
+  const std::string problem = geometry(x.dimensions(), a->dimensions(), *window, *strides, *padding, g);
   if (!problem.empty()) return invalid(problem);
   if (g.window_rows * g.window_columns > 256) return invalid("pooling: at most 256 positions in a window");
   if (index->element_count() != a->element_count()) return invalid("pooling: index must have the shape of a");
@@ -41,51 +40,19 @@ ffi::Error max_forward(ffi::ThreadPool pool, Array x, Result a, ByteResult index
   return ffi::Error::Success();
 }
 
-ffi::Error max_backward(ffi::ThreadPool pool, Array delta, Bytes index, Result d_x, Integers window, Integers strides,
-                        Integers padding) {
+ffi::Error max_backward(ffi::ThreadPool pool, Array delta, Bytes index, Result d_x, Window window, Strides strides,
+                        Padding padding) {
   Pooling g;
-  const std::string problem = geometry(d_x->dimensions(), delta.dimensions(), window, strides, padding, g);
+  const std::string problem = geometry(d_x->dimensions(), delta.dimensions(), *window, *strides, *padding, g);
   if (!problem.empty()) return invalid(problem);
   if (index.element_count() != delta.element_count()) return invalid("pooling: index must have the shape of delta");
   max_pool_back(pool, g, delta.typed_data(), index.typed_data(), d_x->typed_data());
   return ffi::Error::Success();
 }
 
-ffi::Error average_forward(ffi::ThreadPool pool, Array x, Result a, Integers window, Integers strides,
-                           Integers padding) {
-  Pooling g;
-  const std::string problem = geometry(x.dimensions(), a->dimensions(), window, strides, padding, g);
-  if (!problem.empty()) return invalid(problem);
-  average_pool(pool, g, x.typed_data(), a->typed_data());
-  return ffi::Error::Success();
-}
-
-ffi::Error average_backward(ffi::ThreadPool pool, Array delta, Result d_x, Integers window, Integers strides,
-                            Integers padding) {
-  Pooling g;
-  const std::string problem = geometry(d_x->dimensions(), delta.dimensions(), window, strides, padding, g);
-  if (!problem.empty()) return invalid(problem);
-  average_pool_back(pool, g, delta.typed_data(), d_x->typed_data());
-  return ffi::Error::Success();
-}
-
-template <typename Binding>
-auto with_geometry(Binding binding) {
-  return std::move(binding)
-      .template Attr<Integers>("window")
-      .template Attr<Integers>("strides")
-      .template Attr<Integers>("padding");
-}
-
 }  // namespace
 
-NETGRAD_KERNEL(max_pool_forward, max_forward,
-               with_geometry(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Array>().Ret<Array>().Ret<Bytes>()))
-NETGRAD_KERNEL(max_pool_backward, max_backward,
-               with_geometry(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Array>().Arg<Bytes>().Ret<Array>()))
-NETGRAD_KERNEL(average_pool_forward, average_forward,
-               with_geometry(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Array>().Ret<Array>()))
-NETGRAD_KERNEL(average_pool_backward, average_backward,
-               with_geometry(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Array>().Ret<Array>()))
+NETGRAD_KERNEL(max_pool_forward, max_forward)
+NETGRAD_KERNEL(max_pool_backward, max_backward)
 
 }  // namespace netgrad

@@ -126,31 +126,4 @@ inline void max_pool_back(ffi::ThreadPool& pool, const Pooling& g, const float* 
   });
 }
 
-// Means over the whole window, padding counted as zeros.
-inline void average_pool(ffi::ThreadPool& pool, const Pooling& g, const float* x, float* a) {
-  const float scale = 1.0f / float(g.window_rows * g.window_columns);
-  parallel_for(pool, g.out_height, [&](int64_t oy) {
-    for (int64_t ox = 0; ox < g.out_width; ++ox)
-      for (int64_t c = 0; c < g.channels; ++c) {
-        const int64_t out = ((oy * g.out_width + ox) * g.channels + c) * g.n;
-        each_vector(g.n, [&](int64_t i, int lanes) {
-          Vec sum = {};
-          for (int64_t r = g.first_row(oy); r < g.last_row(oy); ++r)
-            for (int64_t s = g.first_column(ox); s < g.last_column(ox); ++s) {
-              const int64_t y = oy * g.stride_y - g.before_y + r, x_ = ox * g.stride_x - g.before_x + s;
-              sum += load_lanes(g.pixel(x, y, x_, c) + i, lanes);
-            }
-          store_lanes(a + out + i, sum * scale, lanes);
-        });
-      }
-  });
-}
-
-inline void average_pool_back(ffi::ThreadPool& pool, const Pooling& g, const float* delta, float* d_x) {
-  const float scale = 1.0f / float(g.window_rows * g.window_columns);
-  gather_windows(pool, g, d_x, [&](int64_t out, int64_t, int64_t i, int lanes) {
-    return load_lanes(delta + out + i, lanes) * scale;
-  });
-}
-
 }  // namespace netgrad

@@ -43,7 +43,7 @@ void run_few(ffi::ThreadPool& pool, const Gradients& g, Result& dW, Result* dU, 
 struct Panel {
   const Gradients& g;
   int64_t column, end;
-  bool reset;  // the panel belongs to the GRU's candidate
+  bool reset;  // the panel belongs to a gate that saw reset states
 
   static constexpr int64_t kWidth = FullTile::width;
   int64_t blocks() const { return (end - column + kWidth - 1) / kWidth; }
@@ -130,7 +130,7 @@ struct Panel {
 void run_many(ffi::ThreadPool& pool, const Gradients& g, Result& dW, Result* dU, Result& db) {
   const int64_t share = g.columns / pool.num_threads() / FullTile::width * FullTile::width;
   const int64_t width = std::clamp<int64_t>(share, FullTile::width, kMaxPanel);
-  const int64_t candidate = g.gates ? 2 * g.units : g.columns;  // the first column that met reset states
+  const int64_t candidate = g.columns - (g.gates ? g.units : 0);  // the first column that met reset states
   std::vector<Panel> panels;
   for (int64_t c = 0; c < candidate; c += width) panels.push_back({g, c, std::min(c + width, candidate), false});
   for (int64_t c = candidate; c < g.columns; c += width)
@@ -144,24 +144,16 @@ ffi::Error run(ffi::ThreadPool& pool, const Gradients& g, Result& dW, Result* dU
   return ffi::Error::Success();
 }
 
-ffi::Error gradients(ffi::ThreadPool pool, Floats x, Floats h, Floats delta, Floats h0, Lengths lengths,
-                     Result dW, Result dU, Result db, bool reverse) {
+// gates: those of a cell that resets (cell.h), or (N, T, 0).
+ffi::Error gradients(ffi::ThreadPool pool, Floats x, Floats h, Floats gates, Floats delta, Floats h0, Lengths lengths,
+                     Result dW, Result dU, Result db, Reverse reverse) {
   const int64_t n = axis(x, 0), steps = axis(x, 1), d = axis(x, 2), u = axis(h, 2), k = axis(delta, 2);
-  require({{"x", x, {n, steps, d}}, {"h", h, {n, steps, u}}, {"delta", delta, {n, steps, k}}, {"h0", h0, {n, u}},
-           {"lengths", lengths, {n}}, {"dW", dW, {d, k}}, {"dU", dU, {u, k}}, {"db", db, {k}}});
-  const Gradients g{{Sequences(x, lengths, reverse), d, u, k, x.typed_data(), h.typed_data(), h0.typed_data(), nullptr},
-                    delta.typed_data()};
-  return run(pool, g, dW, &dU, db);
-}
-
-ffi::Error gru_gradients(ffi::ThreadPool pool, Floats x, Floats h, Floats gates, Floats delta, Floats h0,
-                         Lengths lengths, Result dW, Result dU, Result db, bool reverse) {
-  const int64_t n = axis(x, 0), steps = axis(x, 1), d = axis(x, 2), u = axis(h, 2), k = 3 * u;
-  require({{"x", x, {n, steps, d}}, {"h", h, {n, steps, u}}, {"gates", gates, {n, steps, k}},
+  const bool resets = axis(gates, 2) != 0;
+  require({{"x", x, {n, steps, d}}, {"h", h, {n, steps, u}}, {"gates", gates, {n, steps, resets ? k : 0}},
            {"delta", delta, {n, steps, k}}, {"h0", h0, {n, u}}, {"lengths", lengths, {n}}, {"dW", dW, {d, k}},
            {"dU", dU, {u, k}}, {"db", db, {k}}});
-  const Gradients g{{Sequences(x, lengths, reverse), d, u, k, x.typed_data(), h.typed_data(), h0.typed_data(),
-                     gates.typed_data()},
+  const Gradients g{{Sequences(x, lengths, *reverse), d, u, k, x.typed_data(), h.typed_data(), h0.typed_data(),
+                     resets ? gates.typed_data() : nullptr},
                     delta.typed_data()};
   return run(pool, g, dW, &dU, db);
 }
@@ -176,39 +168,7 @@ ffi::Error dense_gradients(ffi::ThreadPool pool, Floats x, Floats delta, Result 
 
 }  // namespace
 
-NETGRAD_KERNEL(sequence_dense_gradients, dense_gradients,
-               ffi::Ffi::Bind()
-                   .Ctx<ffi::ThreadPool>()
-                   .Arg<Floats>()   // x
-                   .Arg<Floats>()   // delta
-                   .Ret<Floats>()   // dW
-                   .Ret<Floats>())  // db
-
-NETGRAD_KERNEL(weight_gradients, gradients,
-               ffi::Ffi::Bind()
-                   .Ctx<ffi::ThreadPool>()
-                   .Arg<Floats>()   // x
-                   .Arg<Floats>()   // h
-                   .Arg<Floats>()   // delta
-                   .Arg<Floats>()   // h0
-                   .Arg<Lengths>()  // lengths
-                   .Ret<Floats>()   // dW
-                   .Ret<Floats>()   // dU
-                   .Ret<Floats>()   // db
-                   .Attr<bool>("reverse"))
-
-NETGRAD_KERNEL(gru_weight_gradients, gru_gradients,
-               ffi::Ffi::Bind()
-                   .Ctx<ffi::ThreadPool>()
-                   .Arg<Floats>()   // x
-                   .Arg<Floats>()   // h
-                   .Arg<Floats>()   // gates
-                   .Arg<Floats>()   // delta
-                   .Arg<Floats>()   // h0
-                   .Arg<Lengths>()  // lengths
-                   .Ret<Floats>()   // dW
-                   .Ret<Floats>()   // dU
-                   .Ret<Floats>()   // db
-                   .Attr<bool>("reverse"))
+NETGRAD_KERNEL(sequence_dense_gradients, dense_gradients)
+NETGRAD_KERNEL(recurrent_weight_gradients, gradients)
 
 }  // namespace netgrad

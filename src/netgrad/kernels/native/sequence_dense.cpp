@@ -46,19 +46,7 @@ ffi::Error input_gradient(ffi::ThreadPool pool, Floats delta, Floats W, Result d
 
 }  // namespace
 
-NETGRAD_KERNEL(sequence_dense_forward, forward,
-               ffi::Ffi::Bind()
-                   .Ctx<ffi::ThreadPool>()
-                   .Arg<Floats>()   // x
-                   .Arg<Floats>()   // W
-                   .Arg<Floats>()   // b
-                   .Ret<Floats>())  // z
-
-NETGRAD_KERNEL(input_gradient, input_gradient,
-               ffi::Ffi::Bind()
-                   .Ctx<ffi::ThreadPool>()
-                   .Arg<Floats>()   // delta
-                   .Arg<Floats>()   // W
-                   .Ret<Floats>())  // d_x
+NETGRAD_KERNEL(sequence_dense_forward, forward)
+NETGRAD_KERNEL(input_gradient, input_gradient)
 
 }  // namespace netgrad

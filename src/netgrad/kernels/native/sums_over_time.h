@@ -45,12 +45,12 @@ void add_block_up_to(int64_t rows, int64_t width, const float* a, const float* b
 }
 
 // What meets the net gradients, (T, k) a sequence, in the sums: the left-hand rows, which are the inputs, 1 (for the
-// biases) and the previous states, and those of the GRU times its reset gate.
+// biases) and the previous states, and, in a cell that resets (cell.h), those times its first gate.
 struct LeftHand {
   Sequences all;
   int64_t inputs, units, columns;
   const float *x, *h, *h0;
-  const float* gates;  // of the GRU, whose candidate saw reset * h_(t-1); of other cells null
+  const float* gates;  // of a cell that resets, whose last gate saw the first * h_(t-1); of other cells null
 
   int64_t rows() const { return sum_rows() + (gates ? units : 0); }
   int64_t sum_rows() const { return inputs + 1 + units; }  // in the order W, b, U
@@ -76,15 +76,6 @@ struct LeftHand {
     }
   }
 };
-
-// Of a cell with so many gates, its arrays checked.
-inline LeftHand left_hand(const Sequences& all, Floats x, Floats h, Floats h0, int64_t gates, Result& dW, Result& dU,
-                          Result& db) {
-  const int64_t n = all.examples, steps = all.steps, d = axis(x, 2), u = axis(h, 2), k = gates * u;
-  require({{"x", x, {n, steps, d}}, {"h", h, {n, steps, u}}, {"h0", h0, {n, u}}, {"dW", dW, {d, k}},
-           {"dU", dU, {u, k}}, {"db", db, {k}}});
-  return {all, d, u, k, x.typed_data(), h.typed_data(), h0.typed_data(), nullptr};
-}
 
 // The net gradients of one tile, multiplied with the left-hand rows and added to `sums`.
 template <class Tile>
@@ -123,9 +114,9 @@ class SummedDeltas {
   void add() {
     const int64_t u = g_.units, in = g_.inputs + 1, states = in + u, k = g_.columns;
     if (g_.gates) {
-      add_rows(left_, 0, states, 0, 2 * u);
-      add_rows(left_, 0, in, 2 * u, k);
-      add_rows(left_ + u * stride_, in, states, 2 * u, k);
+      add_rows(left_, 0, states, 0, k - u);
+      add_rows(left_, 0, in, k - u, k);
+      add_rows(left_ + u * stride_, in, states, k - u, k);
     } else {
       add_rows(left_, 0, states, 0, k);
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from netgrad.kernels.recurrent import forget_gate_backward, forget_gate_forward
-from netgrad.kernels.recurrent_gradients import forget_gate_gradients
-from netgrad.layers.recurrent import Cell, Recurrent, bias_initializer, times
+import jax
+import jax.numpy as jnp
+
+from netgrad.kernels.cell import Step, StepBack
+from netgrad.layers.recurrent import Recurrent, beside, bias_initializer, parts
 from netgrad.registry import register
 
 
@@ -34,6 +36,7 @@ class ForgetGateRNN(Recurrent):
     forget_bias: Any = 0.0
 
     gates = ("forget_gate", "candidate")
+    kernel = "forget_gate"
 
     def __post_init__(self):
         super().__post_init__()
@@ -42,50 +45,30 @@ class ForgetGateRNN(Recurrent):
     def init_bias(self, gate):
         return self.forget_bias if gate == "forget_gate" else self.bias_initializer
 
-    def cell(self, params, x, start, lengths, mask):
+    def step(self, U, own, from_x, met, before):
         """One time-step (Z&M 26.2.1, eq. 6), with z = x_t W_x + h_(t-1) W_h + b for both:
 
         forget = logistic(z),  candidate = tanh(z)
         h_t = forget * h_(t-1) + (1 - forget) * candidate
         """
-        W, U, b = self._joined(params)
-        h, gates = forget_gate_forward(x, W, U, b, start, lengths, reverse=self.reverse, mask=mask)
-        met = times(self._before(h, start, lengths), None if mask is None else mask[:, None])
-        z = self._by_gate(self._net_input(params, x, met, lengths))
-        return {"z": z, "gates": self._by_gate(gates), "h": h, "way_back": gates}
+        z = from_x + met @ U
+        z_forget, z_candidate = parts(z, 2)
+        forget, candidate = jax.nn.sigmoid(z_forget), jnp.tanh(z_candidate)
+        h = forget * before[0] + (1 - forget) * candidate
+        return Step((h,), z, beside(forget, candidate))
 
-    def cell_backward(self, params, saved, x, d_h, d_last):
+    def step_back(self, U, own, at, d_states):
         """One time-step back (Z&M 26.2.1, "Computing Net Gradients"):
 
         delta^h_t = dE/dh_t = (from the layer above) + delta^h_(t+1) * forget_(t+1)
                               + delta_forget_(t+1) W_h,forget^T + delta_candidate_(t+1) W_h,candidate^T
-        delta_forget = delta^h_t * (h_(t-1) - candidate) * forget (1 - forget)
-        delta_candidate = delta^h_t * (1 - forget) * (1 - candidate^2)
+        dE/dforget = delta^h_t * (h_(t-1) - candidate)     delta_forget = dE/dforget * forget (1 - forget)
+        dE/dcandidate = delta^h_t * (1 - forget)           delta_candidate = dE/dcandidate * (1 - candidate^2)
 
         and with all of them kept, the weights' gradients are one product over time and examples.
         """
-        delta, d_start = forget_gate_backward(
-            d_h,
-            self._joined(params)[1],
-            saved["h"],
-            saved["way_back"],
-            saved["start"],
-            saved.get("lengths"),
-            d_h_last=d_last,
-            reverse=self.reverse,
-            mask=saved["masks"].get("h"),
-        )
-        return Cell(delta, d_start, self._weight_gradients(saved, x, delta))
-
-    def cell_gradients(self, params, saved, x, d_h, d_last):
-        return forget_gate_gradients(
-            d_h,
-            self._joined(params)[1],
-            saved["h"],
-            saved["way_back"],
-            x,
-            saved["start"],
-            saved.get("lengths"),
-            d_h_last=d_last,
-            reverse=self.reverse,
-        )
+        (d_h,), (before,) = d_states, at.before
+        forget, candidate = parts(at.gates, 2)
+        d_forget, d_candidate = d_h * (before - candidate), d_h * (1 - forget)
+        delta = beside(d_forget * forget * (1 - forget), d_candidate * (1 - candidate * candidate))
+        return StepBack(delta, beside(d_forget, d_candidate), d_states, delta @ U.T, (d_h * forget,))

@@ -1,0 +1,39 @@
+// The LSTM whose input gate is what its forget gate lets go, i = 1 - f. Gates in the order forget, output, candidate.
+#include "cell.h"
+
+namespace netgrad {
+namespace {
+
+struct CoupledLstm {
+  static constexpr int gates = 3, memories = 2, own = 0, kept = 3;
+  static constexpr bool resets = false;
+
+  template <class At>
+  static void step(const At& at) {
+    const Vec forget = logistic(at.net(0)), output = logistic(at.net(1)), candidate = tanh(at.net(2));
+    const Vec c = forget * at.before(1) + (1.0f - forget) * candidate;
+    at.keep(0, forget);
+    at.keep(1, output);
+    at.keep(2, candidate);
+    at.now(1, c);
+    at.now(0, output * tanh(c));
+  }
+
+  template <class At>
+  static void step_back(const At& at) {
+    const Vec forget = at.kept(0), output = at.kept(1), candidate = at.kept(2);
+    const Vec tanh_c = tanh(at.now(1)), d_h = at.d_now(0);
+    const Vec d_c = at.d_now(1) + d_h * output * (1.0f - tanh_c * tanh_c);
+    at.delta(0, d_c * (at.before(1) - candidate) * forget * (1.0f - forget));
+    at.delta(1, d_h * tanh_c * output * (1.0f - output));
+    at.delta(2, d_c * (1.0f - forget) * (1.0f - candidate * candidate));
+    at.d_before(1, d_c * forget);
+    at.d_before(0, Vec{});
+  }
+};
+
+}  // namespace
+
+NETGRAD_CELL(coupled_lstm, CoupledLstm)
+
+}  // namespace netgrad

@@ -1,0 +1,80 @@
+"""The simple recurrent network: h_t = f(x_t W_x + h_(t-1) W_h + b)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from netgrad.kernels.cell import Step, StepBack
+from netgrad.layers.activation import Identity, Logistic, ReLU, Tanh
+from netgrad.layers.base import Context
+from netgrad.layers.recurrent import Recurrent
+from netgrad.registry import find, register
+
+# The activations that the C++ library knows, whose derivative follows from h alone.
+_KERNELS = {Tanh(): "tanh", ReLU(): "relu", Logistic(): "logistic", Identity(): "identity"}
+
+
+@register("layer", "rnn")
+@dataclass(frozen=True)
+class RNN(Recurrent):
+    """A layer whose units see the input and what they themselves put out one time-step before.
+
+    Inputs (N, T, d), outputs (N, T, units) unless ``returns`` says otherwise; see
+    `netgrad.layers.recurrent.Recurrent` for what all recurrent layers take. Parameters W_x (d, units),
+    W_h (units, units), b (units,).
+
+    Source: Z&M 26.1, eq. for h_t; Kelleher eq. 110; Pattipati "Dealing with Sequences: RNNs".
+
+    >>> import jax, jax.numpy as jnp, netgrad as ng
+    >>> layer = ng.RNN(2, activation="identity")
+    >>> params = {"W_x": jnp.ones((1, 2)), "W_h": jnp.eye(2), "b": jnp.zeros(2)}
+    >>> h, saved = layer.forward(params, jnp.ones((1, 3, 1)), ng.Context())
+    >>> h[0, :, 0]
+    Array([1., 2., 3.], dtype=float32)
+    """
+
+    activation: Any = Tanh()  # any Activation, or its name
+
+    def __post_init__(self):
+        super().__post_init__()
+        object.__setattr__(self, "activation", find("activation", self.activation))
+
+    def init(self, key, in_shape):
+        params = super().init(key, in_shape)
+        if of_activation := self.activation.init(key, (self.units,)):
+            params["activation"] = of_activation
+        return params
+
+    @property
+    def kernel(self):
+        name = _KERNELS.get(self.activation)
+        return f"rnn_{name}" if name else None
+
+    def own(self, params):
+        """The parameters of the activation, where it has some."""
+        return super().own(params) if self.kernel else params.get("activation", {})
+
+    def step(self, U, own, from_x, met, before):
+        """h_t = f(z_t), z_t = x_t W_x + h_(t-1) W_h + b (Z&M 26.1.1)."""
+        z = from_x + met @ U
+        h = self.activation.forward(own, z, Context())[0]
+        return Step((h,), z, z[..., :0] if self.kernel else z)
+
+    def step_back(self, U, own, at, d_states):
+        """delta_t = f'(z_t) * delta^h_t, delta^h_t = dE/dh_t = (from the layer above) + delta_(t+1) W_h^T (Z&M 26.1.2).
+
+        With every delta_t kept, the gradients of the shared weights are one product over time and examples:
+        dE/dW_x = sum_t x_t^T delta_t, dE/dW_h = sum_t h_(t-1)^T delta_t, dE/db = sum_t delta_t.
+        """
+        delta = self._of_activation(own, at, d_states[0]).delta
+        return StepBack(delta, delta[..., :0], d_states, delta @ U.T, (0,))
+
+    def own_gradients(self, params, saved, at, back):
+        if "activation" not in params:
+            return {}
+        return {"activation": self._of_activation(params["activation"], at, back.d_states[0]).d_params}
+
+    def _of_activation(self, own, at, d_h):
+        (h,) = at.states
+        return self.activation.backward(own, {"z": h if self.kernel else at.gates, "a": h}, d_h)
