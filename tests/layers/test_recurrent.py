@@ -136,6 +136,14 @@ def test_the_trace_shows_the_gradients_of_states_and_gates_inside_everything():
     )
 
 
+def test_the_copies_of_an_ensemble_show_theirs():
+    x = np.random.default_rng(0).normal(size=(N, T, 3))
+    net = ng.Sequential([ng.Ensemble(ng.RNN(3), 2), ng.Dense(1)])
+    node = ng.untrained(net, x, x[..., :1], loss="squared_error").trace(x, x[..., :1])["ensemble_1/rnn_1"]
+    assert node.delta_h.shape == (2, N, T, 3)
+    np.testing.assert_allclose(node.delta, node.delta_h * (1 - node.h**2), rtol=1e-4, atol=1e-7)
+
+
 def sigmoid_of(p, x, h):
     """A gate as a function of its name."""
     return lambda gate: jax.nn.sigmoid(net(p, gate, x, h))

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from netgrad.errors import NetgradError
 from netgrad.layers.base import Backward
 from netgrad.network.composite import Composite
-from netgrad.network.execution import next_state
+from netgrad.network.execution import look_back, next_state
 from netgrad.registry import register
 
 
@@ -69,24 +69,37 @@ class Ensemble(Composite):
     def backward(self, params, saved, d_out):
         """dE/da of each copy is that of its own examples in training, and dE/da / n otherwise."""
         size, training = saved["x"].shape[0], saved["way_back"].training
-        own = self._dealt(d_out, again=False) if training else jnp.broadcast_to(d_out / self.n, (self.n, *d_out.shape))
 
         def one(params, saved, d_out):
             back = self.back(params, saved, d_out)
             return back.inputs[self.block.inputs[0]], back.params, {name: b.delta for name, b in back.nodes.items()}
 
-        d_x, d_params, delta = jax.vmap(one)(params, saved["inside"], own)
+        d_x, d_params, delta = jax.vmap(one)(params, saved["inside"], self._shares(saved, d_out))
         if training:
             rows = self._gathered(d_x)
             # An example that was dealt twice has two parts in what its copies' batch statistics make of it.
             d_in = rows[:size].at[jnp.arange(size, len(rows)) % size].add(rows[size:])
         return Backward(d_in if training else d_x.sum(0), d_params, delta)
 
+    def look_back(self, params, saved, d_out):
+        """What the block's layers show, by their names."""
+
+        def one(params, saved, d_out):
+            return look_back(self.block, params, saved, self.back(params, saved, d_out).outputs)
+
+        return jax.vmap(one)(params, saved["inside"], self._shares(saved, d_out))
+
     def next_state(self, state, saved):
         return jax.vmap(lambda s, inside: next_state(self.block, s, inside))(state, saved["inside"])
 
     def total(self, of, in_shape):
         return self.n * super().total(of, in_shape)
+
+    def _shares(self, saved: dict[str, Any], d_out: Any) -> Any:
+        """What arrives at each copy."""
+        if saved["way_back"].training:
+            return self._dealt(d_out, again=False)
+        return jnp.broadcast_to(d_out / self.n, (self.n, *d_out.shape))
 
     def _dealt(self, v: Any, again: bool = True) -> Any:
         """Examples (N, ...) dealt out like cards, (n, N / n, ...).
