@@ -66,6 +66,22 @@ def test_gradients_of_a_tie_are_those_of_both_places(x64):
         np.testing.assert_allclose(mine, other, err_msg=path)
 
 
+def test_a_network_inside_other_code_is_seen_through_the_same_map(x64):
+    net, x = everything(), jnp.asarray(X[:4], float)
+    params, _ = net.init(0, (8,))
+
+    def f(p):
+        return jnp.sin(ng.apply(net, p, x)).sum()
+
+    direction = jax.tree.map(lambda leaf: jnp.cos(3 * leaf), params)
+    grad = by_path(jax.grad(f)(params))
+    along = sum((grad[path] * leaf).sum() for path, leaf in by_path(direction).items())
+    np.testing.assert_allclose(jax.jvp(f, (params,), (direction,))[1], along, rtol=1e-8)
+    assert not grad["part/dense_1/mask_W"].any()
+    assert not grad["weight_norm_1/V"].any()
+    assert grad["part/dense_1/W"].any()
+
+
 def test_everything_trains_saves_loads_and_goes_on(tmp_path):
     net = everything()
     start = ng.untrained(net, X, Y, loss="squared_error")
@@ -98,7 +114,7 @@ def test_a_view_inside_a_stack_has_the_copies_in_front():
 
 def test_recomputed_and_residual_blocks_keep_their_views():
     block = ng.Residual([ng.Dense(3, activation="tanh"), ng.Dense(3)]).tied("dense_2/W", "dense_1/W")
-    for part in (block, ng.Recomputed(block), ng.Stack(ng.Recomputed(block), 2)):
+    for part in (block, ng.Recomputed(block), ng.Stack(ng.Recomputed(block), 2), ng.Ensemble(block, 2)):
         net = ng.Sequential([ng.Dense(3), part, ng.Dense(8)])
         assert ng.check_gradients(net, X[:3], Y[:3]).ok
         assert not any(path.endswith("dense_2/W") and "1/" in path[:-9] for path in by_path(net.init(0, (8,))[0]))
