@@ -39,7 +39,7 @@ def test_every_registered_loss_has_a_case():
 
 
 @pytest.mark.parametrize(
-    ("loss", "output", "target"), ALL, ids=lambda v: str(v) if isinstance(v, ng.losses.Loss) else ""
+    ("loss", "output", "target"), ALL, ids=lambda v: v.registered_name if isinstance(v, ng.losses.Loss) else ""
 )
 def test_delta_is_the_derivative_of_value(loss, output, target, x64):
     output, target = jnp.asarray(output), jnp.asarray(target)
