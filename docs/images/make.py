@@ -19,7 +19,7 @@ def draw() -> None:
     with tempfile.TemporaryDirectory() as folder:
         main(["fit", "digits", "--quiet", "--out", folder])
         model = ng.load(Path(folder) / "model.safetensors")
-    layers = layer_violins(model, traced(model, digits.x_test, digits.y_test))
+    layers = layer_violins(traced(model, digits.x_test, digits.y_test))
     (HERE / "digits-layers.png").write_bytes(figures.png(layers, 110))
     judgement = judge(model, digits.x_test, digits.y_test)
     worst, _ = judgement.worst(6)

@@ -12,6 +12,7 @@ import pytest
 
 import netgrad as ng
 from netgrad.diagnosis import checks as package
+from netgrad.diagnosis.evidence import Place
 from netgrad.diagnosis.finding import SEVERITIES, Check, Finding, checks
 from netgrad.registry import KINDS
 
@@ -28,6 +29,7 @@ def known(*layers, **facts):
         "network": network,
         "hidden": list(network.nodes[:-1]),
         "weighted": list(network.nodes),
+        "places": [Place(node.name, node.layer, True, node == network.nodes[-1]) for node in network.nodes],
         "settings": {},
         "batch": SimpleNamespace(size=300),
         "scored": SimpleNamespace(x={network.inputs[0]: NORMAL}, lengths={}),
@@ -48,7 +50,7 @@ def known(*layers, **facts):
     objective = SimpleNamespace(terms=[(network.outputs[0][0], facts.pop("aim", None), 1.0)], penalties=("l2",))
     params, _ = network.init(0, {network.inputs[0]: facts.pop("shape", (4,))})
     params = facts.pop("params", lambda drawn: drawn)(params)
-    model = SimpleNamespace(history=history, objective=objective, params=params)
+    model = SimpleNamespace(history=history, objective=objective, params=params, effective=params)
     return SimpleNamespace(**usual | {"model": model, "start": model} | facts)
 
 

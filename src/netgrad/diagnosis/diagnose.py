@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 from netgrad.diagnosis.evidence import Evidence, unseen
@@ -41,5 +43,22 @@ def examine(evidence: Evidence) -> Diagnosis:
     if any(f.severity == "fault" and f.name != "underfitting" for f in findings):
         # Training that fails for a reason underfits, too: the reason is what helps. A layer too narrow is one itself.
         findings = [f for f in findings if f.name != "underfitting" or "narrowest" in f.measured]
+    findings = one_a_layer(findings)
     findings.sort(key=lambda f: -SEVERITIES.index(f.severity))  # stable: ranks stay in order
     return Diagnosis(tuple(findings), evidence.skill, evidence.possible)
+
+
+def one_a_layer(findings: list[Finding]) -> list[Finding]:
+    """Of the copies of a layer in a stack with the same fault the worst, which says how many others have it, too."""
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for i, finding in enumerate(findings):
+        copy = re.search(r"layer (\S+)\[[\d, ]+\]", finding.where)
+        alike.setdefault((finding.name, copy[1] if copy else f"[{i}]"), []).append(finding)
+
+    def joined(some: list[Finding]) -> Finding:
+        worst = max(some, key=lambda f: (SEVERITIES.index(f.severity), *f.measured.values()))
+        others = len(some) - 1
+        more = f"; so it is in {others} more of its copies"
+        return worst if not others else replace(worst, message=worst.message + more)
+
+    return [joined(some) for some in alike.values()]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +16,10 @@ from netgrad.compiling import INITIAL, random_key
 from netgrad.diagnosis import recurrence, reference
 from netgrad.diagnosis.signals import Signal, compiled
 from netgrad.errors import NetgradError, ShapeError
+from netgrad.layers.base import Layer
 from netgrad.layers.recurrent import Recurrent
 from netgrad.layers.taps import DelayTaps
-from netgrad.network import Network, Node
+from netgrad.network import Network, Node, Stack
 from netgrad.optimizers.schedules import adjustable, set_level
 from netgrad.regularizers import is_weight
 from netgrad.training.epoch import compiled_epochs
@@ -43,6 +45,36 @@ def unseen(model: Model, validation: Any) -> Batch | None:
         return None
     x, y, *lengths = validation
     return model.batch(x, y, None, lengths[0] if lengths else None)
+
+
+class Place(NamedTuple):
+    """Where a layer stands. name: the node's, or "stack_1/dense_1[7]" of a copy in a stack; weighted: it has weights;
+    end: it makes an output; copy: its numbers."""
+
+    name: str
+    layer: Layer
+    weighted: bool
+    end: bool
+    copy: tuple[int, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The name without the copy."""
+        return self.name.rpartition("[")[0] if self.copy else self.name
+
+
+def _copies(name: str, stack: Stack, params: dict, end: bool, copy: tuple[int, ...] = ()) -> Iterator[Place]:
+    """The layers of every copy."""
+    last = stack.block.outputs[0][1]
+    for i in range(stack.n):
+        at = (*copy, i)
+        for node in stack.block.nodes:
+            own, ends = params.get(node.params, {}), end and node.name == last and i == stack.n - 1
+            if isinstance(node.layer, Stack):
+                yield from _copies(f"{name}/{node.name}", node.layer, own, ends, at)
+                continue
+            weighted = any(is_weight(path) for path, _ in jax.tree_util.tree_leaves_with_path(own))
+            yield Place(f"{name}/{node.name}[{', '.join(map(str, at))}]", node.layer, weighted, ends, at)
 
 
 class Evidence:
@@ -94,6 +126,24 @@ class Evidence:
         ends = {name for _, name in self.network.outputs}
         return [node for node in self.network.nodes if node.name not in ends]
 
+    @cached_property
+    def places(self) -> list[Place]:
+        """Every layer in the order of the way forward, those of a stack copy by copy in the place of the stack."""
+        ends = {name for _, name in self.network.outputs}
+        weighted = {node.name for node in self.weighted}
+        found: list[Place] = []
+        for node in self.network.nodes:
+            if isinstance(node.layer, Stack):
+                found.extend(_copies(node.name, node.layer, self.model.params.get(node.params, {}), node.name in ends))
+            else:
+                found.append(Place(node.name, node.layer, node.name in weighted, node.name in ends))
+        return found
+
+    @cached_property
+    def ends(self) -> set[str]:
+        """The names of the layers that make an output, as `netgrad.network.with_layers` gives them."""
+        return {place.path for place in self.places if place.end}
+
     def some(self, most: int) -> Batch:
         """At most so many of the examples."""
         return _part(self.batch, most)
@@ -124,12 +174,18 @@ class Evidence:
         return self._now[1]
 
     def _signals(self, model: Model) -> Any:
-        objective = replace(model.objective, penalties=())
-        return jax.tree.map(np.asarray, compiled(model.network, objective)(model.params, model.state, self.probe))
+        program = compiled(model.network, replace(model.objective, penalties=()))
+        found, *rest = jax.tree.map(np.asarray, program(model.params, model.state, self.probe))
+        of_copies = {
+            place.name: jax.tree.map(lambda v, at=place.copy: v[at], found[place.path])
+            for place in self.places
+            if place.copy
+        }
+        return found | of_copies, *rest
 
     def flow(self, signals: dict[str, Signal]) -> tuple[list[str], np.ndarray]:
         """Names of the layers with weights and the size of delta in each, from the first to the last."""
-        names = [node.name for node in self.weighted if np.isfinite(signals[node.name].delta)]
+        names = [place.name for place in self.places if place.weighted and np.isfinite(signals[place.name].delta)]
         return names, np.array([float(signals[name].delta) for name in names])
 
     # --- how well it does

@@ -16,7 +16,8 @@ from netgrad.compiling import Program
 from netgrad.layers.activation import Activation, Identity, Softmax
 from netgrad.layers.base import Layer
 from netgrad.layers.wrapper import bare
-from netgrad.network import Network
+from netgrad.network import Network, Stack
+from netgrad.network.composite import parts
 from netgrad.regularizers import is_weight
 from netgrad.training.objective import Batch, Objective, StepGradients, gradients
 
@@ -45,28 +46,43 @@ class Signal(NamedTuple):
 
 
 def signals(network: Network, looked: StepGradients, params: dict, batch: Batch) -> dict[str, Signal]:
-    """The signals of every node, from one look at a batch."""
+    """The signals of every node, from one look at a batch; those inside a stack, "stack_1/dense_1", by copy."""
     valid, effective = _valid(batch), network.effective(params)
     found = {}
     for node in network.nodes:
-        saved, delta = looked.run.saved[node.name], looked.nodes[node.name].delta
-        own, gradient = effective.get(node.params, {}), looked.nodes[node.name].d_params
-        answer, flat = _answer(node.layer, own, saved, valid)
-        weights = [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(own) if is_weight(path)]
-        slopes = [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(gradient) if is_weight(path)]
-        weight = _rms(weights, None)
-        found[node.name] = Signal(
-            _rms(saved.get("x"), valid),
-            _rms(saved.get("z"), valid),
-            _rms(saved.get("a"), valid),
-            _rms(delta, valid),
-            answer,
-            flat,
-            _unit_rms(delta, valid),
-            weight,
-            _rms(slopes, None) / jnp.maximum(weight, jnp.finfo(weight.dtype).tiny),
-        )
+        saved, back = looked.run.saved[node.name], looked.nodes[node.name]
+        own = effective.get(node.params, {})
+        within = parts(node.name, node.layer, own, saved, back.delta, back.d_params)
+        for part in within if isinstance(node.layer, Stack) else ():
+
+            def one(own: Any, saved: Any, delta: Any, slopes: Any, layer: Layer = part.layer) -> Signal:
+                return _signal(layer, own, saved, delta, slopes, valid)
+
+            for _ in range(part.copies):
+                one = jax.vmap(one)
+            shown = {name: part.saved[name] for name in ("x", "z", "a", "h") if name in part.saved}
+            found[part.name] = one(part.params, shown, part.delta, part.d_params)
+        found[node.name] = _signal(node.layer, own, saved, back.delta, back.d_params, valid)
     return found
+
+
+def _signal(layer: Layer, own: dict, saved: dict, delta: Any, slopes: dict, valid: Any) -> Signal:
+    answer, flat = _answer(layer, own, saved, valid)
+    weights, gradients = (
+        [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree) if is_weight(path)] for tree in (own, slopes)
+    )
+    weight = _rms(weights, None)
+    return Signal(
+        _rms(saved.get("x"), valid),
+        _rms(saved.get("z"), valid),
+        _rms(saved.get("a"), valid),
+        _rms(delta, valid),
+        answer,
+        flat,
+        _unit_rms(delta, valid),
+        weight,
+        _rms(gradients, None) / jnp.maximum(weight, jnp.finfo(weight.dtype).tiny),
+    )
 
 
 @lru_cache(maxsize=64)

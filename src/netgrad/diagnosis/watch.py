@@ -60,6 +60,7 @@ def watching(optimizer: Any, network: Network, every: int) -> optax.GradientTran
                     *(old + jnp.asarray(new, old.dtype) for old, new in zip(sums[name], _sample(one), strict=True))
                 )
                 for name, one in found.items()
+                if name in sums
             }
 
         due = state.step % every == 0

@@ -7,7 +7,7 @@ from netgrad.network.apply import apply
 from netgrad.network.blocks import Residual
 from netgrad.network.building import Node
 from netgrad.network.composite import Composite, Recomputed, Stack
-from netgrad.network.edit import with_first, with_last, with_layers
+from netgrad.network.edit import every_layer, with_first, with_last, with_layers
 from netgrad.network.ensemble import Ensemble
 from netgrad.network.execution import Forward, Gradients, backward, forward, look_back, next_state, out_lengths
 from netgrad.network.fusion import fused
@@ -33,6 +33,7 @@ __all__ = [
     "Trace",
     "apply",
     "backward",
+    "every_layer",
     "forward",
     "fused",
     "look_back",

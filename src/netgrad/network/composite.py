@@ -5,9 +5,9 @@ What a composite says of itself is derived from its block here, in one place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -72,6 +72,11 @@ class Composite(Layer):
         """The sum over the block's layers of what each says, "operations" or "connections"."""
         shapes = self.shapes(in_shape)
         return sum(getattr(n.layer, of)(self.block.in_shape(n, shapes)) for n in self.block.nodes)
+
+    def with_block(self, block: Network) -> Composite:
+        """The same around another block."""
+        changed: Composite = self.replace(block=block)
+        return changed
 
     # --- the contract
 
@@ -193,6 +198,33 @@ class Stack(Composite):
 
     def total(self, of, in_shape):
         return self.n * super().total(of, in_shape)
+
+
+class Part(NamedTuple):
+    """A layer inside a stack, with what it has and computes; all arrays have an axis for the copies in front, two
+    inside a stack in a stack: so many as ``copies`` says."""
+
+    name: str
+    layer: Layer
+    params: dict
+    saved: dict
+    delta: Any
+    d_params: dict
+    copies: int
+
+
+def parts(
+    name: str, layer: Layer, params: dict, saved: dict, delta: Any, d_params: dict, copies: int = 0
+) -> Iterator[Part]:
+    """What is inside a node, under its name, in the order of the way forward; nothing where it is no stack."""
+    if not isinstance(layer, Composite) or "inside" not in saved:
+        return
+    for node in layer.block.nodes:
+        own, slopes = params.get(node.params, {}), d_params.get(node.params, {})
+        kept, net = saved["inside"][node.name], delta[node.name]
+        part = Part(f"{name}/{node.name}", node.layer, own, kept, net, slopes, copies + 1)
+        yield from parts(*part)
+        yield part
 
 
 @register("layer", "recomputed")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from netgrad.layers.base import Layer
+from netgrad.network.composite import Composite
 from netgrad.network.graph import Network, Node
 
 
 def with_layers(network: Network, change: Callable[[Node], Layer]) -> Network:
     """The same graph with ``change(node)`` in the place of each node's layer; names and connections stay.
+
+    Layers inside stacks and other composites are changed, too, as nodes under their paths, "stack_1/dense_1".
 
     >>> import netgrad as ng
     >>> net = ng.Sequential([ng.Dense(4, activation="logistic"), ng.Dense(1)])
@@ -18,8 +21,28 @@ def with_layers(network: Network, change: Callable[[Node], Layer]) -> Network:
     >>> [node.layer.units for node in wider.nodes]
     [8, 2]
     """
-    nodes = [replace(node, layer=change(node)) for node in network.nodes]
-    return Network.from_nodes(network.inputs, nodes, network.outputs, network.views)
+
+    def changed(node: Node) -> Node:
+        layer = change(node)
+        if isinstance(layer, Composite):
+            block = with_layers(layer.block, lambda inner: change(replace(inner, name=f"{node.name}/{inner.name}")))
+            layer = layer if block == layer.block else layer.with_block(block)
+        return replace(node, layer=layer)
+
+    return Network.from_nodes(network.inputs, map(changed, network.nodes), network.outputs, network.views)
+
+
+def every_layer(network: Network) -> Iterator[Node]:
+    """The nodes, and under their paths those inside stacks and other composites.
+
+    >>> import netgrad as ng
+    >>> [node.name for node in every_layer(ng.Sequential([ng.Stack([ng.Dense(4)], 9), ng.Dense(1)]))]
+    ['stack_1', 'stack_1/dense_1', 'dense_1']
+    """
+    for node in network.nodes:
+        yield node
+        if isinstance(node.layer, Composite):
+            yield from (replace(inner, name=f"{node.name}/{inner.name}") for inner in every_layer(node.layer.block))
 
 
 def with_first(network: Network, layer: Layer, name: str, input: str | None = None) -> Network:

@@ -56,6 +56,9 @@ class StateSpace(Composite):
         """How many numbers the state has."""
         return self.transition[-1].units
 
+    def with_block(self, block):
+        return self.replace(transition=tuple(node.layer for node in block.nodes))
+
     def entry(self, in_shape):
         return (self.out_shape(in_shape)[-1] + in_shape[-1],)
 

@@ -13,11 +13,11 @@ import numpy as np
 from netgrad import notebook
 from netgrad.errors import unknown_name
 from netgrad.layers.base import Backward
-from netgrad.network.composite import Composite
+from netgrad.network.composite import Composite, parts
 from netgrad.network.execution import Forward
 from netgrad.network.graph import Network
 
-_NOT_SHOWN = ("way_back",)
+_NOT_SHOWN = ("way_back", "inside")  # what only the way back needs, and what has entries of its own
 _SPREAD = ("shape", "mean", "sd", "min", "max")
 
 
@@ -121,23 +121,19 @@ def record(
     seen, effective = network.seen_otherwise(params), network.effective(params)
     nodes = {}
     for node in network.nodes:
-        values = {key: value for key, value in run.saved[node.name].items() if key not in _NOT_SHOWN}
-        values["delta"], values["d_in"] = back[node.name].delta, back[node.name].d_in
-        looked = besides[node.name]
-        values |= {f"d{key}": value for key, value in back[node.name].d_params.items()} | seen.get(node.params, {})
-        inside = values.pop("inside", None)
-        if inside is None:
-            values |= looked
-        block = node.layer.block if isinstance(node.layer, Composite) and inside else None
+        saved, whole, looked = run.saved[node.name], back[node.name], besides[node.name]
+        block = node.layer.block if isinstance(node.layer, Composite) and "inside" in saved else None
         within = jax.vmap(block.seen_otherwise)(effective.get(node.params, {})) if block and block.views else {}
-        for part in block.nodes if block else ():
-            own = {key: value for key, value in inside[part.name].items() if key not in _NOT_SHOWN}
-            own["delta"] = back[node.name].delta[part.name]
-            own |= looked.get(part.name, {})
-            own |= {f"d{key}": value for key, value in back[node.name].d_params.get(part.params, {}).items()}
-            own |= within.get(part.params, {})
-            name = f"{node.name}/{part.name}"
-            nodes[name] = NodeTrace(name, type(part.layer).__name__, own)
+        for part in parts(node.name, node.layer, {}, saved, whole.delta, whole.d_params):
+            name = part.name.removeprefix(f"{node.name}/")
+            own = {key: value for key, value in part.saved.items() if key not in _NOT_SHOWN} | {"delta": part.delta}
+            own |= {} if "inside" in part.saved else looked.get(name, {})
+            own |= {f"d{key}": value for key, value in part.d_params.items()} | within.get(name, {})
+            nodes[part.name] = NodeTrace(part.name, type(part.layer).__name__, own)
+        values = {key: value for key, value in saved.items() if key not in _NOT_SHOWN}
+        values["delta"], values["d_in"] = whole.delta, whole.d_in
+        values |= {f"d{key}": value for key, value in whole.d_params.items()} | seen.get(node.params, {})
+        values |= {} if block else looked
         nodes[node.name] = NodeTrace(node.name, type(node.layer).__name__, values)
     return Trace(float(loss), run.outputs, nodes)
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import jax
 import numpy as np
 from matplotlib.figure import Figure
 
 from netgrad.diagnosis.diagnose import examine
 from netgrad.diagnosis.evidence import Evidence
 from netgrad.diagnosis.finding import HEADER, Diagnosis
-from netgrad.regularizers import is_weight
 from netgrad.report import diagnosis_figures, figures
 from netgrad.report.layers import LayerRow
 from netgrad.report.section import Section
-from netgrad.training.model import Model
 
 
 def diagnosed(evidence: Evidence, rows: Sequence[LayerRow]) -> Iterator[Section]:
@@ -24,8 +21,9 @@ def diagnosed(evidence: Evidence, rows: Sequence[LayerRow]) -> Iterator[Section]
     if not np.isfinite(evidence.loss):
         return
     if any("z" in row.values for row in rows):
-        yield distributions(evidence.model, rows)
-    answers = {n.name: evidence.signals[n.name].answer for n in evidence.hidden if evidence.signals[n.name].answer.size}
+        yield distributions(rows)
+    hidden = [place.name for place in evidence.places if not place.end]
+    answers = {name: evidence.signals[name].answer for name in hidden if evidence.signals[name].answer.size}
     if answers:
         dead = sum(int((row == 0).sum()) for row in answers.values())
         units = sum(len(row) for row in answers.values())
@@ -39,7 +37,8 @@ def diagnosed(evidence: Evidence, rows: Sequence[LayerRow]) -> Iterator[Section]
     names, now = evidence.flow(evidence.signals)
     if len(names) > 1:
         _, before = evidence.flow(evidence.first_signals)
-        alt = "; ".join(f"{name}: {b:.1e}, then {n:.1e}" for name, b, n in zip(names, before, now, strict=True))
+        told = list(zip(names, before, now, strict=True))[:: 1 + len(names) // 40]
+        alt = "; ".join(f"{name}: {b:.1e}, then {n:.1e}" for name, b, n in told)
         yield Section(
             "Gradient flow",
             "The root mean square of delta in each layer with weights. A curve that falls towards the left is a "
@@ -57,26 +56,21 @@ def findings(diagnosis: Diagnosis) -> Section:
     return Section("Diagnosis", text, header=list(HEADER) if rows else [], rows=rows, wraps=True)
 
 
-def distributions(model: Model, rows: Sequence[LayerRow]) -> Section:
+def distributions(rows: Sequence[LayerRow]) -> Section:
     """Violins of the weights, z, a and delta of each layer that has weights or an activation."""
     return Section(
         "Distributions",
         "What the layers hold and compute on these examples: weights, net input z, activation a, and the size of "
         "delta = dE/dz of each example. The dot is the median, the bar the middle half. A |delta| that shrinks from "
         "layer to layer towards the input is a gradient that vanishes.",
-        figures.svg(layer_violins(model, rows), "Violins of weights, z, a and delta in each layer", "layers"),
+        figures.svg(layer_violins(rows), "Violins of weights, z, a and delta in each layer", "layers"),
     )
 
 
-def layer_violins(model: Model, rows: Sequence[LayerRow]) -> Figure:
+def layer_violins(rows: Sequence[LayerRow]) -> Figure:
     """The figure of `distributions`."""
     shown = [row for row in rows if "z" in row.values]
-    weights = {}
-    for row in shown:
-        own = jax.tree_util.tree_leaves_with_path(model.effective.get(model.network.by_name[row.name].params, {}))
-        parts = [np.asarray(leaf).ravel() for path, leaf in own if is_weight(path)]
-        if parts:
-            weights[row.name] = np.concatenate(parts)
+    weights = {row.name: row.weights for row in shown if row.weights.size}
     by_layer = {q: {row.name: row.values[q] for row in shown if q in row.values} for q in ("z", "a", "delta")}
     return diagnosis_figures.violins(
         {"weights": weights, "z": by_layer["z"], "a": by_layer["a"], "|delta|": by_layer["delta"]}

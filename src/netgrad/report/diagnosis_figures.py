@@ -85,7 +85,8 @@ def flow(names: Sequence[str], before: np.ndarray, now: np.ndarray) -> Figure:
         ax.plot(at, np.where(values > 0, values, np.nan), line, marker=mark, color=colour, label=label, markersize=4)
     logarithmic(ax)
     turn: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(names) > 7 else {}
-    ax.set_xticks(at, names, **turn)
+    every = 1 + len(names) // 40
+    ax.set_xticks(at[::every], names[::every], **turn)
     ax.set_ylabel("size of delta")
     ax.legend()
     return fig

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
 import numpy as np
 
 from netgrad.data.checks import valid_steps
+from netgrad.network import Node, Stack
+from netgrad.regularizers import is_weight
 from netgrad.training.model import Model
 
 EXAMPLES = 1000  # what a trace for a summary looks at, at most: enough for two digits, and quick
@@ -19,13 +21,15 @@ QUANTITIES = ("z", "a", "delta")
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A node of the network. shape: of one example's output; values: z, a and delta (N, ...) where there are any."""
+    """A node of the network, or a layer in a stack with all its copies. shape: of one example's output; values: z, a
+    and delta, all numbers of each, where there are any; weights: all of its weights."""
 
     name: str
     layer: str
     shape: tuple[int, ...]
     parameters: int
     values: dict[str, np.ndarray]
+    weights: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def spread(self, quantity: str) -> tuple[float, float] | None:
         """Mean and standard deviation, or None where the layer has no such quantity."""
@@ -71,15 +75,34 @@ def traced(model: Model, x: Any, y: Any, lengths: Any = None) -> list[LayerRow]:
 
 
 def _rows(model: Model, trace: Any, valid: np.ndarray | None = None) -> Iterator[LayerRow]:
-    shapes = model.network.shapes(model.shapes)
-    counted: set[str] = set()
-    for node in model.network.nodes:
-        params = {} if node.params in counted else {node.params: model.params.get(node.params, {})}
+    network, counted = model.network, set[str]()
+    shapes = network.shapes(model.shapes)
+    for node in network.nodes:
+        count = 0 if node.params in counted else network.count({node.params: model.params.get(node.params, {})})
         counted.add(node.params)
-        count = model.network.count(params)
-        values = {} if node.name not in trace else {q: _flat(trace[node.name].values.get(q), valid) for q in QUANTITIES}
-        values = {q: v for q, v in values.items() if v.size}
-        yield LayerRow(node.name, type(node.layer).__name__, shapes[node.name], count, values)
+        own, fed = model.effective.get(node.params, {}), network.in_shape(node, shapes)
+        yield from _of_node(node, own, count, fed, shapes[node.name], trace, valid)
+
+
+def _of_node(
+    node: Node, params: dict, count: int, in_shape: Any, shape: Any, trace: Any, valid: Any, copies: int = 0
+) -> Iterator[LayerRow]:
+    """The row of a node, after those of the layers in it where it is a stack: each of them with all of its copies."""
+    if isinstance(node.layer, Stack):
+        inside, block = node.layer.shapes(in_shape), node.layer.block
+        for inner in block.nodes:
+            part = replace(inner, name=f"{node.name}/{inner.name}")
+            own, fed = params.get(inner.params, {}), block.in_shape(inner, inside)
+            size = block.count({inner.params: own}) if count and inner.name == inner.params else 0
+            count -= size  # what is counted there is not counted here
+            yield from _of_node(part, own, size, fed, inside[inner.name], trace, valid, copies + 1)
+        params = {}
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    weights = [np.asarray(leaf).ravel() for path, leaf in leaves if is_weight(path)]
+    found = trace[node.name].values if node.name in trace else {}
+    values = {q: v for q in QUANTITIES if (v := _flat(found.get(q), valid, copies)).size}
+    flat = np.concatenate(weights) if weights else np.empty(0)
+    yield LayerRow(node.name, type(node.layer).__name__, shape, count, values, flat)
 
 
 def _first(examples: Any) -> Any:
@@ -88,13 +111,18 @@ def _first(examples: Any) -> Any:
     return examples.iloc[:EXAMPLES] if hasattr(examples, "iloc") else examples[:EXAMPLES]
 
 
-def _flat(value: Any, valid: np.ndarray | None = None) -> np.ndarray:
+def _flat(value: Any, valid: np.ndarray | None = None, copies: int = 0) -> np.ndarray:
     """All numbers of an array, or of the parts that a layer keeps by name or by input (an LSTM's gates).
 
-    valid (N, T): the time-steps that count; what stands in the padding of sequences is left out.
+    valid (N, T): the time-steps that count; what stands in the padding of sequences is left out. copies: so many axes
+    for the copies of stacks stand before those.
     """
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(value)]
     if valid is not None:
-        leaves = [leaf[valid] if leaf.ndim > 2 and leaf.shape[:2] == valid.shape else leaf for leaf in leaves]
+        at: Any = (*[slice(None)] * copies, valid)
+        leaves = [
+            leaf[at] if leaf.ndim > 2 + copies and leaf.shape[copies : copies + 2] == valid.shape else leaf
+            for leaf in leaves
+        ]
     parts = [leaf.ravel() for leaf in leaves]
     return np.concatenate(parts) if parts else np.empty(0)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.compiling import Program, as_seed
-from netgrad.network import Network, forward
+from netgrad.network import Network, Stack, forward
 from netgrad.training.objective import gradients
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch, make_objective
 from netgrad.trees import trained
@@ -97,17 +97,27 @@ def check_gradients(
         ours = Program(lambda p: gradients(network, objective, p, state, batch, key).params)(at)
         theirs = Program(jax.grad(value))(at)
         rows = []
-        rng = np.random.default_rng(seed)
+        rng, layers = np.random.default_rng(seed), {node.params: node.layer for node in network.nodes}
         leaves = jax.tree_util.tree_leaves_with_path(ours)
         moving = {path for path, _ in jax.tree_util.tree_leaves_with_path(trained(ours, network.untrained))}
         for i, ((path, mine), other) in enumerate(zip(leaves, jax.tree.leaves(theirs), strict=True)):
             if path not in moving:  # its gradient is 0 because it is frozen, whatever differences say
                 continue
             scale = max(float(jnp.abs(other).max()), float(jnp.abs(mine).max()), 1e-12)
-            autodiff = float(jnp.abs(mine - other).max()) / scale
+            copies = mine.shape[0] if isinstance(layers.get(path[0].key), Stack) else 1
+            autodiff, worst = _disagreement(mine, other, copies)
             differences = _differences(value, at, i, np.asarray(mine), scale, min(probes, mine.size), rng)
-            rows.append(ParameterCheck(_name(path), mine.size, autodiff, differences))
+            copy = f"[{worst}]" if copies > 1 and not autodiff < tolerance else ""
+            rows.append(ParameterCheck(f"{_name(path)}{copy}", mine.size, autodiff, differences))
     return GradientReport(tuple(rows), tolerance)
+
+
+def _disagreement(mine: jax.Array, other: jax.Array, copies: int) -> tuple[float, int]:
+    """The largest difference over the largest element, of the worst copy in a stack, and which that is."""
+    ours, theirs = (np.asarray(value).reshape(copies, -1) for value in (mine, other))
+    size = np.maximum(np.abs(ours).max(1), np.abs(theirs).max(1))
+    apart = np.abs(ours - theirs).max(1) / np.maximum(size, 1e-12)
+    return float(apart.max()), int(apart.argmax())
 
 
 def _differences(value: Any, at: dict, i: int, mine: np.ndarray, scale: float, probes: int, rng: Any) -> float:

@@ -60,7 +60,7 @@ class VanishingGradients(Check):
         def change(node: Node):
             activation = getattr(node.layer, "activation", None)
             saturates = getattr(activation, "registered_name", None) in SATURATING
-            if node not in e.hidden or not saturates or isinstance(node.layer, Recurrent):
+            if node.name in e.ends or not saturates or isinstance(node.layer, Recurrent):
                 return node.layer
             return node.layer.replace(activation="relu")
 

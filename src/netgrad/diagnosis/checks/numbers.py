@@ -13,7 +13,7 @@ from netgrad.diagnosis.finding import Check
 from netgrad.errors import NetgradError
 from netgrad.layers.base import Layer
 from netgrad.layers.differentiated import Differentiated
-from netgrad.network import Node
+from netgrad.network import Node, every_layer
 from netgrad.registry import register
 from netgrad.training.gradient_check import check_gradients
 
@@ -52,7 +52,7 @@ class WrongGradient(Check):
     tolerance: float = 1e-3
 
     def look(self, e):
-        own = [node for node in e.network.nodes if foreign(node.layer)]
+        own = [node for node in every_layer(e.network) if foreign(node.layer)]
         if not own:
             return
         few = e.some(4)

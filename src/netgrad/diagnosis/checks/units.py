@@ -39,8 +39,8 @@ class DeadUnits(Check):
     few: float = 0.1
 
     def look(self, e):
-        for node in e.hidden:
-            if getattr(activation_of(node.layer), "registered_name", None) not in RECTIFIERS:
+        for node in e.places:
+            if node.end or getattr(activation_of(node.layer), "registered_name", None) not in RECTIFIERS:
                 continue
             dead = e.signals[node.name].answer == 0
             share = float(dead.mean()) if dead.size else 0.0
@@ -75,10 +75,12 @@ class SaturatedUnits(Check):
     share: float = 0.7
 
     def look(self, e):
-        for node in e.hidden:
+        for node in e.places:
             activation = getattr(activation_of(node.layer), "registered_name", None)
+            if node.end or activation not in ("logistic", "tanh", "scaled_tanh"):
+                continue
             flat = e.signals[node.name].flat
-            if activation not in ("logistic", "tanh", "scaled_tanh") or not flat.size or flat.mean() < self.share:
+            if not flat.size or flat.mean() < self.share:
                 continue
             message = f"the {activation} units of {node.name} are saturated in {flat.mean():.0%} of all cases"
             yield self.found(
