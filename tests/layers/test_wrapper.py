@@ -76,6 +76,7 @@ WRAPPERS = {
     "weight_norm": ng.WeightNorm,
     "recomputed": ng.Recomputed,
     "stack": lambda layer: ng.Stack(layer, 1),
+    "ensemble": lambda layer: ng.Ensemble(layer, 1),
 }
 OF_SEQUENCES = {"bidirectional": Bidirectional, "state_space": StateSpace}  # around recurrent and Dense layers only
 
