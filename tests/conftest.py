@@ -7,7 +7,7 @@ from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
-# Nearly all of the suite's time is XLA's, compiling programs that run once: it is told not to polish them. Set before
+# Nearly all of the suite's time is XLA's, compiling programs that run once: it is told not to optimise them. Set before
 # JAX is imported, and inherited by the processes that tests start. XLA aborts over one that it lacks.
 os.environ["XLA_FLAGS"] = " ".join(
     [

@@ -142,7 +142,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The rooms that training does not need are opened when they are asked for: a tenth of the time to import."""
+    """The packages that training does not need are opened when they are asked for: a tenth of the time to import."""
     if name in ("diagnosis", "exchange", "report"):
         return import_module(f"netgrad.{name}")
     if name == "Watch":

@@ -1,6 +1,6 @@
 """How netgrad's programs are compiled, and the random keys that a seed stands for.
 
-XLA polishes what it compiles with new fusions of its own and LLVM's second and third round of optimisation. On a CPU
+XLA optimises what it compiles with new fusions of its own and LLVM's second and third round of optimisation. On a CPU
 that takes two thirds of the time of compiling and pays nothing here: the work that counts is done by
 `netgrad.kernels`, and the rest runs as fast without (docs/benchmarks.md, "Compiling").
 """
@@ -48,9 +48,9 @@ kept_programs.begin()
 
 
 class Program:
-    """A function compiled by `jax.jit`, on a CPU without polish; what XLA_FLAGS says goes before our settings.
+    """A function compiled by `jax.jit`, on a CPU at a low level of optimisation; XLA_FLAGS goes before our settings.
 
-    polish: LLVM's level of optimisation, 1 by default. 0 halves the time of compiling once more; such a program runs
+    optimisation: LLVM's level, 1 by default. 0 halves the time of compiling once more; such a program runs
     several times as slow, and is for one that runs a few times and on little.
     static: as for `jax.jit`, ``static_argnums`` and ``static_argnames``.
 
@@ -62,10 +62,10 @@ class Program:
     6.0
     """
 
-    def __init__(self, function: Callable[..., Any], *, polish: int = 1, **static: Any):
+    def __init__(self, function: Callable[..., Any], *, optimisation: int = 1, **static: Any):
         update_wrapper(self, function)
         self._function, self._static = function, static
-        self._settings = {"xla_backend_optimization_level": polish, **SETTINGS}
+        self._settings = {"xla_backend_optimization_level": optimisation, **SETTINGS}
         self.within = jax.jit(function, **static)
         self._used = self._kept = 0  # when it was called last; how many programs it stands for, one for each shape
 
@@ -196,6 +196,6 @@ def random_key(seed: int, purpose: int) -> jax.Array:
     return _key(np.int64(as_seed(seed)), purpose)
 
 
-@partial(Program, polish=0)
+@partial(Program, optimisation=0)
 def _key(seed: Any, purpose: Any) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), purpose)

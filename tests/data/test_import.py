@@ -1,4 +1,4 @@
-"""Importing the data room must stay light: what is heavy comes on first use."""
+"""Importing the data package must stay light: what is heavy comes on first use."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The choice between kernel and twin: inside every transformation, and where there is no kernel."""
+"""The choice between kernel and reference: inside every transformation, and where there is no kernel."""
 
 import os
 import subprocess
@@ -42,14 +42,14 @@ def test_float32_on_cpu_runs_the_kernel():
     assert uses_kernel(tanh, jnp.ones(3))
 
 
-def test_other_dtypes_run_the_twin():
+def test_other_dtypes_run_the_reference():
     z = jnp.ones(3, jnp.float16)
     assert not uses_kernel(tanh, z)
     assert tanh(z).dtype == jnp.float16
 
 
 @needs_native
-def test_other_platforms_run_the_twin():
+def test_other_platforms_run_the_reference():
     traced = jax.jit(tanh).trace(jnp.ones(3))
     assert "netgrad_conv_forward" not in traced.lower(lowering_platforms=("cuda",)).as_text()
 
@@ -113,7 +113,7 @@ def test_shard_map_over_two_devices(switch):
     assert native == str(kernels.active("forward_lstm") and not switch)
 
 
-def test_gradient_is_the_twins():
+def test_gradient_is_the_references():
     z = jnp.linspace(-2.0, 2.0, 5)
     np.testing.assert_allclose(
         jax.grad(lambda z: tanh(z).sum())(z), jax.grad(lambda z: jnp.tanh(z).sum())(z), rtol=1e-6

@@ -87,15 +87,15 @@ def test_extreme_logits_stay_finite_and_padding_has_no_effect(name):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", LOSSES)
-def test_what_is_not_finite_shows_as_in_the_twin(name, value):
+def test_what_is_not_finite_shows_as_in_the_reference(name, value):
     loss = LOSSES[name]
     for unit in range(3):
         logits, target, _ = problem(loss, 2, 17, 2, 3)
         logits[16, 1, unit] = value
         arguments = jnp.asarray(logits), jnp.asarray(target), jnp.float32(1)
-        for ours, twin in zip(loss.weighted(*arguments), Loss.weighted(loss, *arguments), strict=True):
-            np.testing.assert_array_equal(np.isnan(ours), np.isnan(twin))
-            np.testing.assert_array_equal(np.isinf(ours), np.isinf(twin))
+        for ours, reference in zip(loss.weighted(*arguments), Loss.weighted(loss, *arguments), strict=True):
+            np.testing.assert_array_equal(np.isnan(ours), np.isnan(reference))
+            np.testing.assert_array_equal(np.isinf(ours), np.isinf(reference))
 
 
 @pytest.mark.parametrize("name", LOSSES)

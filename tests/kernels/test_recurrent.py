@@ -1,4 +1,4 @@
-"""The recurrent kernels: the twins against autodiff in float64, the native code against the twins."""
+"""The recurrent kernels: the reference against autodiff in float64, the native code against the reference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netgrad.errors import NetgradError
 from netgrad.kernels import recurrent as R
 from netgrad.kernels import recurrent_call
 from netgrad.kernels import recurrent_gradients as G
-from netgrad.kernels import recurrent_twins as twins
+from netgrad.kernels import recurrent_reference as reference
 
 CELLS = {
     "rnn_tanh": ng.RNN,
@@ -161,7 +161,7 @@ def test_nan_passes_through_and_stays_with_its_example(cell, bad):
     assert np.isnan(g["W"]).any()
 
 
-def by_twins(cell, p, reverse):
+def by_reference(cell, p, reverse):
     """`everything`, in plain JAX."""
     with unittest.mock.patch.object(recurrent_call, "FEWEST_EXAMPLES", 10**6):
         return jax.jit(lambda p: everything.__wrapped__(cell, p, reverse))(p)
@@ -188,9 +188,9 @@ def assert_same(got, wanted):
 # XLA's compiler died of a floating-point exception where it turned the c of a cell that has none, an empty array.
 @hypothesis.example(seed=3, n=37, steps=5, d=7, units=13, reverse=False)
 @hypothesis.settings(max_examples=3, deadline=None)
-def test_native_equals_twin(cell, seed, n, steps, d, units, reverse):
+def test_native_equals_reference(cell, seed, n, steps, d, units, reverse):
     p = problem(cell, seed, n, steps, d, units)
-    assert_same(everything(cell, p, reverse), by_twins(cell, p, reverse))
+    assert_same(everything(cell, p, reverse), by_reference(cell, p, reverse))
 
 
 @pytest.mark.sanitize
@@ -198,28 +198,28 @@ def test_native_equals_twin(cell, seed, n, steps, d, units, reverse):
 @pytest.mark.parametrize("cell", ONE_OF_A_KIND)
 def test_native_equals_twin_with_many_units(cell, reverse):
     p = problem(cell, 6, n=37, steps=6, d=70, units=130)
-    assert_same(everything(cell, p, reverse), by_twins(cell, p, reverse))
+    assert_same(everything(cell, p, reverse), by_reference(cell, p, reverse))
 
 
 @pytest.mark.sanitize
 @pytest.mark.parametrize(
     ("n", "steps", "d", "k"), [(1, 1, 1, 1), (3, 1, 1, 1), (5, 3, 4, 7), (50, 4, 20, 7), (40, 3, 90, 130), (0, 2, 3, 4)]
 )
-def test_dense_over_sequences_equals_twin(n, steps, d, k):
+def test_dense_over_sequences_equals_reference(n, steps, d, k):
     rng = np.random.default_rng(12)
     x, W, b, delta = (
         jnp.asarray(rng.normal(size=size), jnp.float32) for size in ((n, steps, d), (d, k), (k,), (n, steps, k))
     )
-    assert_same(G.sequence_dense_forward(x, W, b), twins.sequence_dense_forward(x, W, b))
-    assert_same(G.sequence_dense_gradients(x, delta), twins.sequence_dense_gradients(x, delta))
-    assert_same(G.input_gradient(delta, W), twins.input_gradient(delta, W))
+    assert_same(G.sequence_dense_forward(x, W, b), reference.sequence_dense_forward(x, W, b))
+    assert_same(G.sequence_dense_gradients(x, delta), reference.sequence_dense_gradients(x, delta))
+    assert_same(G.input_gradient(delta, W), reference.input_gradient(delta, W))
 
 
 @pytest.mark.parametrize("cell", ONE_OF_A_KIND)
 @pytest.mark.parametrize(("n", "steps"), [(0, 3), (3, 0)])
 def test_nothing_in_nothing_out(cell, n, steps):
     p = problem(cell, 7, n, steps, d=2, units=3)
-    assert_same(everything(cell, p), by_twins(cell, p, False))
+    assert_same(everything(cell, p), by_reference(cell, p, False))
 
 
 @pytest.mark.parametrize("cell", ONE_OF_A_KIND)

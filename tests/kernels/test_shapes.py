@@ -20,10 +20,10 @@ def calls():
     """Every kernel over sequences and vectors, with what fits: {name: (arrays, shapes of results, attributes)}."""
     seen = {}
 
-    def record(name, twin, *arrays, input_layouts=None, output_layouts=None, **attributes):
-        results = jax.eval_shape(twin, *arrays)
+    def record(name, reference, *arrays, input_layouts=None, output_layouts=None, **attributes):
+        results = jax.eval_shape(reference, *arrays)
         seen[name] = arrays, jax.tree.leaves(results), attributes
-        return twin(*arrays)
+        return reference(*arrays)
 
     p = problem("rnn_tanh", 0, n=3, steps=4, d=2, units=5)
     logits, bits = p["d_h"], jnp.zeros((3, 4, 5))

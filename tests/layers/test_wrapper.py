@@ -63,7 +63,7 @@ class Telling(Layer):
     def scannable(self, in_shape):
         return False
 
-    def laid_out(self, x):
+    def layout(self, x):
         return x + 100
 
     @property
@@ -103,7 +103,7 @@ def test_a_wrapper_says_what_the_layer_inside_says(around):
     assert layer.out_lengths(jnp.array([6, 4]), (6, 3)).tolist() == [5, 3]
     with pytest.raises(ng.DataError, match="symbols was asked about"):
         layer.check_input(np.ones((2, 6, 3)), "symbols", None)
-    np.testing.assert_array_equal(layer.laid_out(x), x + 100)
+    np.testing.assert_array_equal(layer.layout(x), x + 100)
     inside = layer.placed(True)
     inside = inside.layer if isinstance(inside, Wrapper) else inside.block.nodes[0].layer
     assert inside.name == f"first {isinstance(layer, Wrapper)}"  # what reaches a block is no longer the data
@@ -184,7 +184,7 @@ def test_a_wrapper_shows_what_is_inside():
     net = ng.Sequential([ng.Differentiated(ng.Dense(4, activation="relu")), ng.Dense(1)])
     trace = ng.untrained(net, X, Y).trace(X[:3], Y[:3])
     assert trace["differentiated_1"].z.shape == (3, 4)
-    assert not [name for name in trace["differentiated_1"].values if "way_back" in name]
+    assert not [name for name in trace["differentiated_1"].values if "residuals" in name]
     with pytest.raises(ng.NetgradError, match="leave that layer's activation out"):
         ng.fit(ng.Sequential([ng.Differentiated(ng.Dense(2, activation="softmax"))]), X, np.arange(64) % 2)
 

@@ -1,4 +1,4 @@
-"""Native C++ kernels for the CPU, each with an XLA twin that runs everywhere else.
+"""Native C++ kernels for the CPU, each with a reference implementation in JAX that runs everywhere else.
 
 The functions here are ordinary JAX functions: a layer calls them and need not know which of the two runs.
 """

@@ -1,8 +1,8 @@
 """What a recurrent cell is: one step, and one step back. Everything else about sequences is written once, elsewhere.
 
 A cell (`netgrad.layers.cells`, one file each) states its equations for one time-step, on arrays whose last axis is the
-units': (N, u) within the loop over time (`netgrad.kernels.recurrent_twins`), (N, T, u) where a quantity of all steps is
-asked for at once. Its C++ twin, where it has one, does the same for a vector of examples (`native/cell.h`).
+units': (N, u) within the loop over time (`netgrad.kernels.recurrent_reference`), (N, T, u) where a quantity of all
+steps is asked for at once. Its C++ counterpart, if any, does the same for a vector of examples (`native/cell.h`).
 """
 
 from __future__ import annotations

@@ -70,14 +70,14 @@ def conv_pool_forward(
     steps = {"strides": strides, "padding": padding, "dilation": dilation}
     b = jnp.zeros(W.shape[-1], x.dtype) if b is None else b
 
-    def twin(x, W, b):
+    def reference(x, W, b):
         return max_pool_forward(conv_forward(x, W, b, activation=activation, **steps), window, window)
 
     if not _fits(x.shape, W.shape, window, steps):
-        return twin(x, W, b)
+        return reference(x, W, b)
     return call(
         "conv_pool_forward",
-        twin,
+        reference,
         x,
         W,
         b,
@@ -110,15 +110,15 @@ def conv_pool_input_gradient(
     """
     steps = {"strides": strides, "padding": padding, "dilation": dilation}
 
-    def twin(d_a, a, index, W):
+    def reference(d_a, a, index, W):
         delta = _delta(d_a, a, index, size, W.shape[:2], window, activation, steps)
         return conv_input_gradient(delta, W, size, **steps)
 
     if not _fits((a.shape[0], *size, W.shape[2]), W.shape, window, steps):
-        return twin(d_a, a, index, W)
+        return reference(d_a, a, index, W)
     return call(
         "conv_pool_input_gradient",
-        twin,
+        reference,
         d_a,
         a,
         index,
@@ -153,15 +153,15 @@ def conv_pool_weight_gradient(
     """
     steps = {"strides": strides, "padding": padding, "dilation": dilation}
 
-    def twin(x, d_a, a, index):
+    def reference(x, d_a, a, index):
         delta = _delta(d_a, a, index, x.shape[1:3], filter_window, window, activation, steps)
         return conv_weight_gradient(x, delta, filter_window, **steps)
 
     if not _fits(x.shape, (*filter_window, x.shape[3], a.shape[3]), window, steps):
-        return twin(x, d_a, a, index)
+        return reference(x, d_a, a, index)
     return call(
         "conv_pool_weight_gradient",
-        twin,
+        reference,
         x,
         d_a,
         a,

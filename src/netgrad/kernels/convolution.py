@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.errors import ShapeError, unknown_name
-from netgrad.kernels import convolution_twins
+from netgrad.kernels import convolution_reference
 from netgrad.kernels.dispatch import call
 
 Array = jax.Array
@@ -87,15 +87,15 @@ def conv_forward(
         raise unknown_name("activation", activation, _ACTIVATIONS)
     _check(x, W, strides, padding, dilation)
 
-    def twin(x, W, b):
-        return _ACTIVATIONS[activation](convolution_twins.correlate(x, W, strides, padding, dilation) + b)
+    def reference(x, W, b):
+        return _ACTIVATIONS[activation](convolution_reference.correlate(x, W, strides, padding, dilation) + b)
 
     b = jnp.zeros(W.shape[-1], x.dtype) if b is None else b
     if _better_in_xla(x.shape, W.shape):
-        return twin(x, W, b)
+        return reference(x, W, b)
     return call(
         "conv_forward",
-        twin,
+        reference,
         x,
         W,
         b,
@@ -127,15 +127,15 @@ def conv_input_gradient(
     """
     shape = (delta.shape[0], *size, W.shape[2])
 
-    def twin(delta, W):
-        return convolution_twins.input_gradient(delta, W, size, strides, padding, dilation)
+    def reference(delta, W):
+        return convolution_reference.input_gradient(delta, W, size, strides, padding, dilation)
 
     _check(jax.ShapeDtypeStruct(shape, delta.dtype), W, strides, padding, dilation, delta)
     if _better_in_xla(shape, W.shape):
-        return twin(delta, W)
+        return reference(delta, W)
     return call(
         "conv_input_gradient",
-        twin,
+        reference,
         delta,
         W,
         input_layouts=(_EXAMPLES_LAST, None),
@@ -166,15 +166,15 @@ def conv_weight_gradient(
     """
     shape = (*window, x.shape[-1], delta.shape[-1])
 
-    def twin(x, delta):
-        return convolution_twins.weight_gradient(x, delta, window, strides, padding, dilation)
+    def reference(x, delta):
+        return convolution_reference.weight_gradient(x, delta, window, strides, padding, dilation)
 
     _check(x, jax.ShapeDtypeStruct(shape, x.dtype), strides, padding, dilation, delta)
     if _better_in_xla(x.shape, shape):
-        return twin(x, delta)
+        return reference(x, delta)
     return call(
         "conv_weight_gradient",
-        twin,
+        reference,
         x,
         delta,
         input_layouts=(_EXAMPLES_LAST, _EXAMPLES_LAST),

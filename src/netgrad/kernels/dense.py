@@ -41,12 +41,12 @@ def dense_gradients(x: jax.Array, delta: jax.Array) -> tuple[jax.Array, jax.Arra
         return recurrent_gradients.sequence_dense_gradients(x, delta)
     x, delta = x.reshape(-1, x.shape[-1]), delta.reshape(-1, delta.shape[-1])
 
-    def twin(x, delta):
+    def reference(x, delta):
         return x.T @ delta, delta.sum(0)
 
     if _are_vectors(x, x.shape[1] * delta.shape[1]):
-        return call("dense_gradients", twin, x, delta)
-    return twin(x, delta)
+        return call("dense_gradients", reference, x, delta)
+    return reference(x, delta)
 
 
 def dense_input_gradient(delta: jax.Array, W: jax.Array) -> jax.Array:

@@ -1,9 +1,9 @@
-"""The choice between a native kernel and its XLA twin.
+"""The choice between a native kernel and its reference implementation.
 
-Every kernel has a *twin*: a plain `jax.numpy` function that does the same. `call` runs the kernel where the
-program is lowered for a CPU, and the twin everywhere else: on accelerators, for other dtypes than float32,
+Every kernel has a *reference implementation*: a plain `jax.numpy` function that does the same. `call` runs the kernel
+where the program is lowered for a CPU, and the reference elsewhere: on accelerators, for dtypes other than float32,
 where the library was not built, and where the environment says ``NETGRAD_KERNELS=0``. The kernels agree with
-their twins to float32 rounding.
+their references to float32 rounding.
 
 ``NETGRAD_KERNELS`` may also name an instruction set (``baseline``, ``avx2``, ``avx512``) to try an older one
 than the processor has. It is read once, when the first kernel is asked for.
@@ -60,37 +60,37 @@ def active(name: str) -> bool:
 
 def call(
     name: str,
-    twin: Callable[..., Any],
+    reference: Callable[..., Any],
     *args: Any,
     input_layouts: Layouts | None = None,
     output_layouts: Layouts | None = None,
     **attributes: Any,
 ) -> Any:
-    """``twin(*args)``, computed by the native kernel `name` where that is possible.
+    """``reference(*args)``, computed by the native kernel `name` where that is possible.
 
     Parameters
     ----------
     name: the kernel; the C++ side exports it as ``netgrad_<name>``.
-    twin: a pure function of the arrays `args` that returns one array or a tuple of arrays. It fixes the
+    reference: a pure function of the arrays `args` that returns one array or a tuple of arrays. It fixes the
         results' shapes and dtypes, and it is what gets differentiated.
     args: arrays; those of a floating dtype must be float32 for the kernel to be used.
     input_layouts, output_layouts: the order of the axes in memory, major to minor, per argument and per
         result; None is row-major. XLA rearranges where an array comes in another order: the logical shapes
-        stay the twin's. Examples-last for shape (N, d) is ``(1, 0)``.
+        stay the reference's. Examples-last for shape (N, d) is ``(1, 0)``.
     attributes: what the kernel is told besides the arrays: bool, int (64 bits), float (converted to
         float32), str, or a numpy array of int64.
 
     Works inside `jit`, `scan`, `vmap` (one call after the other) and `shard_map`. `jax.grad` goes through the
-    derivative of the twin.
+    derivative of the reference.
     """
     args = vary_alike(*map(jnp.asarray, args))
     if not active(name) or not all(_supported(arg.dtype) for arg in args):
-        return twin(*args)
-    shapes = jax.eval_shape(twin, *args)
+        return reference(*args)
+    shapes = jax.eval_shape(reference, *args)
     single = not isinstance(shapes, (tuple, list))
     results = [shapes] if single else list(shapes)
     if not all(_supported(result.dtype) for result in results):
-        return twin(*args)
+        return reference(*args)
 
     # An array without elements is never turned: XLA's compiler divides by their number where it should be.
     input_layouts = _of_some(args, input_layouts)
@@ -110,13 +110,13 @@ def call(
         out = [_vary(o, varying) for o in out]
         return out[0] if single else tuple(out)
 
-    def reference(*args):
-        out = twin(*args)
+    def elsewhere(*args):
+        out = reference(*args)
         return _vary(out, varying) if single else tuple(_vary(o, varying) for o in out)
 
     @jax.custom_jvp
     def kernel(*args):
-        return jax.lax.platform_dependent(*args, cpu=native, default=reference)
+        return jax.lax.platform_dependent(*args, cpu=native, default=elsewhere)
 
     @kernel.defjvp
     def _(primals, tangents):

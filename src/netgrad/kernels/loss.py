@@ -12,18 +12,22 @@ _EXAMPLES_LAST = (1, 2, 0)
 
 
 def weighted_loss(
-    name: str, twin: Callable[..., tuple[jax.Array, jax.Array]], output: jax.Array, target: jax.Array, weight: jax.Array
+    name: str,
+    reference: Callable[..., tuple[jax.Array, jax.Array]],
+    output: jax.Array,
+    target: jax.Array,
+    weight: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """``twin(output, target, weight)``, see `netgrad.losses.Loss.weighted`, by a kernel where the output is (N, T, k).
+    """``reference(output, target, weight)``, see `netgrad.losses.Loss.weighted`, by a kernel for outputs (N, T, k).
 
     name: "logistic_cross_entropy" with targets (N, T, k), or "softmax_cross_entropy" with class numbers (N, T).
     weight: one number, or (N, T).
     """
     if output.ndim != 3 or output.size == 0 or (name == "softmax_cross_entropy" and target.dtype != "int32"):
-        return twin(output, target, weight)
+        return reference(output, target, weight)
     return call(
         name,
-        twin,
+        reference,
         output,
         target,
         weight,

@@ -47,14 +47,14 @@ def max_pool_forward(x: Array, window: Pair, strides: Pair, padding: Padding = _
     _check(x.shape, window, strides, padding)
     small = window[0] * window[1] <= 256
 
-    def twin(x):
-        return _max_twin(x, window, strides, padding, jnp.uint8 if small else jnp.int32)
+    def reference(x):
+        return _max_reference(x, window, strides, padding, jnp.uint8 if small else jnp.int32)
 
     if not small or x.shape[3] >= MANY_CHANNELS:
-        return twin(x)
+        return reference(x)
     return call(
         "max_pool_forward",
-        twin,
+        reference,
         x,
         input_layouts=(_EXAMPLES_LAST,),
         output_layouts=(_EXAMPLES_LAST, _EXAMPLES_LAST),
@@ -78,15 +78,15 @@ def max_pool_backward(
     shape = (delta.shape[0], *size, delta.shape[3])
     _check(shape, window, strides, padding, delta)
 
-    def twin(delta, index):
+    def reference(delta, index):
         share = [jnp.where(index == p, delta, 0) for p in range(window[0] * window[1])]
         return _spread(share, shape, window, strides, padding)
 
     if window[0] * window[1] > 256 or shape[3] >= MANY_CHANNELS:
-        return twin(delta, index)
+        return reference(delta, index)
     return call(
         "max_pool_backward",
-        twin,
+        reference,
         delta,
         index.astype(jnp.uint8),
         input_layouts=(_EXAMPLES_LAST, _EXAMPLES_LAST),
@@ -95,7 +95,7 @@ def max_pool_backward(
     )
 
 
-def _max_twin(x, window, strides, padding, index_dtype):
+def _max_reference(x, window, strides, padding, index_dtype):
     values = _windows(x, window, strides, padding, -jnp.inf)
     inside = _windows(jnp.ones_like(x[:1, :, :, :1]), window, strides, padding, 0.0)
     best, index, started = values[0], jnp.zeros(values[0].shape, index_dtype), inside[0] > 0

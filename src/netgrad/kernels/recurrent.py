@@ -37,7 +37,7 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.kernels import recurrent_call
-from netgrad.kernels import recurrent_twins as twins
+from netgrad.kernels import recurrent_reference as reference
 from netgrad.kernels.cell import Cell
 from netgrad.kernels.recurrent_call import check, check_weights, initial_state, spans
 
@@ -71,9 +71,10 @@ def forward(
     """
     check_weights(x, W, U, b, max(1, len(cell.gates)))
     check("start", start, (x.shape[0], cell.memories * U.shape[0]))
-    twin = partial(twins.forward, cell)
     arrays = (x, W, U, b, own, start, spans(lengths, x))
-    return recurrent_call.run("forward", twin, *arrays, cell=cell.kernel, reverse=reverse, mask=mask)
+    return recurrent_call.run(
+        "forward", partial(reference.forward, cell), *arrays, cell=cell.kernel, reverse=reverse, mask=mask
+    )
 
 
 def backward(
@@ -95,9 +96,10 @@ def backward(
     check("h", h, d_h.shape)
     for name, state in (("start", start), ("d_last", d_last)):
         check(name, state, (d_h.shape[0], cell.memories * U.shape[0]))
-    twin = partial(twins.backward, cell)
     arrays = (d_h, U, own, h, c, gates, start, spans(lengths, h), d_last)
-    return recurrent_call.run("backward", twin, *arrays, cell=cell.kernel, reverse=reverse, mask=mask)
+    return recurrent_call.run(
+        "backward", partial(reference.backward, cell), *arrays, cell=cell.kernel, reverse=reverse, mask=mask
+    )
 
 
 def gradients(
@@ -133,9 +135,10 @@ def gradients(
     check("h", h, d_h.shape)
     for name, state in (("start", start), ("d_last", d_last)):
         check(name, state, (d_h.shape[0], cell.memories * U.shape[0]))
-    twin = partial(twins.gradients, cell)
     arrays = (d_h, U, own, h, c, gates, start, spans(lengths, h), d_last, x)
-    return recurrent_call.run("gradients", twin, *arrays, cell=cell.kernel, reverse=reverse)
+    return recurrent_call.run(
+        "gradients", partial(reference.gradients, cell), *arrays, cell=cell.kernel, reverse=reverse
+    )
 
 
 def last_state(

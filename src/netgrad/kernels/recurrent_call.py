@@ -1,4 +1,4 @@
-"""How a recurrent kernel or its twin is called: the arguments checked, completed and laid out in memory.
+"""How a recurrent kernel or its reference is called: the arguments checked, completed and laid out in memory.
 
 What the functions mean: `netgrad.kernels.recurrent` and `netgrad.kernels.recurrent_gradients`.
 """
@@ -34,18 +34,20 @@ LAYOUTS: dict[str, tuple[list, list]] = {
 FEWEST_EXAMPLES = 3
 
 
-def run(name: str, twin: Callable, *arrays: Any, cell: str | None = "", mask: Array | None = None, **given: Any) -> Any:
-    """The results of a kernel, or of its twin: for a dropout mask, for one or two examples, for empty arrays.
+def run(
+    name: str, reference: Callable, *arrays: Any, cell: str | None = "", mask: Array | None = None, **given: Any
+) -> Any:
+    """The results of a kernel, or of its reference: for a dropout mask, for one or two examples, for empty arrays.
 
     name: of the layouts, and of the kernel, followed by ``cell`` where it belongs to one; None: it has no kernel.
     """
     if cell is None or mask is not None or arrays[0].size == 0 or arrays[0].shape[0] < FEWEST_EXAMPLES:
         leaves, tree = jax.tree.flatten((arrays, {} if mask is None else {"mask": mask}))
         arrays, masks = jax.tree.unflatten(tree, vary_alike(*leaves))
-        return twin(*arrays, **masks, **given)
+        return reference(*arrays, **masks, **given)
     inputs, outputs = LAYOUTS[name]
     kernel = f"{name}_{cell}" if cell else name
-    return call(kernel, partial(twin, **given), *arrays, input_layouts=inputs, output_layouts=outputs, **given)
+    return call(kernel, partial(reference, **given), *arrays, input_layouts=inputs, output_layouts=outputs, **given)
 
 
 def check(name: str, array: Array, expected: tuple[int, ...]) -> None:

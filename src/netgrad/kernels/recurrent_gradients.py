@@ -11,7 +11,7 @@ import jax
 
 from netgrad.errors import ShapeError
 from netgrad.kernels import recurrent_call
-from netgrad.kernels import recurrent_twins as twins
+from netgrad.kernels import recurrent_reference as reference
 from netgrad.kernels.recurrent_call import check, initial_state, spans
 
 Array = jax.Array
@@ -44,12 +44,12 @@ def weight_gradients(
     h0, lengths = initial_state(h0, h, h.shape[2], "h0"), spans(lengths, h)
     gates = h[..., :0] if gates is None else gates
     arrays = (x, h, gates, delta, h0, lengths)
-    return recurrent_call.run("recurrent_weight_gradients", twins.weight_gradients, *arrays, reverse=reverse)
+    return recurrent_call.run("recurrent_weight_gradients", reference.weight_gradients, *arrays, reverse=reverse)
 
 
 def input_gradient(delta: Array, W: Array) -> Array:
     """`d_x (N, T, d) = delta W^T`, the gradient that goes down to the layer below."""
-    return recurrent_call.run("input_gradient", twins.input_gradient, delta, W)
+    return recurrent_call.run("input_gradient", reference.input_gradient, delta, W)
 
 
 def sequence_dense_forward(x: Array, W: Array, b: Array) -> Array:
@@ -67,10 +67,10 @@ def sequence_dense_forward(x: Array, W: Array, b: Array) -> Array:
         raise ShapeError(f"x has shape {x.shape}, expected (N, T, d): sequences of vectors, examples first")
     check("W", W, (x.shape[2], *W.shape[1:]))
     check("b", b, W.shape[1:])
-    return recurrent_call.run("sequence_dense_forward", twins.sequence_dense_forward, x, W, b)
+    return recurrent_call.run("sequence_dense_forward", reference.sequence_dense_forward, x, W, b)
 
 
 def sequence_dense_gradients(x: Array, delta: Array) -> tuple[Array, Array]:
     """`dW (d, k)` and `db (k,)` of `sequence_dense_forward`: sums over examples and time-steps."""
     check("delta", delta, (*x.shape[:2], delta.shape[-1]))
-    return recurrent_call.run("sequence_dense_gradients", twins.sequence_dense_gradients, x, delta)
+    return recurrent_call.run("sequence_dense_gradients", reference.sequence_dense_gradients, x, delta)

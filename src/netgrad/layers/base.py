@@ -24,7 +24,7 @@ from netgrad.layers.symbol import Symbol, place
 
 Shape = tuple[int, ...]
 Params = dict[str, Any]
-TAKEN = frozenset({"x", "a", "delta", "d_in", "inside", "way_back"})  # names of quantities that mean something else
+TAKEN = frozenset({"x", "a", "delta", "d_in", "inside", "residuals"})  # names of quantities that mean something else
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ class Layer:
 
     def forward(self, params: Params, x: Any, context: Context) -> tuple[Any, dict[str, Any]]:
         """The output and what must be kept for the way back; x is a tuple where the layer has several inputs."""
-        a, way_back, named = jax.vjp(lambda p, v: self._called(p, v, context), params, x, has_aux=True)
-        return a, named | {"x": x, "a": a, "way_back": way_back}
+        a, residuals, named = jax.vjp(lambda p, v: self._called(p, v, context), params, x, has_aux=True)
+        return a, named | {"x": x, "a": a, "residuals": residuals}
 
     def _called(self, params: Params, x: Any, context: Context) -> tuple[Any, dict[str, Any]]:
         """What `call` says: the output, and the quantities that it names."""
@@ -128,7 +128,7 @@ class Layer:
 
     def backward(self, params: Params, saved: dict[str, Any], d_out: Any) -> Backward:
         """The gradients, from the gradient of the output."""
-        d_params, d_in = saved["way_back"](d_out)
+        d_params, d_in = saved["residuals"](d_out)
         return Backward(d_in, d_params, d_out)
 
     def gradients(self, params: Params, saved: dict[str, Any], d_out: Any) -> Params | None:
@@ -196,7 +196,7 @@ class Layer:
         """Whether this layer is as fast inside a compiled loop as outside; on CPUs XLA's own convolution is not."""
         return True
 
-    def laid_out(self, x: Any) -> Any:
+    def layout(self, x: Any) -> Any:
         """An input of the network in the order in memory that this layer works in; its values and its shape stay."""
         return x
 

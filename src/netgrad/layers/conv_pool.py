@@ -59,8 +59,8 @@ class ConvPool(Layer):
     def out_shape(self, in_shape):
         return self.pool.out_shape(self.conv.out_shape(in_shape))
 
-    def laid_out(self, x):
-        return self.conv.laid_out(x)
+    def layout(self, x):
+        return self.conv.layout(x)
 
     def _settings(self, in_shape, maps):
         at = self.pool.windows(maps)

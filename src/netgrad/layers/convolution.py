@@ -212,7 +212,7 @@ class Conv(_Filters):
     def scannable(self, in_shape):
         return self.depth is None and runs_natively(self.windows(in_shape), self.groups)
 
-    def laid_out(self, x):
+    def layout(self, x):
         return kernels.examples_last(image(x)).reshape(x.shape) if self.scannable(x.shape[1:]) else x
 
     def _turned(self, W):

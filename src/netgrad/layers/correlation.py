@@ -6,7 +6,7 @@
 
 All three are correlations again: the weight gradient one of the input with delta, the input gradient a full one of
 delta, bordered with zeros, with the filters turned round (Z&M 26.3.6). Signals and images without groups go through
-`netgrad.kernels`, volumes and groups through XLA's convolution (`netgrad.kernels.convolution_twins`).
+`netgrad.kernels`, volumes and groups through XLA's convolution (`netgrad.kernels.convolution_reference`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from netgrad import kernels
-from netgrad.kernels import convolution_twins
+from netgrad.kernels import convolution_reference
 from netgrad.layers.window import Windows, as_image, image
 
 
@@ -41,7 +41,7 @@ def correlate(
     if has_kernel(at, groups):
         z = kernels.conv_forward(image(x), as_filters(W), b, activation=activation, **arguments(at))
         return z.reshape(x.shape[0], *at.out, W.shape[-1])
-    z = convolution_twins.correlate(x, W, at.stride, at.padding, at.dilation, groups)
+    z = convolution_reference.correlate(x, W, at.stride, at.padding, at.dilation, groups)
     return z if b is None else z + b
 
 
@@ -50,7 +50,7 @@ def input_gradient(delta: jax.Array, W: jax.Array, at: Windows, groups: int = 1)
     if has_kernel(at, groups):
         d_x = kernels.conv_input_gradient(image(delta), as_filters(W), (1, *at.sizes)[-2:], **arguments(at))
         return d_x.reshape(delta.shape[0], *at.sizes, W.shape[-2])
-    return convolution_twins.input_gradient(delta, W, at.sizes, at.stride, at.padding, at.dilation, groups)
+    return convolution_reference.input_gradient(delta, W, at.sizes, at.stride, at.padding, at.dilation, groups)
 
 
 def weight_gradient(x: jax.Array, delta: jax.Array, at: Windows, groups: int = 1) -> tuple[jax.Array, jax.Array]:
@@ -60,7 +60,7 @@ def weight_gradient(x: jax.Array, delta: jax.Array, at: Windows, groups: int = 1
         window = (1, *at.window)[-2:]
         dW, db = kernels.conv_weight_gradient(image(x), image(delta), window, **arguments(at))
         return dW.reshape(*at.window, x.shape[-1], delta.shape[-1]), db
-    return convolution_twins.weight_gradient(x, delta, at.window, at.stride, at.padding, at.dilation, groups)
+    return convolution_reference.weight_gradient(x, delta, at.window, at.stride, at.padding, at.dilation, groups)
 
 
 def as_filters(W: jax.Array) -> jax.Array:

@@ -25,11 +25,11 @@ class Differentiated(Wrapper):
 
     def forward(self, params, x, context):
         a, back, saved = jax.vjp(lambda p, v: self.layer.forward(p, v, context), params, x, has_aux=True)
-        return a, saved | {"way_back": (back, saved)}
+        return a, saved | {"residuals": (back, saved)}
 
     def backward(self, params, saved, d_out):
-        d_params, d_in = saved["way_back"][0](d_out)
+        d_params, d_in = saved["residuals"][0](d_out)
         return Backward(d_in, d_params, d_out)
 
     def kept(self, saved):
-        return saved["way_back"][1]
+        return saved["residuals"][1]

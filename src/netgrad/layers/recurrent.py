@@ -2,7 +2,7 @@
 
 A cell (`netgrad.layers.cells`, one file each) says how one state follows from the one before, and how the gradient goes
 back; everything else about a recurrent layer is here. The loop over time itself is in `netgrad.kernels.recurrent`:
-compiled C++ on a CPU, the cell's own equations in plain JAX (`netgrad.kernels.recurrent_twins`) everywhere else.
+compiled C++ on a CPU, the cell's own equations in plain JAX (`netgrad.kernels.recurrent_reference`) everywhere else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from netgrad.initializers import Constant, Orthogonal, Xavier, Zeros
 from netgrad.kernels import recurrent
 from netgrad.kernels.cell import Moment, Step, StepBack
 from netgrad.kernels.recurrent_gradients import few_weights, input_gradient, weight_gradients
-from netgrad.kernels.recurrent_twins import Back, moment, valid_steps, walk_back
+from netgrad.kernels.recurrent_reference import Back, moment, valid_steps, walk_back
 from netgrad.layers.base import Backward, Layer, Params, along_first
 from netgrad.registry import find
 
@@ -124,7 +124,7 @@ class Recurrent(Layer):
             params["state"] = jnp.zeros(self.state_size, float)
         return params
 
-    def laid_out(self, x):
+    def layout(self, x):
         return kernels.examples_last(x)
 
     def forward(self, params, x, context):
@@ -141,7 +141,7 @@ class Recurrent(Layer):
         h, c, gates = recurrent.forward(
             self, seen, W, U, b, own, start, context.lengths, reverse=self.reverse, mask=mask
         )
-        saved |= {"h": h, "way_back": gates} | ({"c": c} if self.memories > 1 else {})
+        saved |= {"h": h, "residuals": gates} | ({"c": c} if self.memories > 1 else {})
         at = self._moment(saved)
         z = within(self.step(U, own, seen @ W + b, at.met, at.before).z, context.lengths)
         saved |= {"z": self._by_gate(z), "gates": self._by_gate(gates)} if self.gates else {"z": z}
@@ -166,7 +166,7 @@ class Recurrent(Layer):
             given = {"reverse": self.reverse, "mask": saved["masks"].get("h")}
             back = Back(*recurrent.backward(self, *arrays, **given))
         h, h0 = self._met(saved)
-        gates, lengths = saved["way_back"] if self.resets else None, saved.get("lengths")
+        gates, lengths = saved["residuals"] if self.resets else None, saved.get("lengths")
         d_params = self._parts(*weight_gradients(x, h, back.delta, h0, lengths, gates=gates, reverse=self.reverse))
         for name, own in self.own_gradients(params, saved, self._moment(saved), back).items():
             d_params[name] = d_params.get(name, {}) | own
@@ -303,7 +303,7 @@ class Recurrent(Layer):
     def _kept(self, saved: dict[str, Any]) -> tuple[jax.Array, ...]:
         """h, c, the gates and the start, as `netgrad.kernels.recurrent` takes them."""
         h = saved["h"]
-        return h, saved.get("c", h[..., :0]), saved["way_back"], saved["start"]
+        return h, saved.get("c", h[..., :0]), saved["residuals"], saved["start"]
 
     def _walk_back(self, params: Params, saved: dict[str, Any], d_h: jax.Array, d_last: jax.Array) -> Back:
         """The way back in plain JAX, with what the kernels do not write down."""

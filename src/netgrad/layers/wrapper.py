@@ -67,8 +67,8 @@ class Wrapper(Layer):
     def scannable(self, in_shape):
         return self.layer.scannable(in_shape)
 
-    def laid_out(self, x):
-        return self.layer.laid_out(x)
+    def layout(self, x):
+        return self.layer.layout(x)
 
     @property
     def draws(self):

@@ -100,10 +100,10 @@ class Composite(Layer):
                 x = node.layer.check_input(x, name, lengths)
         return x
 
-    def laid_out(self, x):
+    def layout(self, x):
         for node in self.block.nodes:
             if node.inputs == self.block.inputs:
-                x = node.layer.laid_out(x)
+                x = node.layer.layout(x)
         return x
 
     def out_shape(self, in_shape):
@@ -245,7 +245,7 @@ class Recomputed(Composite):
     def forward(self, params, x, context):
         run = self.run(params, context.state, x, context, context.key)
         state = next_state(self.block, context.state, run.saved) if context.training else context.state
-        return self.output(run), {"x": x, "a": self.output(run), "way_back": (_Kept(context), state)}
+        return self.output(run), {"x": x, "a": self.output(run), "residuals": (_Kept(context), state)}
 
     def backward(self, params, saved, d_out):
         """The way forward once more, then the block's own rules."""
@@ -254,7 +254,7 @@ class Recomputed(Composite):
 
     def _back(self, params, saved, d_out, bottom=False):
         # The barrier keeps the compiler from finding that it has all this already, which is what is not to be kept.
-        kept, _ = saved["way_back"]
+        kept, _ = saved["residuals"]
         params, x, arrays, d_out = jax.lax.optimization_barrier((params, saved["x"], kept.arrays, d_out))
         context = Context(kept.training, *arrays)
         return self.back(params, self.run(params, context.state, x, context, context.key).saved, d_out, bottom)
@@ -263,7 +263,7 @@ class Recomputed(Composite):
         return self._back(params, saved, d_out, bottom=True).params
 
     def next_state(self, state, saved):
-        return saved["way_back"][1]
+        return saved["residuals"][1]
 
 
 @jax.tree_util.register_pytree_node_class

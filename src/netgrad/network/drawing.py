@@ -8,8 +8,8 @@ from typing import Any
 
 from netgrad.layers.base import Shape
 from netgrad.network.graph import Network
+from netgrad.network.shown import shows
 from netgrad.network.summary import show_shape, summarise
-from netgrad.network.views import shows
 
 _ACROSS, _DOWN = 1.7, 2.7  # inches from one node to the next
 _ROW = 10  # nodes side by side before a new row begins

@@ -64,11 +64,11 @@ class Ensemble(Composite):
         each = jax.vmap(one, in_axes=(0, 0, axis, None if lengths is None else axis, 0))
         outputs, inside = each(params, context.state, *shared, jnp.arange(self.n))
         a = self._gathered(outputs)[:size] if context.training else outputs.mean(0)
-        return a, {"x": x, "a": a, "inside": inside, "way_back": _Dealt(context.training)}
+        return a, {"x": x, "a": a, "inside": inside, "residuals": _Dealt(context.training)}
 
     def backward(self, params, saved, d_out):
         """dE/da of each copy is that of its own examples in training, and dE/da / n otherwise."""
-        size, training = saved["x"].shape[0], saved["way_back"].training
+        size, training = saved["x"].shape[0], saved["residuals"].training
 
         def one(params, saved, d_out):
             back = self.back(params, saved, d_out)
@@ -97,7 +97,7 @@ class Ensemble(Composite):
 
     def _shares(self, saved: dict[str, Any], d_out: Any) -> Any:
         """What arrives at each copy."""
-        if saved["way_back"].training:
+        if saved["residuals"].training:
             return self._dealt(d_out, again=False)
         return jnp.broadcast_to(d_out / self.n, (self.n, *d_out.shape))
 

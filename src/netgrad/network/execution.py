@@ -39,7 +39,7 @@ def forward(
     values: dict[str, Any] = dict(inputs)
     for node in network.nodes:
         if len(node.inputs) == 1 and (name := node.inputs[0]) in inputs and values[name] is inputs[name]:
-            values[name] = node.layer.laid_out(inputs[name])
+            values[name] = node.layer.layout(inputs[name])
     spans: dict[str, Any] = {name: (lengths or {}).get(name) for name in network.inputs}
     saved: dict[str, dict[str, Any]] = {}
     for i, node in enumerate(network.nodes):

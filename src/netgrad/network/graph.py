@@ -34,7 +34,7 @@ from netgrad.network.building import Node, build
 from netgrad.network.initial import checked_memory, is_key, shapes_made
 from netgrad.network.parameters import Parameters
 from netgrad.network.selection import Selection
-from netgrad.network.views import view
+from netgrad.network.shown import view
 from netgrad.registry import find, register
 
 if TYPE_CHECKING:
@@ -287,8 +287,8 @@ class Network(Parameters):
         check_process()
         key = jax.random.clone(key) if is_key(key) else jax.random.key(as_seed(key))  # inside a program: its own
         shapes = self.shapes(in_shapes)
-        polish = int(self._memory(shapes) > SMALL)  # for few bytes of parameters, and for more
-        return _drawing(self, tuple(shapes.items()), polish)(key)
+        optimisation = int(self._memory(shapes) > SMALL)  # for few bytes of parameters, and for more
+        return _drawing(self, tuple(shapes.items()), optimisation)(key)
 
     def init_state(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
         """The state alone, for parameters that are there already: drawing some takes long to compile."""
@@ -379,6 +379,6 @@ def in_a_row(layers: Iterable[Layer | Network], symbol: Symbol) -> Symbol:
 
 
 @lru_cache(maxsize=64)
-def _drawing(network: Network, shapes: tuple[tuple[str, Shape], ...], polish: int) -> Any:
+def _drawing(network: Network, shapes: tuple[tuple[str, Shape], ...], optimisation: int) -> Any:
     """By structure: fitting one network many times compiles this once."""
-    return Program(lambda key: network._draw(key, dict(shapes)), polish=polish)
+    return Program(lambda key: network._draw(key, dict(shapes)), optimisation=optimisation)

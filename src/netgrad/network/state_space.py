@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.kernels.recurrent_twins import valid_steps
+from netgrad.kernels.recurrent_reference import valid_steps
 from netgrad.layers.base import Backward, Layer, Params
 from netgrad.layers.dense import Dense
 from netgrad.layers.recurrent import spans
@@ -84,15 +84,15 @@ class StateSpace(Composite):
             (_, state), states = jax.lax.scan(step, (start, context.state), steps)
             return jnp.swapaxes(states, 0, 1), state
 
-        a, way_back, state = jax.vjp(walk, params, x, has_aux=True)
-        return a, {"x": x, "a": a, "way_back": (way_back, state)}
+        a, residuals, state = jax.vjp(walk, params, x, has_aux=True)
+        return a, {"x": x, "a": a, "residuals": (residuals, state)}
 
     def backward(self, params, saved, d_out):
-        d_params, d_in = saved["way_back"][0](d_out)
+        d_params, d_in = saved["residuals"][0](d_out)
         return Backward(d_in, d_params, d_out)
 
     def next_state(self, state, saved):
-        return saved["way_back"][1]
+        return saved["residuals"][1]
 
     def stream_state(self, n):
         raise NetgradError(
@@ -102,7 +102,7 @@ class StateSpace(Composite):
     def check_input(self, x, name, lengths):
         return x  # the observations enter the block beside the state
 
-    def laid_out(self, x):
+    def layout(self, x):
         return x
 
     def out_shape(self, in_shape):

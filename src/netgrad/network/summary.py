@@ -15,7 +15,7 @@ from netgrad.errors import shortened
 from netgrad.layers.base import Layer, Shape
 from netgrad.network.building import Node
 from netgrad.network.graph import Network
-from netgrad.network.views import shows
+from netgrad.network.shown import shows
 
 _HEAD = ("layer", "settings", "output", "parameters", "multiply-adds", "connections", "memory")
 _LEFT = 3  # columns of text; the others are numbers

@@ -17,7 +17,7 @@ from netgrad.network.composite import Composite, parts
 from netgrad.network.execution import Forward
 from netgrad.network.graph import Network
 
-_NOT_SHOWN = ("way_back", "inside")  # what only the way back needs, and what has entries of its own
+_NOT_SHOWN = ("residuals", "inside")  # what only the way back needs, and what has entries of its own
 _SPREAD = ("shape", "mean", "sd", "min", "max")
 
 

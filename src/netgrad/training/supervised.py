@@ -204,7 +204,7 @@ def update(
 @lru_cache(maxsize=64)
 def compiled_start(optimizer: Any) -> Any:
     """The optimiser's state before the first step, params -> state: one program, where JAX would make one an array."""
-    return Program(optimizer.init, polish=0)
+    return Program(optimizer.init, optimisation=0)
 
 
 def _overflow(trace: Trace) -> str:

@@ -2,7 +2,7 @@
 
 What runs where there is no kernel: on accelerators, in float64, for volumes and groups. XLA is handed only those
 geometries that it gets right on a CPU (found by a random search with jaxlib 0.10.2, which
-tests/kernels/test_convolution_twins.py repeats):
+tests/kernels/test_convolution_reference.py repeats):
 
 - No border is negative, in either gradient: XLA would read beyond its arrays. Zeros that lie beyond a window's reach
   are put there beforehand, and rows that no window sees are cut off.

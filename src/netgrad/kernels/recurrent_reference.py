@@ -1,9 +1,10 @@
 """The loop over time of every recurrent cell in plain JAX, and what belongs to it: runs wherever XLA does.
 
-Each function here has a C++ twin; `netgrad.kernels.recurrent` and `recurrent_gradients` document both and choose. A
-sequence that has ended keeps its state, emits zeros and gets zero gradients, whatever its padding holds. `reverse` runs
-time backwards: a sequence then starts at its own last valid step, because until then it keeps its initial state.
-`mask (N, u)`, which only the twins know, multiplies h before it meets U: recurrent dropout, one mask a sequence.
+Each function here has a C++ counterpart; `netgrad.kernels.recurrent` and `recurrent_gradients` document both and
+choose. A sequence that has ended keeps its state, emits zeros and gets zero gradients, whatever its padding holds.
+`reverse` runs time backwards: a sequence then starts at its own last valid step, because until then it keeps its
+initial state. `mask (N, u)`, which only the reference knows, multiplies h before it meets U: recurrent dropout, one
+mask a sequence.
 """
 
 from __future__ import annotations

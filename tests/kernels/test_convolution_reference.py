@@ -1,4 +1,4 @@
-"""Whatever the geometry, XLA computes the twins rightly and lives: in processes of their own, as it may not."""
+"""Whatever the geometry, XLA computes the reference rightly and lives: in processes of their own, as it may not."""
 
 import os
 import subprocess
