@@ -117,7 +117,7 @@ def compare(result: Result, cnn_errors: np.ndarray, mlp_errors: np.ndarray, seed
 
 
 def draw_errors(runs: dict[str, Runs]) -> Any:
-    """Errors on the test set after every epoch: the median as a line, the spread as a band."""
+    """Errors on the test set after every epoch: the median as a line, the middle half of the seeds as a band."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3.6), layout="constrained")
@@ -126,8 +126,9 @@ def draw_errors(runs: dict[str, Runs]) -> Any:
     for name, run in runs.items():
         line, grey, text = styles[name]
         epochs = np.arange(1, run.errors.shape[1] + 1)
-        axes.fill_between(epochs, run.errors.min(0), run.errors.max(0), color=grey, alpha=0.25, linewidth=0)
-        axes.semilogy(epochs, np.median(run.errors, 0), line, color="black", label=f"{name}, median and spread")
+        middle = np.quantile(run.errors, (0.25, 0.75), axis=0)
+        axes.fill_between(epochs, *middle, color=grey, alpha=0.25, linewidth=0)
+        axes.semilogy(epochs, np.median(run.errors, 0), line, color="black", label=f"{name}, median and middle half")
         axes.plot(epochs[-1], text, "o", color="black", fillstyle="none" if name == "MLP" else "full", markersize=5)
         axes.annotate(
             f"text: {text}", (epochs[-1], text), (-6, -12), textcoords="offset points", ha="right", fontsize=8
