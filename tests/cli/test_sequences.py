@@ -60,6 +60,16 @@ def test_fit_report_and_predict(netgrad, steps, tmp_path, options, columns, rows
     assert (p.idxmax(axis=1) == "p(" + table["prediction"] + ")").all()
 
 
+def test_a_target_that_stays_the_same_is_the_label_of_its_sequence(netgrad, steps, tmp_path):
+    command = ("fit", steps, "--net", "gru", "--target", "kind", "--hidden", "4", "--epochs", 1, "--no-report", "-q")
+    fitted = netgrad(*command, "--out", tmp_path)
+    assert "'kind' is the same all along each sequence: one label for each is learned (--goal tag" in fitted.err
+    assert len(netgrad("predict", tmp_path / "model.safetensors", steps).out.strip().splitlines()) == 1 + 40
+    told = netgrad(*command, "--goal", "tag", "--out", tmp_path)
+    assert "the same all along" not in told.err
+    assert len(netgrad("predict", tmp_path / "model.safetensors", steps).out.strip().splitlines()) > 1 + 40
+
+
 def test_a_text_is_learned_and_written(netgrad, refused, tmp_path):
     text = tmp_path / "rhyme.txt"
     text.write_text("round and round the garden, like a teddy bear. " * 20)

@@ -94,9 +94,13 @@ def fit(
         Text, typer.Option(help="Of sequences: the column that orders a sequence's rows.", rich_help_panel=DATA)
     ] = None,
     goal: Annotated[
-        str,
-        typer.Option(help="Of sequences: tag each row, label the whole, or forecast.", rich_help_panel=DATA),
-    ] = "tag",
+        Text,
+        typer.Option(
+            help="Of sequences: tag each row, label the whole, or forecast.",
+            rich_help_panel=DATA,
+            show_default="label where the target is the same all along each sequence, else tag",
+        ),
+    ] = None,
     size: Annotated[
         Count, typer.Option(min=1, help="Height and width to bring pictures to.", rich_help_panel=DATA)
     ] = None,

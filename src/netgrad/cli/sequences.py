@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from netgrad.cli.results import Trained, finish
-from netgrad.errors import NetgradError
+from netgrad.errors import NetgradError, warn
 
 TEXTS = (".txt",)
 
@@ -160,10 +160,11 @@ def train_table(given: dict[str, Any]) -> Trained:
     how: dict[str, Any] = {"missing_values": None if words is None else names_of(words)}
     how |= form(given["separator"], given["encoding"], given["header"])
     table = read_table(given["data"], **how)
-    columns = {"id": given["id"], "time": given["time"], "goal": given["goal"]}
     target = given["target"]
     if target not in table.columns or given["id"] not in table.columns:
-        read_sequences(table, target=target, **columns)  # which says what is missing
+        read_sequences(table, target=target, id=given["id"], time=given["time"])  # which says what is missing
+    given["goal"] = given["goal"] or usual_goal(table, given["id"], target)
+    columns = {"id": given["id"], "time": given["time"], "goal": given["goal"]}
     encoder = TargetEncoder(given["task"]).fit(table[target])  # also a rare label is known in both parts
     asked_for = None if given["only"] is None else (given["id"], given["time"], *names_of(given["only"]))
     table = chosen(table, target, names_of(given["drop"]), asked_for and [n for n in asked_for if n is not None])
@@ -196,6 +197,15 @@ def train_table(given: dict[str, Any]) -> Trained:
         "sequences": columns,
     }
     return to_finish(model, lambda: model.score_batch(bare.batch(test.x, test.y, None, test.lengths)), seen, known)
+
+
+def usual_goal(table: Any, id: str, target: str) -> str:
+    """What is done with a target where nothing was said: one for each sequence is its label."""
+    sequences = table.groupby(id)
+    one_each = sequences[target].nunique(dropna=False).max() == 1 < min(sequences.size().max(), table[target].nunique())
+    if one_each:
+        warn(f"{target!r} is the same all along each sequence: one label for each is learned (--goal tag: one a row)")
+    return "label" if one_each else "tag"
 
 
 def apart(table: Any, given: dict[str, Any], names: Any) -> tuple[Any, Any]:
