@@ -165,14 +165,15 @@ def train_table(given: dict[str, Any]) -> Trained:
         read_sequences(table, target=target, id=given["id"], time=given["time"])  # which says what is missing
     given["goal"] = given["goal"] or usual_goal(table, given["id"], target)
     columns = {"id": given["id"], "time": given["time"], "goal": given["goal"]}
-    encoder = TargetEncoder(given["task"]).fit(table[target])  # also a rare label is known in both parts
     asked_for = None if given["only"] is None else (given["id"], given["time"], *names_of(given["only"]))
     table = chosen(table, target, names_of(given["drop"]), asked_for and [n for n in asked_for if n is not None])
     names = table[given["id"]].dropna().unique()
+    whole = table
     if given["test_file"]:
         unseen = read_table(given["test_file"], **how)
     else:
         table, unseen = apart(table, given, names)
+    encoder = TargetEncoder(given["task"]).fit(whole[target])  # also a rare label is known in both parts
     told = {"missing": given["missing"], **columns}
     train = read_sequences(table, target=target, target_encoder=encoder, **told)
     test = read_sequences(unseen, target=target, target_encoder=encoder, encoder=train.encoder, **columns)
