@@ -309,7 +309,7 @@ class TableEncoder:
         what = f"{holds(column.name, values, row)}, a category that the training table did not hold"
         if self.unknown == "error":
             raise DataError(f"{what}: known are {', '.join(column.categories[:10])}")
-        return f"{what}: encoded as zeros ({count} such rows)"
+        return f"{what}: encoded as zeros ({count} such row{'s'[: count > 1]})"
 
     def _is_plain(self, value: Any) -> bool:
         """Whether a value is a number that every way to read it reads the same."""
