@@ -53,7 +53,8 @@ def test_nor_is_one_about_ten_thousand_layers():
     assert max(map(len, repr(flat).splitlines())) <= 120
 
 
-def test_nor_is_a_warning():
+def test_a_warning_says_all_that_was_done():
+    """Of forty columns, say: what stands in the middle matters as much."""
     with pytest.warns(ng.NetgradWarning) as caught:
         warn("many columns: " + "c, " * 1000)
-    assert len(str(caught[0].message)) <= LONGEST
+    assert len(str(caught[0].message)) > 3000

@@ -47,7 +47,7 @@ def warn(message: str) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("netgrad"):
         frame, level = frame.f_back, level + 1
-    warnings.warn(shortened(message), NetgradWarning, stacklevel=level)
+    warnings.warn(message, NetgradWarning, stacklevel=level)
 
 
 def shortened(message: str, most: int = LONGEST) -> str:

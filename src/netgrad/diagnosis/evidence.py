@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +13,9 @@ import numpy as np
 from netgrad import optimizers
 from netgrad.compiling import INITIAL, random_key
 from netgrad.diagnosis import recurrence, reference
+from netgrad.diagnosis.places import Place, copies
 from netgrad.diagnosis.signals import Signal, compiled
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Layer
 from netgrad.layers.recurrent import Recurrent
 from netgrad.layers.taps import DelayTaps
 from netgrad.network import Network, Node, Stack
@@ -45,36 +44,6 @@ def unseen(model: Model, validation: Any) -> Batch | None:
         return None
     x, y, *lengths = validation
     return model.batch(x, y, None, lengths[0] if lengths else None)
-
-
-class Place(NamedTuple):
-    """Where a layer stands. name: the node's, or "stack_1/dense_1[7]" of a copy in a stack; weighted: it has weights;
-    end: it makes an output; copy: its numbers."""
-
-    name: str
-    layer: Layer
-    weighted: bool
-    end: bool
-    copy: tuple[int, ...] = ()
-
-    @property
-    def path(self) -> str:
-        """The name without the copy."""
-        return self.name.rpartition("[")[0] if self.copy else self.name
-
-
-def _copies(name: str, stack: Stack, params: dict, end: bool, copy: tuple[int, ...] = ()) -> Iterator[Place]:
-    """The layers of every copy."""
-    last = stack.block.outputs[0][1]
-    for i in range(stack.n):
-        at = (*copy, i)
-        for node in stack.block.nodes:
-            own, ends = params.get(node.params, {}), end and node.name == last and i == stack.n - 1
-            if isinstance(node.layer, Stack):
-                yield from _copies(f"{name}/{node.name}", node.layer, own, ends, at)
-                continue
-            weighted = any(is_weight(path) for path, _ in jax.tree_util.tree_leaves_with_path(own))
-            yield Place(f"{name}/{node.name}[{', '.join(map(str, at))}]", node.layer, weighted, ends, at)
 
 
 class Evidence:
@@ -134,7 +103,7 @@ class Evidence:
         found: list[Place] = []
         for node in self.network.nodes:
             if isinstance(node.layer, Stack):
-                found.extend(_copies(node.name, node.layer, self.model.params.get(node.params, {}), node.name in ends))
+                found.extend(copies(node.name, node.layer, self.model.params.get(node.params, {}), node.name in ends))
             else:
                 found.append(Place(node.name, node.layer, node.name in weighted, node.name in ends))
         return found
