@@ -7,6 +7,8 @@ import sys
 import warnings
 from contextlib import contextmanager
 
+import jax
+
 from netgrad.errors import NetgradError
 
 FORBIDDEN = {
@@ -40,12 +42,18 @@ class Harm(BaseException):
         return str(self).partition(":")[0]
 
 
+def _keeps(path):
+    """Whether this is the folder of compiled programs, in which JAX may write what it compiled."""
+    folder = jax.config.jax_compilation_cache_dir
+    return folder is not None and str(path).startswith(folder + os.sep) and str(path).endswith(("-cache", "-atime"))
+
+
 def _watch(event, arguments):
     if not _armed:
         return
     if event in FORBIDDEN:
         raise Harm(f"{event}: {arguments}")
-    if event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING:
+    if event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING and not _keeps(arguments[0]):
         raise Harm(f"opened for writing: {arguments[0]}")
 
 

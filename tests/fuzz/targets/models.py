@@ -39,7 +39,11 @@ def models():
     left, right = ng.Input("left"), ng.Input("right")
     pair = ng.Network([left, right], {"sum": ng.Dense(1)(ng.Add()(left, right))})
     both = ng.untrained(pair, {"left": np.eye(3), "right": np.eye(3)}, {"sum": [0.1, 0.2, 0.3]})
-    return [houses, signals, images, writer, both]
+    parts = [ng.Dense(2, name="in"), ng.Stack([ng.Dense(2), ng.LayerNorm()], 2), ng.Ensemble([ng.Dense(2)], 2)]
+    seen = ng.Sequential([*parts, ng.Dense(3, name="out")]).tied("out/W", "in/W", transposed=True)
+    seen = seen.masked("ensemble_1/dense_1/W", np.ones((2, 2, 2))).frozen("in/b")
+    views = ng.fit(seen, np.eye(3), np.eye(3) / 2, epochs=1, keep_optimizer=True)
+    return [houses, signals, images, writer, both, views]
 
 
 class ModelBytes(Target):
