@@ -73,7 +73,7 @@ def predict(
         raise typer.Exit(1)
 
 
-def rows(model: Any, data: str, seed: int | None, form: dict[str, Any]) -> tuple[Any, Any]:
+def rows(model: Any, data: str, seed: int | None, form: dict[str, Any] | None = None) -> tuple[Any, Any]:
     """The examples as the model takes them, and the names of the rows where the file has any."""
     from netgrad.cli import sources
     from netgrad.data import datasets
@@ -82,7 +82,7 @@ def rows(model: Any, data: str, seed: int | None, form: dict[str, Any]) -> tuple
         return test_part(model, data, seed).x_test, None
     if Path(data).is_dir():
         return pictures(model, Path(data))
-    x = sources.read_rows(data, model.encoder, form)
+    x = sources.read_rows(data, model.encoder, form or {})
     index = x.index if hasattr(x, "index") and x.index.dtype.kind not in "iu" else None
     return fitting(model, x), index
 

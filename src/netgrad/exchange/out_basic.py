@@ -168,7 +168,7 @@ def piecewise_linear(w: Writer, at: Place) -> str:
     return w.op("Concat", at.x, t, axis=1)
 
 
-@writes(ng.Scale)
+@writes(ng.FeatureScale)
 def scale(w: Writer, at: Place) -> str:
     return w.op("Mul", at.x, w.constant(at.array("gamma"), "gamma"))
 

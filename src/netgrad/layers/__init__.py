@@ -25,6 +25,7 @@ from netgrad.layers.dense import Dense
 from netgrad.layers.differentiated import Differentiated
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.embedding import Embedding
+from netgrad.layers.feature_scale import FeatureScale
 from netgrad.layers.group_norm import GroupNorm
 from netgrad.layers.merge import Add, Concatenate, Multiply
 from netgrad.layers.noise import GaussianNoise
@@ -32,7 +33,6 @@ from netgrad.layers.normalisation import BatchNorm, LayerNorm, WeightNorm
 from netgrad.layers.piecewise import PiecewiseLinear
 from netgrad.layers.pooling import AveragePool, GlobalPool, MaxPool, NormPool, Pool, Subsample, SumPool
 from netgrad.layers.rescaling import Rescaling
-from netgrad.layers.scale import Scale
 from netgrad.layers.shape import Flatten, Permute, Reshape
 from netgrad.layers.taps import DelayTaps, Repeat
 from netgrad.layers.wrapper import Wrapper
@@ -60,6 +60,7 @@ __all__ = [
     "Differentiated",
     "Dropout",
     "Embedding",
+    "FeatureScale",
     "Flatten",
     "ForgetGateRNN",
     "GaussianNoise",
@@ -81,7 +82,6 @@ __all__ = [
     "Repeat",
     "Rescaling",
     "Reshape",
-    "Scale",
     "ScaledTanh",
     "SiLU",
     "Softmax",

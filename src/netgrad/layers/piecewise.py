@@ -61,7 +61,7 @@ class PiecewiseLinear(Layer):
         low: list[float] = []
         high: list[float] = []
         for column, values in enumerate(np.asarray(x, np.float32).T):
-            ends = np.unique(values)
+            ends = np.unique(np.where(np.abs(values) < np.finfo(np.float32).tiny, 0, values))  # none to divide by
             if len(ends) > pieces + 1:
                 ends = np.unique(np.quantile(values, np.linspace(0, 1, pieces + 1)).astype(np.float32))
             if len(ends) > 2:

@@ -205,15 +205,16 @@ class Network(Parameters):
         key = tuple((name, tuple(shape)) for name, shape in shapes.items())
         if key not in self._known_shapes:
             for node in self.nodes:
-                if node.name != node.params:
-                    self._check_shared(node, shapes)
+                self._check_shared(node, shapes)
                 shapes[node.name] = node.layer.out_shape(self.in_shape(node, shapes))
             self._known_shapes[key] = shapes
         return dict(self._known_shapes[key])
 
     def _check_shared(self, node: Node, shapes: Mapping[str, Any]) -> None:
         """Refuse one layer in two places that need parameters of different shapes."""
-        first, numbers = self.by_name[node.params], jax.dtypes.canonicalize_dtype(float)
+        first, numbers = self._first_uses[node.params], jax.dtypes.canonicalize_dtype(float)
+        if first is node:
+            return
         fed = [self.in_shape(use, shapes) for use in (first, node)]
         made = [shapes_made(first.layer, in_shape, numbers) for in_shape in fed]
         if made[0] != made[1]:
@@ -221,6 +222,11 @@ class Network(Parameters):
                 f"one layer is used in two places, {first.name} on inputs of shape {('N', *fed[0])} and {node.name} on "
                 f"{('N', *fed[1])}: its parameters fit only one of them, make a layer for each place"
             )
+
+    @cached_property
+    def _first_uses(self) -> dict[str, Node]:
+        """The node that comes first of those with the same parameters, by the parameters' name."""
+        return {node.params: node for node in reversed(self.nodes)}
 
     @cached_property
     def _known_shapes(self) -> dict[tuple, dict[str, Shape]]:

@@ -19,7 +19,7 @@ from netgrad.data.leaks import warn_of_leaks
 from netgrad.data.tables import chosen, split_target
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError
-from netgrad.layers import Dense, Dropout, Layer, PiecewiseLinear, Scale
+from netgrad.layers import Dense, Dropout, FeatureScale, Layer, PiecewiseLinear
 from netgrad.network import Ensemble, Network, Sequential
 from netgrad.regularizers import L2
 from netgrad.training.callbacks import Callback
@@ -44,7 +44,7 @@ class Recipe:
     """How a network for a table is made and trained.
 
     hidden: units of each hidden layer of each member, rectifiers; before them stands a factor for each input
-    (`netgrad.Scale`) with ten times the learning rate. members: networks whose answers are averaged
+    (`netgrad.FeatureScale`) with ten times the learning rate. members: networks whose answers are averaged
     (`netgrad.Ensemble`). pieces: into which each column of numbers is cut at most (`netgrad.PiecewiseLinear`). dropout:
     of each hidden layer. learning_rate, schedule, epochs, batch_size, validation: as for `netgrad.fit`, with Adam.
     alpha: the strength of an L2 penalty.
@@ -72,7 +72,7 @@ class Recipe:
                 block.append(Dropout(self.dropout))
         block.append(Dense(outputs))
         first: list[Layer] = [PiecewiseLinear.cutting(x, self.pieces)] if self.pieces else []
-        first.append(Scale(name=SCALE))
+        first.append(FeatureScale(name=SCALE))
         return Sequential([*first, *([Ensemble(block, self.members)] if self.members > 1 else block)])
 
     def rates(self, network: Network) -> Any:
@@ -80,7 +80,7 @@ class Recipe:
         rate = self.learning_rate
         if rate is None or not any(node.name == SCALE for node in network.nodes):
             return rate
-        learned = (node.name for node in network.nodes if isinstance(node.layer, Scale | Dense | Ensemble))
+        learned = (node.name for node in network.nodes if isinstance(node.layer, FeatureScale | Dense | Ensemble))
         return {name: rate * SCALE_FASTER if name == SCALE else rate for name in learned}
 
 
@@ -137,7 +137,7 @@ def fit_table(
     otherwise.
 
     >>> import netgrad as ng, numpy as np, pandas as pd
-    >>> size = np.arange(60.0)
+    >>> size = np.random.default_rng(0).uniform(30, 90, 60)
     >>> table = pd.DataFrame({"size": size, "kind": ["flat", "house"] * 30, "price": 3 * size + 1})
     >>> model = ng.fit_table(table, "price", epochs=2)
     >>> model.predict(table[:3]).shape, model.encoder.feature_names

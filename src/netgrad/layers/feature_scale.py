@@ -12,9 +12,9 @@ from netgrad.layers.base import Backward, Layer
 from netgrad.registry import register
 
 
-@register("layer", "scale")
+@register("layer", "feature_scale")
 @dataclass(frozen=True)
-class Scale(Layer):
+class FeatureScale(Layer):
     """a = gamma * x: each input with a factor of its own, which starts at 1.
 
     Before the first weights, with a learning rate of its own that is higher than theirs, it learns soon which inputs
@@ -24,7 +24,7 @@ class Scale(Layer):
 
     >>> import jax, jax.numpy as jnp
     >>> from netgrad.layers import Context
-    >>> layer = Scale()
+    >>> layer = FeatureScale()
     >>> params = layer.init(jax.random.key(0), (2,))
     >>> layer.forward({"gamma": params["gamma"].at[1].set(3)}, jnp.ones((1, 2)), Context())[0].tolist()
     [[1.0, 3.0]]
