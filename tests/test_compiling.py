@@ -191,7 +191,7 @@ def test_a_process_forked_before_anything_was_compiled_is_free():
         "pid and os.waitpid(pid, 0)\n"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300)
-    assert run.stdout.split() == ["fitted", "fitted"]
+    assert run.stdout.count("fitted") == 2  # two processes may write at the same moment
 
 
 @pytest.mark.parametrize("how", ["spawn", "loky"])

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Backward, Layer
-from netgrad.layers.normalisation import _check_epsilon, _scale_and_shift, _total, _valid
+from netgrad.layers.normalisation import check_epsilon, scale_and_shift, total_of, valid_positions
 from netgrad.registry import register
 
 
@@ -40,14 +40,14 @@ class GroupNorm(Layer):
     def __post_init__(self):
         if not isinstance(self.groups, int) or self.groups < 1:
             raise NetgradError(f"{self.label}: groups must be a whole number of at least 1, found {self.groups!r}")
-        _check_epsilon(self)
+        check_epsilon(self)
 
     def init(self, key, in_shape):
         self.out_shape(in_shape)
-        return _scale_and_shift(self, in_shape)
+        return scale_and_shift(self, in_shape)
 
     def forward(self, params, x, context):
-        valid = _valid(x, context.lengths)
+        valid = valid_positions(x, context.lengths)
         n = jnp.maximum(self._sums(jnp.broadcast_to(valid, x.shape).astype(x.dtype)), 1)
         x = jnp.where(valid, x, 0)
         centred = jnp.where(valid, x - self._sums(x) / n, 0)
@@ -65,7 +65,7 @@ class GroupNorm(Layer):
         d_out = jnp.where(saved["valid"], d_out, 0)
         g = params["gamma"] * d_out
         d_in = saved["inverse"] * (g - self._sums(g) / n - u * self._sums(g * u) / n)
-        d_params = {"gamma": _total(d_out * u), "beta": _total(d_out)}
+        d_params = {"gamma": total_of(d_out * u), "beta": total_of(d_out)}
         return Backward(jnp.where(saved["valid"], d_in, 0), d_params, d_out)
 
     def _sums(self, x: jax.Array) -> jax.Array:

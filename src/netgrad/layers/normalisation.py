@@ -51,17 +51,17 @@ class BatchNorm(Layer):
     def __post_init__(self):
         if not 0 <= self.momentum < 1:
             raise NetgradError(f"{self.label}: momentum must lie in [0, 1), found {self.momentum}")
-        _check_epsilon(self)
+        check_epsilon(self)
 
     def init(self, key, in_shape):
-        return _scale_and_shift(self, in_shape)
+        return scale_and_shift(self, in_shape)
 
     def init_state(self, in_shape):
         units = in_shape[-1:]
         return {"mean": jnp.zeros(units, float), "variance": jnp.ones(units, float)}
 
     def forward(self, params, x, context):
-        valid = _valid(x, context.lengths)
+        valid = valid_positions(x, context.lengths)
         saved: dict[str, Any] = {"x": x, "valid": valid}
         x = jnp.where(valid, x, 0)
         if context.training:
@@ -71,9 +71,9 @@ class BatchNorm(Layer):
                     "leaves no single example over, or LayerNorm"
                 )
             n = valid.sum(dtype=x.dtype)
-            mean = _total(x) / n
+            mean = total_of(x) / n
             degrees = jnp.maximum(n - 1, 1)
-            variance = _total(jnp.where(valid, x - mean, 0) ** 2) / degrees
+            variance = total_of(jnp.where(valid, x - mean, 0) ** 2) / degrees
             saved |= {"n": n, "degrees": degrees}
         else:
             mean, variance = context.state["mean"], context.state["variance"]
@@ -98,9 +98,9 @@ class BatchNorm(Layer):
         d_out = jnp.where(saved["valid"], d_out, 0)
         g = d_in = params["gamma"] * d_out
         if "n" in saved:
-            d_in = g - _total(g) / saved["n"] - u * _total(g * u) / saved["degrees"]
+            d_in = g - total_of(g) / saved["n"] - u * total_of(g * u) / saved["degrees"]
             d_in = jnp.where(saved["valid"], d_in, 0)
-        d_params = {"gamma": _total(d_out * u), "beta": _total(d_out)}
+        d_params = {"gamma": total_of(d_out * u), "beta": total_of(d_out)}
         return Backward(saved["inverse"] * d_in, d_params, d_out)
 
     def next_state(self, state, saved):
@@ -135,14 +135,14 @@ class LayerNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self):
-        _check_epsilon(self)
+        check_epsilon(self)
 
     def init(self, key, in_shape):
         self.out_shape(in_shape)
-        return _scale_and_shift(self, in_shape)
+        return scale_and_shift(self, in_shape)
 
     def forward(self, params, x, context):
-        valid = _valid(x, context.lengths)
+        valid = valid_positions(x, context.lengths)
         x = jnp.where(valid, x, 0)
         mean = x.mean(-1, keepdims=True)
         inverse = 1 / jnp.sqrt(x.var(-1, keepdims=True) + self.epsilon)
@@ -159,7 +159,7 @@ class LayerNorm(Layer):
         d_out = jnp.where(saved["valid"], d_out, 0)
         g = params["gamma"] * d_out
         d_in = saved["inverse"] * (g - g.mean(-1, keepdims=True) - u * (g * u).mean(-1, keepdims=True))
-        return Backward(d_in, {"gamma": _total(d_out * u), "beta": _total(d_out)}, d_out)
+        return Backward(d_in, {"gamma": total_of(d_out * u), "beta": total_of(d_out)}, d_out)
 
     def out_shape(self, in_shape):
         if _needs_units(self, in_shape)[-1] < 2:
@@ -203,7 +203,8 @@ class WeightNorm(Wrapper):
         return back._replace(d_params=_NORMED.back(params, back.d_params))
 
 
-def _scale_and_shift(layer: Layer, in_shape: Any) -> dict[str, jax.Array]:
+def scale_and_shift(layer: Layer, in_shape: Any) -> dict[str, jax.Array]:
+    """The first gamma, 1, and beta, 0, of each unit."""
     units = _needs_units(layer, in_shape)[-1:]
     return {"gamma": jnp.ones(units, float), "beta": jnp.zeros(units, float)}
 
@@ -214,12 +215,13 @@ def _needs_units(layer: Layer, in_shape: Any) -> Any:
     return in_shape
 
 
-def _check_epsilon(layer: Any) -> None:
+def check_epsilon(layer: Any) -> None:
+    """Refuse an epsilon below 0."""
     if not layer.epsilon >= 0:
         raise NetgradError(f"{layer.label}: epsilon must not be negative, found {layer.epsilon}")
 
 
-def _valid(x: jax.Array, lengths: Any) -> jax.Array:
+def valid_positions(x: jax.Array, lengths: Any) -> jax.Array:
     """Which positions count, (N, ..., 1): those within each sequence, or all."""
     shape = (*x.shape[:-1], 1)
     if lengths is None or x.ndim < 3:
@@ -228,6 +230,6 @@ def _valid(x: jax.Array, lengths: Any) -> jax.Array:
     return jnp.broadcast_to(steps.reshape(*steps.shape, *(1,) * (x.ndim - 2)), shape)
 
 
-def _total(value: jax.Array) -> jax.Array:
+def total_of(value: jax.Array) -> jax.Array:
     """(..., units) -> (units,): the sum over everything but the units."""
     return value.reshape(-1, value.shape[-1]).sum(0)
