@@ -90,7 +90,7 @@ def mnist_cnn(seed: int = 0) -> Result:
         "the linear last one, where the text's blend (eq. 70) has He. Both step sizes are at the edge of what is "
         "stable, with either and with PyTorch's uniform weights: for an epoch a run can jump to many errors, and one "
         "that does so late ends there. Such runs are named and count as failed; the others are held against the print. "
-        "Bands in the first figure are the smallest and largest errors of the ten seeds."
+        "Bands in the first figure hold the middle half of the ten seeds."
     )
     return result
 
