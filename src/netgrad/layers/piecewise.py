@@ -61,9 +61,11 @@ class PiecewiseLinear(Layer):
         low: list[float] = []
         high: list[float] = []
         for column, values in enumerate(np.asarray(x, np.float32).T):
-            ends = np.unique(np.where(np.abs(values) < np.finfo(np.float32).tiny, 0, values))  # none to divide by
+            ends = np.unique(values)
             if len(ends) > pieces + 1:
                 ends = np.unique(np.quantile(values, np.linspace(0, 1, pieces + 1)).astype(np.float32))
+            apart = np.diff(ends, prepend=-np.inf) >= np.finfo(np.float32).tiny  # what can be divided by
+            ends = ends[apart]
             if len(ends) > 2:
                 columns += [column] * (len(ends) - 1)
                 low += ends[:-1].tolist()
