@@ -128,9 +128,35 @@ class Composite(Layer):
         return any(node.layer.draws for node in self.block.nodes)
 
 
+@dataclass(frozen=True)
+class Copies(Composite):
+    """Base of the composites that hold ``n`` copies of a block: parameters, state and all quantities of the block have
+    one more axis, the copy, in front."""
+
+    n: int
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not isinstance(self.n, int) or self.n < 1:
+            raise NetgradError(f"{self.label}: n must be a whole number of at least 1, found {self.n!r}")
+
+    def init(self, key, in_shape):
+        self.out_shape(in_shape)
+        return jax.vmap(lambda own: super(Copies, self).init(own, in_shape))(jax.random.split(key, self.n))
+
+    def init_state(self, in_shape):
+        return jax.tree.map(lambda v: jnp.broadcast_to(v, (self.n, *v.shape)), super().init_state(in_shape))
+
+    def next_state(self, state, saved):
+        return jax.vmap(lambda s, inside: next_state(self.block, s, inside))(state, saved["inside"])
+
+    def total(self, of, in_shape):
+        return self.n * super().total(of, in_shape)
+
+
 @register("layer", "stack")
 @dataclass(frozen=True)
-class Stack(Composite):
+class Stack(Copies):
     """``n`` copies of a block one after the other, each with weights of its own: x -> block_1 -> ... -> block_n.
 
     They run as one compiled loop, so that compiling takes as long for 300 copies as for 10. The block's output has
@@ -144,20 +170,6 @@ class Stack(Composite):
     >>> params["stack_1"]["dense_1"]["W"].shape
     (100, 16, 16)
     """
-
-    n: int
-
-    def __post_init__(self):
-        super().__post_init__()
-        if not isinstance(self.n, int) or self.n < 1:
-            raise NetgradError(f"{self.label}: n must be a whole number of at least 1, found {self.n!r}")
-
-    def init(self, key, in_shape):
-        self.out_shape(in_shape)
-        return jax.vmap(lambda own: super(Stack, self).init(own, in_shape))(jax.random.split(key, self.n))
-
-    def init_state(self, in_shape):
-        return jax.tree.map(lambda v: jnp.broadcast_to(v, (self.n, *v.shape)), super().init_state(in_shape))
 
     def forward(self, params, x, context):
         def one(h, copy):
@@ -188,16 +200,10 @@ class Stack(Composite):
 
         return jax.lax.scan(one, d_out, (params, saved["inside"]), reverse=True)[1]
 
-    def next_state(self, state, saved):
-        return jax.vmap(lambda s, inside: next_state(self.block, s, inside))(state, saved["inside"])
-
     def out_shape(self, in_shape):
         if (made := super().out_shape(in_shape)) != tuple(in_shape):
             raise ShapeError(f"{self.label}: a block must keep the shape, but it makes {made} of {in_shape}")
         return made
-
-    def total(self, of, in_shape):
-        return self.n * super().total(of, in_shape)
 
 
 class Part(NamedTuple):

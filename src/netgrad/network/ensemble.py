@@ -8,16 +8,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from netgrad.errors import NetgradError
 from netgrad.layers.base import Backward
-from netgrad.network.composite import Composite
-from netgrad.network.execution import look_back, next_state
+from netgrad.network.composite import Copies
+from netgrad.network.execution import look_back
 from netgrad.registry import register
 
 
 @register("layer", "ensemble")
 @dataclass(frozen=True)
-class Ensemble(Composite):
+class Ensemble(Copies):
     """``n`` copies of a block side by side, each with weights of its own: the mean of their outputs.
 
     In training each example goes through one copy alone, the i-th of a batch through number i mod n. So every copy
@@ -35,19 +34,6 @@ class Ensemble(Composite):
     >>> params["ensemble_1"]["dense_1"]["W"].shape
     (4, 3, 16)
     """
-
-    n: int
-
-    def __post_init__(self):
-        super().__post_init__()
-        if not isinstance(self.n, int) or self.n < 1:
-            raise NetgradError(f"{self.label}: n must be a whole number of at least 1, found {self.n!r}")
-
-    def init(self, key, in_shape):
-        return jax.vmap(lambda own: super(Ensemble, self).init(own, in_shape))(jax.random.split(key, self.n))
-
-    def init_state(self, in_shape):
-        return jax.tree.map(lambda v: jnp.broadcast_to(v, (self.n, *v.shape)), super().init_state(in_shape))
 
     def forward(self, params, x, context):
         size = x.shape[0]
@@ -88,12 +74,6 @@ class Ensemble(Composite):
             return look_back(self.block, params, saved, self.back(params, saved, d_out).outputs)
 
         return jax.vmap(one)(params, saved["inside"], self._shares(saved, d_out))
-
-    def next_state(self, state, saved):
-        return jax.vmap(lambda s, inside: next_state(self.block, s, inside))(state, saved["inside"])
-
-    def total(self, of, in_shape):
-        return self.n * super().total(of, in_shape)
 
     def _shares(self, saved: dict[str, Any], d_out: Any) -> Any:
         """What arrives at each copy."""
