@@ -16,11 +16,11 @@ from benchmarks.works import Work
 class Process:
     """A worker process of one contender on one work, or the reason why there is none."""
 
-    def __init__(self, name: str, contender: Contender, work: Work, mode: str):
+    def __init__(self, name: str, contender: Contender, work: Work, mode: str, further: dict[str, str] | None = None):
         self.name, self.problem, self.rounds = name, "", []
         self.peak_memory = self.import_seconds = self.first_step_seconds = float("nan")
         command = [sys.executable, "-m", "benchmarks.worker", name, work.name, mode]
-        environment = os.environ | contender.environment
+        environment = os.environ | contender.environment | (further or {})
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )
