@@ -16,6 +16,7 @@ from netgrad.layers.activation import (
     Tanh,
     Threshold,
 )
+from netgrad.layers.attention import Attention
 from netgrad.layers.augmentation import Augment
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.bidirectional import Bidirectional
@@ -32,6 +33,7 @@ from netgrad.layers.noise import GaussianNoise
 from netgrad.layers.normalisation import BatchNorm, LayerNorm, WeightNorm
 from netgrad.layers.piecewise import PiecewiseLinear
 from netgrad.layers.pooling import AveragePool, GlobalPool, MaxPool, NormPool, Pool, Subsample, SumPool
+from netgrad.layers.positions import Positions
 from netgrad.layers.rescaling import Rescaling
 from netgrad.layers.shape import Flatten, Permute, Reshape
 from netgrad.layers.taps import DelayTaps, Repeat
@@ -45,6 +47,7 @@ __all__ = [
     "RNN",
     "Activation",
     "Add",
+    "Attention",
     "Augment",
     "AveragePool",
     "Backward",
@@ -78,6 +81,7 @@ __all__ = [
     "Permute",
     "PiecewiseLinear",
     "Pool",
+    "Positions",
     "ReLU",
     "Repeat",
     "Rescaling",
