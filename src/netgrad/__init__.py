@@ -51,7 +51,7 @@ from netgrad.training.tracking import JsonLog, MLflow, TensorBoard
 from netgrad.training.train import train
 
 if TYPE_CHECKING:
-    from netgrad import diagnosis, exchange, report
+    from netgrad import architectures, diagnosis, exchange, report
     from netgrad.diagnosis import Watch
 
 __version__ = "0.1.0"
@@ -112,6 +112,7 @@ __all__ = [
     "Xavier",
     "Zeros",
     "apply",
+    "architectures",
     "bootstrap",
     "check_gradients",
     "cross_validate",
@@ -143,7 +144,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The packages that training does not need are opened when they are asked for: a tenth of the time to import."""
-    if name in ("diagnosis", "exchange", "report"):
+    if name in ("architectures", "diagnosis", "exchange", "report"):
         return import_module(f"netgrad.{name}")
     if name == "Watch":
         return import_module("netgrad.diagnosis").Watch

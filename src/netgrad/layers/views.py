@@ -183,6 +183,11 @@ class Masked(ParameterView):
     def untrained(self):
         return (self.stored_mask,)
 
+    @property
+    def zeros(self) -> int:
+        """How many numbers of the parameter the mask to begin with takes away."""
+        return int(np.prod(self.shape)) - int.from_bytes(bytes.fromhex(self.bits)).bit_count() if self.bits else 0
+
     def begin(self, W: Any) -> Any:
         """The mask to begin with."""
         if not self.bits:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from netgrad.errors import NetgradError
-from netgrad.layers.base import Layer
+from netgrad.errors import NetgradError, ShapeError
+from netgrad.layers.base import Layer, Shape
 from netgrad.layers.symbol import Call, Symbol
 from netgrad.layers.views import ParameterView
 from netgrad.network.parameters import renaming
@@ -26,6 +27,14 @@ class Node:
     layer: Layer
     inputs: tuple[str, ...]
     params: str
+
+    def out_shape(self, in_shape: Any) -> Shape:
+        """The shape of its output; of several layers of a kind a refusal names this one."""
+        try:
+            return self.layer.out_shape(in_shape)
+        except ShapeError as error:
+            said, label = str(error), self.layer.label
+            raise (ShapeError(self.name + said.removeprefix(label)) if said.startswith(label) else error) from None
 
 
 @dataclass

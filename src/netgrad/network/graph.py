@@ -206,7 +206,7 @@ class Network(Parameters):
         if key not in self._known_shapes:
             for node in self.nodes:
                 self._check_shared(node, shapes)
-                shapes[node.name] = node.layer.out_shape(self.in_shape(node, shapes))
+                shapes[node.name] = node.out_shape(self.in_shape(node, shapes))
             self._known_shapes[key] = shapes
         return dict(self._known_shapes[key])
 

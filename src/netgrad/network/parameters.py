@@ -87,14 +87,19 @@ class Parameters:
         return tuple(dict.fromkeys(found))
 
     def count(self, params: dict) -> int:
-        """How many numbers of what is stored can be learned; masks are none of them."""
-        return sum(math.prod(leaf.shape) for path, leaf in by_path(params).items() if path not in self._masks)
+        """How many numbers of what is stored can be learned: no masks, and nothing that a network's own mask takes."""
+        sizes = {path: math.prod(leaf.shape) for path, leaf in by_path(params).items()}
+        masks = {path: view for path, view in self._masks.items() if path in sizes}
+        gone = (
+            v.zeros * sizes[path] // math.prod(v.shape) for path, v in masks.items() if isinstance(v, Masked) and v.bits
+        )
+        return sum(n for path, n in sizes.items() if path not in masks) - sum(gone)
 
     @cached_property
-    def _masks(self) -> frozenset[str]:
-        """The paths of all masks."""
+    def _masks(self) -> dict[str, ParameterView]:
+        """The views that store what is never trained, by its path."""
         every = ((before, view) for network, before in self.networks() for view in network.views)
-        return frozenset(before + path for before, view in every for path in view.untrained)
+        return {before + path: view for before, view in every for path in view.untrained}
 
     @cached_property
     def still(self) -> frozenset[str]:
