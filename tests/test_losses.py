@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from beartype import beartype
+from jaxtyping import TypeCheckError, jaxtyped
 
 import netgrad as ng
 from netgrad.registry import KINDS
@@ -60,6 +62,27 @@ def test_extreme_logits_stay_finite(loss, target):
     output = jnp.array([[1e4, -1e4], [-1e4, 1e4]])
     assert jnp.isfinite(loss.value(output, jnp.asarray(target, float if loss.task == "multilabel" else int))).all()
     assert jnp.isfinite(loss.delta(output, jnp.asarray(target, float if loss.task == "multilabel" else int))).all()
+
+
+def held(method):
+    """The method, held to the shapes that its signature states."""
+    return jaxtyped(typechecker=beartype)(method)
+
+
+def test_shapes_are_those_that_the_signatures_state():
+    for loss, output, target in ALL:
+        output, target = jnp.asarray(output, float), jnp.asarray(target)
+        kind = type(loss)
+        error = held(kind.value)(loss, output, target)
+        held(kind.delta)(loss, output, target)
+        held(kind.link)(loss, output)
+        for weight in (jnp.ones(()), jnp.ones(error.shape)):
+            held(kind.weighted)(loss, output, target, weight)
+
+
+def test_shapes_that_the_signatures_exclude_are_seen():
+    with pytest.raises(TypeCheckError, match="target"):
+        held(ng.SquaredError.value)(ng.SquaredError(), jnp.ones((3, 4)), jnp.ones((2, 4)))
 
 
 def test_softmax_cross_entropy_is_cross_entropy_of_softmax():

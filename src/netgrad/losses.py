@@ -10,16 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Shaped
 
 from netgrad.data.checks import as_array, as_examples, as_labels, default_float, valid_steps
 from netgrad.errors import DataError, NetgradError, ShapeError
 from netgrad.kernels.loss import weighted_loss
 from netgrad.registry import register
+from netgrad.types import Shape
+
+# The contract's shapes; a target is of the output's, or without its last axis where it says which class is right.
+Output = Float[Array, "N *steps units"]
+Target = Shaped[Array, "N *steps"] | Shaped[Array, "N *steps units"]
+Error = Float[Array, "N *steps"]
+Weight = Float[Array, ""] | Float[Array, "N *steps"]
+Total = Float[Array, ""]
 
 
 @dataclass(frozen=True)
@@ -35,15 +44,15 @@ class Loss:
     task: ClassVar[str] = "regression"
     logits: ClassVar[bool] = False
 
-    def value(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def value(self, output: Output, target: Target) -> Error:
         """(N, ..., units), target -> (N, ...): the error of each example, summed over its units."""
         raise NotImplementedError
 
-    def delta(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def delta(self, output: Output, target: Target) -> Output:
         """dE/d(output), of the output's shape, for the value of each example itself."""
         raise NotImplementedError
 
-    def weighted(self, output: jax.Array, target: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def weighted(self, output: Output, target: Target, weight: Weight) -> tuple[Total, Output]:
         """The sum of weight * value, and weight * delta: what a step of training needs of this loss.
 
         weight: one number, or one for each value (N, ...); where it is 0, the output and target have no effect.
@@ -55,11 +64,11 @@ class Loss:
         w = weight[..., None]
         return jnp.where(weight != 0, weight * values, 0).sum(), jnp.where(w != 0, w * deltas, 0)
 
-    def link(self, output: jax.Array) -> jax.Array:
+    def link(self, output: Output) -> Output:
         """What the output means: probabilities where ``logits``, else the output itself."""
         return output
 
-    def check(self, out_shape: tuple[int, ...], target: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+    def check(self, out_shape: Shape, target: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
         """The target as the loss wants it, or `DataError`/`ShapeError`.
 
         out_shape: the output's, without the examples' axis; lengths: targets beyond a sequence's end are not read.
@@ -79,10 +88,10 @@ class Loss:
 class SquaredError(Loss):
     """E = 1/2 sum_k (t_k - a_k)^2, delta = a - t (Kelleher eq. 20; Z&M 26.1)."""
 
-    def value(self, output, target):
+    def value(self, output: Output, target: Target) -> Error:
         return 0.5 * jnp.sum((output - target) ** 2, axis=-1)
 
-    def delta(self, output, target):
+    def delta(self, output: Output, target: Target) -> Output:
         return output - target
 
 
@@ -91,10 +100,10 @@ class SquaredError(Loss):
 class AbsoluteError(Loss):
     """E = sum_k |t_k - a_k|, delta = sign(a - t), 0 where they agree."""
 
-    def value(self, output, target):
+    def value(self, output: Output, target: Target) -> Error:
         return jnp.sum(jnp.abs(output - target), axis=-1)
 
-    def delta(self, output, target):
+    def delta(self, output: Output, target: Target) -> Output:
         return jnp.sign(output - target)
 
 
@@ -105,14 +114,14 @@ class PowerError(Loss):
 
     R: float = 1.5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 1 <= self.R <= 2:
             raise NetgradError(f"PowerError needs 1 <= R <= 2, found R={self.R}")
 
-    def value(self, output, target):
+    def value(self, output: Output, target: Target) -> Error:
         return jnp.sum(jnp.abs(output - target) ** self.R, axis=-1)
 
-    def delta(self, output, target):
+    def delta(self, output: Output, target: Target) -> Output:
         e = output - target
         return self.R * jnp.abs(e) ** (self.R - 1) * jnp.sign(e)
 
@@ -131,16 +140,16 @@ class Huber(Loss):
 
     d: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.d > 0:
             raise NetgradError(f"Huber needs d > 0, found d={self.d}")
 
-    def value(self, output, target):
+    def value(self, output: Output, target: Target) -> Error:
         e = jnp.abs(output - target)
         near = jnp.minimum(e, self.d)
         return jnp.sum(near * (e - 0.5 * near), axis=-1)
 
-    def delta(self, output, target):
+    def delta(self, output: Output, target: Target) -> Output:
         return jnp.clip(output - target, -self.d, self.d)
 
 
@@ -158,17 +167,17 @@ class Poisson(Loss):
 
     logits: ClassVar[bool] = True
 
-    def value(self, output, target):
+    def value(self, output: Output, target: Target) -> Error:
         own = jax.scipy.special.xlogy(target, target) - target  # what no output changes: 0 for a perfect answer
         return jnp.sum(jnp.exp(output) - target * output + own, axis=-1)
 
-    def delta(self, output, target):
+    def delta(self, output: Output, target: Target) -> Output:
         return jnp.exp(output) - target
 
-    def link(self, output):
+    def link(self, output: Output) -> Output:
         return jnp.exp(output)
 
-    def check(self, out_shape, target, lengths=None):
+    def check(self, out_shape: Shape, target: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
         target = super().check(out_shape, target, lengths)
         valid = target if lengths is None else target[valid_steps(lengths, target.shape[1])]
         if (valid < 0).any():
@@ -194,27 +203,27 @@ class SoftmaxCrossEntropy(Loss):
     task: ClassVar[str] = "classification"
     logits: ClassVar[bool] = True
 
-    def value(self, output, target):
+    def value(self, output: Output, target: Target) -> Error:
         log_p = jax.nn.log_softmax(output, axis=-1)
         if _are_classes(output, target):
             return -jnp.take_along_axis(log_p, target[..., None], axis=-1)[..., 0]
         return -jnp.sum(target * log_p, axis=-1)
 
-    def delta(self, output, target):
+    def delta(self, output: Output, target: Target) -> Output:
         p = jax.nn.softmax(output, axis=-1)
         if _are_classes(output, target):
             return p - jax.nn.one_hot(target, output.shape[-1], dtype=p.dtype)
         return p * jnp.sum(target, axis=-1, keepdims=True) - target
 
-    def weighted(self, output, target, weight):
+    def weighted(self, output: Output, target: Target, weight: Weight) -> tuple[Total, Output]:
         if not _are_classes(output, target):
             return super().weighted(output, target, weight)
         return weighted_loss("softmax_cross_entropy", super().weighted, output, target, weight)
 
-    def link(self, output):
+    def link(self, output: Output) -> Output:
         return jax.nn.softmax(output, axis=-1)
 
-    def check(self, out_shape, target, lengths=None):
+    def check(self, out_shape: Shape, target: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
         target, classes = as_array(target, "y"), out_shape[-1]
         if classes < 2:
             raise ShapeError(
@@ -250,20 +259,20 @@ class BinaryCrossEntropy(Loss):
     task: ClassVar[str] = "multilabel"
     logits: ClassVar[bool] = True
 
-    def value(self, output, target):
+    def value(self, output: Output, target: Target) -> Error:
         # max(z, 0) - z t + ln(1 + e^-|z|), which never exponentiates a positive number.
         return jnp.sum(jnp.maximum(output, 0) - output * target + jnp.log1p(jnp.exp(-jnp.abs(output))), axis=-1)
 
-    def delta(self, output, target):
+    def delta(self, output: Output, target: Target) -> Output:
         return jax.nn.sigmoid(output) - target
 
-    def weighted(self, output, target, weight):
+    def weighted(self, output: Output, target: Target, weight: Weight) -> tuple[Total, Output]:
         return weighted_loss("logistic_cross_entropy", super().weighted, output, target, weight)
 
-    def link(self, output):
+    def link(self, output: Output) -> Output:
         return jax.nn.sigmoid(output)
 
-    def check(self, out_shape, target, lengths=None):
+    def check(self, out_shape: Shape, target: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
         target = super().check(out_shape, target, lengths)
         if ((target < 0) | (target > 1)).any():
             raise DataError(f"binary targets must lie in [0, 1], found {target.min():g} to {target.max():g}")
@@ -280,17 +289,17 @@ class CrossEntropy(Loss):
 
     task: ClassVar[str] = "classification"
 
-    def value(self, output, target):
+    def value(self, output: Output, target: Target) -> Error:
         if _are_classes(output, target):
             return -jnp.log(jnp.take_along_axis(output, target[..., None], axis=-1)[..., 0])
         # 0 ln 0 is 0; elsewhere ln 0 stays infinite, since a certain and wrong answer must show.
         return -jnp.sum(jnp.where(target > 0, target * jnp.log(jnp.where(target > 0, output, 1)), 0), axis=-1)
 
-    def delta(self, output, target):
+    def delta(self, output: Output, target: Target) -> Output:
         t = jax.nn.one_hot(target, output.shape[-1], dtype=output.dtype) if _are_classes(output, target) else target
         return jnp.where(t > 0, -t / jnp.where(t > 0, output, 1), 0)
 
-    def check(self, out_shape, target, lengths=None):
+    def check(self, out_shape: Shape, target: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
         return SoftmaxCrossEntropy().check(out_shape, target, lengths)
 
 
@@ -306,16 +315,16 @@ class Perceptron(Loss):
     task: ClassVar[str] = "multilabel"
     logits: ClassVar[bool] = True
 
-    def value(self, output, target):
+    def value(self, output: Output, target: Target) -> Error:
         return jnp.sum(jnp.maximum(0, jnp.where(target > 0.5, -output, output)), axis=-1)
 
-    def delta(self, output, target):
+    def delta(self, output: Output, target: Target) -> Output:
         return (output >= 0).astype(output.dtype) - target
 
-    def link(self, output):
+    def link(self, output: Output) -> Output:
         return (output >= 0).astype(output.dtype)
 
-    def check(self, out_shape, target, lengths=None):
+    def check(self, out_shape: Shape, target: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
         target = super().check(out_shape, target, lengths)
         if not np.isin(target, (0, 1)).all():
             raise DataError("perceptron targets must be 0 or 1")
@@ -338,7 +347,7 @@ class FunctionLoss(Loss):
 
     function: Callable[[jax.Array, jax.Array], jax.Array]
 
-    def value(self, output, target):
+    def value(self, output: Output, target: Target) -> Error:
         error = jnp.asarray(self.function(output, target))
         if error.shape == output.shape:
             return error.sum(-1)
@@ -349,11 +358,12 @@ class FunctionLoss(Loss):
             )
         return error
 
-    def delta(self, output, target):
+    def delta(self, output: Output, target: Target) -> Output:
         error, back = jax.vjp(lambda a: self.value(a, target), output)
-        return back(jnp.ones_like(error))[0]
+        d_output: Array = back(jnp.ones_like(error))[0]
+        return d_output
 
-    def to_fields(self):
+    def to_fields(self) -> dict[str, Any]:
         """Refused: a file holds no functions."""
         raise NetgradError(
             "a loss that is a function cannot be stored in a model file: make it a class, "
