@@ -25,6 +25,12 @@ class Case:
         return f"{type(self.layer).__name__}-{'-'.join(f'{k}={v}' for k, v in settings.items())}-{self.in_shape}"
 
 
+def looking(units: int) -> ng.Network:
+    """A block of two inputs: what runs through looks at what every copy is given."""
+    x, memory = ng.Input("x"), ng.Input("memory")
+    return ng.Network([x, memory], ng.Add()(x, ng.Attention(units)(ng.LayerNorm()(x), memory)))
+
+
 CASES = [
     Case(ng.Identity(), (3,)),
     Case(ng.Threshold(), (3,), differentiable=False),
@@ -70,6 +76,7 @@ CASES = [
     Case(ng.Ensemble([ng.RNN(3), ng.BatchNorm()], 2), (4, 2), lengths=True, mixes_examples=True),
     Case(ng.Stack([ng.Dense(3), ng.BatchNorm(), ng.Dropout(0.3)], 2), (4, 3), mixes_examples=True),
     Case(ng.Stack(ng.RNN(3), 2), (6, 3), lengths=True),
+    Case(ng.Stack(looking(3), 2), ((6, 3), (5, 2)), lengths=True),
     Case(ng.Recomputed([ng.Dense(4, activation="tanh"), ng.Dropout(0.2), ng.Dense(2)]), (3,)),
     Case(ng.Stack(ng.Recomputed(ng.Residual(ng.GRU(3))), 2), (6, 3), lengths=True),
     Case(ng.Add(), ((3,), (3,), (3,))),

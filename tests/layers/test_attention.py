@@ -10,6 +10,7 @@ import pytest
 import netgrad as ng
 from netgrad.layers import Context
 from netgrad.layers.attention import _softmax
+from netgrad.network import stream_state
 
 N, T, S, D = 3, 5, 7, 8
 with_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
@@ -146,3 +147,76 @@ def test_attention_learns_which_step_is_meant():
 def test_what_attention_refuses(make, said):
     with pytest.raises(ng.NetgradError, match=said):
         make()
+
+
+def in_pieces(net, params, x, sizes, room=None):
+    """The outputs of a network that goes through (N, T, ...) in pieces of these sizes."""
+    shape = (room or x.shape[1], *x.shape[2:])
+    state = stream_state(net, len(x), net.shapes(shape))
+    step = jax.jit(lambda state, piece: ng.apply(net, params, piece, state=state))
+    outputs, start = [], 0
+    for size in sizes:
+        out, state = step(state, x[:, start : start + size])
+        outputs.append(out)
+        start += size
+    return np.concatenate(outputs, 1)
+
+
+BLOCK = ng.Residual([ng.LayerNorm(), ng.Attention(8, heads=2, causal=True)])
+
+
+@pytest.mark.parametrize("positions", [ng.Positions(), ng.Positions("learned", longest=12)])
+def test_a_stream_is_the_whole_sequence_piece_by_piece(positions):
+    net = ng.Sequential([positions, ng.Stack(BLOCK, 2), ng.Recomputed(BLOCK), ng.Dense(3)])
+    params, _ = net.init(0, (12, 8))
+    x = jnp.asarray(numbers(2, 12, 8))
+    whole = ng.apply(net, params, x)
+    np.testing.assert_allclose(in_pieces(net, params, x, [1] * 12), whole, rtol=1e-5, atol=2e-6)
+    np.testing.assert_allclose(in_pieces(net, params, x, [5, 1, 4, 2]), whole, rtol=1e-5, atol=2e-6)
+
+
+def test_no_room_is_nan_and_never_a_wrong_number():
+    net = ng.Sequential([ng.Attention(8, heads=2, causal=True)])
+    params, _ = net.init(0, (6, 8))
+    x = jnp.asarray(numbers(2, 6, 8))
+    for sizes in ([1] * 6, [3, 3], [2, 4]):
+        a = in_pieces(net, params, x, sizes, room=4)
+        assert np.isnan(a[:, 4:]).all(), sizes
+        np.testing.assert_allclose(a[:, :4], ng.apply(net, params, x)[:, :4], rtol=1e-5, atol=2e-6)
+
+
+def test_a_step_of_a_stream_costs_one_row_of_the_whole():
+    net = ng.Sequential([ng.Stack(BLOCK, 1), ng.Dense(8)])
+    steps = 128
+    params, _ = net.init(0, (steps, 8))
+
+    def operations(run, *given):
+        return jax.jit(run).lower(*given).compile().cost_analysis()["flops"]
+
+    state = stream_state(net, 1, net.shapes((steps, 8)))
+    one = operations(lambda s, x: ng.apply(net, params, x, state=s), state, jnp.zeros((1, 1, 8)))
+    whole = operations(lambda x: ng.apply(net, params, x), jnp.zeros((1, steps, 8)))
+    assert one < whole / 32  # 1 / 128, and what there is besides
+
+
+def test_training_in_pieces_remembers_what_came_before():
+    """The target is the first number, which the last piece has not seen: keys and values are carried on to it."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 10, 1))
+    y = np.repeat(x[:, :1], 10, axis=1)
+    net = ng.Sequential([ng.Dense(16), ng.Positions(), ng.Attention(causal=True, heads=2), ng.Dense(1)])
+    model = ng.fit(net, x, y, truncate=4, epochs=150, learning_rate=0.01, batch_size=32, seed=0)
+    assert model.evaluate(x, y)["r2"] > 0.9  # as a whole: the pieces, of which the last is shorter, say the same
+
+
+@pytest.mark.parametrize(
+    ("layer", "in_shape", "said"),
+    [
+        (ng.Attention(), (5, 8), "it looks ahead: causal=True does not"),
+        (ng.Attention(causal=True), ((5, 8), (5, 8)), "of its two sequences only one comes in pieces"),
+    ],
+)
+def test_what_cannot_be_a_stream(layer, in_shape, said):
+    with pytest.raises(ng.NetgradError, match=said):
+        layer.stream_state(1, in_shape)
+    assert ng.Attention().stream_state(1, ((5, 8), (5, 8))) == {}

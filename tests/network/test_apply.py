@@ -171,7 +171,7 @@ def test_streams_go_on_from_their_state():
     net = ng.Sequential([ng.LSTM(3), ng.Dense(1)])
     params, _ = net.init(0, (8, 2))
     x = jnp.asarray(RNG.normal(size=(4, 8, 2)), jnp.float32)
-    state = {"lstm_1": net.nodes[0].layer.stream_state(4)}
+    state = {"lstm_1": net.nodes[0].layer.stream_state(4, (8, 2))}
     first, state = ng.apply(net, params, x[:, :5], state=state)
     rest, _ = ng.apply(net, params, x[:, 5:], state=state)
     np.testing.assert_allclose(jnp.concatenate([first, rest], 1), ng.apply(net, params, x), rtol=1e-5, atol=1e-6)

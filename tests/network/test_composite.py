@@ -133,7 +133,8 @@ def test_recomputing_changes_no_number_and_keeps_less():
             lambda: ng.Stack(ng.Dense(3), 2).init(jax.random.key(0), (4,)),
             r"but it makes \(3,\) of \(4,\)",
         ),
-        (lambda: ng.Stack(ng.LSTM(4), 2).stream_state(3), "lstm_1 in it does so"),
+        (lambda: ng.Stack(ng.Bidirectional(ng.RNN(2)), 2).stream_state(3, (5, 4)), "it looks ahead to the end"),
+        (lambda: ng.Ensemble(ng.LSTM(4), 2).stream_state(3, (5, 4)), "lstm_1 in it carries a state on"),
         (lambda: ng.Stack("dense", 2), "takes layers and networks, found 'd'"),
         (
             lambda: ng.Recomputed(ng.Network(x := ng.Input(), {"a": ng.Dense(1)(x), "b": ng.Dense(1)(x)})),

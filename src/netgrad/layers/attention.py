@@ -48,6 +48,10 @@ class Attention(Layer):
     Padding is never attended to and gives 0, as a step does that has nothing to attend to. The trace shows q, k, v,
     scores (before anything is left out), weights and attended, and their gradients d_q, d_k, d_v, d_scores, d_weights.
 
+    A causal layer works through long sequences piece by piece, as `netgrad.sample` does: its state holds the keys and
+    values of all steps so far, so that a new step costs one row of scores. Steps beyond those that it has room for give
+    NaN. No gradient goes back to an earlier piece.
+
     Source: Pattipati, "Attention-based models"; Vaswani et al. 2017 (dot); Bahdanau et al. 2015 (additive). Raises
     `NetgradError` for heads that do not divide units, an unknown score, or a dropout outside [0, 1).
 
@@ -103,7 +107,12 @@ class Attention(Layer):
             self._heads(dense_forward(value, params[f"W_{name}"], params.get(f"b_{name}")))
             for name, value in (("q", seen.queries), ("k", seen.memory), ("v", seen.memory))
         )
-        mask = self._mask(q.shape[2], k.shape[2], given)
+        stream, at = {}, None
+        if context.state:
+            at = context.state["at"] + jnp.arange(q.shape[2])
+            k, v = (_stored(context.state[name], value, at) for name, value in (("k", k), ("v", v)))
+            stream = {"stream": {"k": k, "v": v, "at": at[-1] + 1}}
+        mask = self._mask(q.shape[2], k.shape[2], at, given)
         scores, bent = self._scores(params, q, k)
         weights = _softmax(scores, mask)
         rows = _rows(asked, given, queries.shape)
@@ -112,9 +121,11 @@ class Attention(Layer):
         drop = self._drop(context, weights)
         attended = _joined(jnp.einsum("nhts,nhsc->nhtc", times(weights, drop), v))
         a = dense_forward(attended, params["W_o"], params.get("b_o"))
+        if at is not None:
+            a = jnp.where((at < k.shape[2])[:, None], a, jnp.nan)
         a = a if rows is None else jnp.where(rows, a, 0)
         named = {"q": q, "k": k, "v": v, "scores": scores, "weights": weights, "attended": attended}
-        return a, named | {"x": x, "a": a, "residuals": (seen, drop, rows, bent)}
+        return a, named | stream | {"x": x, "a": a, "residuals": (seen, drop, rows, bent, at)}
 
     def backward(self, params, saved, d_out):
         """The heads side by side, a is a dense layer of attended; then, head by head,
@@ -126,14 +137,17 @@ class Attention(Layer):
         and q, k, v are dense layers of x and of the memory. Additive: dE/du_ts = dE/dscores_ts W_s (1 - u_ts^2) with
         u_ts = tanh(q_t + k_s), whose sums over s and t are dE/dq and dE/dk; dE/dW_s = sum of dE/dscores_ts u_ts.
         """
-        seen, _, rows, _ = saved["residuals"]
+        seen, _, rows, _, at = saved["residuals"]
         delta = d_out if rows is None else jnp.where(rows, d_out, 0)
         back = self._back(params, saved, delta)
         d_params = dict(back.own)
         d_params["W_o"], d_params["b_o"] = dense_gradients(saved["attended"], delta)
         d_seen = []
         for name, value in (("q", seen.queries), ("k", seen.memory), ("v", seen.memory)):
-            d = _joined(getattr(back, name))
+            d = getattr(back, name)
+            if at is not None and name != "q":  # those of earlier pieces are given
+                d = jnp.take(d, at, axis=2, mode="fill", fill_value=0)
+            d = _joined(d)
             d_params[f"W_{name}"], d_params[f"b_{name}"] = dense_gradients(value, d)
             d_seen.append(dense_input_gradient(d, params[f"W_{name}"]))
         d_queries, d_memory = d_seen[0], d_seen[1] + d_seen[2]
@@ -144,6 +158,21 @@ class Attention(Layer):
         rows = saved["residuals"][2]
         back = self._back(params, saved, d_out if rows is None else jnp.where(rows, d_out, 0))
         return {f"d_{name}": getattr(back, name) for name in ("q", "k", "v", "scores", "weights")}
+
+    def stream_state(self, n, in_shape):
+        several = isinstance(self._checked(in_shape)[0], tuple)
+        if several and not self.causal:
+            return {}  # the memory is whole, whatever comes of the sequence that asks
+        if several or not self.causal:
+            why = "of its two sequences only one comes in pieces" if several else "it looks ahead: causal=True does not"
+            raise NetgradError(f"{self.label} cannot work through a sequence piece by piece: {why}")
+        steps, d = in_shape
+        u = self._split(self.units or d)
+        kept = jnp.zeros((n, self.heads, steps, u // self.heads), float)
+        return {"k": kept, "v": kept, "at": jnp.zeros((), jnp.int32)}
+
+    def next_state(self, state, saved):
+        return saved["stream"] if state else state
 
     def out_shape(self, in_shape):
         (steps, d), _ = _both(self._checked(in_shape))
@@ -158,6 +187,10 @@ class Attention(Layer):
     @property
     def draws(self):
         return self.dropout > 0
+
+    @property
+    def holds_steps(self):
+        return self.causal
 
     # --- parts
 
@@ -186,12 +219,13 @@ class Attention(Layer):
         n, steps, units = value.shape
         return jnp.swapaxes(value.reshape(n, steps, self.heads, units // self.heads), 1, 2)
 
-    def _mask(self, steps: int, answers: int, given: Any) -> Any:
-        """Which steps may be attended to, (N or 1, 1, T or 1, S); None: all."""
+    def _mask(self, steps: int, answers: int, at: Any, given: Any) -> Any:
+        """Which steps may be attended to, (N or 1, 1, T or 1, S); None: all. at: in a stream, where each step stands;
+        what lies behind the end of a sequence's last piece is seen by none of its steps."""
         mask = None
         if self.causal:
-            mask = (jnp.arange(answers) <= jnp.arange(steps)[:, None])[None, None]
-        if given is not None:
+            mask = (jnp.arange(answers) <= (jnp.arange(steps) if at is None else at)[:, None])[None, None]
+        if given is not None and at is None:
             valid = (jnp.arange(answers) < given[:, None])[:, None, None]
             mask = valid if mask is None else mask & valid
         return mask
@@ -210,7 +244,7 @@ class Attention(Layer):
 
     def _back(self, params: Any, saved: Any, delta: jax.Array) -> _Back:
         """From the net gradient of the output to q, k and v."""
-        _, drop, _, bent = saved["residuals"]
+        _, drop, _, bent, _ = saved["residuals"]
         q, k, v, weights = (saved[name] for name in ("q", "k", "v", "weights"))
         d_attended = self._heads(dense_input_gradient(delta, params["W_o"]))
         d_weights = times(jnp.einsum("nhtc,nhsc->nhts", d_attended, v), drop)
@@ -255,6 +289,13 @@ def times(value: jax.Array, mask: Any) -> jax.Array:
 def _both(value: Any) -> tuple[Any, Any]:
     """Of what asks and of what is attended to: a pair, or one for both."""
     return value if isinstance(value, tuple) and (not value or not isinstance(value[0], int)) else (value, value)
+
+
+def _stored(kept: jax.Array, new: jax.Array, at: jax.Array) -> jax.Array:
+    """What is kept (N, heads, S, c) with new steps at these places; what finds no room is left out."""
+    if new.shape[2] == 1:
+        return jax.lax.dynamic_update_slice_in_dim(kept, new.astype(kept.dtype), at[0], 2)
+    return kept.at[:, :, at].set(new.astype(kept.dtype), mode="drop")
 
 
 def _cleared(value: jax.Array, lengths: Any) -> jax.Array:

@@ -146,9 +146,12 @@ class Layer:
         """The state after a training step, from the state before and what forward saved."""
         return state
 
-    def stream_state(self, n: int) -> Params:
+    def stream_state(self, n: int, in_shape: Any) -> Params:
         """The state with which ``n`` long sequences begin that are worked through piece by piece; {} where a layer
-        keeps nothing from one piece to the next. `forward` starts from it, `next_state` says how it goes on."""
+        keeps nothing from one piece to the next. `forward` starts from it, `next_state` says how it goes on.
+
+        in_shape: of whole sequences; its T is the number of steps that a layer has room for which `holds_steps`.
+        """
         return {}
 
     def check_input(self, x: np.ndarray, name: str, lengths: np.ndarray | None) -> np.ndarray:
@@ -203,6 +206,11 @@ class Layer:
     @property
     def draws(self) -> bool:
         """Whether it draws random numbers in training, so that `netgrad.apply` asks for a key."""
+        return False
+
+    @property
+    def holds_steps(self) -> bool:
+        """Whether a stream of this layer has an end: it keeps every step, or counts them, up to the T of in_shape."""
         return False
 
     @property

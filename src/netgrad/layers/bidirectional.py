@@ -107,7 +107,7 @@ class Bidirectional(Wrapper):
         }
         return {quantity: {name: looked[name][quantity] for name in looked} for quantity in looked["forward"]}
 
-    def stream_state(self, n):
+    def stream_state(self, n, in_shape):
         raise NetgradError(
             f"{self.label} cannot work through a sequence piece by piece: it looks ahead to the end of the sequence"
         )

@@ -29,7 +29,8 @@ class Positions(Layer):
             where it is given.
         initializer: of the learned ones.
 
-    In the padding a is 0. Source: Vaswani et al. 2017, 3.5.
+    In the padding a is 0. In a stream (`Layer.stream_state`) t goes on counting; a step that learned positions do not
+    have gives NaN. Source: Vaswani et al. 2017, 3.5.
 
     >>> import jax, jax.numpy as jnp, netgrad as ng
     >>> a, _ = ng.Positions().forward({}, jnp.zeros((1, 3, 2)), ng.layers.Context())
@@ -57,14 +58,16 @@ class Positions(Layer):
 
     def forward(self, params, x, context):
         _, steps, d = x.shape
-        if self.encoding == "learned":
-            at = params["W"][:steps]
+        if context.state:
+            at = context.state["at"] + jnp.arange(steps)
+            p = jnp.take(params["W"], at, axis=0, mode="fill") if params else sinusoids(at, d).astype(x.dtype)
         else:
-            at = sinusoids(jnp.arange(steps), d).astype(x.dtype)
-        a = x + at
+            at = jnp.arange(steps)
+            p = params["W"][:steps] if params else sinusoids(at, d).astype(x.dtype)
+        a = x + p
         if context.lengths is not None:  # whatever stands in the padding is at no position
             a = jnp.where(within(context.lengths, x.shape), a, 0)
-        return a, {"x": x, "a": a} | ({} if context.lengths is None else {"lengths": context.lengths})
+        return a, {"x": x, "a": a, "residuals": at} | ({} if context.lengths is None else {"lengths": context.lengths})
 
     def backward(self, params, saved, d_out):
         """dE/dx is what arrives; dE/dW adds up in each row what arrives at that step of all sequences."""
@@ -73,8 +76,19 @@ class Positions(Layer):
             delta = jnp.where(within(saved["lengths"], d_out.shape), d_out, 0)
         if self.encoding == "sinusoidal":
             return Backward(delta, {}, delta)
-        d_W = jnp.zeros_like(params["W"]).at[: delta.shape[1]].add(delta.sum(0))
+        d_W = jnp.zeros_like(params["W"]).at[saved["residuals"]].add(delta.sum(0), mode="drop")
         return Backward(delta, {"W": d_W}, delta)
+
+    def stream_state(self, n, in_shape):
+        self.out_shape(in_shape)
+        return {"at": jnp.zeros((), jnp.int32)}
+
+    def next_state(self, state, saved):
+        return {"at": saved["residuals"][-1] + 1} if state else state
+
+    @property
+    def holds_steps(self):
+        return True
 
     def out_shape(self, in_shape):
         if len(in_shape) != 2 or not all(isinstance(n, int) for n in in_shape):

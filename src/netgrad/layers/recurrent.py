@@ -135,6 +135,8 @@ class Recurrent(Layer):
         saved: dict[str, Any] = {"x": x, "start": start, "masks": masks}
         if context.lengths is not None:
             saved["lengths"] = context.lengths
+        if "begun" in context.state:
+            saved["begun"] = context.state["begun"]
         seen, mask = times(sequence, masks.get("x")), masks.get("h")
         W, U, b = self._joined(params)
         own = self.own(params)
@@ -173,7 +175,8 @@ class Recurrent(Layer):
         if self.learned_state:
             d_params["state"] = back.d_start.sum(0)
         d_x = times(input_gradient(back.delta, W), saved["masks"].get("x"))
-        d_in = (d_x, back.d_start) if isinstance(saved["x"], tuple) else d_x
+        d_start = jnp.where(saved["begun"], 0, back.d_start) if "begun" in saved else back.d_start
+        d_in = (d_x, d_start) if isinstance(saved["x"], tuple) else d_x
         return Backward(d_in, d_params, self._by_gate(back.delta) if self.gates else back.delta)
 
     def look_back(self, params, saved, d_out):
@@ -196,16 +199,20 @@ class Recurrent(Layer):
             d_params["state"] = d_start.sum(0)
         return d_params
 
-    def stream_state(self, n):
+    def stream_state(self, n, in_shape):
         if self.reverse or self.learned_state or self.returns != "sequence":
             raise NetgradError(
                 f"{self.label} cannot work through a sequence piece by piece: that needs reverse=False, "
                 "learned_state=False and returns='sequence'"
             )
-        return {"state": jnp.zeros((n, self.state_size), float)}
+        state = {"state": jnp.zeros((n, self.state_size), float)}
+        given = bool(in_shape) and isinstance(in_shape[0], tuple)  # the first piece starts from the state that is given
+        return state | {"begun": jnp.zeros((), bool)} if given else state
 
     def next_state(self, state, saved):
-        return {"state": saved["state"]} if state else state
+        if not state:
+            return state
+        return {"state": saved["state"]} | ({"begun": jnp.ones((), bool)} if "begun" in state else {})
 
     def out_shape(self, in_shape):
         shape = _sequence_shape(in_shape)
@@ -253,7 +260,9 @@ class Recurrent(Layer):
 
     def _start(self, params: Params, given: Any, context: Any, x: jax.Array) -> jax.Array:
         shape = (x.shape[0], self.state_size)
-        if given is not None:
+        if given is not None and "begun" in context.state:
+            start = jnp.where(context.state["begun"], context.state["state"], given)
+        elif given is not None:
             start = given
         elif context.state:
             start = context.state["state"]

@@ -52,7 +52,7 @@ class DelayTaps(Layer):
         parts = jnp.split(padded, self.taps, axis=-1)
         return Backward(sum(part[:, k : k + steps] for k, part in enumerate(parts)), {}, d_out)
 
-    def stream_state(self, n):
+    def stream_state(self, n, in_shape):
         raise NetgradError(
             f"{self.label} cannot work through a sequence piece by piece: its taps reach back over the border"
         )

@@ -43,8 +43,8 @@ class Wrapper(Layer):
     def next_state(self, state, saved):
         return self.layer.next_state(state, self.kept(saved))
 
-    def stream_state(self, n):
-        return self.layer.stream_state(n)
+    def stream_state(self, n, in_shape):
+        return self.layer.stream_state(n, in_shape)
 
     def check_input(self, x, name, lengths):
         return self.layer.check_input(x, name, lengths)
@@ -73,6 +73,10 @@ class Wrapper(Layer):
     @property
     def draws(self):
         return self.layer.draws
+
+    @property
+    def holds_steps(self):
+        return self.layer.holds_steps
 
 
 def bare(layer: Layer) -> Layer:

@@ -9,7 +9,16 @@ from netgrad.network.building import Node
 from netgrad.network.composite import Composite, Recomputed, Stack
 from netgrad.network.edit import every_layer, with_first, with_last, with_layers
 from netgrad.network.ensemble import Ensemble
-from netgrad.network.execution import Forward, Gradients, backward, forward, look_back, next_state, out_lengths
+from netgrad.network.execution import (
+    Forward,
+    Gradients,
+    backward,
+    forward,
+    look_back,
+    next_state,
+    out_lengths,
+    stream_state,
+)
 from netgrad.network.fusion import fused
 from netgrad.network.graph import Network, Sequential
 from netgrad.network.state_space import StateSpace
@@ -40,6 +49,7 @@ __all__ = [
     "next_state",
     "out_lengths",
     "record",
+    "stream_state",
     "with_first",
     "with_last",
     "with_layers",

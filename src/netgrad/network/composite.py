@@ -7,14 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Backward, Context, Layer
-from netgrad.network.execution import Forward, Gradients, backward, forward, look_back, next_state, out_lengths
+from netgrad.network.execution import (
+    Forward,
+    Gradients,
+    backward,
+    forward,
+    look_back,
+    next_state,
+    out_lengths,
+    stream_state,
+)
 from netgrad.network.graph import Network, Sequential
 from netgrad.registry import register
 
@@ -27,6 +36,8 @@ class Composite(Layer):
     quantities into the trace, under the composite's name.
     """
 
+    several: ClassVar[bool] = False  # the block may have several inputs
+
     block: Any
 
     def __post_init__(self):
@@ -35,7 +46,7 @@ class Composite(Layer):
             block = Sequential([block])
         elif not isinstance(block, Network):
             block = Sequential(list(block) if isinstance(block, Sequence) else [block])
-        if len(block.inputs) > 1 or len(block.outputs) > 1:
+        if (len(block.inputs) > 1 and not self.several) or len(block.outputs) > 1:
             raise NetgradError(
                 f"{self.label} takes a block of one input and one output, found the inputs {', '.join(block.inputs)} "
                 f"and the outputs {', '.join(block.output_names)}"
@@ -50,11 +61,17 @@ class Composite(Layer):
         """The shape of what enters the block, where that is not what enters the composite."""
         return in_shape
 
+    def fed(self, value: Any) -> dict[str, Any]:
+        """What the block's inputs are given, by their names; ``value`` is a tuple where they are several."""
+        names = self.block.inputs
+        if len(names) == 1 or value is None:
+            return dict.fromkeys(names, value)
+        return dict(zip(names, value, strict=True))
+
     def run(self, params: dict, state: dict, x: Any, context: Context, key: jax.Array | None) -> Forward:
         """The block's way forward."""
-        (name,) = self.block.inputs
-        lengths: Any = {name: context.lengths}
-        return forward(self.block, params, state, {name: x}, training=context.training, key=key, lengths=lengths)
+        lengths = self.fed(context.lengths)
+        return forward(self.block, params, state, self.fed(x), training=context.training, key=key, lengths=lengths)
 
     def back(self, params: dict, saved: dict, d_out: Any, bottom: bool = False) -> Gradients:
         """The block's way back; bottom: nobody wants the gradient of its input."""
@@ -66,7 +83,7 @@ class Composite(Layer):
 
     def shapes(self, in_shape: Any) -> dict[str, Any]:
         """The shapes of all of the block's outputs, by name."""
-        return self.block.shapes({self.block.inputs[0]: self.entry(in_shape)})
+        return self.block.shapes(self.fed(self.entry(in_shape)))
 
     def total(self, of: str, in_shape: Any) -> int:
         """The sum over the block's layers of what each says, "operations" or "connections"."""
@@ -81,20 +98,20 @@ class Composite(Layer):
     # --- the contract
 
     def init(self, key, in_shape):
-        return self.block.init(key, {self.block.inputs[0]: self.entry(in_shape)})[0]
+        return self.block.init(key, self.fed(self.entry(in_shape)))[0]
 
     def init_state(self, in_shape):
-        return self.block.init_state({self.block.inputs[0]: self.entry(in_shape)})
+        return self.block.init_state(self.fed(self.entry(in_shape)))
 
     def next_state(self, state, saved):
         return next_state(self.block, state, saved["inside"])
 
-    def stream_state(self, n):
-        if kept := [node.name for node in self.block.nodes if node.layer.stream_state(n)]:
-            raise NetgradError(f"{self.label} cannot work through a sequence piece by piece: {kept[0]} in it does so")
-        return {}
+    def stream_state(self, n, in_shape):
+        return stream_state(self.block, n, self.shapes(in_shape))
 
     def check_input(self, x, name, lengths):
+        if len(self.block.inputs) > 1:  # which of them this is, is not known here
+            return x
         for node in self.block.nodes:
             if self.block.inputs[0] in node.inputs:
                 x = node.layer.check_input(x, name, lengths)
@@ -110,7 +127,7 @@ class Composite(Layer):
         return self.shapes(in_shape)[self.block.outputs[0][1]]
 
     def out_lengths(self, lengths, in_shape):
-        spans = out_lengths(self.block, {self.block.inputs[0]: lengths}, self.shapes(in_shape))
+        spans = out_lengths(self.block, self.fed(lengths), self.shapes(in_shape))
         return spans[self.block.outputs[0][1]]
 
     def operations(self, in_shape):
@@ -126,6 +143,10 @@ class Composite(Layer):
     @property
     def draws(self):
         return any(node.layer.draws for node in self.block.nodes)
+
+    @property
+    def holds_steps(self):
+        return any(node.layer.holds_steps for node in self.block.nodes)
 
 
 @dataclass(frozen=True)
@@ -145,7 +166,14 @@ class Copies(Composite):
         return jax.vmap(lambda own: super(Copies, self).init(own, in_shape))(jax.random.split(key, self.n))
 
     def init_state(self, in_shape):
-        return jax.tree.map(lambda v: jnp.broadcast_to(v, (self.n, *v.shape)), super().init_state(in_shape))
+        return self._each(super().init_state(in_shape))
+
+    def stream_state(self, n, in_shape):
+        return self._each(super().stream_state(n, in_shape))
+
+    def _each(self, state: Any) -> Any:
+        """The same for every copy."""
+        return jax.tree.map(lambda v: jnp.broadcast_to(v, (self.n, *v.shape)), state)
 
     def next_state(self, state, saved):
         return jax.vmap(lambda s, inside: next_state(self.block, s, inside))(state, saved["inside"])
@@ -160,8 +188,9 @@ class Stack(Copies):
     """``n`` copies of a block one after the other, each with weights of its own: x -> block_1 -> ... -> block_n.
 
     They run as one compiled loop, so that compiling takes as long for 300 copies as for 10. The block's output has
-    the shape of its input. Parameters, state and all quantities of the block have one more axis, the copy, in front:
-    ``trace["stack_1/dense_1"].delta[137]``.
+    the shape of its input. Of a block of several inputs the first is the one that runs through, and every copy is given
+    the others as they are: ``stack(x, memory)``. Parameters, state and all quantities of the block have one more axis,
+    the copy, in front: ``trace["stack_1/dense_1"].delta[137]``.
 
     >>> import netgrad as ng
     >>> block = ng.Residual([ng.Dense(16, activation="relu"), ng.Dense(16)])
@@ -171,25 +200,35 @@ class Stack(Copies):
     (100, 16, 16)
     """
 
+    several: ClassVar[bool] = True
+
     def forward(self, params, x, context):
+        start, *others = x if isinstance(x, tuple) else (x,)
+
         def one(h, copy):
             own, state, i = copy
             key = None if context.key is None else jax.random.fold_in(context.key, i)
-            run = self.run(own, state, h, context, key)
+            run = self.run(own, state, (h, *others) if others else h, context, key)
             return self.output(run), run.saved
 
-        a, inside = jax.lax.scan(one, x, (params, context.state, jnp.arange(self.n)))
+        a, inside = jax.lax.scan(one, start, (params, context.state, jnp.arange(self.n)))
         return a, {"x": x, "a": a, "inside": inside}
 
     def backward(self, params, saved, d_out):
-        """Through the copies from the last to the first, by the block's own rules."""
+        """Through the copies from the last to the first, by the block's own rules; what every copy is given gets the
+        sum of their gradients."""
+        through, *others = self.block.inputs
+        given = saved["x"][1:] if others else ()
 
-        def one(d, copy):
-            back = self.back(copy[0], copy[1], d)
-            return back.inputs[self.block.inputs[0]], (back.params, {name: b.delta for name, b in back.nodes.items()})
+        def one(carry, copy):
+            back = self.back(copy[0], copy[1], carry[0])
+            added = tuple(d + back.inputs[name] for d, name in zip(carry[1], others, strict=True))
+            kept = back.params, {name: b.delta for name, b in back.nodes.items()}
+            return (back.inputs[through], added), kept
 
-        d_in, (d_params, delta) = jax.lax.scan(one, d_out, (params, saved["inside"]), reverse=True)
-        return Backward(d_in, d_params, delta)
+        start = d_out, tuple(jnp.zeros_like(value) for value in given)
+        (d_in, d_others), (d_params, delta) = jax.lax.scan(one, start, (params, saved["inside"]), reverse=True)
+        return Backward((d_in, *d_others) if others else d_in, d_params, delta)
 
     def look_back(self, params, saved, d_out):
         """What the block's layers show, by their names."""
@@ -201,8 +240,9 @@ class Stack(Copies):
         return jax.lax.scan(one, d_out, (params, saved["inside"]), reverse=True)[1]
 
     def out_shape(self, in_shape):
-        if (made := super().out_shape(in_shape)) != tuple(in_shape):
-            raise ShapeError(f"{self.label}: a block must keep the shape, but it makes {made} of {in_shape}")
+        through = tuple(in_shape[0] if len(self.block.inputs) > 1 else in_shape)
+        if (made := super().out_shape(in_shape)) != through:
+            raise ShapeError(f"{self.label}: a block must keep the shape, but it makes {made} of {through}")
         return made
 
 
@@ -250,7 +290,7 @@ class Recomputed(Composite):
 
     def forward(self, params, x, context):
         run = self.run(params, context.state, x, context, context.key)
-        state = next_state(self.block, context.state, run.saved) if context.training else context.state
+        state = next_state(self.block, context.state, run.saved)
         return self.output(run), {"x": x, "a": self.output(run), "residuals": (_Kept(context), state)}
 
     def backward(self, params, saved, d_out):

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from netgrad.errors import NetgradError
 from netgrad.layers.base import Backward
 from netgrad.network.composite import Copies
 from netgrad.network.execution import look_back
@@ -74,6 +75,14 @@ class Ensemble(Copies):
             return look_back(self.block, params, saved, self.back(params, saved, d_out).outputs)
 
         return jax.vmap(one)(params, saved["inside"], self._shares(saved, d_out))
+
+    def stream_state(self, n, in_shape):
+        if kept := [node.name for node in self.block.nodes if node.layer.stream_state(n, in_shape)]:
+            raise NetgradError(
+                f"{self.label} cannot work through a sequence piece by piece: its copies are trained on different "
+                f"sequences, and {kept[0]} in it carries a state on"
+            )
+        return {}
 
     def _shares(self, saved: dict[str, Any], d_out: Any) -> Any:
         """What arrives at each copy."""

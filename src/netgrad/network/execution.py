@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from netgrad.errors import NetgradError
 from netgrad.layers.base import Backward, Context
 from netgrad.network.graph import Network
 
@@ -122,6 +123,22 @@ def look_back(network: Network, params: dict, saved: dict[str, dict], d_outputs:
         node.name: node.layer.look_back(params.get(node.params, {}), saved[node.name], d_outputs[node.name])
         for node in network.nodes
     }
+
+
+def stream_state(network: Network, n: int, shapes: Mapping[str, Any]) -> dict:
+    """What the layers keep of ``n`` long sequences before their first step, see `Layer.stream_state`.
+
+    shapes: of every input and node, as `Network.shapes` says them, for whole sequences.
+    """
+    streams: dict[str, Any] = {}
+    for node in network.nodes:
+        if kept := node.layer.stream_state(n, network.in_shape(node, shapes)):
+            if node.params in streams:
+                raise NetgradError(
+                    f"layer {node.params} is used at several places: it cannot carry one state from piece to piece"
+                )
+            streams[node.params] = kept
+    return streams
 
 
 def next_state(network: Network, state: dict, saved: dict[str, dict]) -> dict:

@@ -94,7 +94,7 @@ class StateSpace(Composite):
     def next_state(self, state, saved):
         return saved["residuals"][1]
 
-    def stream_state(self, n):
+    def stream_state(self, n, in_shape):
         raise NetgradError(
             f"{self.label} cannot work through a sequence piece by piece: it keeps no state from one to the next"
         )

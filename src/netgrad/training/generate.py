@@ -40,24 +40,42 @@ def sample(model: Model, prime: str, length: int = 200, *, temperature: float = 
     if not prime:
         raise DataError("the prime is empty: give at least one symbol to go on from")
     ids = jnp.asarray(vocabulary.encode(prime))[None]
-    written = _writer(model.network, length, temperature == 0)(
-        model.params, model.state, ids, jnp.maximum(temperature, 1e-6), jax.random.key(as_seed(seed))
-    )
-    return vocabulary.decode(np.asarray(written))
+    key = jax.random.key(as_seed(seed))
+    told = (model.params, model.state, jnp.maximum(temperature, 1e-6))
+    (name,) = model.network.inputs
+    if not any(node.layer.holds_steps for node in model.network.nodes):
+        program = _writer(model.network, (name, *model.shapes[name]), length, temperature == 0)
+        return vocabulary.decode(np.asarray(program(*told, ids, key)))
+    # What keeps every step has room for those that it was trained on: then it begins anew, after half of them.
+    room = model.shapes[name][0]
+    half = max(1, room // 2)
+    written: list[int] = []
+    page = 0
+    while len(written) < length:
+        seen = np.concatenate([ids[0], np.asarray(written, int)])
+        seen = seen if len(seen) < room else seen[-half:]
+        steps = min(room - len(seen), length) if len(seen) < room else 1
+        program = _writer(model.network, (name, *model.shapes[name]), steps, temperature == 0)
+        new = program(*told, jnp.asarray(seen)[None], key if page == 0 else jax.random.fold_in(key, page))
+        written, page = [*written, *np.asarray(new).tolist()], page + 1
+    return vocabulary.decode(np.asarray(written[:length]))
 
 
 @lru_cache(maxsize=16)
-def _writer(network: Network, length: int, greedy: bool) -> Any:
-    """(params, state, ids (1, P), temperature, key) -> the next ``length`` symbols, in one program."""
-    (name,) = network.inputs
+def _writer(network: Network, entry: tuple[Any, ...], length: int, greedy: bool) -> Any:
+    """(params, state, temperature, ids (1, P), key) -> the next ``length`` symbols, in one program.
+
+    entry: the input's name, and the shape of a whole sequence that streams have room for.
+    """
+    name, *whole = entry
 
     def go_on(params: dict, state: dict, ids: jax.Array) -> tuple[dict, jax.Array]:
         run = forward(network, params, state, {name: ids})
         (logits,) = run.outputs.values()
         return next_state(network, state, run.saved), logits[0, -1]
 
-    def write(params: dict, state: dict, ids: jax.Array, temperature: jax.Array, key: jax.Array) -> jax.Array:
-        state, logits = go_on(params, with_streams(network, state, 1), ids)
+    def write(params: dict, state: dict, temperature: jax.Array, ids: jax.Array, key: jax.Array) -> jax.Array:
+        state, logits = go_on(params, with_streams(network, state, 1, {name: tuple(whole)}), ids)
 
         def one(carry: tuple[dict, jax.Array], k: jax.Array) -> tuple[tuple[dict, jax.Array], jax.Array]:
             state, logits = carry

@@ -70,7 +70,7 @@ class Supervised(Task):
             i, piece = numbered
             return update(self.network, self.objective, self.optimizer, carry, piece, step_key(key, i))
 
-        begun = carry._replace(state=with_streams(self.network, carry.state, batch.size))
+        begun = carry._replace(state=with_streams(self.network, carry.state, batch.size, in_shapes(batch.x)))
         count = next(iter(cut.lengths.values())).shape[0]
         done, reports = jax.lax.scan(one, begun, (jnp.arange(count), cut))
         valid = next(iter(cut.lengths.values())).sum(1)
@@ -113,7 +113,7 @@ class Supervised(Task):
         """The first quantity of the trace that is not finite, piece by piece where sequences are cut."""
         kept, parts = carry.state, [(batch, key)]
         if self.truncate is not None:
-            carry = carry._replace(state=with_streams(self.network, kept, batch.size))
+            carry = carry._replace(state=with_streams(self.network, kept, batch.size, in_shapes(batch.x)))
             cut = pieces(batch, self.truncate)
             count = next(iter(cut.lengths.values())).shape[0]
             parts = [(cut.take(i), step_key(key, i)) for i in range(count)]

@@ -7,14 +7,17 @@ variables from last unroll".)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.network import Network
+from netgrad.layers.base import Shape
+from netgrad.network import Network, stream_state
 from netgrad.training.objective import Batch
+from netgrad.training.prepare import in_shapes
 
 
 def check_pieces(network: Network, data: Batch) -> None:
@@ -25,22 +28,30 @@ def check_pieces(network: Network, data: Batch) -> None:
         raise ShapeError(
             f"truncate cuts sequences of one length: inputs and targets must be (N, T, ...), found {found}"
         )
-    if not with_streams(network, {}, data.size):
+    if not with_streams(network, {}, data.size, in_shapes(data.x)):
         raise NetgradError("truncate is for recurrent networks: this one has no layer that carries a state on")
 
 
-def with_streams(network: Network, state: dict, n: int) -> dict:
-    """The network's state with that of ``n`` long sequences before their first step."""
-    streams = {node.params: kept for node in network.nodes if (kept := node.layer.stream_state(n))}
-    for name in streams:
-        if sum(node.params == name for node in network.nodes) > 1:
-            raise NetgradError(f"layer {name} is used at several places: it cannot carry one state from piece to piece")
-    return state | streams
+def with_streams(network: Network, state: dict, n: int, shapes: Mapping[str, Shape]) -> dict:
+    """The network's state with that of ``n`` long sequences before their first step.
+
+    shapes: of the inputs, one whole sequence each, without the axis of examples.
+    """
+    return _both(state, stream_state(network, n, network.shapes(shapes)))
 
 
-def without_streams(state: dict, before: dict) -> dict:
+def _both(state: Any, streams: Any) -> Any:
+    """What either holds: a stack may have running statistics and a stream."""
+    if not isinstance(streams, dict):
+        return streams
+    return state | {name: _both(state.get(name, {}), kept) for name, kept in streams.items()}
+
+
+def without_streams(state: Any, before: Any) -> Any:
     """The state that stays when the sequences are done."""
-    return {name: state[name] for name in before}
+    if not isinstance(before, dict):
+        return state
+    return {name: without_streams(state[name], kept) for name, kept in before.items()}
 
 
 def pieces(batch: Batch, truncate: int) -> Batch:
