@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from netgrad import address_space, data, initializers, layers, losses, network, optimizers, regularizers  # noqa: F401
+from netgrad.activity import Contraction, GaussianKL, Sparsity
 from netgrad.errors import DataError, DivergenceError, FileError, NetgradError, NetgradWarning, ShapeError
 from netgrad.initializers import Constant, FanInUniform, He, Normal, Orthogonal, Uniform, Xavier, Zeros
 from netgrad.layers import *  # noqa: F403 - the layers' own __all__
@@ -29,7 +30,19 @@ from netgrad.losses import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
-from netgrad.network import Ensemble, Input, Network, Recomputed, Residual, Sequential, Stack, StateSpace, Trace, apply
+from netgrad.network import (
+    Autoencoder,
+    Ensemble,
+    Input,
+    Network,
+    Recomputed,
+    Residual,
+    Sequential,
+    Stack,
+    StateSpace,
+    Trace,
+    apply,
+)
 from netgrad.registry import register
 from netgrad.regularizers import L1, L2, CurvatureSmoothing, ElasticNet, WeightElimination
 from netgrad.training.callbacks import Callback, EarlyStopping, ReduceOnPlateau, StopBelow
@@ -61,10 +74,12 @@ __all__ = [
     "L1",
     "L2",
     "AbsoluteError",
+    "Autoencoder",
     "BinaryCrossEntropy",
     "Callback",
     "Checkpoint",
     "Constant",
+    "Contraction",
     "CrossEntropy",
     "CurvatureSmoothing",
     "DataError",
@@ -74,6 +89,7 @@ __all__ = [
     "ElasticNet",
     "FanInUniform",
     "FileError",
+    "GaussianKL",
     "He",
     "History",
     "Huber",
@@ -99,6 +115,7 @@ __all__ = [
     "StateSpace",
     "ShapeError",
     "SoftmaxCrossEntropy",
+    "Sparsity",
     "SquaredError",
     "StopBelow",
     "Stream",

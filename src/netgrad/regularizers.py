@@ -42,11 +42,13 @@ class View(NamedTuple):
 
     outputs: (params, x) -> {output: (N, ..., units)}, the network as it predicts, without dropout or noise.
     x: the batch's inputs by name. reduction: whether the objective takes the "mean" or the "sum" over examples.
+    inside: (params, x) -> what every node saved, by its name, in the same way.
     """
 
     outputs: Callable[[dict, dict], dict]
     x: dict[str, jax.Array]
     reduction: str = "mean"
+    inside: Callable[[dict, dict], dict[str, dict]] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ class Penalty:
         """Its derivative, for every parameter."""
         return jax.grad(self.value)(params, view)
 
-    def check_layers(self, names: set[str]) -> None:
-        """Refuse a penalty on layers that a network with parameters of these names does not have."""
+    def check_network(self, network: Any) -> None:
+        """Refuse a penalty on layers that this network does not have, or that it does not suit."""
 
     def among(self, names: set[str]) -> Penalty | None:
         """This penalty on a network that has only these layers left; None where nothing is left to penalise."""
@@ -129,7 +131,8 @@ class WeightPenalty(Penalty):
             lambda path, leaf: self.slope(leaf) if self.penalises(path) else jnp.zeros_like(leaf), params
         )
 
-    def check_layers(self, names):
+    def check_network(self, network):
+        names = {node.params for node in network.nodes}
         for name in self.layers or ():
             if name not in names:
                 raise unknown_name("layer", name, names)

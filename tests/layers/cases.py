@@ -58,6 +58,7 @@ CASES = [
     Case(ng.Dropout(0.4), (6,)),
     Case(ng.Dropout(0.4, classic=True), (5, 3), lengths=True),
     Case(ng.GaussianNoise(0.3), (5, 3), lengths=True),
+    Case(ng.Gaussian(), (5, 4)),
     Case(ng.BatchNorm(), (3,), mixes_examples=True),
     Case(ng.BatchNorm(momentum=0.5, epsilon=0.1), (4, 3, 2), mixes_examples=True),
     Case(ng.BatchNorm(), (6, 3), mixes_examples=True, lengths=True),

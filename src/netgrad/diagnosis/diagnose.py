@@ -13,7 +13,7 @@ from netgrad.training.model import Model
 ENDS = ("not_finite",)  # findings after which no other measure means anything
 
 
-def diagnose(model: Model, x: Any, y: Any, *, lengths: Any = None, validation: Any = None) -> Diagnosis:
+def diagnose(model: Model, x: Any, y: Any = None, *, lengths: Any = None, validation: Any = None) -> Diagnosis:
     """Why does this network not train? All findings on these examples, best those that it was trained on.
 
     Args:

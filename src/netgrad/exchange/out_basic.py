@@ -184,6 +184,13 @@ def only_in_training(w: Writer, at: Place) -> str:
     return at.x
 
 
+@writes(ng.Gaussian)
+def gaussian(w: Writer, at: Place) -> str:
+    """Prediction takes the means, the first half."""
+    half = w.op("Div", w.size(at.x, -1), w.constant(np.array([2], np.int64)))
+    return w.op("Slice", at.x, w.constant([0]), half, w.constant([-1]))
+
+
 @writes(ng.Add)
 def add(w: Writer, at: Place) -> str:
     return chain(w, "Add", at.inputs)

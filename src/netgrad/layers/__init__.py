@@ -27,6 +27,7 @@ from netgrad.layers.differentiated import Differentiated
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.feature_scale import FeatureScale
+from netgrad.layers.gaussian import Gaussian
 from netgrad.layers.group_norm import GroupNorm
 from netgrad.layers.merge import Add, Concatenate, Multiply
 from netgrad.layers.noise import GaussianNoise
@@ -66,6 +67,7 @@ __all__ = [
     "FeatureScale",
     "Flatten",
     "ForgetGateRNN",
+    "Gaussian",
     "GaussianNoise",
     "GlobalPool",
     "GroupNorm",

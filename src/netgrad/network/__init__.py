@@ -4,6 +4,7 @@
 from netgrad.layers.symbol import Input, Symbol
 from netgrad.network import drawing, summary  # noqa: F401 - what shows a network makes itself known
 from netgrad.network.apply import apply
+from netgrad.network.autoencoder import Autoencoder
 from netgrad.network.blocks import Residual
 from netgrad.network.building import Node
 from netgrad.network.composite import Composite, Recomputed, Stack
@@ -21,10 +22,12 @@ from netgrad.network.execution import (
 )
 from netgrad.network.fusion import fused
 from netgrad.network.graph import Network, Sequential
+from netgrad.network.part import part
 from netgrad.network.state_space import StateSpace
 from netgrad.network.trace import NodeTrace, Trace, record
 
 __all__ = [
+    "Autoencoder",
     "Composite",
     "Ensemble",
     "Forward",
@@ -48,6 +51,7 @@ __all__ = [
     "look_back",
     "next_state",
     "out_lengths",
+    "part",
     "record",
     "stream_state",
     "with_first",

@@ -52,6 +52,7 @@ DESCRIPTION: dict[str, Any] = {
     "card": {str: object},
 }
 OPTIONAL: dict[str, Any] = {
+    "reconstructs": bool,
     "weight_noise": float,
     "settings": {str: object},
     "events": [{str: object}],
@@ -128,24 +129,28 @@ def describe(model: Model) -> dict[str, Any]:
     network, objective = model.network, model.objective
     viewed = {"views": [to_config(view) for view in network.views]} if network.views else {}
     nodes = [[n.name, to_config(n.layer), list(n.inputs), n.params] for n in network.nodes]
-    return {
-        "format": FORMAT if any(part.views for part, _ in network.networks()) else 1,
-        "inputs": list(network.inputs),
-        "nodes": nodes,
-        "outputs": [list(pair) for pair in network.outputs],
-        "terms": [[name, to_config(loss), weight] for name, loss, weight in objective.terms],
-        "penalties": [to_config(p) for p in objective.penalties],
-        "reduction": objective.reduction,
-        "weight_noise": objective.weight_noise,
-        "shapes": {name: list(shape) for name, shape in model.shapes.items()},
-        "history": model.history.rows,
-        "stopped": model.history.stopped,
-        "settings": model.history.settings,
-        "events": model.history.events,
-        "encoder": model.encoder.to_config() if model.encoder else None,
-        "target_encoder": model.target_encoder.to_config() if model.target_encoder else None,
-        "card": model.card,
-    } | viewed
+    return (
+        {
+            "format": FORMAT if any(part.views for part, _ in network.networks()) else 1,
+            "inputs": list(network.inputs),
+            "nodes": nodes,
+            "outputs": [list(pair) for pair in network.outputs],
+            "terms": [[name, to_config(loss), weight] for name, loss, weight in objective.terms],
+            "penalties": [to_config(p) for p in objective.penalties],
+            "reduction": objective.reduction,
+            "weight_noise": objective.weight_noise,
+            "shapes": {name: list(shape) for name, shape in model.shapes.items()},
+            "history": model.history.rows,
+            "stopped": model.history.stopped,
+            "settings": model.history.settings,
+            "events": model.history.events,
+            "encoder": model.encoder.to_config() if model.encoder else None,
+            "target_encoder": model.target_encoder.to_config() if model.target_encoder else None,
+            "card": model.card,
+        }
+        | viewed
+        | ({"reconstructs": True} if objective.reconstructs else {})
+    )
 
 
 def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
@@ -192,7 +197,9 @@ def described(config: dict[str, Any]) -> Model:
     network = Network.from_nodes(config["inputs"], nodes, config["outputs"], views)
     terms = tuple((name, find("loss", from_config(loss)), weight) for name, loss, weight in config["terms"])
     penalties = tuple(find("penalty", from_config(p)) for p in config["penalties"])
-    objective = Objective(terms, penalties, config["reduction"], config.get("weight_noise", 0.0))
+    objective = Objective(
+        terms, penalties, config["reduction"], config.get("weight_noise", 0.0), config.get("reconstructs", False)
+    )
     shapes = {name: tuple(shape) for name, shape in config["shapes"].items()}
     encoder, target = config["encoder"], config["target_encoder"]
     return Model(

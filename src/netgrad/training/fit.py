@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from netgrad import optimizers
 from netgrad.compiling import INITIAL, as_seed, random_key
 from netgrad.data.encodings import TableEncoder
-from netgrad.errors import NetgradError
+from netgrad.errors import DataError, NetgradError
 from netgrad.habits import OF_FIT, answering
-from netgrad.network import Network
+from netgrad.network import Autoencoder, Network
 from netgrad.optimizers.schedules import scheduled
 from netgrad.training import balance
 from netgrad.training.batch import Batch, split
@@ -24,6 +24,12 @@ from netgrad.training.history import History
 from netgrad.training.kept import Kept, kept_by
 from netgrad.training.model import Model
 from netgrad.training.prepare import check_inputs, encode_labels, given_params, in_shapes, make_objective
+from netgrad.training.reconstruction import (
+    check_reconstructs,
+    check_targets,
+    inputs_as_targets,
+    warn_of_copies,
+)
 from netgrad.training.stream import as_stream, first_pair
 from netgrad.training.supervised import Supervised, compiled_start
 from netgrad.training.task import Carry
@@ -75,6 +81,7 @@ def fit(
         x: (N, ...) inputs, or a dict of them by input name; or a `netgrad.Stream` of chunks (x, y), or a function that
             starts one, for more examples than fit into memory.
         y: targets, or a dict of them by output name: class numbers (N,), labels of any kind, or numbers (N, units).
+            Without them the network reconstructs its inputs (`netgrad.Autoencoder`).
         loss: name or instance, or a dict by output; inferred from the targets where left out.
         optimizer: a name (see `netgrad.optimizers.OPTIMIZERS`) or any optax optimiser.
         learning_rate: a number or optax schedule, for an optimiser given by name; or a dict of them by layer.
@@ -143,7 +150,7 @@ def fit(
         y,
         sample_weight=sample_weight,
         lengths=lengths,
-        validation=None if isinstance(validation, tuple) else validation,
+        validation=validation if isinstance(validation, int | float) else None,
         batch_size=None if batch_size else 0,
         class_weight=class_weight,
         resample=resample,
@@ -153,7 +160,9 @@ def fit(
     )
     more: dict[str, Any] = {"sample_weight": sample_weight, "lengths": lengths}
     if stream is not None:
-        x, y, more = first_pair(stream)
+        goes_on = isinstance(network, Model) and network.objective.reconstructs
+        alone = isinstance(network, Autoencoder) or goes_on
+        x, y, more = first_pair(stream, alone)
     settings = {"loss": loss, "loss_weights": loss_weights, "penalty": penalty, "reduction": reduction}
     settings["weight_noise"] = weight_noise
     start = _start(network, x, y, more, settings, params, seed)
@@ -215,6 +224,9 @@ def _start(
         raise NetgradError(f"a model goes on with its own objective: leave {given[0]} out, or train model.network anew")
     else:
         start = network
+        check_targets(start.network, start.objective.reconstructs, y)
+        if y is None and not start.objective.reconstructs:
+            raise DataError("y, the targets, are missing: this model does not reconstruct its inputs")
         if params is not None:
             return replace(start, params=given_params(start.network, start.shapes, params))
     return replace(start, params=jax.tree.map(jnp.asarray, start.params))
@@ -232,9 +244,13 @@ def _examples(
 ) -> tuple[Batch, Batch | None]:
     """The examples to train on, and those held out."""
     data, held = start.batch(x, y, **more), None
+    if start.objective.reconstructs and not isinstance(validation, tuple | float | int | None):
+        validation = (validation, None)
     if isinstance(validation, tuple):
         v_x, v_y, v_lengths, v_weights = (*validation, None, None)[:4]
         held = start.batch(v_x, v_y, v_weights, v_lengths)
+    elif hasattr(validation, "__len__"):
+        raise NetgradError(f"validation is a share or a pair (x, y), found a {type(validation).__name__}")
     elif validation:
         data, held = split(data, validation, seed)
     if resample is not None:
@@ -247,7 +263,7 @@ def _examples(
 def untrained(
     network: Network,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     loss: Any = None,
     loss_weights: Any = None,
@@ -273,10 +289,23 @@ def untrained(
     x = encoder.transform(x) if encoder else x
     shapes = in_shapes(check_inputs(network, x, lengths)[0])
     out_shape = network.shapes(shapes)[network.outputs[0][1]]
+    check_targets(network, False, y)
+    if reconstructs := y is None:
+        check_reconstructs(network, network.shapes(shapes))
+        y = inputs_as_targets(network, x)
     y, target_encoder = encode_labels(network, y, out_shape[-1], loss)
     objective = make_objective(
-        network, network.shapes(shapes), y, loss, loss_weights, penalty, reduction or "mean", weight_noise or 0.0
+        network,
+        network.shapes(shapes),
+        y,
+        loss,
+        loss_weights,
+        penalty,
+        reduction or "mean",
+        weight_noise or 0.0,
+        reconstructs,
     )
+    warn_of_copies(network, objective, network.shapes(shapes))
     if params is None:
         params, state = network.init(random_key(seed, INITIAL), shapes)
     else:

@@ -24,6 +24,7 @@ from netgrad.training.kept import Kept
 from netgrad.training.metrics import score
 from netgrad.training.objective import Batch, Objective, trace_batch
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch
+from netgrad.training.reconstruction import inputs_as_targets, part_of, sample
 
 if TYPE_CHECKING:
     from netgrad.network.summary import Summary
@@ -143,11 +144,11 @@ class Model:
             labels = labels[..., 0] if labels.shape[-1] == 1 else labels
         return self.target_encoder.decode(labels) if self.target_encoder is not None else labels
 
-    def evaluate(self, x: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> dict[str, float]:
+    def evaluate(self, x: Any, y: Any = None, sample_weight: Any = None, lengths: Any = None) -> dict[str, float]:
         """Loss and metrics on these examples, see `netgrad.training.metrics.score`.
 
         The loss is on the scale that the network was trained on; ``rmse`` in the target's own units, where an
-        encoder scaled one.
+        encoder scaled one. y: left out for a model that reconstructs x.
         """
         batch = self.batch(x, y, sample_weight, lengths)
         return self.score_batch(batch)
@@ -200,7 +201,9 @@ class Model:
 
     # --- looking inside
 
-    def trace(self, x: Any, y: Any, *, lengths: Any = None, reduction: str = "sum", training: bool = False) -> Trace:
+    def trace(
+        self, x: Any, y: Any = None, *, lengths: Any = None, reduction: str = "sum", training: bool = False
+    ) -> Trace:
         """Every named quantity of one pass over these examples, forward and backward.
 
         With reduction "sum", the default, each row of ``delta`` is that example's own gradient and ``dW`` their
@@ -217,7 +220,7 @@ class Model:
         key = jax.random.key(0) if training else None
         return trace_batch(self.network, objective, self.params, self.state, batch, key, training)
 
-    def diagnose(self, x: Any, y: Any, *, lengths: Any = None, validation: Any = None) -> Any:
+    def diagnose(self, x: Any, y: Any = None, *, lengths: Any = None, validation: Any = None) -> Any:
         """What is wrong with this network, where, how that shows, and what to do: `netgrad.diagnosis.diagnose`."""
         from netgrad.diagnosis import diagnose  # a floor above: only when asked
 
@@ -331,11 +334,43 @@ class Model:
         params = self.network.with_mask(self.params, path, mask)
         return replace(self, network=network, params=params, optimizer_state=None)
 
+    # --- parts
+
+    def part(self, name: str) -> Model:
+        """A part of this model as a model of its own, that predicts, saves and trains further: "encoder", "decoder".
+
+        name: what stands before the names of its layers. What it is fed is its input, its last layer its output; of a
+        tied weight it has the numbers. Raises `NetgradError` where there is no such part.
+
+        >>> import netgrad as ng, numpy as np
+        >>> model = ng.fit(ng.Autoencoder([ng.Dense(2)], [ng.Dense(3)]), np.eye(3), epochs=1)
+        >>> model.part("encoder").predict(np.eye(3)).shape
+        (3, 2)
+        """
+        return part_of(self, name)
+
+    def encode(self, x: Any, lengths: Any = None) -> np.ndarray:
+        """The codes (N, ...) of these examples: what the part named "encoder" makes of them, see `Autoencoder`."""
+        coded: np.ndarray = self.part("encoder").predict_proba(x, lengths)
+        return coded
+
+    def decode(self, code: Any) -> np.ndarray:
+        """What the part named "decoder" makes of these codes (N, ...): examples, on the scale of training."""
+        decoded: np.ndarray = self.part("decoder").predict_proba(code)
+        return decoded
+
+    def sample(self, n: int = 1, seed: int = 0) -> np.ndarray:
+        """New examples (n, ...) from codes drawn from N(0, 1): of a variational autoencoder, see `Gaussian`."""
+        return sample(self, n, seed)
+
     # --- encodings
 
-    def batch(self, x: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> Batch:
-        """Encoded and checked examples, ready for this model's network and objective."""
-        x, y = self.encode_inputs(x), self.encode_targets(y)
+    def batch(self, x: Any, y: Any = None, sample_weight: Any = None, lengths: Any = None) -> Batch:
+        """Encoded and checked examples, ready for this model's network and objective; y as for `evaluate`."""
+        x = self.encode_inputs(x)
+        if y is None and self.objective.reconstructs:
+            y = inputs_as_targets(self.network, x)
+        y = self.encode_targets(y)
         batch = make_batch(self.network, self.objective, x, y, sample_weight, lengths)
         self._check_shapes(in_shapes(batch.x))
         return batch

@@ -29,13 +29,14 @@ class Objective:
     depend on batch size, length or padding; "sum" adds the examples up, as the texts write their errors.
     weight_noise: the standard deviation of the noise that every step of training adds to the weights, so that E is
     expected over it: solutions whose error small changes of the weights raise much are avoided (Pattipati,
-    "training with noise").
+    "training with noise"). reconstructs: the targets are the inputs.
     """
 
     terms: tuple[tuple[str, Loss, float], ...]
     penalties: tuple[Penalty, ...] = ()
     reduction: str = "mean"
     weight_noise: float = 0.0
+    reconstructs: bool = False
 
     def __post_init__(self):
         if not 0 <= self.weight_noise < math.inf:
@@ -76,7 +77,7 @@ class Objective:
     def check_network(self, network: Network) -> None:
         """Refuse losses for outputs and penalties on layers that do not exist, and a link function applied twice."""
         for penalty in self.penalties:
-            penalty.check_layers({node.params for node in network.nodes})
+            penalty.check_network(network)
         nodes = dict(network.outputs)
         for name, loss, _ in self.terms:
             if name not in network.output_names:
@@ -130,11 +131,11 @@ def _disturbed(network: Network, objective: Objective, params: dict, key: jax.Ar
 
 def _view(network: Network, objective: Objective, params: dict, state: dict, batch: Batch) -> View:
     """What penalties may look at: they are given those of the parameters that are trained."""
-    return View(
-        lambda own, x: forward(network, completed(params, own), state, x, lengths=batch.lengths).outputs,
-        batch.x,
-        objective.reduction,
-    )
+
+    def run(own: dict, x: dict) -> Forward:
+        return forward(network, completed(params, own), state, x, lengths=batch.lengths)
+
+    return View(lambda own, x: run(own, x).outputs, batch.x, objective.reduction, lambda own, x: run(own, x).saved)
 
 
 def loss(network: Network, objective: Objective, params: dict, state: dict, batch: Batch, key: jax.Array | None) -> Any:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad.activity import with_divergences
 from netgrad.compiling import check_process
 from netgrad.data.checks import as_array, as_examples, as_lengths, default_float, same_examples
 from netgrad.data.targets import TargetEncoder
@@ -116,6 +117,7 @@ def make_objective(
     penalty: Any,
     reduction: str,
     weight_noise: float = 0.0,
+    reconstructs: bool = False,
 ) -> Objective:
     """The objective of these settings; a loss left out is inferred from the targets."""
     targets = named("output", y, network.output_names)
@@ -129,7 +131,8 @@ def make_objective(
         chosen = infer_loss(shapes[nodes[name]], targets[name]) if spec is None else as_loss(spec)
         terms.append((name, chosen, float(weights.get(name, 1.0))))
     several = penalty if isinstance(penalty, list | tuple) else [] if penalty is None else [penalty]
-    objective = Objective(tuple(terms), tuple(find("penalty", p) for p in several), reduction, weight_noise)
+    penalties = with_divergences(network, tuple(find("penalty", p) for p in several))
+    objective = Objective(tuple(terms), penalties, reduction, weight_noise, reconstructs)
     objective.check_network(network)
     return objective
 

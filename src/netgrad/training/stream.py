@@ -124,18 +124,20 @@ class Stream:
         return chunk
 
 
-def pair(chunk: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """x, y and further arguments of a chunk for supervised training."""
+def pair(chunk: Any, alone: bool = False) -> tuple[Any, Any, dict[str, Any]]:
+    """x, y and further arguments of a chunk for supervised training; ``alone``: of x, as there are no targets."""
+    if alone and not isinstance(chunk, tuple):
+        return chunk, None, {}
     if not isinstance(chunk, tuple) or len(chunk) not in (2, 3):
         raise DataError(f"a stream's chunks are pairs (x, y), found {type(chunk).__name__}")
     x, y, *more = chunk
     return x, y, (more[0] if more else {})
 
 
-def first_pair(stream: Stream) -> tuple[Any, Any, dict[str, Any]]:
+def first_pair(stream: Stream, alone: bool = False) -> tuple[Any, Any, dict[str, Any]]:
     """`pair` of the first chunk, where everything must be numbers already: encoders would have to see all chunks."""
-    x, y, more = pair(stream.first())
-    if hasattr(x, "columns") or np.asarray(y if not isinstance(y, dict) else 0).dtype.kind in "OUS":
+    x, y, more = pair(stream.first(), alone)
+    if hasattr(x, "columns") or np.asarray(0 if y is None or isinstance(y, dict) else y).dtype.kind in "OUS":
         raise DataError(
             "a stream's chunks must be arrays of numbers: encode tables and labels before, or go on from a model that "
             "has their encoders"
@@ -201,8 +203,6 @@ class Streaming:
 def as_stream(x: Any, y: Any, **unsuited: Any) -> Stream | None:
     """The stream that ``x`` is, or None for examples in memory; refuses what cannot be had with one."""
     if not isinstance(x, Stream) and not (callable(x) and not hasattr(x, "__array__")):
-        if y is None:
-            raise DataError("y, the targets, are missing: only a netgrad.Stream brings its own")
         return None
     for name, value in {"y": y, **unsuited}.items():
         if value is not None:

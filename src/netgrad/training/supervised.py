@@ -91,7 +91,7 @@ class Supervised(Task):
         return replace(self._model, params=carry.params, state=carry.state, history=history)
 
     def batch(self, data):
-        x, y, more = pair(data)
+        x, y, more = pair(data, self._model.objective.reconstructs)
         return self._model.batch(x, y, **more)
 
     def scannable(self, batch):

@@ -1,0 +1,33 @@
+"""A part of a network as a network of its own: the encoder of an autoencoder, the trunk of a classifier."""
+
+from __future__ import annotations
+
+from netgrad.errors import NetgradError
+from netgrad.network.graph import Network
+
+
+def part(network: Network, name: str) -> Network:
+    """The nodes of one part, "encoder": those whose names begin with it. Names stay, so that its parameters fit.
+
+    Its input has the name of what feeds it, its output that of its last node. Raises `NetgradError` where there is no
+    such part, or it has several ways in or out.
+
+    >>> import netgrad as ng
+    >>> net = ng.Autoencoder([ng.Dense(3, activation="tanh")], [ng.Dense(8)])
+    >>> decoder = part(net, "decoder")
+    >>> decoder.inputs, [node.name for node in decoder.nodes]
+    (('encoder/dense_1',), ['decoder/dense_1'])
+    """
+    nodes = [node for node in network.nodes if node.name == name or node.name.startswith(f"{name}/")]
+    if not nodes:
+        tops = dict.fromkeys(node.name.split("/")[0] for node in network.nodes)
+        raise NetgradError(f"this network has no part {name!r}: it has {', '.join(tops)}; see netgrad.Autoencoder")
+    own = {node.name for node in nodes}
+    ins = list(dict.fromkeys(fed for node in nodes for fed in node.inputs if fed not in own))
+    used = {fed for node in network.nodes if node.name not in own for fed in node.inputs}
+    used |= {node for _, node in network.outputs}
+    outs = [node.name for node in nodes if node.name in used]
+    for which, ends in (("in", ins), ("out", outs)):
+        if len(ends) != 1:
+            raise NetgradError(f"{name} has {len(ends)} ways {which}, {', '.join(ends)}: a part has one")
+    return Network.from_nodes(ins, nodes, [(outs[0], outs[0])], network.views_among({n.params for n in nodes}))

@@ -1,0 +1,104 @@
+"""Training without targets: a network gives back its inputs. What they are as targets; codes seen and drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from netgrad.compiling import as_seed
+from netgrad.errors import DataError, NetgradError, warn
+from netgrad.layers.base import Shape
+from netgrad.layers.gaussian import Gaussian
+from netgrad.layers.wrapper import bare
+from netgrad.losses import SquaredError
+from netgrad.network import Autoencoder, Network, part
+
+if TYPE_CHECKING:
+    from netgrad.training.model import Model
+    from netgrad.training.objective import Objective
+
+
+def inputs_as_targets(network: Network, x: Any) -> Any:
+    """The targets of a network that reconstructs: its inputs, as they were given."""
+    return x[network.inputs[0]] if isinstance(x, Mapping) else x
+
+
+def check_reconstructs(network: Network, shapes: Mapping[str, Shape]) -> None:
+    """Refuse a network without targets whose output cannot be its input, symbols as classes apart."""
+    missing = "y, the targets, are missing, and without them a network reconstructs its inputs: "
+    if len(network.inputs) > 1 or len(network.outputs) > 1:
+        raise DataError(f"{missing}that takes one input and one output, give y")
+    asked, made = tuple(shapes[network.inputs[0]]), tuple(shapes[network.outputs[0][1]])
+    if made not in (asked, (*asked, made[-1])):
+        raise DataError(f"{missing}its output is {_show(made)} and its input {_show(asked)}, give y or change one")
+
+
+def check_targets(network: Network, reconstructs: bool, y: Any) -> None:
+    """Refuse targets for a network that reconstructs."""
+    if y is not None and (reconstructs or isinstance(network, Autoencoder)):
+        raise NetgradError(
+            "an autoencoder reconstructs its inputs: leave y out; for other targets build the network with "
+            "ng.Sequential([encoder, decoder])"
+        )
+
+
+def warn_of_copies(network: Network, objective: Objective, shapes: Mapping[str, Shape]) -> None:
+    """Say where nothing keeps a code from being a copy of the inputs."""
+    if not isinstance(network, Autoencoder):
+        return
+    given = math.prod(shapes[network.inputs[0]])
+    code = math.prod(shapes[part(network, "encoder").outputs[0][1]])
+    held = objective.penalties or objective.weight_noise or any(node.layer.draws for node in network.nodes)
+    if code > given and not held:
+        warn(
+            f"the code has {code:,} numbers, more than the {given:,} of an input, and can be a copy: make it smaller, "
+            "put ng.GaussianNoise() before the encoder's first layer, or give penalty=ng.Sparsity()"
+        )
+
+
+def part_of(model: Model, name: str) -> Model:
+    """A part of a model as a model of its own, see `Model.part`."""
+    network = part(model.network, name)
+    layers, output = {node.params for node in network.nodes}, network.outputs[0][0]
+    kept = [loss for key, loss, _ in model.objective.terms if dict(model.network.outputs)[key] == output]
+    first = network.inputs[0] in model.network.inputs
+    return replace(
+        model,
+        network=network,
+        params=model.network.left_to(network, model.params),
+        state={layer: state for layer, state in model.state.items() if layer in layers},
+        objective=replace(
+            model.objective,
+            terms=((output, kept[0] if kept else SquaredError(), 1.0),),
+            penalties=(),
+            reconstructs=False,
+        ),
+        shapes={network.inputs[0]: model.network.shapes(model.shapes)[network.inputs[0]]},
+        encoder=model.encoder if first else None,
+        target_encoder=model.target_encoder if kept else None,
+        optimizer_state=None,
+    )
+
+
+def sample(model: Model, n: int, seed: int) -> np.ndarray:
+    """New examples of a variational autoencoder, see `Model.sample`."""
+    if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+        raise NetgradError(f"how many examples are drawn is a whole number of at least 1, found {n!r}")
+    decoder = part_of(model, "decoder")
+    (before,) = decoder.network.inputs
+    if not isinstance(bare(model.network.by_name[before].layer), Gaussian):
+        raise NetgradError(
+            f"only codes that are distributions can be drawn, and {before} makes single ones: end the encoder in "
+            "ng.Gaussian()"
+        )
+    code = jax.random.normal(jax.random.key(as_seed(seed)), (n, *decoder.shapes[before]))
+    return np.asarray(decoder.predict_proba(np.asarray(code)))
+
+
+def _show(shape: Shape) -> str:
+    return str(("N", *shape)).replace("'", "")
