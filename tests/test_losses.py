@@ -123,3 +123,20 @@ def test_poisson_is_half_the_deviance_and_predicts_expected_counts():
 def test_targets_are_checked(loss, shape, target, message):
     with pytest.raises(ng.NetgradError, match=message):
         loss.check(shape, target)
+
+
+CURVED = ("squared_error", "softmax_cross_entropy", "binary_cross_entropy")
+
+
+@pytest.mark.parametrize(("loss", "output", "target"), ALL)
+def test_curvature_is_the_second_derivative_or_refused_by_name(loss, output, target):
+    with jax.enable_x64(True):
+        output, target = jnp.asarray(output), jnp.asarray(target)
+        if loss.registered_name not in CURVED:
+            with pytest.raises(ng.NetgradError, match=f"the loss '{loss.registered_name}' says no curvature"):
+                loss.curvature(output, target)
+            return
+        flat = output.reshape(-1, output.shape[-1])
+        targets = target.reshape(len(flat), *target.shape[output.ndim - 1 :])
+        second = jax.vmap(jax.hessian(lambda a, t: loss.value(a[None], t[None])[0]))(flat, targets)
+        np.testing.assert_allclose(loss.curvature(output, target).reshape(second.shape), second, atol=1e-12)

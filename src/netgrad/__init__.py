@@ -64,7 +64,7 @@ from netgrad.training.tracking import JsonLog, MLflow, TensorBoard
 from netgrad.training.train import train
 
 if TYPE_CHECKING:
-    from netgrad import architectures, diagnosis, exchange, report
+    from netgrad import architectures, curvature, diagnosis, exchange, report
     from netgrad.diagnosis import Watch
 
 __version__ = "0.1.0"
@@ -133,6 +133,7 @@ __all__ = [
     "bootstrap",
     "check_gradients",
     "cross_validate",
+    "curvature",
     "data",
     "diagnosis",
     "exchange",
@@ -161,7 +162,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The packages that training does not need are opened when they are asked for: a tenth of the time to import."""
-    if name in ("architectures", "diagnosis", "exchange", "report"):
+    if name in ("architectures", "curvature", "diagnosis", "exchange", "report"):
         return import_module(f"netgrad.{name}")
     if name == "Watch":
         return import_module("netgrad.diagnosis").Watch

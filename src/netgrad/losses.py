@@ -64,6 +64,25 @@ class Loss:
         w = weight[..., None]
         return jnp.where(weight != 0, weight * values, 0).sum(), jnp.where(w != 0, w * deltas, 0)
 
+    def curvature(self, output: Output, target: Target) -> Array:
+        """d2E/d(output)2, (N, ..., units, units), for the value of each example itself.
+
+        What Gauss-Newton steps, posteriors and pruning stand on (`netgrad.curvature`). Raises `NetgradError` for losses
+        that say none: only those that are convex and smooth in the output do.
+
+        >>> SoftmaxCrossEntropy().curvature(jnp.zeros((1, 2)), jnp.array([0])).tolist()  # diag(p) - p p'
+        [[[0.25, -0.25], [-0.25, 0.25]]]
+        """
+        root = self.curvature_root(output, target)
+        return root @ jnp.swapaxes(root, -1, -2)
+
+    def curvature_root(self, output: Output, target: Target) -> Array:
+        """S, (N, ..., units, units), with curvature = S S': by it a Jacobian becomes that of a squared error."""
+        raise NetgradError(
+            f"the loss {self.registered_name or type(self).__name__!r} says no curvature, which this asks for: "
+            "use 'squared_error', 'softmax_cross_entropy' or 'binary_cross_entropy'"
+        )
+
     def link(self, output: Output) -> Output:
         """What the output means: probabilities where ``logits``, else the output itself."""
         return output
@@ -93,6 +112,10 @@ class SquaredError(Loss):
 
     def delta(self, output: Output, target: Target) -> Output:
         return output - target
+
+    def curvature_root(self, output: Output, target: Target) -> Array:
+        """The identity."""
+        return _diagonal(jnp.ones_like(output))
 
 
 @register("loss", "absolute_error")
@@ -220,6 +243,11 @@ class SoftmaxCrossEntropy(Loss):
             return super().weighted(output, target, weight)
         return weighted_loss("softmax_cross_entropy", super().weighted, output, target, weight)
 
+    def curvature_root(self, output: Output, target: Target) -> Array:
+        """diag(sqrt p) - p sqrt(p)', whose square is diag(p) - p p'."""
+        p = jax.nn.softmax(output, axis=-1)
+        return _diagonal(jnp.sqrt(p)) - p[..., :, None] * jnp.sqrt(p)[..., None, :]
+
     def link(self, output: Output) -> Output:
         return jax.nn.softmax(output, axis=-1)
 
@@ -268,6 +296,11 @@ class BinaryCrossEntropy(Loss):
 
     def weighted(self, output: Output, target: Target, weight: Weight) -> tuple[Total, Output]:
         return weighted_loss("logistic_cross_entropy", super().weighted, output, target, weight)
+
+    def curvature_root(self, output: Output, target: Target) -> Array:
+        """diag(sqrt(p (1 - p))). (Pattipati, "What Made Deep Learning Feasible?", prints the Hessian sum g x x' where
+        sum g (1 - g) x x' is meant.)"""
+        return _diagonal(jnp.sqrt(jax.nn.sigmoid(output) * jax.nn.sigmoid(-output)))
 
     def link(self, output: Output) -> Output:
         return jax.nn.sigmoid(output)
@@ -369,6 +402,11 @@ class FunctionLoss(Loss):
             "a loss that is a function cannot be stored in a model file: make it a class, "
             "@netgrad.register('loss', NAME) over a netgrad.losses.Loss"
         )
+
+
+def _diagonal(values: jax.Array) -> jax.Array:
+    """(..., K) -> (..., K, K)."""
+    return values[..., None] * jnp.eye(values.shape[-1], dtype=values.dtype)
 
 
 def _are_classes(output: jax.Array, target: jax.Array) -> bool:

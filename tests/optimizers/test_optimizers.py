@@ -151,6 +151,44 @@ def test_levenberg_marquardt_is_newton_on_a_linear_network():
             np.testing.assert_allclose(ravel_pytree(model.params)[0], least, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["newton", "gauss_newton", "levenberg_marquardt"])
+def test_second_order_methods_find_the_logistic_regression(name):
+    """Of classes that overlap, with two and three of them: the weights that make the gradient 0, in a few steps."""
+    with jax.enable_x64(True):
+        y = (X[:, 0] + 0.5 * RNG.normal(size=24) > 0).astype(int)
+        for net_, target in ((ng.Sequential([ng.Dense(1)]), y), (ng.Sequential([ng.Dense(3)]), y + (X[:, 1] > 0.5))):
+            model = ng.fit(net_, X, target, optimizer=name, batch_size=None, epochs=40, epochs_per_call=40, seed=1)
+            assert model.history.rows[-1]["grad_norm"] < 1e-4
+
+
+def test_newton_steps_to_the_minimum_of_a_quadratic_and_leaves_what_is_frozen():
+    """One step of a linear network under squared error and L2; the frozen bias stays."""
+    with jax.enable_x64(True):
+        linear = ng.Sequential([ng.Dense(1, bias_initializer=ng.Constant(0.3))]).frozen("dense_1/b")
+        model = ng.fit(linear, *CURVE, optimizer=ng.optimizers.newton(), penalty=ng.L2(0.1), batch_size=None, epochs=1)
+        ridge = np.linalg.solve(X.T @ X / 24 + 0.1 * np.eye(2), X.T @ (CURVE[1] - 0.3) / 24)
+        np.testing.assert_allclose(model.params["dense_1"]["W"][:, 0], ridge, atol=1e-10)
+        assert model.params["dense_1"]["b"] == 0.3
+
+
+def test_newton_goes_down_where_the_hessian_is_not_positive_definite():
+    f = lambda w: (w[0] ** 2 - 1) ** 2 / 4 + w[1] ** 2  # noqa: E731 - at w[0] = 0.1 it curves down
+
+    def step(w, state):
+        value, g = jax.value_and_grad(f)(w)
+        curve = lambda v: jax.hessian(f)(w) @ v  # noqa: E731
+        return optimizer.update(g, state, w, value=value, grad=g, value_fn=lambda w, curve=None: f(w), curve=curve)
+
+    optimizer, w = ng.optimizers.newton(), jnp.array([0.1, 1.0])
+    assert jax.hessian(f)(w)[0, 0] < 0
+    state = optimizer.init(w)
+    for _ in range(15):
+        updates, state = jax.jit(step)(w, state)
+        assert f(w + updates) <= f(w)
+        w = w + updates
+    np.testing.assert_allclose(w, [1, 0], atol=1e-3)
+
+
 def test_meka_is_recursive_least_squares_on_a_linear_unit():
     """One unit, one example a step, no drift: the filter's answer is ridge regression with its prior."""
     with jax.enable_x64(True):
@@ -186,8 +224,10 @@ LABELS = (X.sum(1) > 0).astype(int)
 BAD = {
     "a rate for a line search": (lambda: train("lbfgs", CURVE, learning_rate=0.1), "lbfgs finds the length"),
     "clipping a line search": (lambda: train("meka", CURVE, clip_norm=1.0), "leave clip_norm out"),
-    "Levenberg-Marquardt on classes": (
-        lambda: ng.fit(ng.Sequential([ng.Dense(2)]), X, LABELS, optimizer="levenberg_marquardt"), "squared error"),
+    "Levenberg-Marquardt without a curvature": (
+        lambda: train("levenberg_marquardt", CURVE, loss="huber"), "'huber' says no curvature"),
+    "MEKA on classes": (
+        lambda: ng.fit(ng.Sequential([ng.Dense(2)]), X, LABELS, optimizer="meka"), "meka needs squared error"),
     "MEKA with a penalty": (lambda: train("meka", CURVE, penalty="l2"), "no place for penalties"),
     "dropout": (
         lambda: ng.fit(ng.Sequential([ng.Dropout(), ng.Dense(1)]), *CURVE, optimizer="meka"), "leave dropout"),

@@ -11,7 +11,7 @@ from netgrad.optimizers.layerwise import layerwise
 from netgrad.optimizers.line_search import lbfgs
 from netgrad.optimizers.names import OPTIMIZERS, get, named
 from netgrad.optimizers.schedules import SCHEDULES, schedule
-from netgrad.optimizers.second_order import Linearised, gauss_newton, levenberg_marquardt
+from netgrad.optimizers.second_order import Linearised, gauss_newton, levenberg_marquardt, newton
 
 __all__ = [
     "OPTIMIZERS",
@@ -27,6 +27,7 @@ __all__ = [
     "meka",
     "memoryless_quasi_newton",
     "named",
+    "newton",
     "quickprop",
     "scaled_conjugate_gradient",
     "schedule",

@@ -1,7 +1,9 @@
 """MEKA, the multiple extended Kalman filter: each unit estimates its own weights, and knows how sure it is of them.
 
 Named by Pattipati, "Backprop Practicalities"; Shah & Palmieri (1990), "MEKA - a fast, local algorithm for training
-feedforward neural networks". Squared error only.
+feedforward neural networks". Squared error only. It is incremental Gauss-Newton (Pattipati, "Function
+Approximation/Classification"; Bertsekas 1996), unit by unit: one step of it for each batch, by the matrix J' V J that
+all batches before have left, of which P is the inverse.
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ def meka(uncertainty: float = 10.0, noise: float = 0.1, drift: float = 1e-4) -> 
         updates: Any, state: MekaState, params: Any = None, *, linearise: Any, **_: Any
     ) -> tuple[Any, MekaState]:
         here: Linearised = linearise()
+        if not here.squared:
+            raise NetgradError("meka needs squared error: give loss='squared_error' or another optimizer")
         if here.penalised:
             raise NetgradError("meka has no place for penalties: leave penalty out, its prior is the starting weights")
         m = len(here.residuals)

@@ -15,7 +15,7 @@ from netgrad.optimizers.first_order import delta_bar_delta, quickprop
 from netgrad.optimizers.kalman import meka
 from netgrad.optimizers.layerwise import layerwise
 from netgrad.optimizers.line_search import lbfgs
-from netgrad.optimizers.second_order import gauss_newton, levenberg_marquardt
+from netgrad.optimizers.second_order import gauss_newton, levenberg_marquardt, newton
 from netgrad.optimizers.still import leaving
 
 
@@ -42,6 +42,7 @@ OPTIMIZERS: dict[str, tuple[Any, float | None]] = {
     "memoryless_quasi_newton": (memoryless_quasi_newton, None),
     "conjugate_gradient": (conjugate_gradient, None),
     "scaled_conjugate_gradient": (scaled_conjugate_gradient, None),
+    "newton": (newton, None),
     "gauss_newton": (gauss_newton, None),
     "levenberg_marquardt": (levenberg_marquardt, None),
     "meka": (meka, None),

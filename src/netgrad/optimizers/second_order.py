@@ -1,10 +1,11 @@
-"""Gauss-Newton and Levenberg-Marquardt: the squared error's curvature from the Jacobian of the outputs.
+"""Newton, Gauss-Newton and Levenberg-Marquardt: steps by the loss's curvature.
 
-Near E = 1/2 sum v r^2, with residuals r = a - t and weights v, the second derivative is J' V J + (terms with r): the
-first part is never negative and is all there is where the residuals are small. Squared error only. (For the
-cross-entropy Pattipati, "What Made Deep Learning Feasible?", prints the Hessian sum g x x' where sum g (1 - g) x x' is
-meant.) Of a training step they ask for ``linearise`` beside ``value`` and ``value_fn``; with P parameters and M
-residuals they hold a P x P and an M x P matrix, so they are for small networks and large batches.
+The second derivative of E = sum v E_n is J' S V S' J + (terms with dE/da), where J is the Jacobian of the outputs and
+S S' the curvature of the loss itself (`Loss.curvature_root`; squared error has S = I): the first part is never negative
+and is all there is where the errors are small. Gauss-Newton and Levenberg-Marquardt go by the first part; Newton has
+all of it. Of a training step the first two ask for ``linearise`` beside ``value`` and ``value_fn``, and Newton for
+``curve``; with P parameters and M rows they hold a P x P and an M x P matrix, so they are for small networks and large
+batches. Gauss-Newton one example after the other, each with the matrix that those before have left, is `meka`.
 """
 
 from __future__ import annotations
@@ -22,20 +23,22 @@ LARGEST = 2**32  # bytes of the largest matrix that these methods start on
 
 
 class Linearised(NamedTuple):
-    """The residuals of a batch and how they depend on the parameters: E = 1/2 sum of weights * residuals^2 + penalties.
+    """The outputs of a batch and how they depend on the parameters.
 
-    residuals, weights: (M,), one for each example and output unit; jacobian: for each parameter (M, *its shape);
-    penalised: whether there are penalties.
+    residuals: (M,), dE/d(output) of each example and output unit, a - t; weights: (M,), what each counts; jacobian:
+    S' J, for each parameter (M, *its shape); penalised: whether there are penalties; squared: whether all
+    losses are squared error, of which S = I and E = 1/2 sum of weights * residuals^2 + penalties.
     """
 
     residuals: jax.Array
     weights: jax.Array
     jacobian: Any
     penalised: bool = False
+    squared: bool = True
 
 
 def normal_matrix(here: Linearised) -> jax.Array:
-    """J' V J, (P, P), with the parameters in the order of `ravel_pytree`."""
+    """J' S V S' J, (P, P), with the parameters in the order of `ravel_pytree`."""
     leaves = jax.tree.leaves(here.jacobian)
     J = jnp.concatenate([leaf.reshape(leaf.shape[0], -1) for leaf in leaves], axis=1)
     J = J * jnp.sqrt(here.weights)[:, None]
@@ -70,7 +73,7 @@ class LevenbergMarquardtState(NamedTuple):
 
 
 def levenberg_marquardt(start: float = 1e-3) -> optax.GradientTransformationExtraArgs:
-    """Solve (J' V J + damping I) step = gradient, and let the damping follow how well the step came out.
+    """Solve (J' S V S' J + damping I) step = gradient, and let the damping follow how well the step came out.
 
     Gain = fall of the error / fall promised by the linearised one. A step that would raise the error is not taken and
     the damping rises, each time faster; else it is multiplied by max(1/3, 1 - (2 gain - 1)^3). It starts at ``start``
@@ -112,7 +115,7 @@ def levenberg_marquardt(start: float = 1e-3) -> optax.GradientTransformationExtr
 
 
 def gauss_newton(damping: float = 1e-3) -> optax.GradientTransformationExtraArgs:
-    """Solve (J' V J + damping * mean diagonal * I) step = gradient, and shorten the step until the error falls enough.
+    """Solve (J' S V S' J + damping * mean diagonal * I) step = gradient, and shorten it until the error falls enough.
 
     The damping stays: it only keeps the matrix invertible. Source: Pattipati, "Backprop Practicalities", second-order
     methods, where Q ~ sum of x~ x~' is this matrix and "add mu I if Q is not positive definite"; Nocedal & Wright 10.3.
@@ -131,4 +134,34 @@ def gauss_newton(damping: float = 1e-3) -> optax.GradientTransformationExtraArgs
         return unravel(-_solve(matrix, damping * level, g)), state
 
     search = optax.scale_by_backtracking_linesearch(max_backtracking_steps=20, increase_factor=jnp.inf)
+    return optax.chain(optax.GradientTransformationExtraArgs(init, update), search)
+
+
+def newton(damping: float = 1e-3) -> optax.GradientTransformationExtraArgs:
+    """Solve (H + mu I) step = gradient with the Hessian H itself, and shorten the step until the error falls enough.
+
+    mu is 0 where H is positive definite, its smallest eigenvalue at least ``damping`` times the mean size of all; else
+    what lifts the smallest to that, and one below 0 as far above it (Pattipati, "Backprop Practicalities": "add mu I if
+    Q is not positive definite").
+    For every loss, with penalties; a step asks for P products of H with a vector and for the eigenvalues of H.
+    """
+
+    def init(params: Any) -> optax.EmptyState:
+        _check_params("newton", params)
+        return optax.EmptyState()
+
+    def update(
+        updates: Any, state: optax.EmptyState, params: Any, *, curve: Any, **_: Any
+    ) -> tuple[Any, optax.EmptyState]:
+        g, unravel = ravel_pytree(updates)
+        H = jax.lax.map(lambda e: ravel_pytree(curve(unravel(e)))[0], jnp.eye(len(g), dtype=g.dtype))
+        values, vectors = jnp.linalg.eigh(0.5 * (H + H.T))
+        level = damping * jnp.maximum(jnp.abs(values).mean(), jnp.finfo(g.dtype).tiny)
+        mu = jnp.maximum(level - jnp.minimum(values[0], 2 * values[0]), 0)
+        return unravel(-vectors @ ((vectors.T @ g) / (values + mu))), state
+
+    # Where H was nearly singular a step may be a thousand times too long.
+    search = optax.scale_by_backtracking_linesearch(
+        max_backtracking_steps=30, decrease_factor=0.5, increase_factor=jnp.inf
+    )
     return optax.chain(optax.GradientTransformationExtraArgs(init, update), search)

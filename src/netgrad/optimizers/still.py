@@ -55,6 +55,9 @@ def leaving(optimizer: Any, untrained: tuple[tuple[str, str], ...]) -> Any:
                 return every._replace(jacobian=trained(every.jacobian, untrained))
 
             extra["linearise"] = here
+        if "curve" in extra:
+            curve, none = extra["curve"], jax.tree.map(jnp.zeros_like, updates)
+            extra["curve"] = lambda direction: trained(curve(completed(none, direction)), untrained)
         part = None if params is None else trained(params, untrained)
         moved, state = own.update(trained(updates, untrained), state, part, **extra)
         return completed(jax.tree.map(jnp.zeros_like, updates), moved), state

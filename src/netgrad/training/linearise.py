@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
 
+from netgrad.curvature.rows import Rows, by_root, rows
 from netgrad.errors import NetgradError
 from netgrad.losses import SquaredError
-from netgrad.network import Network, backward, forward
+from netgrad.network import Network, forward
 from netgrad.optimizers.second_order import Linearised, check_size
 from netgrad.training.objective import Batch, Objective, position_weights
 
@@ -17,16 +18,10 @@ from netgrad.training.objective import Batch, Objective, position_weights
 def linearise(
     network: Network, objective: Objective, params: dict, state: dict, batch: Batch, key: jax.Array | None
 ) -> Linearised:
-    """Residuals and their Jacobian, by our backward rules: one pass back for each example and output unit.
+    """The gradients of the outputs and their Jacobian, by our backward rules: one pass back for each example and unit.
 
-    Raises `NetgradError` for a loss that is not squared error, and for layers that mix the examples of a batch.
+    Raises `NetgradError` for a loss that says no curvature, and for layers that mix the examples of a batch.
     """
-    for name, loss, _ in objective.terms:
-        if not isinstance(loss, SquaredError):
-            raise NetgradError(
-                f"this optimizer needs squared error, output {name!r} has {loss.registered_name!r}: "
-                "give loss='squared_error' or another optimizer"
-            )
     if state:
         raise NetgradError(
             f"this optimizer looks at one example at a time, layer {next(iter(state))} carries a state from batch to "
@@ -34,39 +29,34 @@ def linearise(
         )
     if objective.weight_noise or _draws(network, params, batch):
         raise NetgradError("this optimizer is for steps without chance: leave dropout and noise out")
-    names = [name for name, _, _ in objective.terms]
+    targets = {name: batch.y[name] for name, _, _ in objective.terms}
 
-    def example(one: Batch) -> tuple[dict, dict, dict]:
-        one = jax.tree.map(lambda v: v[None], one)
-        run = forward(network, params, {}, one.x, training=True, key=key, lengths=one.lengths)
-        sizes = {name: run.outputs[name].size for name in names}
-        check_size("the Jacobian", batch.size * sum(sizes.values()), _count(params), 4, "outputs x parameters")
+    def example(one: Batch, target: dict) -> Rows:
+        def sides(outputs: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+            units = sum(outputs[name].size for name in targets)
+            check_size("the Jacobian", batch.size * units, _count(params), 4, "outputs x parameters")
+            roots = {name: loss.curvature_root(outputs[name], target[name][None]) for name, loss, _ in objective.terms}
+            return by_root(roots, outputs)
 
-        def row(unit: jax.Array) -> dict:
-            parts = jnp.split(unit, list(accumulate(sizes.values()))[:-1])
-            d = {name: jnp.zeros_like(value) for name, value in run.outputs.items()}
-            d |= {name: part.reshape(d[name].shape) for name, part in zip(names, parts, strict=True)}
-            return backward(network, params, run.saved, d).params
+        return rows(network, params, {}, one, sides, training=True, key=key)
 
-        rows = jax.vmap(row)(jnp.eye(sum(sizes.values()), dtype=run.outputs[names[0]].dtype))
-        lengths = {name: span[0] for name, span in run.lengths.items() if span is not None}
-        return {name: run.outputs[name][0] for name in names}, lengths, rows
-
-    outputs, lengths, jacobian = jax.vmap(example)(batch)
+    found = jax.vmap(example)(Batch(batch.x, {}, {}, batch.lengths), targets)
     residuals, weights = [], []
-    for name, _, weight in objective.terms:
-        w = position_weights(outputs[name].shape[:-1], batch.weights.get(name), lengths.get(name))
-        w = jnp.ones(outputs[name].shape[:-1], outputs[name].dtype) if w is None else w
+    for name, loss, weight in objective.terms:
+        output = found.outputs[name]
+        w = position_weights(output.shape[:-1], batch.weights.get(name), found.lengths.get(name))
+        w = jnp.ones(output.shape[:-1], output.dtype) if w is None else w
         scale = weight / jnp.maximum(w.sum(), jnp.finfo(w.dtype).tiny) if objective.reduction == "mean" else weight
         # Padding may hold anything, NaN included: it counts for nothing.
-        r = jnp.where(w[..., None] != 0, outputs[name] - batch.y[name], 0)
+        r = jnp.where(w[..., None] != 0, loss.delta(output, batch.y[name]), 0)
         residuals.append(r.reshape(batch.size, -1))
         weights.append(jnp.broadcast_to((scale * w)[..., None], r.shape).reshape(batch.size, -1))
     return Linearised(
         jnp.concatenate(residuals, axis=1).ravel(),
         jnp.concatenate(weights, axis=1).ravel(),
-        jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), jacobian),
+        jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found.params),
         bool(objective.penalties),
+        all(isinstance(loss, SquaredError) for _, loss, _ in objective.terms),
     )
 
 

@@ -166,8 +166,9 @@ def update(
 
     The optimiser also gets, for those that ask: value, the loss; grad; value_fn, the loss at other parameters, whose
     derivative is our backward rule; linearise, the outputs as a linear function of the parameters, see
-    `netgrad.training.linearise`; batch and look, the step's own forward and backward pass with every quantity by name,
-    which costs one more pass for those that call it.
+    `netgrad.training.linearise`; curve, the product of the loss's second derivative with a direction; batch and look,
+    the step's own forward and backward pass with every quantity by name, which costs one more pass for those that call
+    it.
     """
     whole, network = network, network if batch.lengths else fused(network)
     looked = gradients(network, objective, carry.params, carry.state, batch, key)
@@ -182,7 +183,15 @@ def update(
 
     value.defvjp(value_and_gradient, lambda gradient, d: (jax.tree.map(lambda g: d * g, gradient),))
 
-    def value_fn(params: dict, linearise: Any = None, batch: Any = None, look: Any = None) -> jax.Array:
+    def curve(direction: dict) -> dict:
+        def slope(params: dict) -> dict:
+            return gradients(whole, objective, params, carry.state, batch, key).params
+
+        return jax.jvp(slope, (carry.params,), (direction,))[1]
+
+    def value_fn(
+        params: dict, linearise: Any = None, curve: Any = None, batch: Any = None, look: Any = None
+    ) -> jax.Array:
         return value(params)  # optax's line searches hand all further arguments on, and insist that they are taken
 
     updates, opt_state = optax.with_extra_args_support(optimizer).update(
@@ -193,6 +202,7 @@ def update(
         grad=looked.params,
         value_fn=value_fn,
         linearise=lambda: linearise(network, objective, carry.params, carry.state, batch, key),
+        curve=curve,
         batch=batch,
         look=lambda: gradients(whole, objective, carry.params, carry.state, batch, key),
     )
