@@ -43,7 +43,7 @@ def examine(patient: Patient, seed: int, treat: bool) -> dict[str, Any]:
         first.examine(data.x, data.y, data.held)
         kept: list[str] = []
     else:
-        first, best, kept = repair(recipe(patient, seed), data.x, data.y, data.held)
+        first, best, kept, *_ = repair(recipe(patient, seed), data.x, data.y, data.held)
     before, after = (a.score if np.isfinite(a.score) else 0.0 for a in (first, best))
     return {
         "patient": patient.name,

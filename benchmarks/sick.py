@@ -215,7 +215,7 @@ def healthy() -> Iterator[Patient]:
 class Repeated(ng.initializers.Initializer):
     """Few different rows and columns, again and again: units with equal weights on both sides stay copies."""
 
-    different: int = 3
+    different: int = 2
 
     def __call__(self, key, shape):
         W = ng.Normal(1 / np.sqrt(shape[-2]))(key, (self.different, self.different))
@@ -298,9 +298,10 @@ def _units(plain: Patient, table: Patient, filters: Patient) -> Iterator[Patient
     yield plain.planted("saturated_units", network=net, epochs=10)
     net = dense(table.examples, (24, 24), "logistic", bias_initializer=high)
     yield table.planted("saturated_units", network=net, epochs=10)
-    for one, hidden in ((plain, (48, 33)), (table, (33,))):
-        net = with_layers(dense(one.examples, hidden, "tanh"), lambda node: node.layer.replace(initializer=Repeated()))
-        yield one.planted("redundant_units", network=net)
+    for hidden in ((48, 33), (33,)):
+        net = dense(plain.examples, hidden, "tanh")
+        net = with_layers(net, lambda node: node.layer.replace(initializer=Repeated()))
+        yield plain.planted("redundant_units", network=net)
 
 
 def _start(plain: Patient, table: Patient, filters: Patient) -> Iterator[Patient]:

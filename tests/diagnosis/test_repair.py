@@ -1,13 +1,15 @@
 """Remedies: tried one at a time, kept where they help, and told."""
 
+import warnings
 from importlib import import_module
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import netgrad as ng
-from netgrad.diagnosis import Recipe, repair
-from netgrad.diagnosis.repair import held_out
+from netgrad.diagnosis import Finding, Recipe, repair
+from netgrad.diagnosis.repair import Repair, better, no_worse, outcome
 
 X = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
 Y = (X @ np.array([1.0, -2.0, 0.5, 0.0, 1.0]) > 0).astype(int)
@@ -54,7 +56,7 @@ def test_fix_keeps_what_a_model_knows():
 def test_a_remedy_that_does_not_help_is_not_kept():
     shuffled = np.random.default_rng(1).permutation(Y)
     recipe = Recipe(ng.Sequential([ng.Dense(4, activation="tanh"), ng.Dense(2)]), {"epochs": 3})
-    first, best, kept = repair(recipe, X, shuffled, None)
+    first, best, kept, *_ = repair(recipe, X, shuffled, None)
     assert kept == []
     assert best is first
 
@@ -70,13 +72,80 @@ def test_recipes_change_by_value():
     assert recipe.with_loss("squared_error").settings["loss"] == "squared_error"
 
 
-def test_validation_examples_are_held_out_whole():
-    x, y, settings = held_out({"x": X}, Y, {"lengths": None, "sample_weight": np.arange(300.0), "seed": 1}, 0.1)
-    unseen_x, unseen_y = settings["validation"]
-    assert len(unseen_y) == len(unseen_x["x"]) == 30
-    assert len(x["x"]) == len(y) == len(settings["sample_weight"]) == 270
-    with pytest.raises(ng.NetgradError, match="share"):
-        held_out(X, Y, {}, 1.5)
+def noisy_line():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (500, 1)).astype(np.float32)
+    return x, 2 * x[:, 0] + rng.normal(0, 0.1, 500)
+
+
+def test_units_that_agree_about_one_column_are_not_taken_away():
+    """Whatever tanh makes of one column correlates with whatever else it makes of it."""
+    x, y = noisy_line()
+    net = ng.Sequential([ng.Dense(8, activation="tanh"), ng.Dense(1)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fixed = ng.fit(net, x, y, epochs=20, seed=0, validation=0.2, fix=True)
+    plain = ng.fit(net, x, y, epochs=20, seed=0, validation=0.2)
+    assert fixed.network == net
+    assert fixed.history.events == []
+    np.testing.assert_array_equal(fixed.history["val_loss"], plain.history["val_loss"])
+    np.testing.assert_array_equal(fixed.predict(x), plain.predict(x))
+    assert not fixed.diagnose(x, y)
+
+
+def test_what_no_remedy_helps_comes_back_as_it_was_and_is_told():
+    y = np.random.default_rng(1).permutation(Y)
+    net = ng.Sequential([ng.Dense(12, activation="relu"), ng.Dense(2)])
+    with pytest.warns(ng.NetgradWarning, match=r"^nothing was changed, since .* nothing to try remedies on: no model"):
+        fixed = ng.fit(net, X, y, epochs=3, fix=True)
+    plain = ng.fit(net, X, y, epochs=3)
+    np.testing.assert_array_equal(fixed.predict_proba(X), plain.predict_proba(X))
+
+
+def attempt(skill, loss=1.0, **facts):
+    """A stand-in for an `Attempt`."""
+    usual = {
+        "score": skill,
+        "loss": loss,
+        "error": None,
+        "evidence": SimpleNamespace(failing=True),
+        "recipe": SimpleNamespace(changes=()),
+        "model": SimpleNamespace(objective=SimpleNamespace(terms=("squared_error",))),
+        "diagnosis": SimpleNamespace(serious=()),
+    }
+    return SimpleNamespace(**usual | facts)
+
+
+def test_every_outcome_is_said():
+    changed = SimpleNamespace(changes=("a lower rate",))
+    before, after = attempt(0.2), attempt(0.9, recipe=changed)
+    diverged = attempt(0.2, error=ng.DivergenceError("at once"))
+    well = attempt(0.88, evidence=SimpleNamespace(failing=False))
+    fault = Finding("dead_units", "fault", "layer a", "all are dead", {}, "leaky_relu")
+    sick = attempt(0.2, diagnosis=SimpleNamespace(serious=(fault,)))
+    assert (
+        outcome(Repair(before, after, [], []))
+        == "training failed (skill 0.20) and was repaired (skill 0.90): a lower rate"
+    )
+    assert outcome(Repair(diverged, after, [], [])) == "training diverged and was repaired (skill 0.90): a lower rate"
+    assert outcome(Repair(well, after, [], [])) == "training was improved (skill 0.90 instead of 0.88): a lower rate"
+    assert outcome(Repair(before, before, [], [])) == ""
+    none = "nothing was changed, since no remedy helped: all are dead (layer a). Tried: leaky_relu"
+    assert outcome(Repair(sick, sick, [], ["leaky_relu"])) == none
+    assert outcome(Repair(sick, sick, [], [], failed=True)) == ""
+    assert outcome(Repair(sick, sick, [], [])).endswith("remedies on: all are dead (layer a). Try: leaky_relu")
+
+
+def test_a_change_is_kept_for_skill_or_for_a_loss_of_the_same_kind():
+    best = attempt(0.5)
+    other = SimpleNamespace(objective=SimpleNamespace(terms=("huber",)))
+    assert better(attempt(0.52), best)
+    assert better(attempt(0.5, 0.8), best)
+    assert not better(attempt(0.5, 0.95), best)
+    assert not better(attempt(0.5, 0.8, model=other), best)
+    assert not better(attempt(0.45, 0.1), best)
+    assert no_worse(attempt(0.495), best)
+    assert not no_worse(attempt(float("-inf")), attempt(float("-inf")))
 
 
 @pytest.mark.parametrize("at", [1, 2])

@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from netgrad.diagnosis.evidence import Evidence, unseen
+from netgrad.diagnosis.evidence import Evidence
+from netgrad.diagnosis.examples import table_of, unseen
 from netgrad.diagnosis.finding import SEVERITIES, Diagnosis, Finding, checks
 from netgrad.training.model import Model
 
@@ -30,7 +31,7 @@ def diagnose(model: Model, x: Any, y: Any = None, *, lengths: Any = None, valida
     >>> diagnose(model, x, x.sum(1)).findings[0].name
     'dead_units'
     """
-    return examine(Evidence(model, model.batch(x, y, None, lengths), unseen(model, validation)))
+    return examine(Evidence(model, model.batch(x, y, None, lengths), unseen(model, validation), table_of(x)))
 
 
 def examine(evidence: Evidence) -> Diagnosis:

@@ -13,59 +13,30 @@ import numpy as np
 from netgrad import optimizers
 from netgrad.compiling import INITIAL, random_key
 from netgrad.diagnosis import recurrence, reference
+from netgrad.diagnosis.examples import PROBE, SCORED, Examples, part
 from netgrad.diagnosis.places import Place, copies
 from netgrad.diagnosis.signals import Signal, compiled
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.recurrent import Recurrent
 from netgrad.layers.taps import DelayTaps
-from netgrad.network import Network, Node, Stack
+from netgrad.network import Node, Stack, forward
 from netgrad.optimizers.schedules import adjustable, set_level
 from netgrad.regularizers import is_weight
 from netgrad.training.epoch import compiled_epochs
 from netgrad.training.model import Model
 from netgrad.training.multistart import for_each
-from netgrad.training.objective import Batch, position_weights, trace_batch
-from netgrad.training.prepare import in_shapes
+from netgrad.training.objective import Batch, trace_batch
 from netgrad.training.supervised import Supervised
 from netgrad.training.task import Carry
 
-PROBE = 256  # examples whose signals are measured, at most
-SCORED = 2048  # examples on which skill is measured, at most
 TRIED = 2000  # examples that a trial of other learning rates sees, at most
 SEQUENCES = 4  # whose Jacobians are followed through time
 FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4)  # of the learning rate, that a trial compares
 UNEVEN = 0.6  # the share of a class from which on it no longer decides alone what a network is worth
-SHORT_OF = 0.85  # a network with less than this share of the reference's skill fails
 
 
-def unseen(model: Model, validation: Any) -> Batch | None:
-    """The batch of (x, y) or (x, y, lengths) that training did not see; None for None."""
-    if validation is None:
-        return None
-    x, y, *lengths = validation
-    return model.batch(x, y, None, lengths[0] if lengths else None)
-
-
-class Evidence:
-    """Measurements of a model on examples. model: as trained, with its history; batch: the examples, encoded.
-
-    held: examples that training did not see, or None.
-    """
-
-    def __init__(self, model: Model, batch: Batch, held: Batch | None = None):
-        self.model, self.batch, self.held = model, batch, held
-
-    # --- who is asked
-
-    @property
-    def network(self) -> Network:
-        """The network."""
-        return self.model.network
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What the run was asked for; empty for a model that was not trained by `netgrad.fit`."""
-        return self.model.history.settings
+class Evidence(Examples):
+    """Measurements of a model on `Examples`."""
 
     @cached_property
     def probe(self) -> Batch:
@@ -113,10 +84,6 @@ class Evidence:
         """The names of the layers that make an output, as `netgrad.network.with_layers` gives them."""
         return {place.path for place in self.places if place.end}
 
-    def some(self, most: int) -> Batch:
-        """At most so many of the examples."""
-        return _part(self.batch, most)
-
     # --- signals
 
     @cached_property
@@ -157,6 +124,25 @@ class Evidence:
         names = [place.name for place in self.places if place.weighted and np.isfinite(signals[place.name].delta)]
         return names, np.array([float(signals[name].delta) for name in names])
 
+    @cached_property
+    def moved(self) -> dict[str, float]:
+        """By how much training changed each layer's weights, by their size as drawn; empty where that is not known."""
+        if not self.settings.get("drawn") or not len(self.model.history):
+            return {}
+        found = {}
+        for node in self.weighted:
+            before, after = (
+                np.concatenate([
+                    np.ravel(leaf)
+                    for path, leaf in jax.tree_util.tree_leaves_with_path(params.get(node.params, {}))
+                    if is_weight(path)
+                ] or [np.zeros(0)])
+                for params in (self.start.params, self.model.params)
+            )  # fmt: skip
+            if before.size and (size := float(np.sqrt((before**2).mean()))) > 0:
+                found[node.name] = float(np.sqrt(((after - before) ** 2).mean())) / size
+        return found
+
     # --- how well it does
 
     @cached_property
@@ -171,10 +157,6 @@ class Evidence:
 
     def _loss(self, model: Model) -> float:
         return model.score_batch(self.scored)["loss"]
-
-    @cached_property
-    def scored(self) -> Batch:
-        return self.some(SCORED)
 
     @cached_property
     def chance(self) -> float:
@@ -212,30 +194,41 @@ class Evidence:
     @cached_property
     def held_skill(self) -> float:
         """The same on examples that training did not see; NaN where there are none."""
-        return float("nan") if self.held is None else self._skill(self.model, _part(self.held, SCORED))
+        return float("nan") if self.held is None else self._skill(self.model, part(self.held, SCORED))
 
     @cached_property
-    def possible(self) -> float:
-        """The skill of a reference model on examples that it has not seen, see `netgrad.diagnosis.reference`."""
-        found = [reference.possible(task, x, target) for _, task, x, target in self._reference_problems]
-        return float(np.mean(found)) if found else float("nan")
+    def held_short(self) -> bool:
+        """Whether the network falls short on examples that training did not see; False where there are none."""
+        return bool(np.isfinite(self.held_skill) and self.expected > 0.1 and self.short(self.held_skill))
 
     @cached_property
-    def by_accident(self) -> float:
-        """The same with the targets permuted: what chance makes of as many examples."""
-        rng = np.random.default_rng(1)
-        found = [
-            reference.possible(task, x, rng.permutation(target)) for _, task, x, target in self._reference_problems
-        ]
-        return float(np.mean(found)) if found else float("nan")
+    def skill_of_batches(self) -> float:
+        """The skill where batch normalisation takes the averages of these examples, as in training, and nothing is
+        dropped."""
+        model = self.model
+        few = self.some(PROBE)
+        run = forward(self.network, model.params, model.state, few.x, training=True, lengths=few.lengths)
+        return self._skill_of({name: np.asarray(value) for name, value in run.outputs.items()}, few)
+
+    @cached_property
+    def skill_under_noise(self) -> float:
+        """The skill with dropout and noise at work, as in training, and batch normalisation as in prediction."""
+        few = self.some(PROBE)
+        return self._skill_of(self.model.run_batch(few, key=jax.random.key(0), link=True)[0], few)
+
+    def outputs(self, name: str) -> np.ndarray:
+        """What an output answers at all valid positions of the examples scored, (P, units)."""
+        return self._linked[name].reshape(-1, self._output_shapes[name][-1])[self._weights(name, self.scored) > 0]
 
     @cached_property
     def failing(self) -> bool:
-        """Whether the network falls short of what can be learned from these examples."""
+        """Whether the network falls short of what can be learned from these examples: on those given, and on those
+        that training did not see, too, where there are any."""
         if not np.isfinite(self.loss):
             return True
-        expected = self.possible if np.isfinite(self.possible) else 0.9
-        return self.skill < SHORT_OF * expected and expected > 0.1
+        if not self.expected > 0.1 or not self.short(self.skill):
+            return False
+        return not np.isfinite(self.held_skill) or self.short(self.held_skill)
 
     @cached_property
     def severity(self) -> str:
@@ -307,16 +300,9 @@ class Evidence:
 
     def answers(self, name: str, loss: Any) -> tuple[np.ndarray, np.ndarray]:
         """Truth and answers of a classifier at all valid positions: labels (P,), or 0 and 1 (P, units)."""
-        value = self._linked[name].reshape(-1, self._output_shapes[name][-1])[self._weights(name, self.scored) > 0]
+        value = self.outputs(name)
         decided = value.argmax(-1) if loss.task == "classification" else (value >= 0.5).astype(int)
         return self.targets(name, loss, self.scored).astype(int), decided
-
-    def recallable(self, name: str) -> float:
-        """The share of examples outside of the most frequent class that a balanced reference recognises."""
-        for key, task, x, target in self._reference_problems:
-            if key == name and task != "regression" and (target.ndim == 1 or target.shape[1] == 1):
-                return reference.recall(x, target.ravel())
-        return float("nan")
 
     def first_non_finite(self) -> str | None:
         """Where a number stopped being finite, on the probe; None where all are finite."""
@@ -333,46 +319,24 @@ class Evidence:
         return self.model.run_batch(self.scored, link=True)[0]
 
     @cached_property
-    def _output_shapes(self) -> dict[str, tuple[int, ...]]:
-        return self._shapes(self.batch)
-
-    def _shapes(self, batch: Batch) -> dict[str, tuple[int, ...]]:
-        # Of these examples, not of those trained on: sequences may be padded to another length.
-        shapes = self.network.shapes(in_shapes(batch.x))
-        return {key: shapes[node] for key, node in self.network.outputs}
-
-    def _weights(self, name: str, batch: Batch) -> np.ndarray:
-        """1 for each valid position of an output and 0 for padding, (P,)."""
-        outputs, lengths = self.model.run_batch(batch)
-        shape = outputs[name].shape[:-1]
-        w = position_weights(shape, None, lengths.get(name))
-        return np.ones(int(np.prod(shape))) if w is None else np.asarray(w).ravel()
-
-    def targets(self, name: str, loss: Any, batch: Batch) -> np.ndarray:
-        """The targets of all valid positions: labels (P,) or numbers (P, units)."""
-        target, shape = np.asarray(batch.y[name]), self._output_shapes[name]
-        if loss.task == "classification":
-            target = target if target.ndim == len(shape) else target.argmax(-1)
-            return target.reshape(-1)[self._weights(name, batch) > 0]
-        return target.reshape(-1, shape[-1])[self._weights(name, batch) > 0]
-
-    @cached_property
     def worth(self) -> float:
         """What decides between two trained networks: skill on held-out examples where there are any, else on these.
 
         Where more than `UNEVEN` of the examples are of one class, every class counts alike.
         """
-        return self._skill(self.model, self.scored if self.held is None else _part(self.held, SCORED), fair=True)
+        return self._skill(self.model, self.scored if self.held is None else part(self.held, SCORED), fair=True)
 
     @cached_property
     def held_loss(self) -> float:
         """The loss on held-out examples, NaN where there are none."""
-        return float("nan") if self.held is None else self.model.score_batch(_part(self.held, SCORED))["loss"]
+        return float("nan") if self.held is None else self.model.score_batch(part(self.held, SCORED))["loss"]
 
     def _skill(self, model: Model, batch: Batch, fair: bool = False) -> float:
-        outputs, _ = model.run_batch(batch, link=True)
+        return self._skill_of(model.run_batch(batch, link=True)[0], batch, fair)
+
+    def _skill_of(self, outputs: dict[str, np.ndarray], batch: Batch, fair: bool = False) -> float:
         found = []
-        for name, loss, _ in model.objective.terms:
+        for name, loss, _ in self.model.objective.terms:
             value = outputs[name].reshape(-1, outputs[name].shape[-1])[self._weights(name, batch) > 0]
             if loss.task == "classification":
                 value = value.argmax(-1)
@@ -386,24 +350,3 @@ class Evidence:
             else:
                 found.append(reference.skill(loss.task, value, target))
         return float(np.mean(found))
-
-    @cached_property
-    def _reference_problems(self) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
-        some = self.some(4 * reference.EXAMPLES)
-        problems = []
-        for name, loss, _ in self.model.objective.terms:
-            shape = self._output_shapes[name]
-            steps = next(iter(some.x.values())).shape[1] if len(shape) == 2 else 0
-            if len(shape) > 2 or (steps and np.shape(some.y[name])[1] != steps):
-                continue
-            x = reference.features(some, len(shape) == 2, steps)
-            x = x[self._weights(name, some) > 0]
-            problems.append((name, loss.task, x, self.targets(name, loss, some)))
-        return problems
-
-
-def _part(batch: Batch, most: int) -> Batch:
-    """Some examples of the batch, drawn at random, always the same ones."""
-    if batch.size <= most:
-        return batch
-    return batch.take(np.sort(np.random.default_rng(0).permutation(batch.size)[:most]))

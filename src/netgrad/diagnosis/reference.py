@@ -81,47 +81,63 @@ def _some(x: np.ndarray) -> np.ndarray:
 
 def possible(task: str, x: np.ndarray, target: np.ndarray, seed: int = 0) -> float:
     """The skill of the better of two references on examples that it has not seen; NaN for too few examples."""
+    return float(max(*both(task, x, target, seed), 0.0)) if _enough(task, x, target) else float("nan")
+
+
+def both(task: str, x: np.ndarray, target: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """The skill of trees and of a linear model on examples that they have not seen; NaN for too few examples."""
+    if not _enough(task, x, target):
+        return float("nan"), float("nan")
     key = hashlib.sha256(b"".join([task.encode(), bytes([seed]), x.tobytes(), target.tobytes()])).hexdigest()
     if key not in _known:  # the same data are asked about again after every remedy
         if len(_known) >= 256:
             _known.clear()
-        _known[key] = _possible(task, x, target, seed)
+        _known[key] = _both(task, x, target, seed)
     return _known[key]
 
 
-_known: dict[str, float] = {}
+_known: dict[str, tuple[float, float]] = {}
 
 
-def _possible(task: str, x: np.ndarray, target: np.ndarray, seed: int) -> float:
+def _enough(task: str, x: np.ndarray, target: np.ndarray) -> bool:
+    return len(x) >= FEWEST and (task != "classification" or len(np.unique(target)) > 1)
+
+
+def _models(task: str, seed: int) -> list[Any]:
+    """The two references: trees and a linear model."""
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.model_selection import KFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    if len(x) < FEWEST:
-        return float("nan")
-    chosen = np.random.default_rng(seed).permutation(len(x))[:EXAMPLES]
-    x, target = x[chosen], target[chosen]
     if task == "classification":
-        if len(np.unique(target)) < 2:
-            return float("nan")
-        models: list[Any] = [
+        return [
             ExtraTreesClassifier(40, random_state=seed),
             make_pipeline(StandardScaler(), LogisticRegression(max_iter=50)),
         ]
-    else:
-        models = [
-            ExtraTreesRegressor(40, random_state=seed, min_samples_leaf=2),
-            make_pipeline(StandardScaler(), Ridge(1.0)),
-        ]
-    best = -np.inf
-    wanted = target if task == "classification" or target.shape[1] > 1 else target[:, 0]
-    for model in models:
-        predicted = _quietly(cross_val_predict, model, x, wanted, cv=KFold(3, shuffle=True, random_state=seed))
-        predicted = predicted.reshape(target.shape)
-        best = max(best, skill(task, predicted >= 0.5 if task == "multilabel" else predicted, target))
-    return float(max(best, 0.0))
+    return [
+        ExtraTreesRegressor(40, random_state=seed, min_samples_leaf=2),
+        make_pipeline(StandardScaler(), Ridge(1.0)),
+    ]
+
+
+def _both(task: str, x: np.ndarray, target: np.ndarray, seed: int) -> tuple[float, float]:
+    from sklearn.model_selection import KFold, cross_val_predict
+
+    chosen = np.random.default_rng(seed).permutation(len(x))[:EXAMPLES]
+    x, target = x[chosen], target[chosen]
+    if task == "classification" and len(np.unique(target)) < 2:
+        return float("nan"), float("nan")
+    found = []
+    for model in _models(task, seed):
+        folds = KFold(3, shuffle=True, random_state=seed)
+        predicted = _quietly(cross_val_predict, model, x, _wanted(task, target), cv=folds).reshape(target.shape)
+        found.append(skill(task, predicted >= 0.5 if task == "multilabel" else predicted, target))
+    return found[0], found[1]
+
+
+def _wanted(task: str, target: np.ndarray) -> np.ndarray:
+    return target if task == "classification" or target.shape[1] > 1 else target[:, 0]
 
 
 def recall(x: np.ndarray, target: np.ndarray, seed: int = 0) -> float:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from netgrad.compiling import as_seed
 from netgrad.diagnosis.diagnose import examine
-from netgrad.diagnosis.evidence import Evidence, unseen
+from netgrad.diagnosis.evidence import Evidence
+from netgrad.diagnosis.examples import table_of, unseen
 from netgrad.diagnosis.finding import Check, Diagnosis, checks
 from netgrad.diagnosis.recipe import Recipe
-from netgrad.errors import DivergenceError, NetgradError, warn
+from netgrad.errors import DivergenceError, warn
+from netgrad.training.batch import split
 from netgrad.training.fit import untrained
 from netgrad.training.history import History
 from netgrad.training.model import Model
@@ -37,9 +40,13 @@ class Attempt:
             self.error, self.model = error, as_drawn(recipe, x, y)
 
     def examine(self, x: Any, y: Any, held: Any) -> None:
-        """Find out what can be said of it."""
-        lengths = self.recipe.settings.get("lengths")
-        self.evidence = Evidence(self.model, self.model.batch(x, y, None, lengths), unseen(self.model, held))
+        """Find out what can be said of it. held: examples that training did not see; those that ``validation`` held
+        out where it is a share and they are not given."""
+        lengths, share = self.recipe.settings.get("lengths"), self.recipe.settings.get("validation")
+        batch, kept = self.model.batch(x, y, None, lengths), unseen(self.model, held)
+        if held is None and share is not None and not isinstance(share, tuple):
+            batch, kept = split(batch, share, as_seed(self.recipe.settings.get("seed") or 0))
+        self.evidence = Evidence(self.model, batch, kept, table_of(x))
         self.diagnosis: Diagnosis = examine(self.evidence)
 
     @property
@@ -61,29 +68,47 @@ class Attempt:
         return [known[name] for name in dict.fromkeys(names)]
 
 
-def repair(recipe: Recipe, x: Any, y: Any, held: Any = None) -> tuple[Attempt, Attempt, list[str]]:
-    """The first attempt, the best one, and the checks whose remedies were kept.
+class Repair(NamedTuple):
+    """What came of looking for remedies: the first attempt, the best one (the first where nothing helped), the checks
+    whose remedies were kept, all changes that were tried, in words, and whether the diagnosis itself failed."""
 
-    held: (x, y) or (x, y, lengths), examples that decide what helps; the training examples where there are none.
+    first: Attempt
+    best: Attempt
+    kept: list[str]
+    tried: list[str]
+    failed: bool = False
+
+
+def repair(recipe: Recipe, x: Any, y: Any, held: Any = None) -> Repair:
+    """Try the remedies of what is found, one after the other.
+
+    held: (x, y) or (x, y, lengths), examples that decide what helps; those that the recipe's validation holds out where
+    that is a share, else the training examples. A change that neither helps nor harms may be a step on the way, but
+    what is kept ends with one that helps.
     Where the diagnosis itself fails, a warning says so, and the best attempt up to there is the result.
     """
     first = best = Attempt(recipe, x, y)
     kept: list[str] = []
+    way: list[str] = []
+    tried: list[str] = []
     try:
         first.examine(x, y, held)
-        for attempt, check in further(first, x, y, held):
-            best = attempt
-            kept.append(check.registered_name)
+        for attempt, check in further(first, x, y, held, tried):
+            way.append(check.registered_name)
+            if better(attempt, best):
+                best, kept = attempt, list(way)
     except Exception as error:  # whatever it is: what was trained is not lost by it
         reason = " ".join(str(error).split())[:200]
         warn(
             f"remedies were looked for in vain ({type(error).__name__}: {reason}): the model is as trained up to there"
         )
-    return first, best, kept
+        return Repair(first, best, kept, tried, failed=True)
+    return Repair(first, best, kept, tried)
 
 
-def further(best: Attempt, x: Any, y: Any, held: Any) -> Iterator[tuple[Attempt, Check]]:
-    """One better attempt after the other, each with the check whose remedy it is."""
+def further(best: Attempt, x: Any, y: Any, held: Any, told: list[str]) -> Iterator[tuple[Attempt, Check]]:
+    """One attempt after the other that is no worse, each with the check whose remedy it is; ``told`` is what was tried,
+    in words."""
     tried: set[str] = set()
     for _ in range(ROUNDS):
         options = [check for check in best.remedies() if check.registered_name not in tried]
@@ -95,60 +120,64 @@ def further(best: Attempt, x: Any, y: Any, held: Any) -> Iterator[tuple[Attempt,
             changed = None if changed is best.recipe else changed
         if changed is None:
             return
+        told.extend(changed.changes[len(best.recipe.changes) :])
         attempt = Attempt(changed, x, y)
         attempt.examine(x, y, held)
         gone = all(f.name != check.registered_name for f in attempt.diagnosis.serious)
-        if helps(attempt, best, gone):
+        if better(attempt, best) or (gone and no_worse(attempt, best)):
             best = attempt
             tried.discard(check.registered_name)  # a step in the right direction may be too short
             yield attempt, check
 
 
-def helps(attempt: Attempt, best: Attempt, gone: bool) -> bool:
-    """Whether a changed recipe is better: more skill, a clearly lower loss, or no loss of either without the fault."""
-    if attempt.score == float("-inf"):
-        return False
-    if attempt.score > best.score + BETTER or attempt.loss < LOWER * best.loss:
+def better(attempt: Attempt, best: Attempt) -> bool:
+    """Whether a changed recipe helps: more skill, or a clearly lower loss and no less skill."""
+    if attempt.score > best.score + BETTER:
         return True
-    return gone and (attempt.score >= best.score - BETTER or attempt.loss < best.loss)
+    same = attempt.model.objective.terms == best.model.objective.terms  # two kinds of loss are not compared
+    return no_worse(attempt, best) and same and attempt.loss < LOWER * best.loss
+
+
+def no_worse(attempt: Attempt, best: Attempt) -> bool:
+    """Whether a changed recipe does no harm."""
+    return attempt.score > float("-inf") and attempt.score >= best.score - BETTER
 
 
 def fit_with_remedies(network: Any, x: Any, y: Any, **settings: Any) -> Model:
-    """What `netgrad.fit` does with ``fix=True``; warns of every change that was kept.
+    """What `netgrad.fit` does with ``fix=True``; warns of every change that was kept, and of faults where none was.
 
-    Raises `DivergenceError` where no remedy keeps training from diverging.
+    Without a change the model is, to the bit, what `netgrad.fit` returns without ``fix``. Raises `DivergenceError`
+    where no remedy keeps training from diverging.
     """
-    if isinstance(share := settings.get("validation"), float):
-        x, y, settings = held_out(x, y, settings, share)  # what decides on remedies is the same in every round
-    first, best, _ = repair(Recipe(network, settings), x, y, settings.get("validation"))
-    if best.error is not None:
-        raise best.error
-    told = [{"epoch": 0, "finding": "remedy", "message": what} for what in best.recipe.changes]
-    best.model.history.events[:0] = told
-    if best.recipe.changes:
-        before = "diverged" if first.error is not None else f"skill {first.score:.2f}"
-        warn(f"training failed ({before}) and was repaired (skill {best.score:.2f}): {'; '.join(best.recipe.changes)}")
-    return best.model
+    validation = settings.get("validation")
+    found = repair(Recipe(network, settings), x, y, validation if isinstance(validation, tuple) else None)
+    if found.best.error is not None:
+        raise found.best.error
+    told = [{"epoch": 0, "finding": "remedy", "message": what} for what in found.best.recipe.changes]
+    found.best.model.history.events[:0] = told
+    if told_of := outcome(found):
+        warn(told_of)
+    return found.best.model
 
 
-def held_out(x: Any, y: Any, settings: dict[str, Any], share: float) -> tuple[Any, Any, dict[str, Any]]:
-    """x, y and the settings with this share of the examples given as validation instead."""
-    count = len(next(iter(x.values())) if isinstance(x, Mapping) else x)
-    if not 0 < share < 1 or not 0 < round(count * share) < count:
-        raise NetgradError(
-            f"validation must be a share between 0 and 1 that leaves examples to train on, found {share}"
+def outcome(found: Repair) -> str:
+    """What looking for remedies came to, in one line; empty where nothing was wrong."""
+    first, best = found.first, found.best
+    if changes := "; ".join(best.recipe.changes):
+        if first.error is not None:
+            return f"training diverged and was repaired (skill {best.score:.2f}): {changes}"
+        if first.evidence.failing:
+            return f"training failed (skill {first.score:.2f}) and was repaired (skill {best.score:.2f}): {changes}"
+        return f"training was improved (skill {best.score:.2f} instead of {first.score:.2f}): {changes}"
+    serious = () if found.failed else first.diagnosis.serious
+    if not serious:
+        return ""
+    why = f"{serious[0].message} ({serious[0].where})"
+    if not found.tried:
+        return (
+            f"nothing was changed, since what was found is nothing to try remedies on: {why}. Try: {serious[0].remedy}"
         )
-    order = np.random.default_rng(settings.get("seed") or 0).permutation(count)
-    places = np.sort(order[: round(count * share)]), np.sort(order[round(count * share) :])
-
-    def rows(value: Any, at: np.ndarray) -> Any:
-        if isinstance(value, Mapping):
-            return {name: rows(part, at) for name, part in value.items()}
-        return value.iloc[at] if hasattr(value, "iloc") else np.asarray(value)[at]
-
-    kept = {k: rows(settings[k], places[1]) for k in ("lengths", "sample_weight") if settings.get(k) is not None}
-    unseen = [rows(value, places[0]) for value in (x, y, settings.get("lengths")) if value is not None]
-    return rows(x, places[1]), rows(y, places[1]), {**settings, **kept, "validation": tuple(unseen)}
+    return f"nothing was changed, since no remedy helped: {why}. Tried: {'; '.join(found.tried)}"
 
 
 def as_drawn(recipe: Recipe, x: Any, y: Any) -> Model:

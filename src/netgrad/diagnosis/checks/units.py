@@ -24,7 +24,7 @@ class DeadUnits(Check):
     """ReLU units that are active on none of the examples: no gradient passes them, and they cannot come back.
 
     Measure: units whose derivative is 0 on every example of the probe. many: a layer with this share of them is why a
-    network fails; few: from this share on it is noted. A wholly dead layer is always a fault.
+    network fails; few: from this share on it is noted.
 
     The bias of 0.1 is the text's heuristic. On digits (four layers of 40, gradient descent, medians of eight starts)
     it takes dead units from 3.1 to 2.5 % at step 0.1, from 6.6 to 4.1 % at 0.3, and from 12.5 to 0 % with first weights
@@ -46,7 +46,7 @@ class DeadUnits(Check):
             share = float(dead.mean()) if dead.size else 0.0
             if share < self.few:
                 continue
-            severity = "fault" if share == 1 else e.severity if share >= self.many else "note"
+            severity = e.severity if share >= self.many else "note"
             message = f"{int(dead.sum())} of {dead.size} units of {node.name} are active on no example: they are dead"
             yield self.found(severity, f"{units(dead)} of layer {node.name}", message, share=share)
 
@@ -97,8 +97,9 @@ class RedundantUnits(Check):
     """Units that add nothing: copies of another unit of their layer, constants, or units that nothing listens to.
 
     Measure: correlation of activations above ``alike`` with an earlier unit, a spread below ``still`` of the layer's,
-    or a delta below ``unheard`` of the layer's largest. share: of such units in a layer with at least ``units`` units;
-    dead ReLUs are another finding. A layer whose weights are all next to 0 counts as wholly unused.
+    or a delta below ``unheard`` of the layer's largest. share: of such units in a layer with at least ``units`` units,
+    where fewer are left than the inputs have independent columns: what one column says, all units say alike. Dead
+    ReLUs are another finding. A layer whose weights are all next to 0 counts as wholly unused.
     """
 
     rank: ClassVar[int] = 60
@@ -114,10 +115,11 @@ class RedundantUnits(Check):
             if node not in e.weighted or (wasted := self.wasted(e, node)) is None:
                 continue
             share = float(wasted.mean())
-            if wasted.size < self.units or share < self.share:
+            left = wasted.size - int(wasted.sum())
+            if wasted.size < self.units or share < self.share or left >= e.input_rank:
                 continue
             message = f"{int(wasted.sum())} of {wasted.size} units of {node.name} are copies, constant or unused"
-            yield self.found("warning", f"{units(wasted)} of layer {node.name}", message, share=share)
+            yield self.found(e.severity, f"{units(wasted)} of layer {node.name}", message, share=share)
 
     def wasted(self, e, node: Node) -> np.ndarray | None:
         """(units,) which units of this layer add nothing, dead ones left out; None where it cannot be said."""

@@ -1,0 +1,190 @@
+"""What a diagnosis can say of examples alone: of their shapes, their targets, and what a reference makes of them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from netgrad.diagnosis import reference
+from netgrad.diagnosis.table import column_name
+from netgrad.layers.embedding import Embedding
+from netgrad.network import Network
+from netgrad.training.model import Model
+from netgrad.training.objective import Batch, position_weights
+from netgrad.training.prepare import in_shapes
+
+PROBE = 256  # examples whose signals are measured, at most
+SCORED = 2048  # examples on which skill is measured, at most
+SHORT_OF = 0.85  # a network with less than this share of the reference's skill fails
+Problem = tuple[str, str, np.ndarray, np.ndarray]  # output, task, inputs (P, d), targets
+
+
+def unseen(model: Model, validation: Any) -> Batch | None:
+    """The batch of (x, y) or (x, y, lengths) that training did not see; None for None."""
+    if validation is None:
+        return None
+    x, y, *lengths = validation
+    return model.batch(x, y, None, lengths[0] if lengths else None)
+
+
+def table_of(x: Any) -> Any:
+    """The inputs where they are a data frame, else None."""
+    return x if hasattr(x, "columns") and hasattr(x, "dtypes") else None
+
+
+class Examples:
+    """Examples that a model was trained on, and others that it was not.
+
+    model: as trained, with its history; batch: the examples, encoded; held: examples that training did not see, or
+    None; table: the inputs as the data frame that they came as, or None.
+    """
+
+    def __init__(self, model: Model, batch: Batch, held: Batch | None = None, table: Any = None):
+        self.model, self.batch, self.held, self.table = model, batch, held, table
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+        return self.model.network
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the run was asked for; empty for a model that was not trained by `netgrad.fit`."""
+        return self.model.history.settings
+
+    def some(self, most: int) -> Batch:
+        """At most so many of the examples."""
+        return part(self.batch, most)
+
+    @cached_property
+    def scored(self) -> Batch:
+        return self.some(SCORED)
+
+    # --- what a reference makes of them
+
+    @cached_property
+    def possible(self) -> float:
+        """The skill of a reference model on examples that it has not seen, see `netgrad.diagnosis.reference`."""
+        found = [reference.possible(task, x, target) for _, task, x, target in self.problems(self.batch)]
+        return float(np.mean(found)) if found else float("nan")
+
+    @cached_property
+    def by_accident(self) -> float:
+        """The same with the targets permuted: what chance makes of as many examples."""
+        rng = np.random.default_rng(1)
+        found = [
+            reference.possible(task, x, rng.permutation(target)) for _, task, x, target in self.problems(self.batch)
+        ]
+        return float(np.mean(found)) if found else float("nan")
+
+    @cached_property
+    def references(self) -> tuple[float, float]:
+        """The skill of trees and of a linear model on examples that they have not seen."""
+        found = [reference.both(task, x, target) for _, task, x, target in self.problems(self.batch)]
+        trees, linear = np.mean(found, axis=0) if found else (np.nan, np.nan)
+        return float(trees), float(linear)
+
+    def reference_skill(self, task: str, x: np.ndarray, target: np.ndarray) -> float:
+        """The skill of a reference on unseen ones of these examples."""
+        return reference.possible(task, x, target)
+
+    @property
+    def expected(self) -> float:
+        """The skill that can be asked for: the reference's, 0.9 where there is none."""
+        return self.possible if np.isfinite(self.possible) else 0.9
+
+    def short(self, skill: float) -> bool:
+        """Whether a skill falls short of what can be asked for."""
+        return skill < SHORT_OF * self.expected
+
+    def recallable(self, name: str) -> float:
+        """The share of examples outside of the most frequent class that a balanced reference recognises."""
+        for key, task, x, target in self.problems(self.batch):
+            if key == name and task != "regression" and (target.ndim == 1 or target.shape[1] == 1):
+                return reference.recall(x, target.ravel())
+        return float("nan")
+
+    @cached_property
+    def input_rank(self) -> float:
+        """How many independent columns the inputs have, an example taken as one row; infinite for symbols."""
+        if any(isinstance(node.layer, Embedding) for node in self.network.nodes):
+            return float("inf")
+        rows = reference.features(self.some(PROBE), False, 0).astype(float)
+        spread = rows.std(0)
+        rows = ((rows - rows.mean(0)) / np.where(spread > 0, spread, 1))[:, spread > 0]
+        if not rows.size:
+            return 0.0
+        sizes = np.linalg.svd(rows, compute_uv=False)
+        return float((sizes > 1e-3 * sizes[0]).sum())
+
+    def problems(self, batch: Batch, most: int = 4 * reference.EXAMPLES) -> list[Problem]:
+        """What a reference can learn of at most so many of these examples: name and task of each output, inputs as
+        rows of numbers, targets; outputs that are pictures, and those of another number of steps, are left out."""
+        if (found := self._problems.get((id(batch), most))) is not None:
+            return found
+        some = part(batch, most)
+        problems: list[Problem] = []
+        for name, loss, _ in self.model.objective.terms:
+            shape = self._output_shapes[name]
+            steps = next(iter(some.x.values())).shape[1] if len(shape) == 2 else 0
+            if len(shape) > 2 or (steps and np.shape(some.y[name])[1] != steps):
+                continue
+            x = reference.features(some, len(shape) == 2, steps)
+            x = x[self._weights(name, some) > 0]
+            problems.append((name, loss.task, x, self.targets(name, loss, some)))
+        self._problems[id(batch), most] = problems
+        return problems
+
+    @cached_property
+    def _problems(self) -> dict[tuple[int, int], list[Problem]]:
+        return {}
+
+    def row_numbers(self, places: np.ndarray) -> np.ndarray:
+        """The examples' numbers of rows of `problems`, counted from 0."""
+        return _chosen(self.batch.size, 4 * reference.EXAMPLES)[places]
+
+    def one_row_each(self, name: str) -> bool:
+        """Whether an output gives one answer for each example, not one for each time-step."""
+        return len(self._output_shapes[name]) == 1
+
+    def column_name(self, i: int) -> str:
+        """What the i-th column of `problems`' inputs is called."""
+        flat = len(self.batch.x) == 1 and next(iter(self.batch.x.values())).ndim == 2
+        return column_name(self, i) if flat else f"number {i} of each example"
+
+    # --- shapes and targets
+
+    @cached_property
+    def _output_shapes(self) -> dict[str, tuple[int, ...]]:
+        return self._shapes(self.batch)
+
+    def _shapes(self, batch: Batch) -> dict[str, tuple[int, ...]]:
+        # Of these examples, not of those trained on: sequences may be padded to another length.
+        shapes = self.network.shapes(in_shapes(batch.x))
+        return {key: shapes[node] for key, node in self.network.outputs}
+
+    def _weights(self, name: str, batch: Batch) -> np.ndarray:
+        """1 for each valid position of an output and 0 for padding, (P,)."""
+        outputs, lengths = self.model.run_batch(batch)
+        shape = outputs[name].shape[:-1]
+        w = position_weights(shape, None, lengths.get(name))
+        return np.ones(int(np.prod(shape))) if w is None else np.asarray(w).ravel()
+
+    def targets(self, name: str, loss: Any, batch: Batch) -> np.ndarray:
+        """The targets of all valid positions: labels (P,) or numbers (P, units)."""
+        target, shape = np.asarray(batch.y[name]), self._output_shapes[name]
+        if loss.task == "classification":
+            target = target if target.ndim == len(shape) else target.argmax(-1)
+            return target.reshape(-1)[self._weights(name, batch) > 0]
+        return target.reshape(-1, shape[-1])[self._weights(name, batch) > 0]
+
+
+def part(batch: Batch, most: int) -> Batch:
+    """Some examples of the batch, drawn at random, always the same ones."""
+    return batch if batch.size <= most else batch.take(_chosen(batch.size, most))
+
+
+def _chosen(size: int, most: int) -> np.ndarray:
+    return np.arange(size) if size <= most else np.sort(np.random.default_rng(0).permutation(size)[:most])
