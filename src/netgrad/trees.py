@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
+
+from netgrad.types import Params
+
+Tree = TypeVar("Tree")
 
 
 def by_path(tree: Any) -> dict[str, Any]:
@@ -19,11 +23,12 @@ def by_path(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
-def map_leaves(change: Callable[[str, Any], Any], tree: Any) -> Any:
+def map_leaves(change: Callable[[str, Any], Any], tree: Tree) -> Tree:
     """The tree with ``change(path, leaf)`` in the place of each leaf."""
-    return jax.tree_util.tree_map_with_path(
+    mapped: Tree = jax.tree_util.tree_map_with_path(
         lambda path, leaf: change(jax.tree_util.keystr(path, simple=True, separator="/"), leaf), tree
     )
+    return mapped
 
 
 def covers(layer: str, pattern: str, path: str) -> bool:
@@ -52,7 +57,7 @@ def at(tree: Any, path: str) -> Any:
     return tree
 
 
-def put(tree: Any, path: str, value: Any) -> Any:
+def put(tree: Tree, path: str, value: Any) -> Tree:
     """The tree with this value at a path, where something may stand or not."""
 
     def changed(part: Any, keys: list[Any]) -> Any:
@@ -61,10 +66,11 @@ def put(tree: Any, path: str, value: Any) -> Any:
             return {**part, keys[0]: own}
         return type(part)(own if i == keys[0] else old for i, old in enumerate(part))
 
-    return changed(tree, _keys(tree, path))
+    made: Tree = changed(tree, _keys(tree, path))
+    return made
 
 
-def without(tree: Any, path: str) -> Any:
+def without(tree: Tree, path: str) -> Tree:
     """The tree without what stands at a path; the dict that it stood in stays, be it empty."""
 
     def changed(part: Any, keys: list[Any]) -> Any:
@@ -72,7 +78,8 @@ def without(tree: Any, path: str) -> Any:
             return {key: own for key, own in part.items() if key != keys[0]}
         return put(part, str(keys[0]), changed(part[keys[0]], keys[1:]))
 
-    return changed(tree, _keys(tree, path))
+    made: Tree = changed(tree, _keys(tree, path))
+    return made
 
 
 def beside(path: str, name: str) -> str:
@@ -102,7 +109,7 @@ def _keys(tree: Any, path: str) -> list[Any]:
     return keys
 
 
-def trained(params: dict, untrained: tuple[tuple[str, str], ...]) -> dict:
+def trained(params: Params, untrained: tuple[tuple[str, str], ...]) -> Params:
     """The parameters with None in the place of those that are not trained, see `netgrad.Network.untrained`."""
     if not untrained:
         return params
@@ -113,9 +120,10 @@ def trained(params: dict, untrained: tuple[tuple[str, str], ...]) -> dict:
     return map_leaves(own, params)
 
 
-def completed(params: dict, part: dict) -> dict:
+def completed(params: Params, part: Params) -> Params:
     """The parameters with what `trained` has left of them in its place."""
-    return jax.tree.map(lambda whole, own: whole if own is None else own, params, part)
+    whole: Params = jax.tree.map(lambda stored, own: stored if own is None else own, params, part)
+    return whole
 
 
 def _among(path: str, layer: str, pattern: str) -> bool:

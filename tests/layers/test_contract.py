@@ -1,11 +1,17 @@
 """The contract that every registered layer keeps, run on each line of `cases.CASES`."""
 
+from typing import get_type_hints
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from beartype.door import is_bearable
+from jaxtyping import jaxtyped
 
-from netgrad.layers import Context
+from netgrad.layers import Context, Layer
+from netgrad.layers.base import QUANTITIES
+from netgrad.network.composite import Copies
 from netgrad.registry import KINDS, from_config, to_config
 
 from .cases import CASES
@@ -53,13 +59,35 @@ def test_every_registered_layer_has_a_case(kind):
     assert not missing, f"add a line to tests/layers/cases.py for {sorted(missing)}"
 
 
+def other_than_stated(values, stated):
+    """The first name of a value whose type or shape is not what is stated; None where all N, outputs, ... agree."""
+    with jaxtyped("context"):
+        for name, value in values.items():
+            # Of several inputs or gates each; what a method takes and gives as it is.
+            for leaf in jax.tree.leaves(value) if stated is QUANTITIES else [value]:
+                if not is_bearable(leaf, stated[name]):
+                    return name
+    return None
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_shapes(case):
     layer, params, x, context = make(case)
 
     def both(p, v):
         a, saved = layer.forward(p, v, context)
-        return a, layer.backward(p, saved, jnp.ones_like(a))
+        d_out = jnp.ones_like(a)
+        back = layer.backward(p, saved, d_out)
+        hints = {name: get_type_hints(getattr(Layer, name)) for name in ("forward", "backward")}
+        assert other_than_stated({"params": p, "x": v, "return": (a, saved)}, hints["forward"]) is None
+        assert other_than_stated({"d_out": d_out, "return": back}, hints["backward"]) is None
+        known = {name: saved[name] for name in ("x", "z", "a") if name in saved}
+        if not isinstance(layer, Copies):  # whose deltas have the copies in front
+            known["delta"] = back.delta
+        assert other_than_stated(known, QUANTITIES) is None
+        if {"W", "b"} <= set(p):
+            assert other_than_stated({name: p[name] for name in ("W", "b")}, QUANTITIES) is None
+        return a, back
 
     a, back = jax.eval_shape(both, params, x)
     assert a.shape == (N, *layer.out_shape(case.in_shape))
@@ -68,6 +96,15 @@ def test_shapes(case):
     assert jax.tree.map(jnp.shape, back.d_params) == jax.tree.map(jnp.shape, params)
     assert jax.tree.leaves(back.delta)
     assert layer.operations(case.in_shape) >= 0
+
+
+def test_other_shapes_are_seen():
+    params = {"W": jnp.ones((3, 2)), "b": jnp.ones(3)}
+    assert other_than_stated(params, QUANTITIES) == "b"
+    assert other_than_stated({"x": jnp.ones((3, 2)), "delta": {"gate": jnp.ones((2, 2))}}, QUANTITIES) == "delta"
+    backward = get_type_hints(Layer.backward)
+    assert other_than_stated({"d_out": jnp.ones(3, int)}, backward) == "d_out"
+    assert other_than_stated({"return": ((2, 3), {})}, get_type_hints(Layer.forward)) == "return"
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.differentiable], ids=str)

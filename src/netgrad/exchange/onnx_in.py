@@ -26,8 +26,8 @@ from netgrad.exchange.faults import naming, said
 from netgrad.exchange.in_basic import FLOATS, WHOLE
 from netgrad.exchange.onnx_library import onnx
 from netgrad.exchange.reader import AXES, OPERATORS, Axis, Operator, Reader, Value
-from netgrad.layers.base import Shape
 from netgrad.training.model import Model
+from netgrad.types import Shape
 
 LARGEST_FILE = 2**31  # bytes: the limit of protobuf, in which these files are written
 OPERATORS_AT_MOST = 50_000  # half a minute

@@ -16,10 +16,10 @@ from netgrad.exchange.out_basic import FLOAT, activated
 from netgrad.exchange.out_network import write_nodes
 from netgrad.exchange.rules import FIXED_STEPS, rule_for
 from netgrad.exchange.writer import OPSET, Writer, needed, read_by
-from netgrad.layers.base import Shape
 from netgrad.layers.wrapper import bare
 from netgrad.losses import BinaryCrossEntropy, Loss, Perceptron, Poisson, SoftmaxCrossEntropy
 from netgrad.training.model import Model
+from netgrad.types import Shape
 from netgrad.writing import write_file
 
 

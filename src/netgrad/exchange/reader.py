@@ -17,7 +17,8 @@ import numpy as np
 
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
-from netgrad.layers.base import Layer, Shape
+from netgrad.layers.base import Layer
+from netgrad.types import Shape
 
 N = -(2**40)  # stands for the number of examples in shapes that the file computes while it runs
 LARGEST = 10**7  # numbers in a constant that is computed from others: a small file must not fill the memory

@@ -18,8 +18,9 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
+from netgrad.types import Array, Params, Saved, Shape
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,16 @@ class Activation(Layer):
         """da/dz, from whichever of z and a makes it cheapest."""
         raise NotImplementedError
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         a = self.f(x)
         return a, {"z": x, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """delta = dE/da * da/dz (Kelleher eq. 23; Z&M 26.1.2)."""
         delta = d_out * self.df(saved["z"], saved["a"])
         return Backward(delta, {}, delta)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
 
 
@@ -59,11 +60,11 @@ class Threshold(Activation):
 
     threshold: float = 0.0
 
-    def f(self, z):
+    def f(self, z: Array) -> Array:
         # z - z is 0 for every finite z and NaN otherwise, so that a NaN is not turned into a 0 in silence.
         return (z >= self.threshold).astype(z.dtype) + jnp.where(jnp.isnan(z), z, 0)
 
-    def df(self, z, a):
+    def df(self, z: Array, a: Array) -> Array:
         return jnp.zeros_like(z)
 
 
@@ -72,10 +73,10 @@ class Threshold(Activation):
 class Identity(Activation):
     """a = z: a linear unit."""
 
-    def f(self, z):
+    def f(self, z: Array) -> Array:
         return z
 
-    def df(self, z, a):
+    def df(self, z: Array, a: Array) -> Array:
         return jnp.ones_like(z)
 
 
@@ -86,10 +87,10 @@ class Logistic(Activation):
 
     slope: float = 1.0
 
-    def f(self, z):
+    def f(self, z: Array) -> Array:
         return jax.nn.sigmoid(self.slope * z)
 
-    def df(self, z, a):
+    def df(self, z: Array, a: Array) -> Array:
         return self.slope * a * (1 - a)
 
 
@@ -98,10 +99,10 @@ class Logistic(Activation):
 class Tanh(Activation):
     """a = tanh(z), da/dz = 1 - a^2."""
 
-    def f(self, z):
+    def f(self, z: Array) -> Array:
         return jnp.tanh(z)
 
-    def df(self, z, a):
+    def df(self, z: Array, a: Array) -> Array:
         return 1 - a * a
 
 
@@ -113,10 +114,10 @@ class ScaledTanh(Activation):
     alpha: float = 1.716
     beta: float = 2 / 3
 
-    def f(self, z):
+    def f(self, z: Array) -> Array:
         return self.alpha * jnp.tanh(self.beta * z)
 
-    def df(self, z, a):
+    def df(self, z: Array, a: Array) -> Array:
         return self.beta * (self.alpha - a * a / self.alpha)
 
 
@@ -125,10 +126,10 @@ class ScaledTanh(Activation):
 class ReLU(Activation):
     """a = max(0, z); the derivative at 0 is taken as 0 (Kelleher 8.4.1)."""
 
-    def f(self, z):
+    def f(self, z: Array) -> Array:
         return jnp.maximum(z, 0)
 
-    def df(self, z, a):
+    def df(self, z: Array, a: Array) -> Array:
         return (a > 0).astype(a.dtype)  # where z > 0 and nowhere else; a is at hand even where z was not written
 
 
@@ -143,10 +144,10 @@ class LeakyReLU(Activation):
 
     slope: float = 0.01
 
-    def f(self, z):
+    def f(self, z: Array) -> Array:
         return jnp.where(z > 0, z, self.slope * z)
 
-    def df(self, z, a):
+    def df(self, z: Array, a: Array) -> Array:
         return jnp.where(z > 0, 1, self.slope).astype(z.dtype)
 
 
@@ -157,10 +158,10 @@ class ELU(Activation):
 
     alpha: float = 1.0
 
-    def f(self, z):
+    def f(self, z: Array) -> Array:
         return jnp.where(z > 0, z, self.alpha * jnp.expm1(jnp.minimum(z, 0)))
 
-    def df(self, z, a):
+    def df(self, z: Array, a: Array) -> Array:
         return jnp.where(z > 0, 1, a + self.alpha).astype(z.dtype)
 
 
@@ -171,16 +172,16 @@ class PReLU(Activation):
 
     initial_slope: float = 0.25
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shape) -> Params:
         if not in_shape:
             raise ShapeError("PReLU needs units (a last axis), found a single number for each example")
         return {"slope": jnp.full(in_shape[-1:], self.initial_slope, float)}
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         a = jnp.where(x > 0, x, params["slope"] * x)
         return a, {"z": x, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         z = saved["z"]
         delta = d_out * jnp.where(z > 0, 1, params["slope"])
         d_slope = jnp.where(z > 0, 0, d_out * z).reshape(-1, z.shape[-1]).sum(0)
@@ -195,10 +196,10 @@ class GELU(Activation):
     da/dz = P(z) + z p(z), with p its density. The exact form, as PyTorch's default, not the one through tanh.
     """
 
-    def f(self, z):
+    def f(self, z: Array) -> Array:
         return z * _normal_cdf(z)
 
-    def df(self, z, a):
+    def df(self, z: Array, a: Array) -> Array:
         return _normal_cdf(z) + z * jnp.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
 
 
@@ -207,10 +208,10 @@ class GELU(Activation):
 class SiLU(Activation):
     """a = z s(z), with s the logistic function: swish; da/dz = s + a (1 - s) (Ramachandran et al. 2017)."""
 
-    def f(self, z):
+    def f(self, z: Array) -> Array:
         return z * jax.nn.sigmoid(z)
 
-    def df(self, z, a):
+    def df(self, z: Array, a: Array) -> Array:
         s = jax.nn.sigmoid(z)
         return s + a * (1 - s)
 
@@ -220,10 +221,10 @@ class SiLU(Activation):
 class Softplus(Activation):
     """a = ln(1 + e^z), a rectifier without a corner, whose output is positive; da/dz is the logistic function of z."""
 
-    def f(self, z):
+    def f(self, z: Array) -> Array:
         return jax.nn.softplus(z)
 
-    def df(self, z, a):
+    def df(self, z: Array, a: Array) -> Array:
         return jax.nn.sigmoid(z)
 
 
@@ -241,16 +242,16 @@ class Softmax(Activation):
     (Kelleher eq. 74-76; Z&M algorithm 26.1, line 15).
     """
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         a = jax.nn.softmax(x, axis=-1)
         return a, {"z": x, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         a = saved["a"]
         delta = a * (d_out - jnp.sum(d_out * a, axis=-1, keepdims=True))
         return Backward(delta, {}, delta)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if not in_shape:
             raise NetgradError("Softmax needs units (a last axis), found a single number for each example")
         return in_shape

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.initializers import Xavier, Zeros
 from netgrad.kernels.dense import dense_forward, dense_gradients, dense_input_gradient
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.window import within
 from netgrad.registry import find, register
+from netgrad.types import Array, Inputs, Params, Saved, Shape, Shapes, State
 
 SCORES = ("dot", "additive")
 
@@ -74,7 +75,7 @@ class Attention(Layer):
     bias: bool = True
     initializer: Any = Xavier()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("units", "heads"):
             value = getattr(self, name)
             if (value is not None or name == "heads") and (not isinstance(value, int) or value < 1):
@@ -87,7 +88,7 @@ class Attention(Layer):
             self._split(self.units)
         object.__setattr__(self, "initializer", find("initializer", self.initializer))
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shapes) -> Params:
         (_, d), (_, m) = _both(self._checked(in_shape))
         u = self._split(self.units or d)
         shapes = {"W_q": (d, u), "W_k": (m, u), "W_v": (m, u), "W_o": (u, u)}
@@ -99,7 +100,7 @@ class Attention(Layer):
             params |= {name: Zeros()(key, (u,)) for name in ("b_q", "b_v", "b_o")}
         return params
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Inputs, context: Context) -> tuple[Array, Saved]:
         queries, memory = _both(x)
         asked, given = _both(context.lengths)
         seen = _Seen(_cleared(queries, asked), _cleared(memory, given) if isinstance(x, tuple) else None)
@@ -127,7 +128,7 @@ class Attention(Layer):
         named = {"q": q, "k": k, "v": v, "scores": scores, "weights": weights, "attended": attended}
         return a, named | stream | {"x": x, "a": a, "residuals": (seen, drop, rows, bent, at)}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """The heads side by side, a is a dense layer of attended; then, head by head,
 
         dE/dweights_ts = dE/dattended_t . v_s,  dE/dv_s = sum over t of weights_ts dE/dattended_t
@@ -154,12 +155,12 @@ class Attention(Layer):
         d_in = (d_queries, d_memory) if isinstance(saved["x"], tuple) else d_queries + d_memory
         return Backward(d_in, {name: d_params[name] for name in params}, delta)
 
-    def look_back(self, params, saved, d_out):
+    def look_back(self, params: Params, saved: Saved, d_out: Array) -> Saved:
         rows = saved["residuals"][2]
         back = self._back(params, saved, d_out if rows is None else jnp.where(rows, d_out, 0))
         return {f"d_{name}": getattr(back, name) for name in ("q", "k", "v", "scores", "weights")}
 
-    def stream_state(self, n, in_shape):
+    def stream_state(self, n: int, in_shape: Shapes) -> State:
         several = isinstance(self._checked(in_shape)[0], tuple)
         if several and not self.causal:
             return {}  # the memory is whole, whatever comes of the sequence that asks
@@ -171,25 +172,25 @@ class Attention(Layer):
         kept = jnp.zeros((n, self.heads, steps, u // self.heads), float)
         return {"k": kept, "v": kept, "at": jnp.zeros((), jnp.int32)}
 
-    def next_state(self, state, saved):
+    def next_state(self, state: State, saved: Saved) -> State:
         return saved["stream"] if state else state
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shapes) -> Shape:
         (steps, d), _ = _both(self._checked(in_shape))
         return (steps, self._split(self.units or d))
 
-    def operations(self, in_shape):
+    def operations(self, in_shape: Shapes) -> int:
         (steps, d), (answers, m) = _both(self._checked(in_shape))
         u = self.units or d
         pairs = steps * answers * u * (3 if self.score == "additive" else 2)
-        return steps * d * u + 2 * answers * m * u + pairs + steps * u * u
+        return int(steps * d * u + 2 * answers * m * u + pairs + steps * u * u)
 
     @property
-    def draws(self):
+    def draws(self) -> bool:
         return self.dropout > 0
 
     @property
-    def holds_steps(self):
+    def holds_steps(self) -> bool:
         return self.causal
 
     # --- parts

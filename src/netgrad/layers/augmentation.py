@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from netgrad.data.images import augment
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Layer
+from netgrad.layers.base import Context, Layer
 from netgrad.registry import register
+from netgrad.types import Array, Params, Shape
 
 
 @register("layer", "augment")
@@ -40,23 +41,23 @@ class Augment(Layer):
     rotation: float = 0.0
     noise: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("shift", "rotation", "noise"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value < math.inf:
                 raise NetgradError(f"{self.label}: {name} must be a number of at least 0, found {value!r}")
 
-    def call(self, params, x, context):
+    def call(self, params: Params, x: Array, context: Context) -> Any:
         self.out_shape(x.shape[1:])
         if not context.training or context.key is None:
             return x
         return augment(x, context.key, shift=self.shift, rotation=self.rotation, noise=self.noise)
 
     @property
-    def draws(self):
+    def draws(self) -> bool:
         return any((self.shift, self.rotation, self.noise))
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 3:
             raise ShapeError(f"{self.label} needs pictures (N, height, width, channels), found {('N', *in_shape)}")
         return in_shape

@@ -13,17 +13,29 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Shaped
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.symbol import Symbol, place
+from netgrad.types import Inputs, Params, Saved, Shape, Shapes, State
 
-Shape = tuple[int, ...]
-Params = dict[str, Any]
+# The contract's shapes, of N examples; `outputs` is what `out_shape` says. z and delta are dicts where a layer has
+# several, one for each gate, and so is x, as a tuple, where it has several inputs.
+Output = Float[Array, "N *outputs"]
+QUANTITIES = {
+    "x": Shaped[Array, "N ..."],
+    "z": Float[Array, "N ..."],
+    "a": Output,
+    "delta": Float[Array, "N ..."],
+    "W": Float[Array, "... units"],
+    "b": Float[Array, "units"],
+}
+
 TAKEN = frozenset({"x", "a", "delta", "d_in", "inside", "residuals"})  # names of quantities that mean something else
 
 
@@ -44,7 +56,7 @@ class Context:
     lengths: Any = None
     state: Params = field(default_factory=dict)
 
-    def replace(self, **changes: Any) -> Context:
+    def replace(self, **changes: Any) -> Self:
         """A copy with these fields changed."""
         return dataclasses.replace(self, **changes)
 
@@ -52,7 +64,7 @@ class Context:
 class Backward(NamedTuple):
     """What comes back: the gradient of the input, those of the parameters (same keys), and the net gradient dE/dz."""
 
-    d_in: Any
+    d_in: Inputs
     d_params: Params
     delta: Any
 
@@ -95,24 +107,24 @@ class Layer:
     registered_name: ClassVar[str] = ""  # set by netgrad.register
     hands_on: ClassVar[bool] = False  # only rearranges, scales or roughens: the next layer is still a first one
 
-    def init(self, key: jax.Array, in_shape: Any) -> Params:
+    def init(self, key: jax.Array, in_shape: Shapes) -> Params:
         """The parameters for inputs of this shape (without the axis of examples); {} where there are none."""
         return {}
 
-    def init_state(self, in_shape: Any) -> Params:
+    def init_state(self, in_shape: Shapes) -> State:
         """What the layer remembers between steps, at the start; {} for almost every layer."""
         return {}
 
-    def call(self, params: Params, x: Any, context: Context) -> Any:
+    def call(self, params: Params, x: Inputs, context: Context) -> Any:
         """The output, for layers that leave the backward rule to `jax.vjp`; or (output, {name: quantity, ...})."""
         raise NotImplementedError(f"{type(self).__name__} defines neither call nor forward and backward")
 
-    def forward(self, params: Params, x: Any, context: Context) -> tuple[Any, dict[str, Any]]:
+    def forward(self, params: Params, x: Inputs, context: Context) -> tuple[Output, Saved]:
         """The output and what must be kept for the way back; x is a tuple where the layer has several inputs."""
         a, residuals, named = jax.vjp(lambda p, v: self._called(p, v, context), params, x, has_aux=True)
         return a, named | {"x": x, "a": a, "residuals": residuals}
 
-    def _called(self, params: Params, x: Any, context: Context) -> tuple[Any, dict[str, Any]]:
+    def _called(self, params: Params, x: Inputs, context: Context) -> tuple[Output, Saved]:
         """What `call` says: the output, and the quantities that it names."""
         found = self.call(params, x, context)
         if not isinstance(found, tuple):
@@ -126,23 +138,23 @@ class Layer:
             raise NetgradError(f"{self.label}.call names a quantity {taken[0]!r}, a word of the trace's own: rename it")
         return found
 
-    def backward(self, params: Params, saved: dict[str, Any], d_out: Any) -> Backward:
+    def backward(self, params: Params, saved: Saved, d_out: Output) -> Backward:
         """The gradients, from the gradient of the output."""
         d_params, d_in = saved["residuals"](d_out)
         return Backward(d_in, d_params, d_out)
 
-    def gradients(self, params: Params, saved: dict[str, Any], d_out: Any) -> Params | None:
+    def gradients(self, params: Params, saved: Saved, d_out: Output) -> Params | None:
         """backward's d_params without d_in and delta, for a layer that makes them faster so; None for all others.
 
         At the bottom of a network training wants nothing else. Whoever looks at delta gets it from `backward`.
         """
         return None
 
-    def look_back(self, params: Params, saved: dict[str, Any], d_out: Any) -> dict[str, Any]:
+    def look_back(self, params: Params, saved: Saved, d_out: Output) -> Saved:
         """Gradients that the trace shows besides `backward`'s, by name; only the trace asks: training pays nothing."""
         return {}
 
-    def next_state(self, state: Params, saved: dict[str, Any]) -> Params:
+    def next_state(self, state: State, saved: Saved) -> State:
         """The state after a training step, from the state before and what forward saved."""
         return state
 
@@ -158,7 +170,7 @@ class Layer:
         """Checked data that enter the network at this layer, as the layer wants them, or a `DataError`."""
         return x
 
-    def out_shape(self, in_shape: Any) -> Shape:
+    def out_shape(self, in_shape: Shapes) -> Shape:
         """The output's shape without the axis of examples; raises `ShapeError` where the input does not fit."""
         key = jax.eval_shape(lambda: jax.random.key(0))
         params = jax.eval_shape(lambda k: self.init(k, in_shape), key)
@@ -174,9 +186,10 @@ class Layer:
             )
         except TypeError as error:
             raise ShapeError(f"{self.label} cannot take an input of shape {in_shape}: {error}".split("\n")[0]) from None
-        return out.shape[1:]
+        shape: Shape = out.shape[1:]
+        return shape
 
-    def out_lengths(self, lengths: Any, in_shape: Any) -> Any:
+    def out_lengths(self, lengths: Any, in_shape: Shapes) -> Any:
         """The valid lengths of the output's sequences; layers that shorten or drop the time axis say so here.
 
         lengths: as in `Context`. By default they are those of the input, of the first where there are several.
@@ -187,19 +200,19 @@ class Layer:
         """This layer with the defaults that depend on where it stands filled in; ``first``: it sees the inputs."""
         return self
 
-    def operations(self, in_shape: Any) -> int:
+    def operations(self, in_shape: Shapes) -> int:
         """Multiply-adds of one forward pass of one example; 0 where the layer only moves or bends numbers."""
         return 0
 
-    def connections(self, in_shape: Any) -> int:
+    def connections(self, in_shape: Shapes) -> int:
         """How often one example uses a weight or bias; the multiply-adds, where a layer does not count its biases."""
         return self.operations(in_shape)
 
-    def scannable(self, in_shape: Any) -> bool:
+    def scannable(self, in_shape: Shapes) -> bool:
         """Whether this layer is as fast inside a compiled loop as outside; on CPUs XLA's own convolution is not."""
         return True
 
-    def layout(self, x: Any) -> Any:
+    def layout(self, x: Inputs) -> Inputs:
         """An input of the network in the order in memory that this layer works in; its values and its shape stay."""
         return x
 
@@ -225,6 +238,6 @@ class Layer:
         """
         return place(self, inputs)
 
-    def replace(self, **changes: Any) -> Any:
+    def replace(self, **changes: Any) -> Self:
         """A copy with these fields changed."""
         return dataclasses.replace(self, **changes)

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Backward
+from netgrad.layers.base import Backward, Context
 from netgrad.layers.dense import Dense
 from netgrad.layers.recurrent import Recurrent
 from netgrad.layers.wrapper import Wrapper
 from netgrad.registry import register
+from netgrad.types import Array, Params, Saved, Shape, State
 
 
 @register("layer", "bidirectional")
@@ -37,10 +38,11 @@ class Bidirectional(Wrapper):
 
     transparent: ClassVar[bool] = False
 
+    layer: Recurrent
     units: int | None = None
     activation: Any = "identity"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.layer, Recurrent):
             raise NetgradError(f"{self.label} wraps a recurrent layer, found {self.layer!r}: write ng.LSTM(20), say")
         if self.units is not None:
@@ -56,7 +58,7 @@ class Bidirectional(Wrapper):
         """What combines h_t and b_t, where ``units`` says so."""
         return Dense(self.units or 1, activation=self.activation)
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shape) -> Params:
         self.out_shape(in_shape)
         keys = dict(zip(("forward", "backward", "output"), jax.random.split(key, 3), strict=True))
         params = {name: layer.init(keys[name], in_shape) for name, layer in self.directions.items()}
@@ -65,8 +67,8 @@ class Bidirectional(Wrapper):
             params["output"] = self.output.init(keys["output"], both)
         return params
 
-    def forward(self, params, x, context):
-        saved: dict[str, Any] = {"x": x}
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
+        saved: Saved = {"x": x}
         outputs = []
         for i, (name, layer) in enumerate(self.directions.items()):
             own = context.replace(key=None if context.key is None else jax.random.fold_in(context.key, i))
@@ -78,7 +80,7 @@ class Bidirectional(Wrapper):
             saved["z"] = saved["output"]["z"]
         return a, saved | {"a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """The gradient of o_t goes to h_t and to b_t, and each layer sends its own back through time (Z&M 26.1.4)."""
         delta, d_params = {}, {}
         if self.units is not None:
@@ -89,7 +91,7 @@ class Bidirectional(Wrapper):
             d_in, d_params[name], delta[name] = d_in + back.d_in, back.d_params, back.delta
         return Backward(d_in, d_params, delta)
 
-    def gradients(self, params, saved, d_out):
+    def gradients(self, params: Params, saved: Saved, d_out: Array) -> Params | None:
         d_params = {}
         if self.units is not None:
             d_out, d_params["output"], _ = self.output.backward(params["output"], saved["output"], d_out)
@@ -98,7 +100,7 @@ class Bidirectional(Wrapper):
             d_params[name] = layer.backward(params[name], saved[name], d).d_params if found is None else found
         return d_params
 
-    def look_back(self, params, saved, d_out):
+    def look_back(self, params: Params, saved: Saved, d_out: Array) -> Saved:
         if self.units is not None:
             d_out = self.output.backward(params["output"], saved["output"], d_out).d_in
         looked = {
@@ -107,24 +109,24 @@ class Bidirectional(Wrapper):
         }
         return {quantity: {name: looked[name][quantity] for name in looked} for quantity in looked["forward"]}
 
-    def stream_state(self, n, in_shape):
+    def stream_state(self, n: int, in_shape: Shape) -> State:
         raise NetgradError(
             f"{self.label} cannot work through a sequence piece by piece: it looks ahead to the end of the sequence"
         )
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if in_shape and isinstance(in_shape[0], tuple):
             raise ShapeError(f"{self.label} takes one input; learn its two initial states with learned_state=True")
         *rest, u = self.layer.out_shape(in_shape)
         return (*rest, 2 * u if self.units is None else self.units)
 
-    def operations(self, in_shape):
+    def operations(self, in_shape: Shape) -> int:
         combine = 0
         if self.units is not None:
             combine = self.output.operations(Bidirectional(self.layer).out_shape(in_shape))
         return 2 * self.layer.operations(in_shape) + combine
 
-    def connections(self, in_shape):
+    def connections(self, in_shape: Shape) -> int:
         combine = 0
         if self.units is not None:
             combine = self.output.connections(Bidirectional(self.layer).out_shape(in_shape))

@@ -7,13 +7,15 @@ fusion` puts this layer where a graph has the pair, and the trace, which shows t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from netgrad import kernels
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.convolution import FUSED, Conv
 from netgrad.layers.correlation import arguments, as_filters, has_kernel
 from netgrad.layers.pooling import MaxPool
 from netgrad.layers.window import as_image, image
+from netgrad.types import Array, Params, Saved, Shape
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class ConvPool(Layer):
         side_by_side = pool.stride in (None, pool.window) and pool.padding == "valid"
         return cls(conv, pool) if plain and side_by_side else None
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         maps = self.conv.result_shape(x.shape[1:])
         if not has_kernel(self.conv.windows(x.shape[1:])):
             z, of_conv = self.conv.forward(params, x, context)
@@ -43,7 +45,7 @@ class ConvPool(Layer):
         pooled = a.reshape(x.shape[0], *self.pool.windows(maps).out, maps[-1])
         return pooled, {"x": x, "a": pooled, "a_image": a, "index": index}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         if "pool" in saved:
             d_maps = self.pool.backward({}, saved["pool"], d_out).d_in
             return self.conv.backward(params, saved["conv"], d_maps)
@@ -56,13 +58,13 @@ class ConvPool(Layer):
         d_params = {"W": dW.reshape(params["W"].shape)} | ({"b": db} if self.conv.bias else {})
         return Backward(d_x.reshape(x.shape), d_params, d_out)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         return self.pool.out_shape(self.conv.out_shape(in_shape))
 
-    def layout(self, x):
+    def layout(self, x: Array) -> Array:
         return self.conv.layout(x)
 
-    def _settings(self, in_shape, maps):
+    def _settings(self, in_shape: Shape, maps: Shape) -> dict[str, Any]:
         at = self.pool.windows(maps)
         window = (as_image(at) or at).window
         named = self.conv.activation.registered_name
@@ -73,11 +75,11 @@ class ConvPool(Layer):
 class Pooled(Layer):
     """Stands where the pooling was, and hands on what `ConvPool` has pooled already."""
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         return x, {"x": x, "a": x}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         return Backward(d_out, {}, d_out)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape

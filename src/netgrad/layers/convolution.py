@@ -13,10 +13,11 @@ from netgrad import kernels
 from netgrad.errors import NetgradError, ShapeError, warn
 from netgrad.initializers import Zeros, for_activation
 from netgrad.layers.activation import Identity, Logistic, ReLU, Tanh
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.correlation import correlate, has_kernel, input_gradient, runs_natively, weight_gradient
 from netgrad.layers.window import Windows, as_padding, as_setting, image, positions, windows_onto, windows_over, within
 from netgrad.registry import find, register
+from netgrad.types import Array, Lengths, Params, Saved, Shape
 
 FUSED = (Identity(), ReLU(), Tanh(), Logistic())  # what the kernels apply in the same pass
 
@@ -35,7 +36,7 @@ class _Filters(Layer):
     initializer: Any = None  # an Initializer, its name, or None to choose by the activation
     bias_initializer: Any = Zeros()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.filters, int) or self.filters < 1:
             raise NetgradError(f"{self.label}: filters must be a whole number of at least 1, found {self.filters!r}")
         for name in ("window", "stride", "dilation"):
@@ -46,7 +47,7 @@ class _Filters(Layer):
         if self.initializer is not None:
             object.__setattr__(self, "initializer", find("initializer", self.initializer))
 
-    def placed(self, first):
+    def placed(self, first: bool) -> Layer:
         if self.initializer is not None:
             return self
         return self.replace(initializer=for_activation(self.activation.registered_name, first))
@@ -59,7 +60,7 @@ class _Filters(Layer):
         """The shape of W, (window..., channels that a filter spans, filters)."""
         return (*self.windows(in_shape).window, in_shape[-1], self.filters)
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shape) -> Params:
         self.result_shape(in_shape)
         W_key, b_key, f_key = jax.random.split(key, 3)
         draw = self.initializer or for_activation(self.activation.registered_name, first=False)
@@ -70,18 +71,18 @@ class _Filters(Layer):
             params["activation"] = of_activation
         return params
 
-    def scannable(self, in_shape):
+    def scannable(self, in_shape: Shape) -> bool:
         return runs_natively(self.windows(in_shape))
 
-    def connections(self, in_shape):
+    def connections(self, in_shape: Shape) -> int:
         return self.operations(in_shape) + self.bias * math.prod(self.result_shape(in_shape))
 
     def result_shape(self, in_shape: tuple[int, ...]) -> tuple[int, ...]:
         """The output's shape as `out_shape` gives it, without its warnings."""
         raise NotImplementedError
 
-    def _gradients(self, dW, db, of_activation):
-        d_params = {"W": dW}
+    def _gradients(self, dW: Array, db: Array, of_activation: Params) -> Params:
+        d_params: Params = {"W": dW}
         if self.bias:
             d_params["b"] = db
         if of_activation:
@@ -140,7 +141,7 @@ class Conv(_Filters):
     flip: bool = False
     depth: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.groups, int) or self.groups < 1 or self.filters % self.groups:
             raise NetgradError(f"{self.label}: {self.filters} filters cannot be split into {self.groups!r} groups")
@@ -149,11 +150,11 @@ class Conv(_Filters):
                 f"{self.label}: depth must be a number of channels, at least 1, without groups, found {self.depth!r}"
             )
 
-    def filter_shape(self, in_shape):
+    def filter_shape(self, in_shape: Shape) -> Shape:
         window = self.windows(in_shape).window
         return (*window, in_shape[-1] // self.groups if self.depth is None else self.depth, self.filters)
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         saved = {}
         if context.lengths is not None:
             saved["lengths"] = context.lengths
@@ -169,7 +170,7 @@ class Conv(_Filters):
         saved |= {"x": x, "z": self._as_maps(z), "a": self._as_maps(a)}
         return saved["a"], saved
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """delta = f'(z) * dE/da, for every window; a weight's gradient is summed over the windows that share it:
         dE/dW = correlation of x with delta, dE/db = sum of delta, dE/dx = full convolution of delta with W.
 
@@ -187,13 +188,13 @@ class Conv(_Filters):
             d_in = jnp.where(within(saved["lengths"], x.shape), d_in, 0)
         return Backward(d_in, self._gradients(dW, db, of_activation), self._as_maps(delta))
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         out = self.result_shape(in_shape)
         for line in self.windows(in_shape).unseen():
             warn(f"{self.label}: {line}")
         return out
 
-    def result_shape(self, in_shape):
+    def result_shape(self, in_shape: Shape) -> Shape:
         at, channels = self.windows(in_shape), in_shape[-1]
         if channels % self.groups:
             raise ShapeError(f"{self.label}: {channels} channels cannot be split into {self.groups} groups")
@@ -202,23 +203,23 @@ class Conv(_Filters):
         places = 1 if self.depth is None else channels - self.depth + 1
         return (*at.out, places * self.filters)
 
-    def out_lengths(self, lengths, in_shape):
+    def out_lengths(self, lengths: Lengths, in_shape: Shape) -> Lengths:
         return None if lengths is None else self.windows(in_shape).out_lengths(lengths)
 
-    def operations(self, in_shape):
+    def operations(self, in_shape: Shape) -> int:
         places = 1 if self.depth is None else in_shape[-1] - self.depth + 1
         return positions(self.windows(in_shape)) * places * math.prod(self.filter_shape(in_shape))
 
-    def scannable(self, in_shape):
+    def scannable(self, in_shape: Shape) -> bool:
         return self.depth is None and runs_natively(self.windows(in_shape), self.groups)
 
-    def layout(self, x):
+    def layout(self, x: Array) -> Array:
         return kernels.examples_last(image(x)).reshape(x.shape) if self.scannable(x.shape[1:]) else x
 
-    def _turned(self, W):
+    def _turned(self, W: Array) -> Array:
         return jnp.flip(W, tuple(range(W.ndim - (2 if self.depth is None else 1)))) if self.flip else W
 
-    def _slid(self, x, W):
+    def _slid(self, x: Array, W: Array) -> tuple[Windows, Array, Array]:
         """Windows, input and filters as `correlate` takes them; with ``depth`` the channels are one axis more."""
         at, W = self.windows(x.shape[1:]), self._turned(W)
         if self.depth is None:
@@ -232,7 +233,7 @@ class Conv(_Filters):
         )
         return at, x[..., None], W[..., None, :]
 
-    def _as_maps(self, z):
+    def _as_maps(self, z: Array) -> Array:
         return z if self.depth is None else z.reshape(*z.shape[:-2], -1)
 
 
@@ -254,11 +255,11 @@ class ConvTranspose(_Filters):
     (28, 28, 3)
     """
 
-    def windows(self, in_shape):
+    def windows(self, in_shape: Shape) -> Windows:
         """The windows of the convolution that this one reverses, from the output's sizes to the input's."""
         return windows_onto(self.label, in_shape, self.window, self.stride, self.padding, self.dilation)
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         saved = {}
         if context.lengths is not None:
             saved["lengths"] = context.lengths
@@ -268,7 +269,7 @@ class ConvTranspose(_Filters):
         a, _ = self.activation.forward(params.get("activation", {}), z, context)
         return a, saved | {"x": x, "z": z, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """delta = f'(z) * dE/da; dE/dx = correlation of delta with W; dE/dW = correlation of delta with x."""
         x, W = saved["x"], jnp.swapaxes(params["W"], -1, -2)
         at = self.windows(x.shape[1:])
@@ -280,13 +281,13 @@ class ConvTranspose(_Filters):
             d_in = jnp.where(within(saved["lengths"], x.shape), d_in, 0)
         return Backward(d_in, self._gradients(dW, db, of_activation), delta)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         return self.result_shape(in_shape)
 
-    def result_shape(self, in_shape):
+    def result_shape(self, in_shape: Shape) -> Shape:
         return (*self.windows(in_shape).sizes, self.filters)
 
-    def out_lengths(self, lengths, in_shape):
+    def out_lengths(self, lengths: Lengths, in_shape: Shape) -> Lengths:
         if lengths is None:
             return None
         at = self.windows(in_shape)
@@ -294,5 +295,5 @@ class ConvTranspose(_Filters):
             return lengths * at.stride[0]
         return jnp.where(lengths > 0, (lengths - 1) * at.stride[0] + at.spans[0] - sum(at.padding[0]), 0).clip(0)
 
-    def operations(self, in_shape):
+    def operations(self, in_shape: Shape) -> int:
         return positions(self.windows(in_shape)) * math.prod(self.filter_shape(in_shape))

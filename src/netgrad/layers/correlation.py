@@ -39,7 +39,7 @@ def correlate(
     activation: applied in the same pass where `has_kernel`; one of "identity", "relu", "tanh" and "logistic".
     """
     if has_kernel(at, groups):
-        z = kernels.conv_forward(image(x), as_filters(W), b, activation=activation, **arguments(at))
+        z: jax.Array = kernels.conv_forward(image(x), as_filters(W), b, activation=activation, **arguments(at))
         return z.reshape(x.shape[0], *at.out, W.shape[-1])
     z = convolution_reference.correlate(x, W, at.stride, at.padding, at.dilation, groups)
     return z if b is None else z + b
@@ -48,7 +48,7 @@ def correlate(
 def input_gradient(delta: jax.Array, W: jax.Array, at: Windows, groups: int = 1) -> jax.Array:
     """delta (N, out..., filters), W as for `correlate` -> dE/dx (N, sizes..., channels)."""
     if has_kernel(at, groups):
-        d_x = kernels.conv_input_gradient(image(delta), as_filters(W), (1, *at.sizes)[-2:], **arguments(at))
+        d_x: jax.Array = kernels.conv_input_gradient(image(delta), as_filters(W), (1, *at.sizes)[-2:], **arguments(at))
         return d_x.reshape(delta.shape[0], *at.sizes, W.shape[-2])
     return convolution_reference.input_gradient(delta, W, at.sizes, at.stride, at.padding, at.dilation, groups)
 

@@ -12,8 +12,9 @@ from netgrad.errors import NetgradError, ShapeError
 from netgrad.initializers import Zeros, for_activation
 from netgrad.kernels.dense import dense_forward, dense_gradients, dense_input_gradient
 from netgrad.layers.activation import Identity
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import find, register
+from netgrad.types import Array, Params, Saved, Shape
 
 
 @register("layer", "dense")
@@ -40,7 +41,7 @@ class Dense(Layer):
     initializer: Any = None  # an Initializer, its name, or None to choose by the activation
     bias_initializer: Any = Zeros()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.units, int) or self.units < 1:
             raise NetgradError(f"{self.label}: units must be a whole number of at least 1, found {self.units!r}")
         object.__setattr__(self, "activation", find("activation", self.activation))
@@ -48,12 +49,12 @@ class Dense(Layer):
         if self.initializer is not None:
             object.__setattr__(self, "initializer", find("initializer", self.initializer))
 
-    def placed(self, first):
+    def placed(self, first: bool) -> Layer:
         if self.initializer is not None:
             return self
         return self.replace(initializer=for_activation(self.activation.registered_name, first))
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shape) -> Params:
         self.out_shape(in_shape)
         W_key, b_key, f_key = jax.random.split(key, 3)
         draw = self.initializer or for_activation(self.activation.registered_name, first=False)
@@ -64,12 +65,12 @@ class Dense(Layer):
             params["activation"] = of_activation
         return params
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         z = dense_forward(x, params["W"], params.get("b"))
         a, _ = self.activation.forward(params.get("activation", {}), z, context)
         return a, {"x": x, "z": z, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """delta = f'(z) * dE/da; dE/dW = x^T delta; dE/db = sum of delta; dE/dx = delta W^T.
 
         Kelleher eq. 23-30; Allauzen "Back-propagation: generalization".
@@ -81,16 +82,16 @@ class Dense(Layer):
             d_params["activation"] = of_activation
         return Backward(dense_input_gradient(delta, params["W"]), d_params, delta)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if not in_shape or not isinstance(in_shape[-1], int):
             raise ShapeError(f"{self.label} needs inputs of shape (N, ..., d), found {('N', *in_shape)}: add an axis")
         return (*in_shape[:-1], self.units)
 
-    def operations(self, in_shape):
+    def operations(self, in_shape: Shape) -> int:
         positions = 1
         for n in in_shape[:-1]:
             positions *= n
         return positions * in_shape[-1] * self.units
 
-    def connections(self, in_shape):
+    def connections(self, in_shape: Shape) -> int:
         return self.operations(in_shape) + self.bias * math.prod(self.out_shape(in_shape))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 
-from netgrad.layers.base import Backward
+from netgrad.layers.base import Backward, Context
 from netgrad.layers.wrapper import Wrapper
 from netgrad.registry import register
+from netgrad.types import Array, Inputs, Params, Saved
 
 
 @register("layer", "differentiated")
@@ -23,13 +25,14 @@ class Differentiated(Wrapper):
     (1, 2)
     """
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Inputs, context: Context) -> tuple[Any, Saved]:
         a, back, saved = jax.vjp(lambda p, v: self.layer.forward(p, v, context), params, x, has_aux=True)
         return a, saved | {"residuals": (back, saved)}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         d_params, d_in = saved["residuals"][0](d_out)
         return Backward(d_in, d_params, d_out)
 
-    def kept(self, saved):
-        return saved["residuals"][1]
+    def kept(self, saved: Saved) -> Saved:
+        inside: Saved = saved["residuals"][1]
+        return inside

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
+from netgrad.types import Array, Params, Saved, Shape
 
 
 @register("layer", "dropout")
@@ -42,11 +43,11 @@ class Dropout(Layer):
     rate: float = 0.5
     classic: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.rate, int | float) or not 0 <= self.rate < 1:
             raise NetgradError(f"{self.label}: rate, the share that is dropped, must lie in [0, 1), found {self.rate}")
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         keep = 1 - self.rate
         if context.key is None:
             mask = jnp.asarray(keep if self.classic else 1, x.dtype)
@@ -56,14 +57,14 @@ class Dropout(Layer):
         a = x * mask
         return a, {"x": x, "mask": mask, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """delta = mask * dE/da: zero where a number was dropped (Kelleher 8.4.4, algorithm 2, line 7)."""
         delta = d_out * saved["mask"]
         return Backward(delta, {}, delta)
 
     @property
-    def draws(self):
+    def draws(self) -> bool:
         return self.rate > 0
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from netgrad.data.checks import as_labels
 from netgrad.errors import NetgradError
 from netgrad.initializers import Normal
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import find, register
+from netgrad.types import Array, Params, Saved, Shape
 
 
 @register("layer", "embedding")
@@ -35,7 +37,7 @@ class Embedding(Layer):
     units: int
     initializer: Any = Normal(0.1)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("symbols", "units"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise NetgradError(
@@ -43,17 +45,17 @@ class Embedding(Layer):
                 )
         object.__setattr__(self, "initializer", find("initializer", self.initializer))
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shape) -> Params:
         return {"W": self.initializer(key, (self.symbols, self.units))}
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         a = jnp.take(params["W"], x.astype(jnp.int32), axis=0, mode="fill")
         if context.lengths is not None:  # whatever stands in the padding is no symbol
             valid = jnp.arange(x.shape[1]) < context.lengths[:, None]
             a = jnp.where(valid.reshape(*valid.shape, *(1,) * (a.ndim - 2)), a, 0)
         return a, {"x": x, "a": a} | ({} if context.lengths is None else {"lengths": context.lengths})
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """dE/dW adds up, in each symbol's row, the gradients of all places where the symbol stood."""
         x, delta = saved["x"], d_out
         if "lengths" in saved:
@@ -63,8 +65,8 @@ class Embedding(Layer):
         d_W = jnp.zeros_like(params["W"]).at[at].add(delta, mode="drop", wrap_negative_indices=False)
         return Backward(jnp.zeros(x.shape, d_out.dtype), {"W": d_W}, delta)
 
-    def check_input(self, x, name, lengths):
+    def check_input(self, x: np.ndarray, name: str, lengths: np.ndarray | None) -> np.ndarray:
         return as_labels(x, self.symbols, name, lengths=lengths)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         return (*in_shape, self.units)

@@ -8,8 +8,9 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from netgrad.errors import ShapeError
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
+from netgrad.types import Array, Params, Saved, Shape
 
 
 @register("layer", "feature_scale")
@@ -32,20 +33,20 @@ class FeatureScale(Layer):
 
     hands_on: ClassVar[bool] = True
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shape) -> Params:
         self.out_shape(in_shape)
         return {"gamma": jnp.ones(in_shape[-1])}
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         a = params["gamma"] * x
         return a, {"x": x, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """dE/dgamma_i = sum of x_i dE/da_i over examples and positions; dE/dx = gamma * dE/da."""
         axes = tuple(range(d_out.ndim - 1))
         return Backward(params["gamma"] * d_out, {"gamma": (saved["x"] * d_out).sum(axes)}, d_out)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if not in_shape or not isinstance(in_shape[-1], int):
             raise ShapeError(f"{self.label} needs inputs of shape (N, ..., d), found {('N', *in_shape)}: add an axis")
         return in_shape

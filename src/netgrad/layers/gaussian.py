@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import ShapeError
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
+from netgrad.types import Array, Params, Saved, Shape
 
 
 @register("layer", "gaussian")
@@ -32,23 +33,23 @@ class Gaussian(Layer):
     ([[1.0, 2.0]], [[0.0, 0.0]])
     """
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         mean, log_variance = jnp.split(x, 2, axis=-1)
         shape = () if context.key is None else mean.shape
         noise = jnp.zeros(shape, x.dtype) if context.key is None else jax.random.normal(context.key, shape, x.dtype)
         a = mean + jnp.exp(log_variance / 2) * noise
         return a, {"x": x, "mean": mean, "log_variance": log_variance, "noise": noise, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """dE/dmean = dE/da; dE/dlog_variance = dE/da * noise * exp(log_variance / 2) / 2."""
         d_log = d_out * saved["noise"] * jnp.exp(saved["log_variance"] / 2) / 2
         return Backward(jnp.concatenate([d_out, d_log], axis=-1), {}, d_out)
 
     @property
-    def draws(self):
+    def draws(self) -> bool:
         return True
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if not in_shape or not isinstance(in_shape[-1], int) or in_shape[-1] % 2:
             raise ShapeError(
                 f"{self.label} needs a mean and a logarithm of a variance for each unit, inputs (N, ..., 2 units), "

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.normalisation import check_epsilon, scale_and_shift, total_of, valid_positions
 from netgrad.registry import register
+from netgrad.types import Array, Params, Saved, Shape
 
 
 @register("layer", "group_norm")
@@ -37,16 +37,16 @@ class GroupNorm(Layer):
     groups: int
     epsilon: float = 1e-5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.groups, int) or self.groups < 1:
             raise NetgradError(f"{self.label}: groups must be a whole number of at least 1, found {self.groups!r}")
         check_epsilon(self)
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shape) -> Params:
         self.out_shape(in_shape)
         return scale_and_shift(self, in_shape)
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         valid = valid_positions(x, context.lengths)
         n = jnp.maximum(self._sums(jnp.broadcast_to(valid, x.shape).astype(x.dtype)), 1)
         x = jnp.where(valid, x, 0)
@@ -56,7 +56,7 @@ class GroupNorm(Layer):
         a = jnp.where(valid, params["gamma"] * normalised + params["beta"], 0)
         return a, {"x": x, "valid": valid, "n": n, "inverse": inverse, "normalised": normalised, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """dE/dx = r (g - mean g - u mean(g u)), means over the group, with g = gamma dE/da and u, r as in `BatchNorm`.
 
         The same derivation as there, with one example's n numbers of a group in the place of one unit's examples.
@@ -74,7 +74,7 @@ class GroupNorm(Layer):
         sums = x.reshape(shape[0], -1, self.groups, units // self.groups).sum((1, 3))
         return jnp.repeat(sums, units // self.groups, axis=-1).reshape(shape[0], *(1,) * (x.ndim - 2), units)
 
-    def out_shape(self, in_shape: Any):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if not in_shape or not isinstance(in_shape[-1], int) or in_shape[-1] % self.groups:
             raise ShapeError(
                 f"{self.label} needs inputs of shape (N, ..., units) whose units divide into {self.groups} groups, "

@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
+from netgrad.types import Array, Params, Saved, Shape
 
 
 @register("layer", "gaussian_noise")
@@ -34,11 +35,11 @@ class GaussianNoise(Layer):
 
     variance: float = 0.1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.variance, int | float) or not 0 <= self.variance < math.inf:
             raise NetgradError(f"{self.label}: variance must be a number of at least 0, found {self.variance}")
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         # Monte-Carlo prediction has a key, too, but asks what the model is unsure of, not what data might look like.
         if context.training and context.key is not None:
             noise = math.sqrt(self.variance) * jax.random.normal(context.key, x.shape, x.dtype)
@@ -47,13 +48,13 @@ class GaussianNoise(Layer):
         a = x + noise
         return a, {"x": x, "noise": noise, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """dE/dx = dE/da: the noise does not depend on x."""
         return Backward(d_out, {}, d_out)
 
     @property
-    def draws(self):
+    def draws(self) -> bool:
         return self.variance > 0
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape

@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.views import WeightNormed
 from netgrad.layers.wrapper import Wrapper
 from netgrad.registry import register
+from netgrad.types import Array, Params, Saved, Shape, State
 
 _NORMED = WeightNormed("W")
 
@@ -48,21 +49,21 @@ class BatchNorm(Layer):
     momentum: float = 0.9
     epsilon: float = 1e-5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.momentum < 1:
             raise NetgradError(f"{self.label}: momentum must lie in [0, 1), found {self.momentum}")
         check_epsilon(self)
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shape) -> Params:
         return scale_and_shift(self, in_shape)
 
-    def init_state(self, in_shape):
+    def init_state(self, in_shape: Shape) -> State:
         units = in_shape[-1:]
         return {"mean": jnp.zeros(units, float), "variance": jnp.ones(units, float)}
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         valid = valid_positions(x, context.lengths)
-        saved: dict[str, Any] = {"x": x, "valid": valid}
+        saved: Saved = {"x": x, "valid": valid}
         x = jnp.where(valid, x, 0)
         if context.training:
             if valid.size < 2:
@@ -83,7 +84,7 @@ class BatchNorm(Layer):
         saved |= {"mean": mean, "variance": variance, "inverse": inverse, "normalised": normalised, "a": a}
         return a, saved
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """With u = (x - m)/sqrt(s + epsilon), r = 1/sqrt(s + epsilon) and g = gamma dE/da, the gradient of u:
 
         dE/ds = sum g (x - m) (-1/2) r^3, and dE/dm = -r sum g, since s does not change with m. Each x_i moves u_i, m
@@ -103,7 +104,7 @@ class BatchNorm(Layer):
         d_params = {"gamma": total_of(d_out * u), "beta": total_of(d_out)}
         return Backward(saved["inverse"] * d_in, d_params, d_out)
 
-    def next_state(self, state, saved):
+    def next_state(self, state: State, saved: Saved) -> State:
         if "n" not in saved:  # prediction, which only reads them
             return state
         return {
@@ -111,7 +112,7 @@ class BatchNorm(Layer):
             for name in state
         }
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         return _needs_units(self, in_shape)
 
 
@@ -134,14 +135,14 @@ class LayerNorm(Layer):
 
     epsilon: float = 1e-5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_epsilon(self)
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shape) -> Params:
         self.out_shape(in_shape)
         return scale_and_shift(self, in_shape)
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         valid = valid_positions(x, context.lengths)
         x = jnp.where(valid, x, 0)
         mean = x.mean(-1, keepdims=True)
@@ -150,7 +151,7 @@ class LayerNorm(Layer):
         a = jnp.where(valid, params["gamma"] * normalised + params["beta"], 0)
         return a, {"x": x, "valid": valid, "mean": mean, "inverse": inverse, "normalised": normalised, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """dE/dx = r (g - mean g - u mean(g u)), means over the units, with g = gamma dE/da and u, r as in `BatchNorm`.
 
         The same derivation as there, with one example's d units in the place of one unit's n examples, and divisor d.
@@ -161,7 +162,7 @@ class LayerNorm(Layer):
         d_in = saved["inverse"] * (g - g.mean(-1, keepdims=True) - u * (g * u).mean(-1, keepdims=True))
         return Backward(d_in, {"gamma": total_of(d_out * u), "beta": total_of(d_out)}, d_out)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if _needs_units(self, in_shape)[-1] < 2:
             raise ShapeError(f"{self.label} needs at least 2 units to normalise over, found {('N', *in_shape)}")
         return in_shape
@@ -183,7 +184,7 @@ class WeightNorm(Wrapper):
     {'b': (3,), 'W_g': (3,), 'V': (2, 3)}
     """
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shape) -> Params:
         params = self.layer.init(key, in_shape)
         if "W" not in params:
             raise NetgradError(
@@ -192,12 +193,12 @@ class WeightNorm(Wrapper):
             )
         return _NORMED.store(params)
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         seen = _NORMED.see(params)
         a, saved = self.layer.forward(seen, x, context)
         return a, saved | {"W": seen["W"]}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """As the layer itself, then through `WeightNormed`."""
         back = self.layer.backward(_NORMED.see(params), saved, d_out)
         return back._replace(d_params=_NORMED.back(params, back.d_params))
@@ -209,7 +210,7 @@ def scale_and_shift(layer: Layer, in_shape: Any) -> dict[str, jax.Array]:
     return {"gamma": jnp.ones(units, float), "beta": jnp.zeros(units, float)}
 
 
-def _needs_units(layer: Layer, in_shape: Any) -> Any:
+def _needs_units(layer: Layer, in_shape: Shape) -> Shape:
     if not in_shape or not isinstance(in_shape[-1], int):
         raise ShapeError(f"{layer.label} needs inputs of shape (N, ..., units), found {('N', *in_shape)}: add an axis")
     return in_shape

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
+from netgrad.types import Array, Params, Saved, Shape
 
 
 @register("layer", "piecewise_linear")
@@ -38,7 +39,7 @@ class PiecewiseLinear(Layer):
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, kind in (("columns", int), ("low", float), ("high", float)):
             object.__setattr__(self, name, tuple(kind(value) for value in getattr(self, name)))
         if not len(self.columns) == len(self.low) == len(self.high):
@@ -72,12 +73,12 @@ class PiecewiseLinear(Layer):
                 high += ends[1:].tolist()
         return cls(tuple(columns), tuple(low), tuple(high), **fields)  # type: ignore[arg-type]
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         low, high = (jnp.asarray(ends, x.dtype) for ends in (self.low, self.high))
         t = jnp.clip((x[:, np.array(self.columns, int)] - low) / (high - low), 0, 1)
         return jnp.concatenate([x, t], axis=1), {"x": x, "t": t, "a": jnp.concatenate([x, t], axis=1)}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """dE/dx_c = dE/da_c, and dE/dt_p / (high_p - low_p) of each piece p of c that x_c lies in."""
         d = saved["x"].shape[1]
         widths = jnp.asarray(self.high, d_out.dtype) - jnp.asarray(self.low, d_out.dtype)
@@ -85,7 +86,7 @@ class PiecewiseLinear(Layer):
         d_t = jnp.where(inside, d_out[:, d:] / widths, 0)
         return Backward(d_out[:, :d].at[:, np.array(self.columns, int)].add(d_t), {}, d_out)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 1 or in_shape[0] <= max(self.columns, default=-1):
             most = max(self.columns, default=-1) + 1
             raise ShapeError(

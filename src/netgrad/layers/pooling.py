@@ -19,9 +19,10 @@ from jax import lax
 from netgrad import kernels
 from netgrad.errors import NetgradError, ShapeError, unknown_name, warn
 from netgrad.layers.activation import ReLU
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.window import Windows, as_image, as_padding, as_setting, image, positions, windows_over, within
 from netgrad.registry import find, register
+from netgrad.types import Array, Lengths, Params, Saved, Shape
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Pool(Layer):
     stride: Any = None
     padding: Any = "valid"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "window", as_setting(self.label, "window", self.window, 1))
         if self.stride is not None:
             object.__setattr__(self, "stride", as_setting(self.label, "stride", self.stride, 1))
@@ -72,7 +73,7 @@ class Pool(Layer):
                 )
         return at
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         at = self.windows(x.shape[1:])
         present = _present(x.shape, at, context.lengths)
         v = elements(x, at)
@@ -82,7 +83,7 @@ class Pool(Layer):
             saved["lengths"] = context.lengths
         return a, saved
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """Every window's gradient goes to its elements; an input's gradient is the sum over the windows it lies in.
 
         The activation is the identity and the weights are fixed, so delta = dE/da (Z&M 26.3.6; Kelleher eq. 102-103).
@@ -94,16 +95,16 @@ class Pool(Layer):
         d_v = self.spread(v if present is None else jnp.where(present, v, 0), present, saved, d_out)
         return Backward(gather(d_v if present is None else jnp.where(present, d_v, 0), at), {}, d_out)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         at = self.windows(in_shape)
         for line in at.unseen():
             warn(f"{self.label}: {line}")
         return (*at.out, in_shape[-1])
 
-    def out_lengths(self, lengths, in_shape):
+    def out_lengths(self, lengths: Lengths, in_shape: Shape) -> Lengths:
         return None if lengths is None else self.windows(in_shape).out_lengths(lengths)
 
-    def connections(self, in_shape):
+    def connections(self, in_shape: Shape) -> int:
         at = self.windows(in_shape)
         return positions(at) * in_shape[-1] * math.prod(at.window)
 
@@ -125,7 +126,7 @@ class MaxPool(Pool):
     ([[3.0, 4.0], [2.0, 4.0]], [[4, 6], [8, 11]])
     """
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         at = self.windows(x.shape[1:])
         if context.lengths is None and as_image(at):
             a, element = kernels.max_pool_forward(image(x), *_arguments(at))
@@ -135,7 +136,7 @@ class MaxPool(Pool):
             a, saved = super().forward(params, x, context)
         return a, saved | {"index": _index(saved["element"], at)}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """The gradient of every window goes to its maximum (Z&M 26.3.6; Kelleher eq. 103)."""
         x = saved["x"]
         at = self.windows(x.shape[1:])
@@ -146,13 +147,13 @@ class MaxPool(Pool):
         d_in = kernels.max_pool_backward(image(d_out), image(saved["element"]), size, window, stride, padding)
         return Backward(d_in.reshape(x.shape), {}, d_out)
 
-    def aggregate(self, v, present):
+    def aggregate(self, v: Array, present: Array | None) -> tuple[Array, Saved]:
         if present is None:
             return v.max(0), {"element": jnp.argmax(v, 0)}
         v = jnp.where(present, v, -jnp.inf)
         return jnp.where(present.any(0), v.max(0), 0), {"element": jnp.argmax(v, 0)}
 
-    def spread(self, v, present, saved, d_out):
+    def spread(self, v: Array, present: Array | None, saved: Saved, d_out: Array) -> Array:
         k = jnp.arange(len(v)).reshape(-1, *(1,) * d_out.ndim)
         return jnp.where(k == saved["element"], d_out, 0)
 
@@ -162,10 +163,10 @@ class MaxPool(Pool):
 class AveragePool(Pool):
     """The mean of every window; its gradient is shared out evenly (Z&M 26.3.4, avg-pooling with a filter of ones)."""
 
-    def aggregate(self, v, present):
+    def aggregate(self, v: Array, present: Array | None) -> tuple[Array, Saved]:
         return v.sum(0) / _count(v, present), {}
 
-    def spread(self, v, present, saved, d_out):
+    def spread(self, v: Array, present: Array | None, saved: Saved, d_out: Array) -> Array:
         return jnp.broadcast_to(d_out / _count(v, present), v.shape)
 
 
@@ -174,10 +175,10 @@ class AveragePool(Pool):
 class SumPool(Pool):
     """The sum of every window: the convolution with a filter of ones; every element gets the whole gradient."""
 
-    def aggregate(self, v, present):
+    def aggregate(self, v: Array, present: Array | None) -> tuple[Array, Saved]:
         return v.sum(0), {}
 
-    def spread(self, v, present, saved, d_out):
+    def spread(self, v: Array, present: Array | None, saved: Saved, d_out: Array) -> Array:
         return jnp.broadcast_to(d_out, v.shape)
 
 
@@ -191,19 +192,19 @@ class NormPool(Pool):
 
     p: float = 2.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not 1 <= self.p < math.inf:
             raise NetgradError(f"{self.label}: p must be at least 1 and finite, found {self.p!r}: MaxPool is the limit")
 
-    def aggregate(self, v, present):
+    def aggregate(self, v: Array, present: Array | None) -> tuple[Array, Saved]:
         # Relative to the largest element, so that large p neither overflow nor vanish.
         largest = lax.stop_gradient(jnp.abs(v).max(0))
         scale = jnp.where(largest > 0, largest, 1)
         total = ((jnp.abs(v) / scale) ** self.p).sum(0)
         return jnp.where(largest == 0, 0, scale * jnp.where(largest == 0, 1, total) ** (1 / self.p)), {}
 
-    def spread(self, v, present, saved, d_out):
+    def spread(self, v: Array, present: Array | None, saved: Saved, d_out: Array) -> Array:
         a = saved["a"]
         return d_out * jnp.sign(v) * (jnp.abs(v) / jnp.where(a == 0, 1, a)) ** (self.p - 1)
 
@@ -225,10 +226,10 @@ class GlobalPool(Layer):
 
     aggregation: str = "average"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_aggregation(self.aggregation)
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         self.out_shape(x.shape[1:])
         row = x.reshape(x.shape[0], -1, x.shape[-1])
         lengths = context.lengths
@@ -237,25 +238,25 @@ class GlobalPool(Layer):
         a, saved = self._pool(row.shape).forward({}, row, type(context)(lengths=lengths))
         return a[:, 0], saved | {"x": x, "a": a[:, 0]}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """As the pooling of a single window that holds everything."""
         x = saved["x"]
         row = x.reshape(x.shape[0], -1, x.shape[-1])
         of_row = saved | {"x": row, "a": saved["a"][:, None]}
         return Backward(self._pool(row.shape).backward({}, of_row, d_out[:, None]).d_in.reshape(x.shape), {}, d_out)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) < 2 or 0 in in_shape:
             raise ShapeError(f"{self.label} needs inputs of shape (N, ..., channels), found {('N', *in_shape)}")
         return in_shape[-1:]
 
-    def out_lengths(self, lengths, in_shape):
+    def out_lengths(self, lengths: Lengths, in_shape: Shape) -> Lengths:
         return None
 
-    def connections(self, in_shape):
+    def connections(self, in_shape: Shape) -> int:
         return math.prod(in_shape)
 
-    def _pool(self, shape):
+    def _pool(self, shape: Shape) -> Pool:
         return AGGREGATIONS[self.aggregation](shape[1])
 
 
@@ -287,7 +288,7 @@ class Subsample(Layer):
     aggregation: str = "average"
     activation: Any = ReLU()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_aggregation(self.aggregation)
         pool = self.pool
         for name in ("window", "stride", "padding"):
@@ -299,20 +300,20 @@ class Subsample(Layer):
         """The pooling whose result is weighed."""
         return AGGREGATIONS[self.aggregation](self.window, self.stride, self.padding, name=self.label)
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shape) -> Params:
         self.pool.windows(in_shape)
         params = {"W": jnp.ones(in_shape[-1:], float), "b": jnp.zeros(in_shape[-1:], float)}
         if of_activation := self.activation.init(key, in_shape[-1:]):
             params["activation"] = of_activation
         return params
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         pooled, saved = self.pool.forward({}, x, context)
         z = params["W"] * pooled + params["b"]
         a, _ = self.activation.forward(params.get("activation", {}), z, context)
         return a, saved | {"pooled": pooled, "z": z, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """delta = f'(z) * dE/da; dE/dW = sum of delta * pooled; dE/db = sum of delta; W * delta goes to the windows."""
         delta, of_activation, _ = self.activation.backward(params.get("activation", {}), saved, d_out)
         axes = tuple(range(delta.ndim - 1))
@@ -322,16 +323,16 @@ class Subsample(Layer):
         back = self.pool.backward({}, saved | {"a": saved["pooled"]}, params["W"] * delta)
         return Backward(back.d_in, d_params, delta)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         return self.pool.out_shape(in_shape)
 
-    def out_lengths(self, lengths, in_shape):
+    def out_lengths(self, lengths: Lengths, in_shape: Shape) -> Lengths:
         return self.pool.out_lengths(lengths, in_shape)
 
-    def operations(self, in_shape):
+    def operations(self, in_shape: Shape) -> int:
         return positions(self.pool.windows(in_shape)) * in_shape[-1]
 
-    def connections(self, in_shape):
+    def connections(self, in_shape: Shape) -> int:
         return self.pool.connections(in_shape) + self.operations(in_shape)
 
 

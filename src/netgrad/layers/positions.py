@@ -10,9 +10,10 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.initializers import Normal
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.window import within
 from netgrad.registry import find, register
+from netgrad.types import Array, Params, Saved, Shape, State
 
 KINDS = ("sinusoidal", "learned")
 
@@ -43,7 +44,7 @@ class Positions(Layer):
     longest: int | None = None
     initializer: Any = Normal(0.1)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.encoding not in KINDS:
             raise NetgradError(f"{self.label}: encoding must be one of {', '.join(KINDS)}, found {self.encoding!r}")
         if self.longest is not None and (not isinstance(self.longest, int) or self.longest < 1):
@@ -52,11 +53,11 @@ class Positions(Layer):
             raise NetgradError(f"{self.label}: learned positions have an end, give longest, such as 512")
         object.__setattr__(self, "initializer", find("initializer", self.initializer))
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shape) -> Params:
         _, d = self.out_shape(in_shape)
         return {"W": self.initializer(key, (self.longest, d))} if self.encoding == "learned" else {}
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         _, steps, d = x.shape
         if context.state:
             at = context.state["at"] + jnp.arange(steps)
@@ -69,7 +70,7 @@ class Positions(Layer):
             a = jnp.where(within(context.lengths, x.shape), a, 0)
         return a, {"x": x, "a": a, "residuals": at} | ({} if context.lengths is None else {"lengths": context.lengths})
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """dE/dx is what arrives; dE/dW adds up in each row what arrives at that step of all sequences."""
         delta = d_out
         if "lengths" in saved:
@@ -79,18 +80,18 @@ class Positions(Layer):
         d_W = jnp.zeros_like(params["W"]).at[saved["residuals"]].add(delta.sum(0), mode="drop")
         return Backward(delta, {"W": d_W}, delta)
 
-    def stream_state(self, n, in_shape):
+    def stream_state(self, n: int, in_shape: Shape) -> State:
         self.out_shape(in_shape)
         return {"at": jnp.zeros((), jnp.int32)}
 
-    def next_state(self, state, saved):
+    def next_state(self, state: State, saved: Saved) -> State:
         return {"at": saved["residuals"][-1] + 1} if state else state
 
     @property
-    def holds_steps(self):
+    def holds_steps(self) -> bool:
         return True
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 2 or not all(isinstance(n, int) for n in in_shape):
             raise ShapeError(f"{self.label} needs sequences (N, T, d), found inputs of shape {in_shape}")
         if self.longest is not None and in_shape[0] > self.longest:

@@ -20,8 +20,9 @@ from netgrad.kernels import recurrent
 from netgrad.kernels.cell import Moment, Step, StepBack
 from netgrad.kernels.recurrent_gradients import few_weights, input_gradient, weight_gradients
 from netgrad.kernels.recurrent_reference import Back, moment, valid_steps, walk_back
-from netgrad.layers.base import Backward, Layer, Params, along_first
+from netgrad.layers.base import Backward, Context, Layer, along_first
 from netgrad.registry import find
+from netgrad.types import Array, Inputs, Lengths, Params, Saved, Shape, Shapes, State
 
 RETURNS = ("sequence", "last", "state")
 
@@ -69,7 +70,7 @@ class Recurrent(Layer):
     kernel: ClassVar[Any] = None
     resets: ClassVar[Any] = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.units, int) or self.units < 1:
             raise NetgradError(f"{self.label}: units must be a whole number of at least 1, found {self.units!r}")
         if self.returns not in RETURNS:
@@ -95,7 +96,7 @@ class Recurrent(Layer):
         b = params[self.gates[0]]["b"] if self.gates else params["b"]
         return jnp.zeros((0, self.units), b.dtype)
 
-    def own_gradients(self, params: Params, saved: dict[str, Any], at: Moment, back: Back) -> Params:
+    def own_gradients(self, params: Params, saved: Saved, at: Moment, back: Back) -> Params:
         """The gradients of the parameters that `own` is made of, to be put in the place of those that others have."""
         return {}
 
@@ -105,7 +106,7 @@ class Recurrent(Layer):
 
     # --- the contract
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shapes) -> Params:
         self.out_shape(in_shape)
         d = _sequence_shape(in_shape)[1]
         gates = self.gates or ("",)
@@ -124,15 +125,15 @@ class Recurrent(Layer):
             params["state"] = jnp.zeros(self.state_size, float)
         return params
 
-    def layout(self, x):
+    def layout(self, x: Inputs) -> Inputs:
         return kernels.examples_last(x)
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Inputs, context: Context) -> tuple[Array, Saved]:
         sequence, given = x if isinstance(x, tuple) else (x, None)
         context = context.replace(lengths=along_first(context.lengths))
         masks = self._masks(context, sequence)
         start = self._start(params, given, context, sequence)
-        saved: dict[str, Any] = {"x": x, "start": start, "masks": masks}
+        saved: Saved = {"x": x, "start": start, "masks": masks}
         if context.lengths is not None:
             saved["lengths"] = context.lengths
         if "begun" in context.state:
@@ -158,7 +159,7 @@ class Recurrent(Layer):
             a = times(saved["h"] if self.returns == "sequence" else ends[0], masks.get("a"))
         return a, saved | {"a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         x, d_h, d_last = self._arriving(saved, d_out)
         W, U, _ = self._joined(params)
         if self.kernel is None:
@@ -179,13 +180,13 @@ class Recurrent(Layer):
         d_in = (d_x, d_start) if isinstance(saved["x"], tuple) else d_x
         return Backward(d_in, d_params, self._by_gate(back.delta) if self.gates else back.delta)
 
-    def look_back(self, params, saved, d_out):
+    def look_back(self, params: Params, saved: Saved, d_out: Array) -> Saved:
         _, d_h, d_last = self._arriving(saved, d_out)
         back = self._walk_back(params, saved, d_h, d_last)
         looked = {f"delta_{name}": d for name, d in zip("hc", back.d_states, strict=False)}
         return looked | ({"d_gates": self._by_gate(back.d_gates)} if self.gates else {})
 
-    def gradients(self, params, saved, d_out):
+    def gradients(self, params: Params, saved: Saved, d_out: Array) -> Params | None:
         x, d_h, d_last = self._arriving(saved, d_out)
         U = self._joined(params)[1]
         plain = not any(set(params[gate]) - {"W_x", "W_h", "b"} for gate in self.gates)
@@ -199,7 +200,7 @@ class Recurrent(Layer):
             d_params["state"] = d_start.sum(0)
         return d_params
 
-    def stream_state(self, n, in_shape):
+    def stream_state(self, n: int, in_shape: Shapes) -> State:
         if self.reverse or self.learned_state or self.returns != "sequence":
             raise NetgradError(
                 f"{self.label} cannot work through a sequence piece by piece: that needs reverse=False, "
@@ -209,12 +210,12 @@ class Recurrent(Layer):
         given = bool(in_shape) and isinstance(in_shape[0], tuple)  # the first piece starts from the state that is given
         return state | {"begun": jnp.zeros((), bool)} if given else state
 
-    def next_state(self, state, saved):
+    def next_state(self, state: State, saved: Saved) -> State:
         if not state:
             return state
         return {"state": saved["state"]} | ({"begun": jnp.ones((), bool)} if "begun" in state else {})
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shapes) -> Shape:
         shape = _sequence_shape(in_shape)
         if shape is None:
             raise ShapeError(f"{self.label} needs sequences (N, T, d), found inputs of shape {in_shape}")
@@ -227,15 +228,15 @@ class Recurrent(Layer):
                 )
         return {"sequence": (shape[0], self.units), "last": (self.units,), "state": (self.state_size,)}[self.returns]
 
-    def out_lengths(self, lengths, in_shape):
+    def out_lengths(self, lengths: Any, in_shape: Shapes) -> Lengths:
         return along_first(lengths) if self.returns == "sequence" else None
 
-    def operations(self, in_shape):
+    def operations(self, in_shape: Shapes) -> int:
         steps, d = _sequence_shape(in_shape)
-        return steps * max(1, len(self.gates)) * self.units * (d + self.units)
+        return int(steps * max(1, len(self.gates)) * self.units * (d + self.units))
 
     @property
-    def draws(self):
+    def draws(self) -> bool:
         return any((self.dropout, self.recurrent_dropout, self.output_dropout))
 
     @property
@@ -245,7 +246,7 @@ class Recurrent(Layer):
 
     # --- parts
 
-    def _arriving(self, saved: dict[str, Any], d_out: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def _arriving(self, saved: Saved, d_out: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The inputs as the cell saw them, and the gradients at each h (N, T, u) and at the last state (N, s)."""
         x = saved["x"][0] if isinstance(saved["x"], tuple) else saved["x"]
         masks, d_last = saved["masks"], jnp.zeros_like(saved["start"])
@@ -309,23 +310,23 @@ class Recurrent(Layer):
         split = [self._by_gate(g) for g in (dW, dU, db)]
         return {g: {"W_x": split[0][g], "W_h": split[1][g], "b": split[2][g]} for g in self.gates}
 
-    def _kept(self, saved: dict[str, Any]) -> tuple[jax.Array, ...]:
+    def _kept(self, saved: Saved) -> tuple[jax.Array, ...]:
         """h, c, the gates and the start, as `netgrad.kernels.recurrent` takes them."""
         h = saved["h"]
         return h, saved.get("c", h[..., :0]), saved["residuals"], saved["start"]
 
-    def _walk_back(self, params: Params, saved: dict[str, Any], d_h: jax.Array, d_last: jax.Array) -> Back:
+    def _walk_back(self, params: Params, saved: Saved, d_h: jax.Array, d_last: jax.Array) -> Back:
         """The way back in plain JAX, with what the kernels do not write down."""
         U, lengths = self._joined(params)[1], spans(saved.get("lengths"), d_h)
         arrays: tuple[Any, ...] = (d_h, U, self.own(params), *self._kept(saved), lengths, d_last)
         return walk_back(self, *arrays, reverse=self.reverse, mask=saved["masks"].get("h"))
 
-    def _moment(self, saved: dict[str, Any]) -> Moment:
+    def _moment(self, saved: Saved) -> Moment:
         """What every time-step met and made."""
         arrays: tuple[Any, ...] = (*self._kept(saved), spans(saved.get("lengths"), saved["h"]))
         return moment(self, *arrays, reverse=self.reverse, mask=saved["masks"].get("h"))
 
-    def _met(self, saved: dict[str, Any]) -> tuple[jax.Array, jax.Array]:
+    def _met(self, saved: Saved) -> tuple[jax.Array, jax.Array]:
         """All h and the first one as recurrent dropout leaves them: what meets W_h one step later."""
         mask = saved["masks"].get("h")
         return times(saved["h"], None if mask is None else mask[:, None]), times(saved["start"][:, : self.units], mask)
@@ -336,7 +337,7 @@ def bias_initializer(value: Any) -> Any:
     return Constant(float(value)) if isinstance(value, int | float) else find("initializer", value)
 
 
-def _sequence_shape(in_shape: Any) -> Any:
+def _sequence_shape(in_shape: Shapes) -> Any:
     """(T, d) of the first input, or None where it is no sequence of vectors."""
     shape = in_shape[0] if in_shape and isinstance(in_shape[0], tuple) else in_shape
     return shape if len(shape) == 2 else None

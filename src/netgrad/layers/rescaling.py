@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
+from netgrad.types import Array, Params, Saved, Shape
 
 
 @register("layer", "rescaling")
@@ -41,7 +42,7 @@ class Rescaling(Layer):
     factor: float | tuple[float, ...] = 1.0
     limit: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("offset", "factor"):
             if not np.isfinite(getattr(self, name)).all():
                 raise NetgradError(f"{self.label}: {name} must be a finite number, found {getattr(self, name)}")
@@ -49,7 +50,7 @@ class Rescaling(Layer):
             raise NetgradError(f"{self.label}: limit must be a positive number or None, found {self.limit}")
 
     @classmethod
-    def standardising(cls, x, each=False, **fields):
+    def standardising(cls, x: np.ndarray, each: bool = False, **fields: Any) -> Rescaling:
         """The layer after which the numbers of ``x`` have mean 0 and variance 1: all together, or ``each`` place along
         the last axis by itself. Constant inputs are centred only."""
         axes = tuple(range(x.ndim - 1)) if each else None
@@ -59,17 +60,17 @@ class Rescaling(Layer):
         offset = np.asarray(x.mean(axes), float)
         return cls(_plain(offset), _plain(1 / scale), **fields)
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         a = (x - jnp.asarray(self.offset, x.dtype)) * jnp.asarray(self.factor, x.dtype)
         return a if self.limit is None else jnp.clip(a, -self.limit, self.limit), {"x": x, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """dE/dx = factor * dE/da, 0 where a was cut off."""
         if self.limit is not None:
             d_out = jnp.where(jnp.abs(saved["a"]) <= self.limit, d_out, 0)
         return Backward(d_out * jnp.asarray(self.factor, d_out.dtype), {}, d_out)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         for name in ("offset", "factor"):
             value = getattr(self, name)
             if isinstance(value, tuple) and (not in_shape or len(value) != in_shape[-1]):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Backward, Layer
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
+from netgrad.types import Array, Lengths, Params, Saved, Shape
 
 
 @register("layer", "reshape")
@@ -25,24 +26,24 @@ class Reshape(Layer):
 
     shape: tuple[int, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         a = x.reshape(x.shape[0], *self.out_shape(x.shape[1:]))
         return a, {"x": x, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         return Backward(d_out.reshape(saved["x"].shape), {}, d_out)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         have, want = math.prod(in_shape), math.prod(n for n in self.shape if n != -1)
         free = self.shape.count(-1)
         if free > 1 or want == 0 or have % want or (not free and have != want):
             raise ShapeError(f"{self.label}: {have} numbers of shape {in_shape} do not fit into {self.shape}")
         return tuple(have // want if n == -1 else n for n in self.shape)
 
-    def out_lengths(self, lengths, in_shape):
+    def out_lengths(self, lengths: Lengths, in_shape: Shape) -> Lengths:
         return None
 
 
@@ -53,17 +54,17 @@ class Flatten(Layer):
 
     hands_on: ClassVar[bool] = True
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         a = x.reshape(x.shape[0], -1)
         return a, {"x": x, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         return Backward(d_out.reshape(saved["x"].shape), {}, d_out)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         return (math.prod(in_shape),)
 
-    def out_lengths(self, lengths, in_shape):
+    def out_lengths(self, lengths: Lengths, in_shape: Shape) -> Lengths:
         return None
 
 
@@ -85,26 +86,26 @@ class Permute(Layer):
 
     order: tuple[int, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "order", tuple(self.order))
         if sorted(self.order) != list(range(len(self.order))):
             raise NetgradError(
                 f"{self.label}: order must name each axis once, 0 to {len(self.order) - 1}, found {self.order}"
             )
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         self.out_shape(x.shape[1:])
         a = x.transpose(0, *(axis + 1 for axis in self.order))
         return a, {"x": x, "a": a}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         back = sorted(range(len(self.order)), key=lambda axis: self.order[axis])
         return Backward(d_out.transpose(0, *(axis + 1 for axis in back)), {}, d_out)
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != len(self.order):
             raise ShapeError(f"{self.label}: order {self.order} does not fit inputs {('N', *in_shape)}")
         return tuple(in_shape[axis] for axis in self.order)
 
-    def out_lengths(self, lengths, in_shape):
+    def out_lengths(self, lengths: Lengths, in_shape: Shape) -> Lengths:
         return lengths if self.order[:1] == (0,) else None

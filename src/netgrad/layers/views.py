@@ -20,6 +20,7 @@ import numpy as np
 from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.registry import register
 from netgrad.trees import at, beside, by_path, covers, map_leaves, put, without
+from netgrad.types import Params
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,20 @@ class ParameterView:
     registered_name: ClassVar[str] = ""  # set by netgrad.register
     rank: ClassVar[int] = 0  # views of lower rank come first on the way from what is stored
 
-    def see(self, params: dict) -> dict:
+    def see(self, params: Params) -> Params:
         """From what is stored to what is effective."""
         raise NotImplementedError(f"{type(self).__name__} does not define see")
 
-    def store(self, params: dict) -> dict:
+    def store(self, params: Params) -> Params:
         """From what is effective, freshly drawn, to what is stored."""
         raise NotImplementedError(f"{type(self).__name__} does not define store")
 
-    def back(self, params: dict, gradient: dict) -> dict:
+    def back(self, params: Params, gradient: Params) -> Params:
         """The gradient of what is stored, ``params``, from that of what is effective."""
-        (stored,) = jax.vjp(self.see, params)[1](gradient)
+        stored: Params = jax.vjp(self.see, params)[1](gradient)[0]
         return stored
 
-    def check(self, shapes: dict) -> None:
+    def check(self, shapes: Params) -> None:
         """Refuse effective parameters (arrays, or their shapes) that this view does not fit."""
         for path in self.paths:
             if path not in by_path(shapes):
@@ -115,18 +116,18 @@ class WeightNormed(ParameterView):
     path: str
 
     @property
-    def parts(self):
+    def parts(self) -> tuple[str, ...]:
         return beside(self.path, "W_g"), beside(self.path, "V")
 
-    def see(self, params):
+    def see(self, params: Params) -> Params:
         g, V = (at(params, path) for path in self.parts)
         return put(without(without(params, self.parts[0]), self.parts[1]), self.path, g * V / _length(V))
 
-    def store(self, params):
+    def store(self, params: Params) -> Params:
         V = at(params, self.path)
         return put(put(without(params, self.path), self.parts[0], _length(V)), self.parts[1], V)
 
-    def back(self, params, gradient):
+    def back(self, params: Params, gradient: Params) -> Params:
         """With v = V/||V||: dE/dg = sum dE/dW v, and dE/dV = g/||V|| (dE/dW - v dE/dg), at right angles to V.
 
         The length's derivative is d||V||/dV = v, so that dv/dV takes away what lies along v.
@@ -138,7 +139,7 @@ class WeightNormed(ParameterView):
         d_V = g / length * (dW - v * d_g)
         return put(put(without(gradient, self.path), self.parts[0], d_g), self.parts[1], d_V)
 
-    def check(self, shapes):
+    def check(self, shapes: Params) -> None:
         super().check(shapes)
         taken = [path for path in self.parts if path in by_path(shapes)]
         if taken:
@@ -180,7 +181,7 @@ class Masked(ParameterView):
         return beside(self.path, f"mask_{self.path.rpartition('/')[2]}")
 
     @property
-    def untrained(self):
+    def untrained(self) -> tuple[str, ...]:
         return (self.stored_mask,)
 
     @property
@@ -195,15 +196,15 @@ class Masked(ParameterView):
         bits = np.unpackbits(np.frombuffer(bytes.fromhex(self.bits), np.uint8), count=int(np.prod(self.shape)))
         return jnp.asarray(bits.reshape(self.shape), W.dtype)
 
-    def see(self, params):
+    def see(self, params: Params) -> Params:
         mask = jax.lax.stop_gradient(at(params, self.stored_mask))
         return put(without(params, self.stored_mask), self.path, at(params, self.path) * mask)
 
-    def store(self, params):
+    def store(self, params: Params) -> Params:
         W = at(params, self.path)
         return put(put(params, self.path, W * self.begin(W)), self.stored_mask, self.begin(W))
 
-    def check(self, shapes):
+    def check(self, shapes: Params) -> None:
         super().check(shapes)
         if self.stored_mask in by_path(shapes):
             raise NetgradError(f"{self.path} has a mask in its block already")
@@ -229,30 +230,30 @@ class Frozen(ParameterView):
         """Whether this parameter is among them."""
         return any(covers(layer, pattern, path) for layer, pattern in self.where)
 
-    def see(self, params):
+    def see(self, params: Params) -> Params:
         return map_leaves(lambda path, leaf: jax.lax.stop_gradient(leaf) if self.holds(path) else leaf, params)
 
-    def store(self, params):
+    def store(self, params: Params) -> Params:
         return params
 
-    def check(self, shapes):
+    def check(self, shapes: Params) -> None:
         if not any(self.holds(path) for path, _ in by_path(shapes).items()):
             known = ", ".join(path for path, _ in by_path(shapes).items())
             raise NetgradError(f"there is nothing to freeze in {self.asked!r}: the parameters are {known[:300]}")
 
     @property
-    def paths(self):
+    def paths(self) -> tuple[str, ...]:
         return ()
 
     @property
-    def words(self):
+    def words(self) -> str:
         return f"{self.asked} frozen"
 
-    def among(self, left):
+    def among(self, left: Callable[[str], bool]) -> ParameterView | None:
         where = tuple(pair for pair in self.where if left(pair[0]))
         return replace(self, where=where) if where else None
 
-    def renamed(self, name):
+    def renamed(self, name: Callable[[str], str]) -> Any:
         return replace(self, where=tuple((name(layer), pattern) for layer, pattern in self.where))
 
 
@@ -270,22 +271,22 @@ class Tied(ParameterView):
     transposed: bool = False
     rank: ClassVar[int] = 3
 
-    def see(self, params):
+    def see(self, params: Params) -> Params:
         W = at(params, self.source)
         return put(params, self.path, jnp.swapaxes(W, -1, -2) if self.transposed else W)
 
-    def store(self, params):
+    def store(self, params: Params) -> Params:
         return without(params, self.path)
 
     @property
-    def paths(self):
+    def paths(self) -> tuple[str, ...]:
         return self.path, self.source
 
     @property
-    def words(self):
+    def words(self) -> str:
         return f"{self.path} = {self.source}{' transposed' * self.transposed}"
 
-    def check(self, shapes):
+    def check(self, shapes: Params) -> None:
         super().check(shapes)
         own, other = (tuple(at(shapes, path).shape) for path in self.paths)
         if self.transposed and len(other) < 2:
@@ -297,20 +298,20 @@ class Tied(ParameterView):
             how = f"transposed is {made}" if self.transposed else f"is {made}"
             raise ShapeError(f"{self.path} must be {own}, but {self.source} {how}: {hint}")
 
-    def renamed(self, name):
+    def renamed(self, name: Callable[[str], str]) -> Any:
         return replace(self, path=name(self.path), source=name(self.source))
 
 
 def as_mask(path: str, mask: Any) -> np.ndarray:
     """A mask as an array of zeros and ones, or `NetgradError`."""
     try:
-        mask = np.asarray(mask)
-        good = mask.dtype.kind in "biuf" and mask.size > 0 and bool(np.isin(mask, (0, 1)).all())
+        made = np.asarray(mask)
+        good = made.dtype.kind in "biuf" and made.size > 0 and bool(np.isin(made, (0, 1)).all())
     except ValueError:
         good = False
     if not good:
         raise NetgradError(f"the mask of {path} must be an array of zeros and ones (or of truth values)")
-    return mask
+    return made
 
 
 def _length(V: jax.Array) -> jax.Array:

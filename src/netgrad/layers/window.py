@@ -211,7 +211,7 @@ def _whole(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _each(value: Any, dims: int) -> tuple:
+def _each(value: Any, dims: int) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,) * dims
 
 

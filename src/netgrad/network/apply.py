@@ -13,14 +13,15 @@ from netgrad.errors import NetgradError
 from netgrad.network.execution import Forward, backward, forward, next_state
 from netgrad.network.graph import Network
 from netgrad.network.linear import linear
+from netgrad.types import Params, State
 
 
 def apply(
     network: Network,
-    params: dict,
+    params: Params,
     x: Any,
     *,
-    state: dict | None = None,
+    state: State | None = None,
     key: jax.Array | None = None,
     lengths: Any = None,
     training: bool = False,
@@ -80,7 +81,7 @@ def _named(network: Network, value: Any, what: str) -> dict[str, Any]:
     return {network.inputs[0]: value}
 
 
-def _run(network: Network, moving: Any, still: Any, training: bool) -> tuple[dict[str, Any], dict]:
+def _run(network: Network, moving: Any, still: Any, training: bool) -> tuple[dict[str, Any], State]:
     """Outputs, and the state after. moving: (params, inputs), by which derivatives are taken; still: all the rest."""
     leaves, tree = jax.tree.flatten(moving)
     real = [jnp.issubdtype(jnp.result_type(leaf), jnp.inexact) for leaf in leaves]
@@ -89,14 +90,14 @@ def _run(network: Network, moving: Any, still: Any, training: bool) -> tuple[dic
     def split(tree_of: Any) -> list[Any]:
         return [leaf for leaf, moves in zip(jax.tree.leaves(tree_of), real, strict=True) if moves]
 
-    def once(values: list[Any], whole: list[Any], still: Any) -> tuple[dict, Forward]:
+    def once(values: list[Any], whole: list[Any], still: Any) -> tuple[Params, Forward]:
         rest, moved = iter(whole), iter(values)
         params, inputs = jax.tree.unflatten(tree, [next(moved) if moves else next(rest) for moves in real])
         state, key, spans = still
         return params, forward(network, params, state, inputs, training=training, key=key, lengths=spans)
 
     @jax.custom_jvp
-    def run(values: list[Any], whole: list[Any], still: Any) -> tuple[dict[str, Any], dict]:
+    def run(values: list[Any], whole: list[Any], still: Any) -> tuple[dict[str, Any], State]:
         _, done = once(values, whole, still)
         return done.outputs, next_state(network, still[0], done.saved)
 
@@ -118,5 +119,5 @@ def _run(network: Network, moving: Any, still: Any, training: bool) -> tuple[dic
         d_outputs = linear(forth, back, (primals, params, done.saved), tangents[0], done.outputs)
         return (done.outputs, after), (d_outputs, jax.tree.map(zero_from_primal, after))
 
-    result: tuple[dict[str, Any], dict] = run(split(moving), whole, still)
+    result: tuple[dict[str, Any], State] = run(split(moving), whole, still)
     return result

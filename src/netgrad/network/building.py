@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Layer, Shape
+from netgrad.layers.base import Layer
 from netgrad.layers.symbol import Call, Symbol
 from netgrad.layers.views import ParameterView
 from netgrad.network.parameters import renaming
+from netgrad.types import Shape
 
 
 @dataclass(frozen=True)

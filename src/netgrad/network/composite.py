@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Backward, Context, Layer
@@ -26,6 +27,7 @@ from netgrad.network.execution import (
 )
 from netgrad.network.graph import Network, Sequential
 from netgrad.registry import register
+from netgrad.types import Array, Inputs, Params, Saved, Shape, Shapes, State
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ class Composite(Layer):
 
     several: ClassVar[bool] = False  # the block may have several inputs
 
-    block: Any
+    block: Any  # becomes a Network
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         block = self.block
         if isinstance(block, Layer):
             block = Sequential([block])
@@ -57,7 +59,12 @@ class Composite(Layer):
 
     # --- the block
 
-    def entry(self, in_shape: Any) -> Any:
+    @property
+    def _network(self) -> Network:
+        block: Network = self.block
+        return block
+
+    def entry(self, in_shape: Shapes) -> Shapes:
         """The shape of what enters the block, where that is not what enters the composite."""
         return in_shape
 
@@ -68,12 +75,12 @@ class Composite(Layer):
             return dict.fromkeys(names, value)
         return dict(zip(names, value, strict=True))
 
-    def run(self, params: dict, state: dict, x: Any, context: Context, key: jax.Array | None) -> Forward:
+    def run(self, params: Params, state: State, x: Inputs, context: Context, key: jax.Array | None) -> Forward:
         """The block's way forward."""
         lengths = self.fed(context.lengths)
         return forward(self.block, params, state, self.fed(x), training=context.training, key=key, lengths=lengths)
 
-    def back(self, params: dict, saved: dict, d_out: Any, bottom: bool = False) -> Gradients:
+    def back(self, params: Params, saved: Saved, d_out: Any, bottom: bool = False) -> Gradients:
         """The block's way back; bottom: nobody wants the gradient of its input."""
         return backward(self.block, params, saved, {self.block.output_names[0]: d_out}, bottom=bottom)
 
@@ -81,11 +88,11 @@ class Composite(Layer):
         """The block's only output."""
         return run.outputs[self.block.output_names[0]]
 
-    def shapes(self, in_shape: Any) -> dict[str, Any]:
+    def shapes(self, in_shape: Shapes) -> dict[str, Any]:
         """The shapes of all of the block's outputs, by name."""
-        return self.block.shapes(self.fed(self.entry(in_shape)))
+        return self._network.shapes(self.fed(self.entry(in_shape)))
 
-    def total(self, of: str, in_shape: Any) -> int:
+    def total(self, of: str, in_shape: Shapes) -> int:
         """The sum over the block's layers of what each says, "operations" or "connections"."""
         shapes = self.shapes(in_shape)
         return sum(getattr(n.layer, of)(self.block.in_shape(n, shapes)) for n in self.block.nodes)
@@ -97,19 +104,19 @@ class Composite(Layer):
 
     # --- the contract
 
-    def init(self, key, in_shape):
-        return self.block.init(key, self.fed(self.entry(in_shape)))[0]
+    def init(self, key: Array, in_shape: Shapes) -> Params:
+        return self._network.init(key, self.fed(self.entry(in_shape)))[0]
 
-    def init_state(self, in_shape):
-        return self.block.init_state(self.fed(self.entry(in_shape)))
+    def init_state(self, in_shape: Shapes) -> State:
+        return self._network.init_state(self.fed(self.entry(in_shape)))
 
-    def next_state(self, state, saved):
+    def next_state(self, state: State, saved: Saved) -> State:
         return next_state(self.block, state, saved["inside"])
 
-    def stream_state(self, n, in_shape):
+    def stream_state(self, n: int, in_shape: Shapes) -> State:
         return stream_state(self.block, n, self.shapes(in_shape))
 
-    def check_input(self, x, name, lengths):
+    def check_input(self, x: np.ndarray, name: str, lengths: np.ndarray | None) -> np.ndarray:
         if len(self.block.inputs) > 1:  # which of them this is, is not known here
             return x
         for node in self.block.nodes:
@@ -117,35 +124,36 @@ class Composite(Layer):
                 x = node.layer.check_input(x, name, lengths)
         return x
 
-    def layout(self, x):
+    def layout(self, x: Inputs) -> Inputs:
         for node in self.block.nodes:
             if node.inputs == self.block.inputs:
                 x = node.layer.layout(x)
         return x
 
-    def out_shape(self, in_shape):
-        return self.shapes(in_shape)[self.block.outputs[0][1]]
+    def out_shape(self, in_shape: Shapes) -> Shape:
+        made: Shape = self.shapes(in_shape)[self.block.outputs[0][1]]
+        return made
 
-    def out_lengths(self, lengths, in_shape):
+    def out_lengths(self, lengths: Any, in_shape: Shapes) -> Any:
         spans = out_lengths(self.block, self.fed(lengths), self.shapes(in_shape))
         return spans[self.block.outputs[0][1]]
 
-    def operations(self, in_shape):
+    def operations(self, in_shape: Shapes) -> int:
         return self.total("operations", in_shape)
 
-    def connections(self, in_shape):
+    def connections(self, in_shape: Shapes) -> int:
         return self.total("connections", in_shape)
 
-    def scannable(self, in_shape):
+    def scannable(self, in_shape: Shapes) -> bool:
         shapes = self.shapes(in_shape)
         return all(node.layer.scannable(self.block.in_shape(node, shapes)) for node in self.block.nodes)
 
     @property
-    def draws(self):
+    def draws(self) -> bool:
         return any(node.layer.draws for node in self.block.nodes)
 
     @property
-    def holds_steps(self):
+    def holds_steps(self) -> bool:
         return any(node.layer.holds_steps for node in self.block.nodes)
 
 
@@ -156,29 +164,31 @@ class Copies(Composite):
 
     n: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.n, int) or self.n < 1:
             raise NetgradError(f"{self.label}: n must be a whole number of at least 1, found {self.n!r}")
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shapes) -> Params:
         self.out_shape(in_shape)
-        return jax.vmap(lambda own: super(Copies, self).init(own, in_shape))(jax.random.split(key, self.n))
+        drawn: Params = jax.vmap(lambda own: super(Copies, self).init(own, in_shape))(jax.random.split(key, self.n))
+        return drawn
 
-    def init_state(self, in_shape):
+    def init_state(self, in_shape: Shapes) -> State:
         return self._each(super().init_state(in_shape))
 
-    def stream_state(self, n, in_shape):
+    def stream_state(self, n: int, in_shape: Shapes) -> State:
         return self._each(super().stream_state(n, in_shape))
 
-    def _each(self, state: Any) -> Any:
+    def _each(self, state: State) -> State:
         """The same for every copy."""
-        return jax.tree.map(lambda v: jnp.broadcast_to(v, (self.n, *v.shape)), state)
+        copies: State = jax.tree.map(lambda v: jnp.broadcast_to(v, (self.n, *v.shape)), state)
+        return copies
 
-    def next_state(self, state, saved):
+    def next_state(self, state: State, saved: Saved) -> State:
         return jax.vmap(lambda s, inside: next_state(self.block, s, inside))(state, saved["inside"])
 
-    def total(self, of, in_shape):
+    def total(self, of: str, in_shape: Shapes) -> int:
         return self.n * super().total(of, in_shape)
 
 
@@ -202,10 +212,10 @@ class Stack(Copies):
 
     several: ClassVar[bool] = True
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Inputs, context: Context) -> tuple[Array, Saved]:
         start, *others = x if isinstance(x, tuple) else (x,)
 
-        def one(h, copy):
+        def one(h: Array, copy: Any) -> tuple[Array, dict[str, Saved]]:
             own, state, i = copy
             key = None if context.key is None else jax.random.fold_in(context.key, i)
             run = self.run(own, state, (h, *others) if others else h, context, key)
@@ -214,13 +224,13 @@ class Stack(Copies):
         a, inside = jax.lax.scan(one, start, (params, context.state, jnp.arange(self.n)))
         return a, {"x": x, "a": a, "inside": inside}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """Through the copies from the last to the first, by the block's own rules; what every copy is given gets the
         sum of their gradients."""
         through, *others = self.block.inputs
         given = saved["x"][1:] if others else ()
 
-        def one(carry, copy):
+        def one(carry: tuple[Array, tuple[Array, ...]], copy: Any) -> Any:
             back = self.back(copy[0], copy[1], carry[0])
             added = tuple(d + back.inputs[name] for d, name in zip(carry[1], others, strict=True))
             kept = back.params, {name: b.delta for name, b in back.nodes.items()}
@@ -230,16 +240,17 @@ class Stack(Copies):
         (d_in, d_others), (d_params, delta) = jax.lax.scan(one, start, (params, saved["inside"]), reverse=True)
         return Backward((d_in, *d_others) if others else d_in, d_params, delta)
 
-    def look_back(self, params, saved, d_out):
+    def look_back(self, params: Params, saved: Saved, d_out: Array) -> Saved:
         """What the block's layers show, by their names."""
 
-        def one(d, copy):
+        def one(d: Array, copy: Any) -> tuple[Array, Any]:
             back = self.back(copy[0], copy[1], d)
             return back.inputs[self.block.inputs[0]], look_back(self.block, copy[0], copy[1], back.outputs)
 
-        return jax.lax.scan(one, d_out, (params, saved["inside"]), reverse=True)[1]
+        looked: Saved = jax.lax.scan(one, d_out, (params, saved["inside"]), reverse=True)[1]
+        return looked
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shapes) -> Shape:
         through = tuple(in_shape[0] if len(self.block.inputs) > 1 else in_shape)
         if (made := super().out_shape(in_shape)) != through:
             raise ShapeError(f"{self.label}: a block must keep the shape, but it makes {made} of {through}")
@@ -252,15 +263,15 @@ class Part(NamedTuple):
 
     name: str
     layer: Layer
-    params: dict
-    saved: dict
+    params: Params
+    saved: Saved
     delta: Any
-    d_params: dict
+    d_params: Params
     copies: int
 
 
 def parts(
-    name: str, layer: Layer, params: dict, saved: dict, delta: Any, d_params: dict, copies: int = 0
+    name: str, layer: Layer, params: Params, saved: Saved, delta: Any, d_params: Params, copies: int = 0
 ) -> Iterator[Part]:
     """What is inside a node, under its name, in the order of the way forward; nothing where it is no stack."""
     if not isinstance(layer, Composite) or "inside" not in saved:
@@ -288,28 +299,29 @@ class Recomputed(Composite):
     (8,)
     """
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Inputs, context: Context) -> tuple[Array, Saved]:
         run = self.run(params, context.state, x, context, context.key)
         state = next_state(self.block, context.state, run.saved)
         return self.output(run), {"x": x, "a": self.output(run), "residuals": (_Kept(context), state)}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """The way forward once more, then the block's own rules."""
         back = self._back(params, saved, d_out)
         return Backward(back.inputs[self.block.inputs[0]], back.params, d_out)
 
-    def _back(self, params, saved, d_out, bottom=False):
+    def _back(self, params: Params, saved: Saved, d_out: Array, bottom: bool = False) -> Gradients:
         # The barrier keeps the compiler from finding that it has all this already, which is what is not to be kept.
         kept, _ = saved["residuals"]
         params, x, arrays, d_out = jax.lax.optimization_barrier((params, saved["x"], kept.arrays, d_out))
         context = Context(kept.training, *arrays)
         return self.back(params, self.run(params, context.state, x, context, context.key).saved, d_out, bottom)
 
-    def gradients(self, params, saved, d_out):
+    def gradients(self, params: Params, saved: Saved, d_out: Array) -> Params | None:
         return self._back(params, saved, d_out, bottom=True).params
 
-    def next_state(self, state, saved):
-        return saved["residuals"][1]
+    def next_state(self, state: State, saved: Saved) -> State:
+        after: State = saved["residuals"][1]
+        return after
 
 
 @jax.tree_util.register_pytree_node_class

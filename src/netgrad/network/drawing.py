@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from netgrad.layers.base import Shape
 from netgrad.network.graph import Network
 from netgrad.network.shown import shows
 from netgrad.network.summary import show_shape, summarise
+from netgrad.types import Shape
 
 _ACROSS, _DOWN = 1.7, 2.7  # inches from one node to the next
 _ROW = 10  # nodes side by side before a new row begins

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from netgrad.layers.base import Layer
+from netgrad.network.building import Node
 from netgrad.network.composite import Composite
-from netgrad.network.graph import Network, Node
+from netgrad.network.graph import Network
 
 
 def with_layers(network: Network, change: Callable[[Node], Layer]) -> Network:

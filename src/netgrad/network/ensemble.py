@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError
-from netgrad.layers.base import Backward
+from netgrad.layers.base import Backward, Context
 from netgrad.network.composite import Copies
 from netgrad.network.execution import look_back
 from netgrad.registry import register
+from netgrad.types import Array, Lengths, Params, Saved, Shape, State
 
 
 @register("layer", "ensemble")
@@ -36,16 +38,16 @@ class Ensemble(Copies):
     (4, 3, 16)
     """
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         size = x.shape[0]
 
-        def one(own, state, x, lengths, i):
+        def one(own: Params, state: State, x: Array, lengths: Lengths, i: Array) -> tuple[Array, dict[str, Saved]]:
             key = None if context.key is None else jax.random.fold_in(context.key, i)
             run = self.run(own, state, x, context.replace(lengths=lengths), key)
             return self.output(run), run.saved
 
         axis = 0 if context.training else None
-        deal = self._dealt if context.training else lambda v: v
+        deal: Callable[[Array], Array] = self._dealt if context.training else lambda v: v
         lengths = context.lengths
         shared = (deal(x), None if lengths is None else deal(lengths))
         each = jax.vmap(one, in_axes=(0, 0, axis, None if lengths is None else axis, 0))
@@ -53,11 +55,11 @@ class Ensemble(Copies):
         a = self._gathered(outputs)[:size] if context.training else outputs.mean(0)
         return a, {"x": x, "a": a, "inside": inside, "residuals": _Dealt(context.training)}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """dE/da of each copy is that of its own examples in training, and dE/da / n otherwise."""
         size, training = saved["x"].shape[0], saved["residuals"].training
 
-        def one(params, saved, d_out):
+        def one(params: Params, saved: Saved, d_out: Array) -> tuple[Array, Params, Params]:
             back = self.back(params, saved, d_out)
             return back.inputs[self.block.inputs[0]], back.params, {name: b.delta for name, b in back.nodes.items()}
 
@@ -68,15 +70,15 @@ class Ensemble(Copies):
             d_in = rows[:size].at[jnp.arange(size, len(rows)) % size].add(rows[size:])
         return Backward(d_in if training else d_x.sum(0), d_params, delta)
 
-    def look_back(self, params, saved, d_out):
+    def look_back(self, params: Params, saved: Saved, d_out: Array) -> Saved:
         """What the block's layers show, by their names."""
 
-        def one(params, saved, d_out):
+        def one(params: Params, saved: Saved, d_out: Array) -> Saved:
             return look_back(self.block, params, saved, self.back(params, saved, d_out).outputs)
 
         return jax.vmap(one)(params, saved["inside"], self._shares(saved, d_out))
 
-    def stream_state(self, n, in_shape):
+    def stream_state(self, n: int, in_shape: Shape) -> State:
         if kept := [node.name for node in self.block.nodes if node.layer.stream_state(n, in_shape)]:
             raise NetgradError(
                 f"{self.label} cannot work through a sequence piece by piece: its copies are trained on different "
@@ -84,7 +86,7 @@ class Ensemble(Copies):
             )
         return {}
 
-    def _shares(self, saved: dict[str, Any], d_out: Any) -> Any:
+    def _shares(self, saved: Saved, d_out: Any) -> Any:
         """What arrives at each copy."""
         if saved["residuals"].training:
             return self._dealt(d_out, again=False)

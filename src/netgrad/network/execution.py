@@ -15,20 +15,21 @@ import jax.numpy as jnp
 from netgrad.errors import NetgradError
 from netgrad.layers.base import Backward, Context
 from netgrad.network.graph import Network
+from netgrad.types import Params, Saved, State
 
 
 class Forward(NamedTuple):
     """outputs: by output name; saved: what each node kept, by node name; lengths: of each output's sequences."""
 
     outputs: dict[str, Any]
-    saved: dict[str, dict[str, Any]]
+    saved: dict[str, Saved]
     lengths: dict[str, Any]
 
 
 def forward(
     network: Network,
-    params: dict,
-    state: dict,
+    params: Params,
+    state: State,
     inputs: Mapping[str, jax.Array],
     *,
     training: bool = False,
@@ -42,7 +43,7 @@ def forward(
         if len(node.inputs) == 1 and (name := node.inputs[0]) in inputs and values[name] is inputs[name]:
             values[name] = node.layer.layout(inputs[name])
     spans: dict[str, Any] = {name: (lengths or {}).get(name) for name in network.inputs}
-    saved: dict[str, dict[str, Any]] = {}
+    saved: dict[str, Saved] = {}
     for i, node in enumerate(network.nodes):
         context = Context(
             training=training and node.params not in network.still,
@@ -73,14 +74,14 @@ class Gradients(NamedTuple):
     """params: dE/d(parameter), keyed as they are stored; nodes: each node's `Backward`; inputs: dE/d(input); outputs:
     what arrived at each node, dE/d(its output)."""
 
-    params: dict
+    params: Params
     nodes: dict[str, Backward]
     inputs: dict[str, Any]
     outputs: dict[str, Any]
 
 
 def backward(
-    network: Network, params: dict, saved: dict[str, dict], d_outputs: Mapping[str, Any], *, bottom: bool = True
+    network: Network, params: Params, saved: dict[str, Saved], d_outputs: Mapping[str, Any], *, bottom: bool = True
 ) -> Gradients:
     """Run every node's backward rule once, in reverse order, from dE/d(output) of each output.
 
@@ -94,7 +95,7 @@ def backward(
 
     for key, name in network.outputs:
         arrive(name, d_outputs[key])
-    d_params: dict[str, Any] = {}
+    d_params: Params = {}
     nodes: dict[str, Backward] = {}
     arrived: dict[str, Any] = {}
     for node in reversed(network.nodes):
@@ -116,7 +117,9 @@ def backward(
     return Gradients(d_stored, nodes, {name: d_values[name] for name in network.inputs}, arrived)
 
 
-def look_back(network: Network, params: dict, saved: dict[str, dict], d_outputs: Mapping[str, Any]) -> dict[str, dict]:
+def look_back(
+    network: Network, params: Params, saved: dict[str, Saved], d_outputs: Mapping[str, Any]
+) -> dict[str, Saved]:
     """What each node shows of the way back besides its `Backward`, from what arrived at it (`Gradients.outputs`)."""
     params = network.effective(params)
     return {
@@ -125,12 +128,12 @@ def look_back(network: Network, params: dict, saved: dict[str, dict], d_outputs:
     }
 
 
-def stream_state(network: Network, n: int, shapes: Mapping[str, Any]) -> dict:
+def stream_state(network: Network, n: int, shapes: Mapping[str, Any]) -> State:
     """What the layers keep of ``n`` long sequences before their first step, see `Layer.stream_state`.
 
     shapes: of every input and node, as `Network.shapes` says them, for whole sequences.
     """
-    streams: dict[str, Any] = {}
+    streams: State = {}
     for node in network.nodes:
         if kept := node.layer.stream_state(n, network.in_shape(node, shapes)):
             if node.params in streams:
@@ -141,7 +144,7 @@ def stream_state(network: Network, n: int, shapes: Mapping[str, Any]) -> dict:
     return streams
 
 
-def next_state(network: Network, state: dict, saved: dict[str, dict]) -> dict:
+def next_state(network: Network, state: State, saved: dict[str, Saved]) -> State:
     """The network's state after a training step; a layer used several times updates its state at each use."""
     state = dict(state)
     for node in network.nodes:

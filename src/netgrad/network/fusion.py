@@ -6,7 +6,8 @@ from collections import Counter
 from functools import lru_cache
 
 from netgrad.layers.conv_pool import ConvPool, Pooled
-from netgrad.network.graph import Network, Node
+from netgrad.network.building import Node
+from netgrad.network.graph import Network
 
 
 @lru_cache(maxsize=64)

@@ -27,7 +27,7 @@ import numpy as np
 from netgrad.compiling import Program, as_seed, check_process
 from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.habits import answer
-from netgrad.layers.base import Layer, Shape
+from netgrad.layers.base import Layer
 from netgrad.layers.symbol import Call, Input, Symbol, symbols
 from netgrad.layers.views import ParameterView
 from netgrad.network.building import Node, build
@@ -36,6 +36,7 @@ from netgrad.network.parameters import Parameters
 from netgrad.network.selection import Selection
 from netgrad.network.shown import view
 from netgrad.registry import find, register
+from netgrad.types import Params, Shape, State
 
 if TYPE_CHECKING:
     from netgrad.network.summary import Summary
@@ -141,7 +142,7 @@ class Network(Parameters):
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
-    def _structure(self) -> tuple:
+    def _structure(self) -> tuple[Any, ...]:
         return (self.inputs, self.nodes, self.outputs, self.views)
 
     @cached_property
@@ -229,7 +230,7 @@ class Network(Parameters):
         return {node.params: node for node in reversed(self.nodes)}
 
     @cached_property
-    def _known_shapes(self) -> dict[tuple, dict[str, Shape]]:
+    def _known_shapes(self) -> dict[tuple[Any, ...], dict[str, Shape]]:
         return {}
 
     def summary(self, in_shapes: Shape | Mapping[str, Shape]) -> Summary:
@@ -284,7 +285,7 @@ class Network(Parameters):
         """The same as a drawing, a `matplotlib.figure.Figure`: every layer's output to scale, arrows between them."""
         return view("drawing", self, in_shapes)
 
-    def init(self, key: jax.Array | int, in_shapes: Shape | Mapping[str, Shape]) -> tuple[dict, dict]:
+    def init(self, key: jax.Array | int, in_shapes: Shape | Mapping[str, Shape]) -> tuple[Params, State]:
         """Fresh parameters and state for inputs of these shapes (without the axis of examples).
 
         Returns (params, state), both keyed by layer name. Raises `ShapeError` where shapes do not fit, and
@@ -294,17 +295,18 @@ class Network(Parameters):
         key = jax.random.clone(key) if is_key(key) else jax.random.key(as_seed(key))  # inside a program: its own
         shapes = self.shapes(in_shapes)
         optimisation = int(self._memory(shapes) > SMALL)  # for few bytes of parameters, and for more
-        return _drawing(self, tuple(shapes.items()), optimisation)(key)
+        drawn: tuple[Params, State] = _drawing(self, tuple(shapes.items()), optimisation)(key)
+        return drawn
 
-    def init_state(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
+    def init_state(self, in_shapes: Shape | Mapping[str, Shape]) -> State:
         """The state alone, for parameters that are there already: drawing some takes long to compile."""
         check_process()
         shapes = self.shapes(in_shapes)
         made = {node.params: node.layer.init_state(self.in_shape(node, shapes)) for node in self.nodes}
         return {name: state for name, state in made.items() if state}
 
-    def _draw(self, key: jax.Array, shapes: dict[str, Shape]) -> tuple[dict, dict]:
-        params: dict[str, Any] = {}
+    def _draw(self, key: jax.Array, shapes: dict[str, Shape]) -> tuple[Params, State]:
+        params: Params = {}
         state: dict[str, Any] = {}
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(np.arange(len(self.nodes)))  # at once: quicker to compile
         for own, node in zip(keys, self.nodes, strict=True):
@@ -317,16 +319,16 @@ class Network(Parameters):
                 state[node.params] = kept
         return self.stored(params), state
 
-    def param_shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
+    def param_shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> Params:
         """Shape and type of every parameter that is stored as `jax.ShapeDtypeStruct`s, without making any."""
         made = self._made(self.shapes(in_shapes), 0)
         return jax.eval_shape(self.stored, made) if self.views else made
 
-    def state_shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> dict:
+    def state_shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> State:
         """The same of the state that the few layers with one begin with."""
         return self._made(self.shapes(in_shapes), 1)
 
-    def _made(self, shapes: Mapping[str, Shape], which: int) -> dict:
+    def _made(self, shapes: Mapping[str, Shape], which: int) -> Params:
         """Shapes and types of what the layers make: 0 for parameters, 1 for state."""
         numbers = jax.dtypes.canonicalize_dtype(float)
         made = {
@@ -338,7 +340,7 @@ class Network(Parameters):
         """What a node is fed: one value where it has one input, a tuple where it has several."""
         return shapes[node.inputs[0]] if len(node.inputs) == 1 else tuple(shapes[name] for name in node.inputs)
 
-    def _in_shapes(self, in_shapes: Any) -> Mapping[str, Shape]:
+    def _in_shapes(self, in_shapes: Shape | Mapping[str, Shape]) -> Mapping[str, Shape]:
         if not isinstance(in_shapes, Mapping):
             in_shapes = {self.inputs[0]: tuple(in_shapes)}
         if set(in_shapes) != set(self.inputs):

@@ -12,15 +12,16 @@ import numpy as np
 from netgrad.errors import NetgradError
 from netgrad.layers.base import Layer
 from netgrad.resources import gib, memory
+from netgrad.types import Params, State
 
 
 @lru_cache(maxsize=4096)
-def shapes_made(layer: Layer, in_shape: Any, numbers: Any) -> tuple[dict, dict]:
+def shapes_made(layer: Layer, in_shape: Any, numbers: Any) -> tuple[Params, State]:
     """Shapes and types of a layer's parameters and state; known from one time to the next, since layers are alike.
 
     numbers: their type, which JAX's 64-bit mode changes.
     """
-    made: tuple[dict, dict] = jax.eval_shape(
+    made: tuple[Params, State] = jax.eval_shape(
         lambda: (layer.init(jax.random.key(0), in_shape), layer.init_state(in_shape))
     )
     return made
@@ -48,4 +49,4 @@ def is_key(key: Any) -> bool:
 
 def nbytes(leaf: Any) -> int:
     """The memory that an array takes, or would."""
-    return int(np.prod(leaf.shape, dtype=np.float64)) * leaf.dtype.itemsize
+    return int(np.prod(leaf.shape, dtype=np.float64)) * int(leaf.dtype.itemsize)

@@ -18,6 +18,7 @@ from netgrad.layers.base import Layer
 from netgrad.layers.views import Frozen, Masked, ParameterView, Tied, WeightNormed
 from netgrad.layers.wrapper import bare
 from netgrad.trees import at, by_path, fits, put
+from netgrad.types import Params
 
 if TYPE_CHECKING:
     from netgrad.network.building import Node
@@ -33,7 +34,7 @@ class Parameters:
 
     # --- the map
 
-    def effective(self, params: dict) -> dict:
+    def effective(self, params: Params) -> Params:
         """What the layers compute with, made from what is stored.
 
         >>> import netgrad as ng
@@ -45,23 +46,23 @@ class Parameters:
         """
         return reduce(lambda made, view: view.see(made), self.views, params)
 
-    def stored(self, effective: dict) -> dict:
+    def stored(self, effective: Params) -> Params:
         """What is stored of these effective parameters; `NetgradError` in one line where a view does not fit them."""
         for view in self.views:
             view.check(effective)
         self._check_frozen()
         return reduce(lambda left, view: view.store(left), reversed(self.views), effective)
 
-    def returned(self, params: dict, gradient: dict) -> dict:
+    def returned(self, params: Params, gradient: Params) -> Params:
         """The gradient of what is stored, ``params``, from that of what is effective: back through the same map."""
         befores = accumulate(self.views[:-1], lambda made, view: view.see(made), initial=params)
         for view, before in reversed(list(zip(self.views, befores, strict=False))):
             gradient = view.back(before, gradient)
         return gradient
 
-    def seen_otherwise(self, params: dict) -> dict[str, dict]:
+    def seen_otherwise(self, params: Params) -> dict[str, Params]:
         """By layer, the effective parameters that are not what is stored: tied, masked, normed."""
-        found: dict[str, dict] = {}
+        found: dict[str, Params] = {}
         effective = self.effective(params)
         for view in self.views:
             for path in view.paths[:1]:
@@ -86,9 +87,9 @@ class Parameters:
                 found += [(f"{node.params}/{path}", pattern) for path, pattern in block.untrained]
         return tuple(dict.fromkeys(found))
 
-    def count(self, params: dict) -> int:
+    def count(self, params: Params) -> int:
         """How many numbers of what is stored can be learned: no masks, and nothing that a network's own mask takes."""
-        sizes = {path: math.prod(leaf.shape) for path, leaf in by_path(params).items()}
+        sizes: dict[str, int] = {path: math.prod(leaf.shape) for path, leaf in by_path(params).items()}
         masks = {path: view for path, view in self._masks.items() if path in sizes}
         gone = (
             v.zeros * sizes[path] // math.prod(v.shape) for path, v in masks.items() if isinstance(v, Masked) and v.bits
@@ -109,7 +110,7 @@ class Parameters:
         with_state = {n.params for n in self.nodes if type(bare(n.layer)).init_state is not Layer.init_state}
         return frozenset(whole & with_state)
 
-    def with_mask(self, params: dict, path: str, mask: Any) -> dict:
+    def with_mask(self, params: Params, path: str, mask: Any) -> Params:
         """What is stored, with this mask in the place of that which is there or in front of the parameter."""
         view = Masked.of(self._parameter(path), mask)
         if view.path not in by_path(self.effective(params)):
@@ -225,7 +226,7 @@ class Parameters:
         left = (view.among(lambda path: self._layer(path) in layers) for view in self.views)
         return [view for view in left if view is not None]
 
-    def left_to(self, smaller: Parameters, params: dict) -> dict:
+    def left_to(self, smaller: Parameters, params: Params) -> Params:
         """What is stored for a network of some of these layers; ties to layers that are gone become parameters."""
         layers = {node.params for node in smaller.nodes}
         left, effective = {name: own for name, own in params.items() if name in layers}, self.effective(params)

@@ -7,10 +7,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.kernels.recurrent_reference import valid_steps
-from netgrad.layers.base import Backward, Layer, Params
+from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.dense import Dense
 from netgrad.layers.recurrent import spans
 from netgrad.network.building import Node
@@ -18,6 +19,7 @@ from netgrad.network.composite import Composite
 from netgrad.network.execution import next_state
 from netgrad.network.graph import Network
 from netgrad.registry import register
+from netgrad.types import Array, Lengths, Params, Saved, Shape, Shapes, State
 
 
 @register("layer", "state_space")
@@ -42,7 +44,7 @@ class StateSpace(Composite):
     transition: Any  # Dense layers, or other layers on vectors
     block: Any = field(init=False, repr=False, compare=False)  # the same as a network, its layers named "0", "1", ...
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "transition", tuple(self.transition))
         layers = all(isinstance(layer, Layer) for layer in self.transition)
         if not self.transition or not layers or not isinstance(self.transition[-1], Dense):
@@ -54,15 +56,15 @@ class StateSpace(Composite):
     @property
     def units(self) -> int:
         """How many numbers the state has."""
-        return self.transition[-1].units
+        return int(self.transition[-1].units)
 
-    def with_block(self, block):
+    def with_block(self, block: Network) -> Composite:
         return self.replace(transition=tuple(node.layer for node in block.nodes))
 
-    def entry(self, in_shape):
+    def entry(self, in_shape: Shape) -> Shape:
         return (self.out_shape(in_shape)[-1] + in_shape[-1],)
 
-    def forward(self, params, x, context):
+    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         if context.lengths is not None and context.training and context.state:
             raise NetgradError(
                 f"{self.label}: {', '.join(context.state)} in the transition averages over the examples of a step, and "
@@ -71,7 +73,7 @@ class StateSpace(Composite):
         valid = valid_steps(x.shape[1], spans(context.lengths, x))
         bare = context.replace(lengths=None)
 
-        def walk(params: dict, x: jax.Array) -> tuple[jax.Array, Params]:
+        def walk(params: Params, x: jax.Array) -> tuple[jax.Array, Params]:
             def step(carry: tuple[jax.Array, Params], now: tuple[jax.Array, jax.Array]) -> Any:
                 (z, state), (x_t, valid) = carry, now
                 run = self.run(params, state, jnp.concatenate([z, x_t], axis=-1), bare, context.key)
@@ -87,31 +89,32 @@ class StateSpace(Composite):
         a, residuals, state = jax.vjp(walk, params, x, has_aux=True)
         return a, {"x": x, "a": a, "residuals": (residuals, state)}
 
-    def backward(self, params, saved, d_out):
+    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         d_params, d_in = saved["residuals"][0](d_out)
         return Backward(d_in, d_params, d_out)
 
-    def next_state(self, state, saved):
-        return saved["residuals"][1]
+    def next_state(self, state: State, saved: Saved) -> State:
+        after: State = saved["residuals"][1]
+        return after
 
-    def stream_state(self, n, in_shape):
+    def stream_state(self, n: int, in_shape: Shape) -> State:
         raise NetgradError(
             f"{self.label} cannot work through a sequence piece by piece: it keeps no state from one to the next"
         )
 
-    def check_input(self, x, name, lengths):
+    def check_input(self, x: np.ndarray, name: str, lengths: np.ndarray | None) -> np.ndarray:
         return x  # the observations enter the block beside the state
 
-    def layout(self, x):
+    def layout(self, x: Array) -> Array:
         return x
 
-    def out_shape(self, in_shape):
+    def out_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 2 or not all(isinstance(n, int) for n in in_shape):
             raise ShapeError(f"{self.label} needs sequences (N, T, d), found inputs of shape {in_shape}")
         return (in_shape[0], self.units)
 
-    def out_lengths(self, lengths, in_shape):
+    def out_lengths(self, lengths: Lengths, in_shape: Shape) -> Lengths:
         return lengths
 
-    def total(self, of, in_shape):
-        return in_shape[0] * super().total(of, in_shape)
+    def total(self, of: str, in_shape: Shapes) -> int:
+        return int(in_shape[0]) * super().total(of, in_shape)

@@ -12,10 +12,11 @@ import jax.numpy as jnp
 
 from netgrad import notebook
 from netgrad.errors import shortened
-from netgrad.layers.base import Layer, Shape
+from netgrad.layers.base import Layer
 from netgrad.network.building import Node
 from netgrad.network.graph import Network
 from netgrad.network.shown import shows
+from netgrad.types import Shape
 
 _HEAD = ("layer", "settings", "output", "parameters", "multiply-adds", "connections", "memory")
 _LEFT = 3  # columns of text; the others are numbers

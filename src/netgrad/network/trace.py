@@ -16,6 +16,7 @@ from netgrad.layers.base import Backward
 from netgrad.network.composite import Composite, parts
 from netgrad.network.execution import Forward
 from netgrad.network.graph import Network
+from netgrad.types import Params
 
 _NOT_SHOWN = ("residuals", "inside")  # what only the way back needs, and what has entries of its own
 _SPREAD = ("shape", "mean", "sd", "min", "max")
@@ -64,7 +65,7 @@ class NodeTrace:
 
 
 @dataclass(frozen=True)
-class Trace(Mapping):
+class Trace(Mapping[str, NodeTrace]):
     """A mapping from node name to `NodeTrace`, in the order of the way forward; ``loss`` is E, ``outputs`` by name."""
 
     loss: float
@@ -110,7 +111,7 @@ def record(
     run: Forward,
     back: Mapping[str, Backward],
     loss: Any,
-    params: dict,
+    params: Params,
     besides: Mapping[str, dict[str, Any]],
 ) -> Trace:
     """The trace of a forward pass and of the backward pass that followed it, node by node.

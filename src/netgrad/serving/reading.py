@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from netgrad.errors import DataError, ShapeError
-from netgrad.layers.base import Shape
+from netgrad.types import Shape
 
 HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # JSON's way to write halves of symbols, which may stand alone by mistake
 VALUES = (str, int, float, bool, type(None))  # what may stand in the cell of a table

@@ -13,13 +13,13 @@ import numpy as np
 from netgrad.data.checks import as_lengths
 from netgrad.data.text import Vocabulary
 from netgrad.errors import DataError, NetgradError, ShapeError
-from netgrad.layers.base import Shape
 from netgrad.layers.embedding import Embedding
 from netgrad.serving.reading import VALUES, kind, numbers, read_json, said
 from netgrad.training.files import fits
 from netgrad.training.model import Model
 from netgrad.training.objective import Batch
 from netgrad.training.prepare import check_inputs
+from netgrad.types import Shape
 
 LONGEST = 1000  # time-steps taken by default, where the network was trained on longer sequences
 MOST_COLUMNS = 10_000  # of a request in CSV: reading so many takes a good second

@@ -17,7 +17,6 @@ from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError, ShapeError, warn
 from netgrad.habits import NO_CALL, answer
-from netgrad.layers.base import Shape
 from netgrad.network import Network, Trace, forward, fused
 from netgrad.training.history import History
 from netgrad.training.kept import Kept
@@ -25,6 +24,7 @@ from netgrad.training.metrics import score
 from netgrad.training.objective import Batch, Objective, trace_batch
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch
 from netgrad.training.reconstruction import inputs_as_targets, part_of, sample
+from netgrad.types import Params, Shape, State
 
 if TYPE_CHECKING:
     from netgrad.network.summary import Summary
@@ -411,7 +411,7 @@ class Model:
 
 @lru_cache(maxsize=64)
 def _compiled_forward(network: Network, linked: Objective | None) -> Any:
-    def run(params: dict, state: dict, x: dict, lengths: dict, key: jax.Array | None) -> tuple[dict, dict]:
+    def run(params: Params, state: State, x: dict, lengths: dict, key: jax.Array | None) -> tuple[dict, dict]:
         done = forward(network if lengths else fused(network), params, state, x, key=key, lengths=lengths)
         outputs = dict(done.outputs)
         for name, loss, _ in linked.terms if linked is not None else ():

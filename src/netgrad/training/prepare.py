@@ -14,12 +14,12 @@ from netgrad.compiling import check_process
 from netgrad.data.checks import as_array, as_examples, as_lengths, default_float, same_examples
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import DataError, NetgradError
-from netgrad.layers.base import Shape
 from netgrad.losses import BinaryCrossEntropy, FunctionLoss, Loss, SoftmaxCrossEntropy, SquaredError
 from netgrad.network import Network, out_lengths
 from netgrad.registry import find
 from netgrad.training.objective import Batch, Objective
 from netgrad.trees import by_path
+from netgrad.types import Shape
 
 
 def named(kind: str, value: Any, names: tuple[str, ...]) -> dict[str, Any]:

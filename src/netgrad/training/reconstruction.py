@@ -12,11 +12,11 @@ import numpy as np
 
 from netgrad.compiling import as_seed
 from netgrad.errors import DataError, NetgradError, warn
-from netgrad.layers.base import Shape
 from netgrad.layers.gaussian import Gaussian
 from netgrad.layers.wrapper import bare
 from netgrad.losses import SquaredError
 from netgrad.network import Autoencoder, Network, part
+from netgrad.types import Shape
 
 if TYPE_CHECKING:
     from netgrad.training.model import Model

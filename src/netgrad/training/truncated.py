@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Shape
 from netgrad.network import Network, stream_state
 from netgrad.training.objective import Batch
 from netgrad.training.prepare import in_shapes
+from netgrad.types import Shape
 
 
 def check_pieces(network: Network, data: Batch) -> None:

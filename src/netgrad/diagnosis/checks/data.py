@@ -12,6 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import ClassVar
 
+import jax.numpy as jnp
 import numpy as np
 
 from netgrad.diagnosis.finding import Check, Finding
@@ -197,7 +198,7 @@ def reach(activation) -> tuple[float, float]:
     if isinstance(activation, Tanh):
         return -1.0, 1.0
     if isinstance(activation, ScaledTanh):
-        limit = float(np.abs(np.asarray(activation.f(np.float32(1e6)))))
+        limit = float(np.abs(np.asarray(activation.f(jnp.asarray(1e6, jnp.float32)))))
         return -limit, limit
     return (0.0, np.inf) if isinstance(activation, ReLU) else (-np.inf, np.inf)
 

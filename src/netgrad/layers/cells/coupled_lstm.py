@@ -8,9 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from netgrad.kernels.cell import Step, StepBack
+from netgrad.kernels.cell import Moment, Step, StepBack
 from netgrad.layers.recurrent import Recurrent, beside, bias_initializer, parts
 from netgrad.registry import register
+from netgrad.types import Array
 
 
 @register("layer", "coupled_lstm")
@@ -38,14 +39,14 @@ class CoupledLSTM(Recurrent):
     memories = 2
     kernel = "coupled_lstm"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "forget_bias", bias_initializer(self.forget_bias))
 
-    def init_bias(self, gate):
+    def init_bias(self, gate: str) -> Any:
         return self.forget_bias if gate == "forget_gate" else self.bias_initializer
 
-    def step(self, U, own, from_x, met, before):
+    def step(self, U: Array, own: Any, from_x: Array, met: Array, before: tuple[Array, ...]) -> Step:
         """One time-step, with z = x_t W_x + h_(t-1) W_h + b for each of the three:
 
         forget, output gate = logistic(z),  candidate = tanh(z)
@@ -58,7 +59,7 @@ class CoupledLSTM(Recurrent):
         c = forget * before[1] + (1 - forget) * candidate
         return Step((output * jnp.tanh(c), c), z, beside(forget, output, candidate))
 
-    def step_back(self, U, own, at, d_states):
+    def step_back(self, U: Array, own: Any, at: Moment, d_states: tuple[Array, ...]) -> StepBack:
         """One time-step back, by the rules of Z&M 26.2.1 for c and 26.2.3 for h:
 
         delta^h_t = dE/dh_t = (from the layer above) + sum over gates of delta_(t+1) W_h^T

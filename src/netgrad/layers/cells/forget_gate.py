@@ -8,9 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from netgrad.kernels.cell import Step, StepBack
+from netgrad.kernels.cell import Moment, Step, StepBack
 from netgrad.layers.recurrent import Recurrent, beside, bias_initializer, parts
 from netgrad.registry import register
+from netgrad.types import Array
 
 
 @register("layer", "forget_gate_rnn")
@@ -38,14 +39,14 @@ class ForgetGateRNN(Recurrent):
     gates = ("forget_gate", "candidate")
     kernel = "forget_gate"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "forget_bias", bias_initializer(self.forget_bias))
 
-    def init_bias(self, gate):
+    def init_bias(self, gate: str) -> Any:
         return self.forget_bias if gate == "forget_gate" else self.bias_initializer
 
-    def step(self, U, own, from_x, met, before):
+    def step(self, U: Array, own: Any, from_x: Array, met: Array, before: tuple[Array, ...]) -> Step:
         """One time-step (Z&M 26.2.1, eq. 6), with z = x_t W_x + h_(t-1) W_h + b for both:
 
         forget = logistic(z),  candidate = tanh(z)
@@ -57,7 +58,7 @@ class ForgetGateRNN(Recurrent):
         h = forget * before[0] + (1 - forget) * candidate
         return Step((h,), z, beside(forget, candidate))
 
-    def step_back(self, U, own, at, d_states):
+    def step_back(self, U: Array, own: Any, at: Moment, d_states: tuple[Array, ...]) -> StepBack:
         """One time-step back (Z&M 26.2.1, "Computing Net Gradients"):
 
         delta^h_t = dE/dh_t = (from the layer above) + delta^h_(t+1) * forget_(t+1)

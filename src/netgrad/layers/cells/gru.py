@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from netgrad.kernels.cell import Step, StepBack
+from netgrad.kernels.cell import Moment, Step, StepBack
 from netgrad.kernels.recurrent_gradients import sequence_dense_gradients
+from netgrad.kernels.recurrent_reference import Back
 from netgrad.layers.recurrent import Recurrent, beside, parts, within
 from netgrad.registry import register
+from netgrad.types import Array, Params, Saved, Shapes
 
 
 @register("layer", "gru")
@@ -40,25 +43,25 @@ class GRU(Recurrent):
 
     gates = ("reset_gate", "update_gate", "candidate")
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shapes) -> Params:
         params = super().init(key, in_shape)
         if self.reset_after:
             params["candidate"]["b_h"] = self.bias_initializer(jax.random.fold_in(key, 1), (self.units,))
         return params
 
     @property
-    def kernel(self):
+    def kernel(self) -> str | None:
         return None if self.reset_after else "gru"
 
     @property
-    def resets(self):
+    def resets(self) -> bool:
         return not self.reset_after
 
-    def own(self, params):
+    def own(self, params: Params) -> Any:
         """b_h (units,), where the reset gate acts after the weights."""
         return params["candidate"]["b_h"] if self.reset_after else super().own(params)
 
-    def step(self, U, own, from_x, met, before):
+    def step(self, U: Array, own: Any, from_x: Array, met: Array, before: tuple[Array, ...]) -> Step:
         """One time-step, with z = x_t W_x + h_(t-1) W_h + b for the gates:
 
         reset, update = logistic(z)
@@ -76,7 +79,7 @@ class GRU(Recurrent):
         h = (1 - update) * before[0] + update * candidate
         return Step((h,), beside(z_gates, z_candidate), beside(reset, update, candidate))
 
-    def step_back(self, U, own, at, d_states):
+    def step_back(self, U: Array, own: Any, at: Moment, d_states: tuple[Array, ...]) -> StepBack:
         """One time-step back:
 
         delta^h_t = dE/dh_t = (from the layer above) + delta^h_(t+1) * (1 - update_(t+1)) + reset_(t+1) * d_(t+1)
@@ -105,7 +108,7 @@ class GRU(Recurrent):
         delta, d_gates = beside(of_gates, of_candidate), beside(d_reset, d_update, d_candidate)
         return StepBack(delta, d_gates, d_states, d_met + of_gates @ U[:, :two].T, (d_h * (1 - update),))
 
-    def own_gradients(self, params, saved, at, back):
+    def own_gradients(self, params: Params, saved: Saved, at: Moment, back: Back) -> Params:
         """With ``reset_after``: of b_h, and of the candidate's W_h, which met h_(t-1) and sends reset * delta on."""
         if not self.reset_after:
             return {}

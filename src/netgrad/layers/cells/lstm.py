@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.initializers import Uniform
-from netgrad.kernels.cell import Step, StepBack
+from netgrad.kernels.cell import Moment, Step, StepBack
+from netgrad.kernels.recurrent_reference import Back
 from netgrad.layers.recurrent import Recurrent, beside, bias_initializer, parts, within
 from netgrad.registry import register
+from netgrad.types import Array, Params, Saved, Shapes
 
 _PEEPHOLES = ("input_gate", "forget_gate", "output_gate")
 
@@ -50,11 +52,11 @@ class LSTM(Recurrent):
     memories = 2
     kernel = "lstm"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "forget_bias", bias_initializer(self.forget_bias))
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shapes) -> Params:
         params = super().init(key, in_shape)
         if self.peepholes:
             for i, gate in enumerate(_PEEPHOLES):
@@ -62,17 +64,17 @@ class LSTM(Recurrent):
                 params[gate]["W_peephole"] = draw(jax.random.fold_in(key, i), (self.units,))
         return params
 
-    def init_bias(self, gate):
+    def init_bias(self, gate: str) -> Any:
         return self.forget_bias if gate == "forget_gate" else self.bias_initializer
 
-    def own(self, params):
+    def own(self, params: Params) -> Any:
         """The peepholes (3, units), 0 where there are none."""
         if self.peepholes:
             return jnp.stack([params[g]["W_peephole"] for g in _PEEPHOLES])
         b = params["candidate"]["b"]
         return jnp.zeros((3, self.units), b.dtype)
 
-    def step(self, U, own, from_x, met, before):
+    def step(self, U: Array, own: Any, from_x: Array, met: Array, before: tuple[Array, ...]) -> Step:
         """One time-step (Z&M 26.2.2; Kelleher eq. 112-123), z = x_t W_x + h_(t-1) W_h + b for each of the four:
 
         input, forget, output gate = logistic(z)          [+ W_peephole * c_(t-1), and c_t for the output gate, in z]
@@ -90,7 +92,7 @@ class LSTM(Recurrent):
         h = output * jnp.tanh(c)
         return Step((h, c), beside(z_input, z_forget, z_output, z_candidate), beside(input_, forget, output, candidate))
 
-    def step_back(self, U, own, at, d_states):
+    def step_back(self, U: Array, own: Any, at: Moment, d_states: tuple[Array, ...]) -> StepBack:
         """One time-step back (Z&M 26.2.3; Kelleher eq. 124-146):
 
         delta^h_t = dE/dh_t = (from the layer above) + sum over gates of delta_(t+1) W_h^T     (Kelleher eq. 124, 145)
@@ -116,7 +118,7 @@ class LSTM(Recurrent):
         d_before = (0, d_c * forget + of_input * own[0] + of_forget * own[1])
         return StepBack(delta, beside(d_input, d_forget, d_output, d_candidate), (d_h, d_c), delta @ U.T, d_before)
 
-    def own_gradients(self, params, saved, at, back):
+    def own_gradients(self, params: Params, saved: Saved, at: Moment, back: Back) -> Params:
         """Of a peephole: sum_t delta_t * c_(t-1), and c_t for the output gate."""
         if not self.peepholes:
             return {}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from netgrad.kernels.cell import Step, StepBack
+from netgrad.kernels.cell import Moment, Step, StepBack
+from netgrad.kernels.recurrent_reference import Back
 from netgrad.layers.activation import Identity, Logistic, ReLU, Tanh
-from netgrad.layers.base import Context
+from netgrad.layers.base import Backward, Context
 from netgrad.layers.recurrent import Recurrent
 from netgrad.registry import find, register
+from netgrad.types import Array, Params, Saved, Shapes
 
 # The activations that the C++ library knows, whose derivative follows from h alone.
 _KERNELS = {Tanh(): "tanh", ReLU(): "relu", Logistic(): "logistic", Identity(): "identity"}
@@ -36,32 +38,32 @@ class RNN(Recurrent):
 
     activation: Any = Tanh()  # any Activation, or its name
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "activation", find("activation", self.activation))
 
-    def init(self, key, in_shape):
+    def init(self, key: Array, in_shape: Shapes) -> Params:
         params = super().init(key, in_shape)
         if of_activation := self.activation.init(key, (self.units,)):
             params["activation"] = of_activation
         return params
 
     @property
-    def kernel(self):
+    def kernel(self) -> str | None:
         name = _KERNELS.get(self.activation)
         return f"rnn_{name}" if name else None
 
-    def own(self, params):
+    def own(self, params: Params) -> Any:
         """The parameters of the activation, where it has some."""
         return super().own(params) if self.kernel else params.get("activation", {})
 
-    def step(self, U, own, from_x, met, before):
+    def step(self, U: Array, own: Any, from_x: Array, met: Array, before: tuple[Array, ...]) -> Step:
         """h_t = f(z_t), z_t = x_t W_x + h_(t-1) W_h + b (Z&M 26.1.1)."""
         z = from_x + met @ U
         h = self.activation.forward(own, z, Context())[0]
         return Step((h,), z, z[..., :0] if self.kernel else z)
 
-    def step_back(self, U, own, at, d_states):
+    def step_back(self, U: Array, own: Any, at: Moment, d_states: tuple[Array, ...]) -> StepBack:
         """delta_t = f'(z_t) * delta^h_t, delta^h_t = dE/dh_t = (from the layer above) + delta_(t+1) W_h^T (Z&M 26.1.2).
 
         With every delta_t kept, the gradients of the shared weights are one product over time and examples:
@@ -70,11 +72,12 @@ class RNN(Recurrent):
         delta = self._of_activation(own, at, d_states[0]).delta
         return StepBack(delta, delta[..., :0], d_states, delta @ U.T, (0,))
 
-    def own_gradients(self, params, saved, at, back):
+    def own_gradients(self, params: Params, saved: Saved, at: Moment, back: Back) -> Params:
         if "activation" not in params:
             return {}
         return {"activation": self._of_activation(params["activation"], at, back.d_states[0]).d_params}
 
-    def _of_activation(self, own, at, d_h):
+    def _of_activation(self, own: Params, at: Moment, d_h: Array) -> Backward:
         (h,) = at.states
-        return self.activation.backward(own, {"z": h if self.kernel else at.gates, "a": h}, d_h)
+        back: Backward = self.activation.backward(own, {"z": h if self.kernel else at.gates, "a": h}, d_h)
+        return back
