@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from netgrad.diagnosis import reference
-from netgrad.training.objective import Batch
+from netgrad.training.batch import Batch
 
 
 @pytest.mark.parametrize(("shape", "per_step"), [((5, 300_000), False), ((5, 2, 150_000), True)])

@@ -33,7 +33,8 @@ def drawn(layer, in_shape=(T, D)):
 @pytest.fixture(scope="module", params=CELLS, ids=ids)
 def step(request):
     """A network of this cell, and its loss and gradients as one compiled function of a batch of fixed shape."""
-    from netgrad.training.objective import Batch, gradients
+    from netgrad.training.batch import Batch
+    from netgrad.training.objective import gradients
 
     network = ng.Sequential([request.param, ng.Dense(2)])
     x = np.zeros((N, T, D))

@@ -82,7 +82,8 @@ def test_noise_on_the_weights_is_drawn_in_training_only():
 
 def test_noise_on_the_weights_is_a_penalty_on_average():
     """For a linear unit and squared error, noise of variance s^2 adds s^2/2 |x|^2: the mean over many draws."""
-    from netgrad.training.objective import Batch, loss
+    from netgrad.training.batch import Batch
+    from netgrad.training.objective import loss
 
     model = ng.untrained(net(1), X, X[:, 0], weight_noise=0.5)
     batch = Batch({"x": X.astype("float32")}, {OUT: X[:, :1].astype("float32")})

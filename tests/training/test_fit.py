@@ -238,7 +238,8 @@ def test_float64_throughout(x64):
 
 
 def test_padding_beyond_lengths_changes_no_loss():
-    from netgrad.training.objective import Batch, Objective
+    from netgrad.training.batch import Batch
+    from netgrad.training.objective import Objective
 
     rng = np.random.default_rng(0)
     objective = Objective((("o", ng.SquaredError(), 1.0),))

@@ -14,7 +14,8 @@ from netgrad.curvature.structures import check_memory
 from netgrad.curvature.weights import Untrained, Weights, summed
 from netgrad.errors import ShapeError
 from netgrad.network import Network
-from netgrad.training.objective import Batch, Objective, gradients
+from netgrad.training.batch import Batch
+from netgrad.training.objective import Objective, gradients
 from netgrad.trees import completed, trained
 
 if TYPE_CHECKING:

@@ -22,10 +22,11 @@ from netgrad.layers.taps import DelayTaps
 from netgrad.network import Node, Stack, forward
 from netgrad.optimizers.schedules import adjustable, set_level
 from netgrad.regularizers import is_weight
+from netgrad.training.batch import Batch
 from netgrad.training.epoch import compiled_epochs
 from netgrad.training.model import Model
 from netgrad.training.multistart import for_each
-from netgrad.training.objective import Batch, trace_batch
+from netgrad.training.objective import trace_batch
 from netgrad.training.supervised import Supervised
 from netgrad.training.task import Carry
 

@@ -11,8 +11,9 @@ from netgrad.diagnosis import reference
 from netgrad.diagnosis.table import column_name
 from netgrad.layers.embedding import Embedding
 from netgrad.network import Network
+from netgrad.training.batch import Batch
 from netgrad.training.model import Model
-from netgrad.training.objective import Batch, position_weights
+from netgrad.training.objective import position_weights
 from netgrad.training.prepare import in_shapes
 
 PROBE = 256  # examples whose signals are measured, at most

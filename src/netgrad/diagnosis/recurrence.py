@@ -19,8 +19,9 @@ from netgrad.layers.base import Context
 from netgrad.layers.cells import CELLS
 from netgrad.layers.recurrent import Recurrent, spans
 from netgrad.network import Node, forward
+from netgrad.training.batch import Batch
 from netgrad.training.model import Model
-from netgrad.training.objective import Batch, Objective, trace_batch
+from netgrad.training.objective import Objective, trace_batch
 from netgrad.training.prepare import check_inputs
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from netgrad.training.objective import Batch
+from netgrad.training.batch import Batch
 
 EXAMPLES = 600  # what the reference looks at, at most
 MOST_COLUMNS = 4096  # of each input: of more, so many are drawn at random

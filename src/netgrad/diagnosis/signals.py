@@ -19,7 +19,8 @@ from netgrad.layers.wrapper import bare
 from netgrad.network import Network, Stack
 from netgrad.network.composite import parts
 from netgrad.regularizers import is_weight
-from netgrad.training.objective import Batch, Objective, StepGradients, gradients
+from netgrad.training.batch import Batch
+from netgrad.training.objective import Objective, StepGradients, gradients
 
 FLAT = 0.05  # a derivative below this share of the activation's largest counts as none
 

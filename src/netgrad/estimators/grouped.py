@@ -16,12 +16,12 @@ from netgrad.estimators.classifier import Classifier
 from netgrad.estimators.mlp import Perceptron
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.regressor import Regressor
+from netgrad.training.batch import Batch
 from netgrad.training.fit import untrained
 from netgrad.training.loop import Run, run_to_end
 from netgrad.training.memory import InMemory
 from netgrad.training.model import Model
 from netgrad.training.multistart import Groups, predict_groups
-from netgrad.training.objective import Batch
 from netgrad.training.supervised import Supervised
 from netgrad.training.task import Carry
 

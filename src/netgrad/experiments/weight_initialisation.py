@@ -11,7 +11,8 @@ import numpy as np
 import netgrad as ng
 from netgrad.experiments.base import Result, experiment
 from netgrad.network import forward
-from netgrad.training.objective import Batch, Objective, gradients
+from netgrad.training.batch import Batch
+from netgrad.training.objective import Objective, gradients
 
 UNITS, HIDDEN, EXAMPLES, DRAWS = 100, 5, 100, 100
 

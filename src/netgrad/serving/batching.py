@@ -16,7 +16,7 @@ import numpy as np
 
 from netgrad.serving.limits import Limits
 from netgrad.serving.schema import Request, Schema
-from netgrad.training.objective import Batch
+from netgrad.training.batch import Batch
 
 GROWTH = 4  # from one compiled batch size to the next: padding costs at most so many times the work
 READ_TOGETHER = 2**16  # bytes of the requests that are read before the first of them is run

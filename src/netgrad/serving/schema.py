@@ -15,9 +15,9 @@ from netgrad.data.text import Vocabulary
 from netgrad.errors import DataError, NetgradError, ShapeError
 from netgrad.layers.embedding import Embedding
 from netgrad.serving.reading import VALUES, kind, numbers, read_json, said
+from netgrad.training.batch import Batch
 from netgrad.training.files import fits
 from netgrad.training.model import Model
-from netgrad.training.objective import Batch
 from netgrad.training.prepare import check_inputs
 from netgrad.types import Shape
 

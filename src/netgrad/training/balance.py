@@ -11,7 +11,8 @@ from netgrad.data.checks import default_float
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError, unknown_name
 from netgrad.losses import Loss
-from netgrad.training.objective import Batch, Objective
+from netgrad.training.batch import Batch
+from netgrad.training.objective import Objective
 
 RESAMPLING = ("over", "under")
 

@@ -8,24 +8,27 @@ import jax
 import numpy as np
 
 from netgrad.errors import DataError, NetgradError
+from netgrad.types import Named
 
 
 class Batch(NamedTuple):
     """Examples, all with N first: inputs x and targets y by name; weights by output and lengths by input, if any."""
 
-    x: dict[str, Any]
-    y: dict[str, Any]
-    weights: dict[str, Any] = {}  # noqa: RUF012 - a NamedTuple's default, never written to
-    lengths: dict[str, Any] = {}  # noqa: RUF012
+    x: Named
+    y: Named
+    weights: Named = {}  # noqa: RUF012 - a NamedTuple's default, never written to
+    lengths: Named = {}  # noqa: RUF012
 
     @property
     def size(self) -> int:
         """N."""
-        return next(iter(self.x.values())).shape[0]
+        n: int = next(iter(self.x.values())).shape[0]
+        return n
 
     def take(self, index: Any) -> Batch:
         """These examples only; ``index`` is a slice or an array of numbers."""
-        return jax.tree.map(lambda v: v[index], self)
+        taken: Batch = jax.tree.map(lambda v: v[index], self)
+        return taken
 
 
 def split(data: Batch, share: float, seed: int) -> tuple[Batch, Batch]:

@@ -56,7 +56,7 @@ class AfterEpoch(Callback):
 
     function: Callable[[Run], Any]
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Run) -> None:
         self.function(run)
 
 
@@ -105,14 +105,14 @@ class EarlyStopping(Callback):
     _carry: Any = field(default=None, init=False, repr=False)
     _count: int = field(default=0, init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.patience, int) or self.patience < 1:
             raise NetgradError(f"patience must be a whole number of at least 1 epoch, found {self.patience!r}")
 
-    def on_start(self, run):
+    def on_start(self, run: Run) -> None:
         self.best, self.best_epoch, self._carry, self._count = math.inf, 0, None, 0
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Run) -> None:
         row = run.history.rows[-1]
         monitor = self.monitor or ("val_loss" if "val_loss" in row else "loss")
         if monitor not in row:
@@ -125,14 +125,14 @@ class EarlyStopping(Callback):
         if self._count >= self.patience:
             run.stop(f"{monitor} was no better for {self.patience} epochs, the best was epoch {self.best_epoch}")
 
-    def on_end(self, run):
+    def on_end(self, run: Run) -> None:
         if self._carry is not None:
             run.carry = self._carry
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         return {"best": self.best, "best_epoch": self.best_epoch, "carry": self._carry, "count": self._count}
 
-    def restore(self, state):
+    def restore(self, state: dict[str, Any]) -> None:
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self._carry, self._count = state["carry"], state["count"]
 
@@ -162,7 +162,7 @@ class ReduceOnPlateau(Callback):
     best: float = field(default=math.inf, init=False)
     _count: int = field(default=0, init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.factor < 1:
             raise NetgradError(
                 f"factor, by which the rate is multiplied, must lie between 0 and 1, found {self.factor}"
@@ -170,13 +170,13 @@ class ReduceOnPlateau(Callback):
         if not isinstance(self.patience, int) or self.patience < 1:
             raise NetgradError(f"patience must be a whole number of at least 1 epoch, found {self.patience!r}")
 
-    def wrap(self, optimizer, model):
+    def wrap(self, optimizer: Any, model: Model) -> Any:
         return adjustable(optimizer)
 
-    def on_start(self, run):
+    def on_start(self, run: Run) -> None:
         self.level, self.best, self._count = 1.0, math.inf, 0
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Run) -> None:
         row = run.history.rows[-1]
         monitor = self.monitor or ("val_loss" if "val_loss" in row else "loss")
         if monitor not in row:
@@ -193,10 +193,10 @@ class ReduceOnPlateau(Callback):
                 run.starts.carries = carries._replace(opt_state=set_level(carries.opt_state, self.level))
         row["rate_factor"] = self.level
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         return {"level": self.level, "best": self.best, "count": self._count}
 
-    def restore(self, state):
+    def restore(self, state: dict[str, Any]) -> None:
         self.level, self.best, self._count = state["level"], state["best"], state["count"]
 
 
@@ -207,6 +207,6 @@ class StopBelow(Callback):
     value: float
     monitor: str = "loss"
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Run) -> None:
         if run.history.rows[-1][self.monitor] < self.value:
             run.stop(f"{self.monitor} fell below {self.value:g}")

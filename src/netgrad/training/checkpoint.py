@@ -58,7 +58,7 @@ class Checkpoint(Callback):
         self.folder, self.keep, self.every = Path(folder), keep, every
         self._lock = FolderLock(self.folder)
 
-    def on_start(self, run):
+    def on_start(self, run: Run) -> None:
         self._lock.acquire()
         try:
             for unfinished in self.folder.glob(f".{PATTERN}.*"):  # of a run that was killed while it wrote
@@ -69,7 +69,7 @@ class Checkpoint(Callback):
             self._lock.release()
             raise
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Run) -> None:
         if run.epoch % self.every and run.epoch < run.epochs and not run.history.stopped:
             return
         from safetensors.numpy import save as to_bytes
@@ -80,7 +80,7 @@ class Checkpoint(Callback):
         write_file(self._path(run.epoch), data)
         self._tidy(run)
 
-    def on_end(self, run):
+    def on_end(self, run: Run) -> None:
         self._lock.release()
 
     def _path(self, epoch: int) -> Path:

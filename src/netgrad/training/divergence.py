@@ -21,7 +21,8 @@ def first_bad(reports: Mapping[str, np.ndarray]) -> int | None:
 
 def all_finite(reports: Mapping[str, np.ndarray]) -> np.ndarray:
     """Of each step, whether all that it reports is finite."""
-    return np.logical_and.reduce([np.isfinite(values) for values in reports.values()])
+    finite: np.ndarray = np.logical_and.reduce([np.isfinite(values) for values in reports.values()])
+    return finite
 
 
 def divergence(

@@ -93,7 +93,8 @@ def epochs(
         carry, report = one(carry, (first, None if orders is None else orders[0]))
         return carry, jax.tree.map(lambda v: v[None], report)
     if limit is None:
-        return jax.lax.scan(one, carry, (first + jnp.arange(count), orders))
+        scanned: tuple[Carry, StepReport] = jax.lax.scan(one, carry, (first + jnp.arange(count), orders))
+        return scanned
 
     def next_one(i: jax.Array, done: tuple[Carry, StepReport]) -> tuple[Carry, StepReport]:
         carry, report = one(done[0], (first + i, None if orders is None else orders[i]))
@@ -101,7 +102,8 @@ def epochs(
 
     shapes = jax.eval_shape(one, carry, (first, None if orders is None else orders[0]))[1]
     nothing = jax.tree.map(lambda s: jnp.zeros((count, *s.shape), s.dtype), shapes)
-    return jax.lax.fori_loop(0, limit, next_one, (carry, nothing))
+    looped: tuple[Carry, StepReport] = jax.lax.fori_loop(0, limit, next_one, (carry, nothing))
+    return looped
 
 
 @partial(Program, static_argnums=(0, 1))
@@ -129,10 +131,13 @@ def compiled_epochs(task: Task, batch_size: int, shuffle: bool, count: int) -> A
     apart = epochs_by_step(partial(checked_step, task), epoch_order, step_key, batch_size, shuffle, count)
 
     def run(carry: Carry, data: Batch, *when: Any, limit: int | None = None) -> tuple[Carry, StepReport]:
+        done: tuple[Carry, StepReport]
         if not task.scannable(data):
-            return apart(carry, data, *when, limit=limit)
-        draws = shuffle and batch_size < data.size
-        return together(numbers, carry, data, drawn_orders(data.size, count, *when) if draws else None, limit, *when)
+            done = apart(carry, data, *when, limit=limit)
+            return done
+        orders = drawn_orders(data.size, count, *when) if shuffle and batch_size < data.size else None
+        done = together(numbers, carry, data, orders, limit, *when)
+        return done
 
     return run
 

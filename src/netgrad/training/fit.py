@@ -35,6 +35,7 @@ from netgrad.training.supervised import Supervised, compiled_start
 from netgrad.training.task import Carry
 from netgrad.training.train import carry_out, counts, watching
 from netgrad.training.truncated import check_pieces
+from netgrad.types import Params
 
 
 @answering("fit", OF_FIT)
@@ -69,7 +70,7 @@ def fit(
     keep: int = 3,
     progress: bool = False,
     seed: int = 0,
-    params: dict | None = None,
+    params: Params | None = None,
     frozen: Any = None,
     keep_optimizer: bool = False,
     fix: bool = False,
@@ -211,7 +212,8 @@ def fit(
         history=history, begun=done,
     )  # fmt: skip
     kept = Kept.of(run.epoch, optimizer, run.carry.opt_state) if keep_optimizer else None
-    return replace(run.model(), network=free, optimizer_state=kept)
+    trained: Model = run.model()
+    return replace(trained, network=free, optimizer_state=kept)
 
 
 def _start(
@@ -272,7 +274,7 @@ def untrained(
     reduction: str | None = None,
     lengths: Any = None,
     seed: int = 0,
-    params: dict | None = None,
+    params: Params | None = None,
 ) -> Model:
     """The model as it stands before its first step: `fit` begins with it, and it can be looked into all the same.
 

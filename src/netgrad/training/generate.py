@@ -16,6 +16,7 @@ from netgrad.network import Network, forward, next_state
 from netgrad.training.model import Model
 from netgrad.training.prepare import check_inputs
 from netgrad.training.truncated import with_streams
+from netgrad.types import Named, Params, State
 
 
 def sample(model: Model, prime: str, length: int = 200, *, temperature: float = 1.0, seed: int = 0) -> str:
@@ -69,15 +70,15 @@ def _writer(network: Network, entry: tuple[Any, ...], length: int, greedy: bool)
     """
     name, *whole = entry
 
-    def go_on(params: dict, state: dict, ids: jax.Array) -> tuple[dict, jax.Array]:
+    def go_on(params: Params, state: State, ids: jax.Array) -> tuple[State, jax.Array]:
         run = forward(network, params, state, {name: ids})
         (logits,) = run.outputs.values()
         return next_state(network, state, run.saved), logits[0, -1]
 
-    def write(params: dict, state: dict, temperature: jax.Array, ids: jax.Array, key: jax.Array) -> jax.Array:
+    def write(params: Params, state: State, temperature: jax.Array, ids: jax.Array, key: jax.Array) -> jax.Array:
         state, logits = go_on(params, with_streams(network, state, 1, {name: tuple(whole)}), ids)
 
-        def one(carry: tuple[dict, jax.Array], k: jax.Array) -> tuple[tuple[dict, jax.Array], jax.Array]:
+        def one(carry: tuple[State, jax.Array], k: jax.Array) -> tuple[tuple[State, jax.Array], jax.Array]:
             state, logits = carry
             symbol = logits.argmax() if greedy else jax.random.categorical(k, logits / temperature)
             return go_on(params, state, symbol[None, None]), symbol
@@ -123,10 +124,11 @@ def unroll(model: Model, inputs: Any, feedback: str, steps: int, *, first: float
 
 @lru_cache(maxsize=16)
 def _feeder(network: Network, loss: Any, feedback: str) -> Any:
-    def run(params: dict, state: dict, inputs: dict, lengths: dict) -> jax.Array:
+    def run(params: Params, state: State, inputs: Named, lengths: Named) -> jax.Array:
         def outputs(fed: jax.Array) -> jax.Array:
             (out,) = forward(network, params, state, inputs | {feedback: fed}, lengths=lengths).outputs.values()
-            return loss.link(out)
+            said: jax.Array = loss.link(out)
+            return said
 
         def one(t: Any, fed: jax.Array) -> jax.Array:
             said = outputs(fed)[:, t]

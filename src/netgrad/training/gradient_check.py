@@ -14,6 +14,7 @@ from netgrad.network import Network, Stack, forward
 from netgrad.training.objective import gradients
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch, make_objective
 from netgrad.trees import trained
+from netgrad.types import Params
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def check_gradients(
     *,
     loss: Any = None,
     lengths: Any = None,
-    params: dict | None = None,
+    params: Params | None = None,
     tolerance: float = 1e-5,
     probes: int = 5,
     seed: int = 0,
@@ -90,9 +91,10 @@ def check_gradients(
         key = jax.random.key(as_seed(seed))
 
         @Program
-        def value(p: dict) -> jax.Array:
+        def value(p: Params) -> jax.Array:
             run = forward(network, p, state, batch.x, training=True, key=key, lengths=batch.lengths)
-            return objective.errors(run.outputs, batch, run.lengths)[0]
+            error: jax.Array = objective.errors(run.outputs, batch, run.lengths)[0]
+            return error
 
         ours = Program(lambda p: gradients(network, objective, p, state, batch, key).params)(at)
         theirs = Program(jax.grad(value))(at)
@@ -120,7 +122,7 @@ def _disagreement(mine: jax.Array, other: jax.Array, copies: int) -> tuple[float
     return float(apart.max()), int(apart.argmax())
 
 
-def _differences(value: Any, at: dict, i: int, mine: np.ndarray, scale: float, probes: int, rng: Any) -> float:
+def _differences(value: Any, at: Params, i: int, mine: np.ndarray, scale: float, probes: int, rng: Any) -> float:
     leaves, structure = jax.tree.flatten(at)
     worst = 0.0
     for flat in rng.choice(mine.size, probes, replace=False):

@@ -12,11 +12,13 @@ from netgrad.errors import NetgradError
 from netgrad.losses import SquaredError
 from netgrad.network import Network, forward
 from netgrad.optimizers.second_order import Linearised, check_size
-from netgrad.training.objective import Batch, Objective, position_weights
+from netgrad.training.batch import Batch
+from netgrad.training.objective import Objective, position_weights
+from netgrad.types import Named, Params, State
 
 
 def linearise(
-    network: Network, objective: Objective, params: dict, state: dict, batch: Batch, key: jax.Array | None
+    network: Network, objective: Objective, params: Params, state: State, batch: Batch, key: jax.Array | None
 ) -> Linearised:
     """The gradients of the outputs and their Jacobian, by our backward rules: one pass back for each example and unit.
 
@@ -31,7 +33,7 @@ def linearise(
         raise NetgradError("this optimizer is for steps without chance: leave dropout and noise out")
     targets = {name: batch.y[name] for name, _, _ in objective.terms}
 
-    def example(one: Batch, target: dict) -> Rows:
+    def example(one: Batch, target: Named) -> Rows:
         def sides(outputs: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
             units = sum(outputs[name].size for name in targets)
             check_size("the Jacobian", batch.size * units, _count(params), 4, "outputs x parameters")
@@ -60,10 +62,10 @@ def linearise(
     )
 
 
-def _draws(network: Network, params: dict, batch: Batch) -> bool:
+def _draws(network: Network, params: Params, batch: Batch) -> bool:
     """Whether the outputs depend on the random key: mapped over two keys, they would have to be two."""
 
-    def outputs(key: jax.Array) -> dict:
+    def outputs(key: jax.Array) -> Named:
         return forward(network, params, {}, batch.x, training=True, key=key, lengths=batch.lengths).outputs
 
     try:
@@ -73,5 +75,5 @@ def _draws(network: Network, params: dict, batch: Batch) -> bool:
     return False
 
 
-def _count(params: dict) -> int:
+def _count(params: Params) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(params))

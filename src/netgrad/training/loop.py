@@ -41,7 +41,8 @@ class Run:
         """The network being trained, of a task that has one."""
         if not hasattr(self.task, "network"):
             raise NetgradError(f"{self.task.title} has no one network: read run.task and run.carry")
-        return self.task.network
+        network: Network = self.task.network
+        return network
 
     def model(self, carry: Carry | None = None) -> Any:
         """The result as it stands now, a `Model` for `netgrad.fit`, or with the numbers of another ``carry``."""

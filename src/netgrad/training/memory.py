@@ -26,7 +26,7 @@ class InMemory:
     shuffle: bool
     key: jax.Array
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.data = jax.tree.map(jnp.asarray, self.data)
 
     @property

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.losses import Loss
-from netgrad.training.objective import Batch, Objective, position_weights
+from netgrad.training.batch import Batch
+from netgrad.training.objective import Objective, position_weights
 
 
 def score(objective: Objective, outputs: dict[str, Any], batch: Batch, lengths: dict[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,14 @@ from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError, ShapeError, warn
 from netgrad.habits import NO_CALL, answer
 from netgrad.network import Network, Trace, forward, fused
+from netgrad.training.batch import Batch
 from netgrad.training.history import History
 from netgrad.training.kept import Kept
 from netgrad.training.metrics import score
-from netgrad.training.objective import Batch, Objective, trace_batch
+from netgrad.training.objective import Objective, trace_batch
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch
 from netgrad.training.reconstruction import inputs_as_targets, part_of, sample
-from netgrad.types import Params, Shape, State
+from netgrad.types import Named, Params, Shape, State
 
 if TYPE_CHECKING:
     from netgrad.network.summary import Summary
@@ -43,8 +44,8 @@ class Model:
     """
 
     network: Network
-    params: dict
-    state: dict
+    params: Params
+    state: State
     objective: Objective
     shapes: dict[str, Shape]
     history: History = field(default_factory=History)
@@ -183,7 +184,7 @@ class Model:
         """What prediction needs of the objective: models that differ in penalties alone share their programs."""
         return replace(self.objective, penalties=())
 
-    def run_batch(self, batch: Batch, key: jax.Array | None = None, link: bool = False) -> tuple[dict, dict]:
+    def run_batch(self, batch: Batch, key: jax.Array | None = None, link: bool = False) -> tuple[Named, Named]:
         """Outputs and their lengths, a bounded number of examples at a time.
 
         With a key, dropout drops; with ``link`` the outputs are what they mean, see `Loss.link`.
@@ -195,9 +196,8 @@ class Model:
             part = batch if n <= PREDICTION_BATCH else batch.take(slice(start, start + PREDICTION_BATCH))
             part_key = None if key is None else jax.random.fold_in(key, start)
             parts.append(program(self.params, self.state, part.x, part.lengths, part_key))
-        if len(parts) == 1:
-            return jax.tree.map(np.asarray, parts[0])
-        return jax.tree.map(lambda *p: np.concatenate(p), *parts)
+        whole: tuple[Named, Named] = jax.tree.map(lambda *p: np.concatenate(p) if p[1:] else np.asarray(p[0]), *parts)
+        return whole
 
     # --- looking inside
 
@@ -248,7 +248,7 @@ class Model:
         return told[0] + more if told else ""
 
     @property
-    def effective(self) -> dict:
+    def effective(self) -> Params:
         """The parameters that the layers compute with; ``params`` are those that are stored (`Network.effective`)."""
         return self.network.effective(self.params)
 
@@ -411,7 +411,7 @@ class Model:
 
 @lru_cache(maxsize=64)
 def _compiled_forward(network: Network, linked: Objective | None) -> Any:
-    def run(params: Params, state: State, x: dict, lengths: dict, key: jax.Array | None) -> tuple[dict, dict]:
+    def run(params: Params, state: State, x: Named, lengths: Named, key: jax.Array | None) -> tuple[Named, Named]:
         done = forward(network if lengths else fused(network), params, state, x, key=key, lengths=lengths)
         outputs = dict(done.outputs)
         for name, loss, _ in linked.terms if linked is not None else ():

@@ -45,7 +45,8 @@ class Starts:
 
     def carry(self, k: int) -> Carry:
         """What start ``k`` stands at."""
-        return jax.tree.map(lambda leaf: leaf[k], self.carries)
+        own: Carry = jax.tree.map(lambda leaf: leaf[k], self.carries)
+        return own
 
     def advance(self, run: Run, program: Any, data: Batch, held: Batch | None, key: jax.Array, sizes: Any) -> Any:
         """One call of the program for all starts; ``run.carry`` becomes that of the best, whose report is returned."""
@@ -97,7 +98,8 @@ def predict_groups(model: Model, x: dict[str, Any]) -> dict[str, np.ndarray]:
     """What the outputs mean, by name (G, N, units), of a model whose parameters and inputs have the groups first."""
     objective = replace(model.objective, penalties=())
     outputs, _ = _predict_each(model.network, objective)(model.params, model.state, x)
-    return jax.tree.map(np.asarray, outputs)
+    answers: dict[str, np.ndarray] = jax.tree.map(np.asarray, outputs)
+    return answers
 
 
 @lru_cache(maxsize=64)

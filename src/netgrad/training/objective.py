@@ -12,12 +12,14 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError
 from netgrad.layers.activation import Activation, Logistic, Softmax
+from netgrad.layers.base import Backward
 from netgrad.layers.wrapper import bare
 from netgrad.losses import CrossEntropy, Loss
 from netgrad.network import Forward, Network, Trace, backward, forward, look_back, next_state, record
 from netgrad.regularizers import Penalty, View, is_weight
 from netgrad.training.batch import Batch
 from netgrad.trees import completed, trained
+from netgrad.types import Named, Params, State
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,13 @@ class Objective:
     weight_noise: float = 0.0
     reconstructs: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.weight_noise < math.inf:
             raise NetgradError(f"weight_noise must be a number of at least 0, found {self.weight_noise}")
         if self.reduction not in ("mean", "sum"):
             raise NetgradError(f"reduction must be 'mean' or 'sum', found {self.reduction!r}")
 
-    def errors(self, outputs: Mapping[str, Any], batch: Batch, lengths: Mapping[str, Any]) -> tuple[Any, dict]:
+    def errors(self, outputs: Mapping[str, Any], batch: Batch, lengths: Mapping[str, Any]) -> tuple[Any, Named]:
         """The error without penalties, and its gradient with respect to every output (zeros where untrained)."""
         total = jnp.zeros((), float)
         d_outputs = {name: jnp.zeros_like(value) for name, value in outputs.items()}
@@ -60,7 +62,7 @@ class Objective:
             d_outputs[name] = d_outputs[name] + delta
         return total, d_outputs
 
-    def penalty(self, params: dict, view: View) -> Any:
+    def penalty(self, params: Params, view: View) -> Any:
         """The sum of the penalties."""
         return sum((p.value(params, view) for p in self.penalties), start=jnp.zeros((), float))
 
@@ -114,7 +116,7 @@ def position_weights(shape: tuple[int, ...], weights: Any, lengths: Any) -> Any:
     return weights if mask is None else weights * mask
 
 
-def _disturbed(network: Network, objective: Objective, params: dict, key: jax.Array | None) -> dict:
+def _disturbed(network: Network, objective: Objective, params: Params, key: jax.Array | None) -> Params:
     """The parameters with the objective's noise on the weights; as they are where there is none."""
     if not objective.weight_noise or key is None:
         return params
@@ -129,16 +131,18 @@ def _disturbed(network: Network, objective: Objective, params: dict, key: jax.Ar
     return completed(params, trained(jax.tree.unflatten(tree, moved), network.untrained))
 
 
-def _view(network: Network, objective: Objective, params: dict, state: dict, batch: Batch) -> View:
+def _view(network: Network, objective: Objective, params: Params, state: State, batch: Batch) -> View:
     """What penalties may look at: they are given those of the parameters that are trained."""
 
-    def run(own: dict, x: dict) -> Forward:
+    def run(own: Params, x: Named) -> Forward:
         return forward(network, completed(params, own), state, x, lengths=batch.lengths)
 
     return View(lambda own, x: run(own, x).outputs, batch.x, objective.reduction, lambda own, x: run(own, x).saved)
 
 
-def loss(network: Network, objective: Objective, params: dict, state: dict, batch: Batch, key: jax.Array | None) -> Any:
+def loss(
+    network: Network, objective: Objective, params: Params, state: State, batch: Batch, key: jax.Array | None
+) -> Any:
     """The loss of a training step alone, with penalties: what `gradients` is the derivative of."""
     at = _disturbed(network, objective, params, key)
     run = forward(network, at, state, batch.x, training=True, key=key, lengths=batch.lengths)
@@ -152,18 +156,18 @@ class StepGradients(NamedTuple):
     node's backward rule, and the gradient that arrived at each node."""
 
     loss: Any
-    params: dict
-    state: dict
+    params: Params
+    state: State
     run: Forward
-    nodes: dict
-    arrived: dict
+    nodes: dict[str, Backward]
+    arrived: Named
 
 
 def gradients(
     network: Network,
     objective: Objective,
-    params: dict,
-    state: dict,
+    params: Params,
+    state: State,
     batch: Batch,
     key: jax.Array | None,
     training: bool = True,
@@ -186,8 +190,8 @@ def gradients(
 def trace_batch(
     network: Network,
     objective: Objective,
-    params: dict,
-    state: dict,
+    params: Params,
+    state: State,
     batch: Batch,
     key: jax.Array | None = None,
     training: bool = False,

@@ -17,9 +17,10 @@ from netgrad.errors import DataError, NetgradError
 from netgrad.losses import BinaryCrossEntropy, FunctionLoss, Loss, SoftmaxCrossEntropy, SquaredError
 from netgrad.network import Network, out_lengths
 from netgrad.registry import find
-from netgrad.training.objective import Batch, Objective
+from netgrad.training.batch import Batch
+from netgrad.training.objective import Objective
 from netgrad.trees import by_path
-from netgrad.types import Shape
+from netgrad.types import Named, Params, Shape
 
 
 def named(kind: str, value: Any, names: tuple[str, ...]) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def named(kind: str, value: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {names[0]: value}
 
 
-def check_inputs(network: Network, x: Any, lengths: Any = None) -> tuple[dict, dict]:
+def check_inputs(network: Network, x: Any, lengths: Any = None) -> tuple[Named, Named]:
     """Inputs and lengths by name, as checked float arrays; lengths only where they were given."""
     check_process()
     given = named("input", x, network.inputs)
@@ -61,7 +62,7 @@ def in_shapes(inputs: Mapping[str, Any]) -> dict[str, Shape]:
     return {name: tuple(value.shape[1:]) for name, value in inputs.items()}
 
 
-def given_params(network: Network, shapes: Mapping[str, Shape], params: Any) -> dict:
+def given_params(network: Network, shapes: Mapping[str, Shape], params: Any) -> Params:
     """Parameters that a user hands over as float arrays; one line for what is not this network's."""
     expected, _ = jax.eval_shape(lambda: network.init(jax.random.key(0), shapes))
     wanted, given = by_path(expected), by_path(params)
@@ -78,7 +79,8 @@ def given_params(network: Network, shapes: Mapping[str, Shape], params: Any) -> 
         if value.shape != like.shape:
             raise NetgradError(f"params {path!r} have the shape {value.shape}: expected {like.shape}")
         arrays[path] = jnp.asarray(value, like.dtype)
-    return jax.tree.unflatten(jax.tree.structure(expected), [arrays[path] for path in wanted])
+    made: Params = jax.tree.unflatten(jax.tree.structure(expected), [arrays[path] for path in wanted])
+    return made
 
 
 def as_loss(spec: Any) -> Loss:

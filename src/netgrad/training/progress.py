@@ -6,9 +6,12 @@ import html
 import re
 import sys
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from netgrad.training.callbacks import Callback
+
+if TYPE_CHECKING:
+    from netgrad.training.loop import Run
 
 LEFT_OUT = re.compile(r"epoch|grad_norm|loss_\d+")  # columns of the history that a line has no room for
 SECONDS = 30.0  # at most between two lines of a log
@@ -30,16 +33,16 @@ class Progress(Callback):
         self.every, self.where = every, where
         self._view: View | None = None
 
-    def on_start(self, run):
+    def on_start(self, run: Run) -> None:
         where = self.where or surroundings()
         self._view = Terminal() if where == "terminal" else Notebook() if where == "notebook" else Log(self.every)
         self._view.start(run.epochs)
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Run) -> None:
         if self._view is not None:
             self._view.show(run.epoch, run.epochs, line(run.history.rows[-1]))
 
-    def on_end(self, run):
+    def on_end(self, run: Run) -> None:
         if self._view is not None:
             if run.history.rows:  # callbacks that end a run come after this one
                 self._view.show(run.epoch, run.epochs, line(run.history.rows[-1]), last=True)

@@ -228,7 +228,9 @@ def squared_error(model: Model, x: Any, y: Any) -> float:
     return 0.5 * float(((model.outputs(x)[name] - np.asarray(batch.y[name])) ** 2).sum())
 
 
-def _score(network: Network, parts: Iterable, examples: tuple, seed: int, settings: dict[str, Any]) -> Scores:
+def _score(
+    network: Network, parts: Iterable[Any], examples: tuple[Any, ...], seed: int, settings: dict[str, Any]
+) -> Scores:
     if not isinstance(network, Network):
         raise NetgradError("selection trains anew each time: give a network, for a model its model.network")
     rows = []

@@ -18,10 +18,10 @@ import jax.numpy as jnp
 from netgrad.compiling import Program
 from netgrad.training.batch import Batch
 
+Step = Callable[..., Any]
 
-def epochs_by_step(
-    step: Callable, epoch_order: Callable, step_key: Callable, batch_size: int, shuffle: bool, count: int
-) -> Callable:
+
+def epochs_by_step(step: Step, epoch_order: Step, step_key: Step, batch_size: int, shuffle: bool, count: int) -> Step:
     """A compiled `netgrad.training.epoch.epochs` again: (carry, data, key, first, begun, limit) -> (carry, reports).
 
     step: (carry, batch, key) -> (carry, report), one batch; it is compiled here.

@@ -155,7 +155,7 @@ class Streaming:
     shuffle: bool
     key: jax.Array
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.sizes: list[int] = []  # of the batches of the last epoch
 
     def advance(self, carry: Carry, first: int, count: int) -> tuple[Carry, StepReport]:

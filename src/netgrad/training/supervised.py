@@ -30,6 +30,7 @@ from netgrad.training.prepare import in_shapes
 from netgrad.training.stream import pair
 from netgrad.training.task import Carry, StepReport, Task
 from netgrad.training.truncated import pieces, with_streams, without_streams
+from netgrad.types import Params, State
 
 
 @register("task", "supervised")
@@ -55,13 +56,13 @@ class Supervised(Task):
         blank = replace(model, params={}, state={}, history=History())
         return cls(model.network, model.objective, optimizer, truncate, blank)
 
-    def init(self, key, batch):
+    def init(self, key: jax.Array, batch: Batch) -> tuple[Params, State]:
         return self.network.init(key, in_shapes(batch.x))
 
-    def init_optimizer(self, params):
+    def init_optimizer(self, params: Params) -> Any:
         return self.optimizer.init(params)
 
-    def step(self, carry, batch, key):
+    def step(self, carry: Carry, batch: Batch, key: jax.Array) -> tuple[Carry, StepReport]:
         if self.truncate is None:
             return update(self.network, self.objective, self.optimizer, carry, batch, key)
         cut = pieces(batch, self.truncate)
@@ -83,18 +84,18 @@ class Supervised(Task):
         """With the optimizer that the callback makes of its own."""
         return replace(self, optimizer=callback.wrap(self.optimizer, self._model))
 
-    def score(self, carry, batch):
+    def score(self, carry: Carry, batch: Batch) -> dict[str, float]:
         return self.result(carry, History()).score_batch(batch)
 
     def result(self, carry: Carry, history: History) -> Model:
         """The model with these numbers."""
         return replace(self._model, params=carry.params, state=carry.state, history=history)
 
-    def batch(self, data):
+    def batch(self, data: Any) -> Batch:
         x, y, more = pair(data, self._model.objective.reconstructs)
         return self._model.batch(x, y, **more)
 
-    def scannable(self, batch):
+    def scannable(self, batch: Batch) -> bool:
         if jax.default_backend() != "cpu":
             return True
         shapes = self.network.shapes({name: tuple(value.shape[1:]) for name, value in batch.x.items()})
@@ -109,7 +110,7 @@ class Supervised(Task):
             "grad_norm": reports["grad_norm"].mean(-1),
         }
 
-    def explain(self, carry, batch, key, report):
+    def explain(self, carry: Carry, batch: Batch, key: jax.Array, report: Mapping[str, float]) -> str:
         """The first quantity of the trace that is not finite, piece by piece where sequences are cut."""
         kept, parts = carry.state, [(batch, key)]
         if self.truncate is not None:
@@ -136,16 +137,16 @@ class Supervised(Task):
             "objective": [model["terms"], model["penalties"], model["reduction"], model["weight_noise"]],
         }
 
-    def facts(self):
+    def facts(self) -> dict[str, Any]:
         losses = (loss.registered_name or type(loss).__name__ for _, loss, _ in self.objective.terms)
         return {"layers": len(self.network.nodes), "loss": ", ".join(losses)}
 
     @property
-    def numbers(self):
+    def numbers(self) -> Any:
         """The strengths of the penalties."""
         return self.objective.strengths
 
-    def at(self, numbers):
+    def at(self, numbers: Any) -> Supervised:
         return replace(self, objective=self.objective.at(numbers), blank=None)
 
     @property
@@ -174,23 +175,25 @@ def update(
     looked = gradients(network, objective, carry.params, carry.state, batch, key)
 
     @jax.custom_vjp
-    def value(params: dict) -> jax.Array:
-        return loss(network, objective, params, carry.state, batch, key)
+    def value(params: Params) -> jax.Array:
+        error: jax.Array = loss(network, objective, params, carry.state, batch, key)
+        return error
 
-    def value_and_gradient(params: dict) -> tuple[jax.Array, dict]:
+    def value_and_gradient(params: Params) -> tuple[jax.Array, Params]:
         there = gradients(network, objective, params, carry.state, batch, key)
         return there.loss, there.params
 
     value.defvjp(value_and_gradient, lambda gradient, d: (jax.tree.map(lambda g: d * g, gradient),))
 
-    def curve(direction: dict) -> dict:
-        def slope(params: dict) -> dict:
+    def curve(direction: Params) -> Params:
+        def slope(params: Params) -> Params:
             return gradients(whole, objective, params, carry.state, batch, key).params
 
-        return jax.jvp(slope, (carry.params,), (direction,))[1]
+        changed: Params = jax.jvp(slope, (carry.params,), (direction,))[1]
+        return changed
 
     def value_fn(
-        params: dict, linearise: Any = None, curve: Any = None, batch: Any = None, look: Any = None
+        params: Params, linearise: Any = None, curve: Any = None, batch: Any = None, look: Any = None
     ) -> jax.Array:
         return value(params)  # optax's line searches hand all further arguments on, and insist that they are taken
 

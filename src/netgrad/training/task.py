@@ -180,7 +180,8 @@ class Task:
     def _parts(self, begun: Any) -> tuple[Any, Any]:
         if not isinstance(begun, tuple) or len(begun) != 2:
             raise NetgradError(f"init of {self.title} must return a pair (params, state), found {_kind(begun)}")
-        return jax.tree.map(jnp.asarray, begun)
+        params, state = jax.tree.map(jnp.asarray, begun)
+        return params, state
 
 
 def check_task(task: Any) -> Task:

@@ -11,10 +11,13 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netgrad.errors import FileError, NetgradError
 from netgrad.training.callbacks import Callback
+
+if TYPE_CHECKING:
+    from netgrad.training.loop import Run
 
 
 class Tracker(Callback):
@@ -22,24 +25,24 @@ class Tracker(Callback):
 
     only_looks = True
 
-    def begin(self, run: Any) -> None:
+    def begin(self, run: Run) -> None:
         """Before the first epoch."""
 
     def write(self, epoch: int, row: dict[str, float]) -> None:
         """After an epoch: its row of the history, without the epoch."""
 
-    def finish(self, run: Any, failure: BaseException | None) -> None:
+    def finish(self, run: Run, failure: BaseException | None) -> None:
         """After the last epoch; with what ended the run before its time, if something did."""
 
-    def on_start(self, run):
+    def on_start(self, run: Run) -> None:
         self._before = sys.exc_info()[1]  # of a caller who trains while handling an error of his own
         self.begin(run)
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Run) -> None:
         row = run.history.rows[-1]
         self.write(run.epoch, {name: value for name, value in row.items() if name != "epoch"})
 
-    def on_end(self, run):
+    def on_end(self, run: Run) -> None:
         failure = sys.exc_info()[1]
         self.finish(run, None if failure is self._before else failure)
 
@@ -62,7 +65,7 @@ class JsonLog(Tracker):
         self.path = Path(path)
         self._file: Any = None
 
-    def begin(self, run):
+    def begin(self, run: Run) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a", encoding="utf-8")
@@ -71,10 +74,10 @@ class JsonLog(Tracker):
         self._began = time.monotonic()
         self._line("start", **facts(run))
 
-    def write(self, epoch, row):
+    def write(self, epoch: int, row: dict[str, float]) -> None:
         self._line("epoch", epoch=epoch, **row)
 
-    def finish(self, run, failure):
+    def finish(self, run: Run, failure: BaseException | None) -> None:
         error = {} if failure is None else {"error": f"{type(failure).__name__}: {' '.join(str(failure).split())}"}
         stopped = {"stopped": run.history.stopped} if run.history.stopped else {}
         self._line("end", epoch=run.epoch, **stopped, **error)
@@ -96,7 +99,7 @@ class TensorBoard(Tracker):
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
 
-    def begin(self, run):
+    def begin(self, run: Run) -> None:
         try:
             from tensorboard.compat.proto.event_pb2 import Event
             from tensorboard.compat.proto.summary_pb2 import Summary
@@ -109,12 +112,12 @@ class TensorBoard(Tracker):
             raise FileError(f"cannot write event files in {self.folder}: {error.strerror or error}") from None
         self._event, self._summary = Event, Summary
 
-    def write(self, epoch, row):
+    def write(self, epoch: int, row: dict[str, float]) -> None:
         values = [self._summary.Value(tag=name, simple_value=value) for name, value in row.items()]
         self._writer.add_event(self._event(wall_time=time.time(), step=epoch, summary=self._summary(value=values)))
         self._writer.flush()
 
-    def finish(self, run, failure):
+    def finish(self, run: Run, failure: BaseException | None) -> None:
         self._writer.close()
 
 
@@ -131,7 +134,7 @@ class MLflow(Tracker):
         self.experiment, self.name, self.uri = experiment, name, uri
         self.run_id = ""
 
-    def begin(self, run):
+    def begin(self, run: Run) -> None:
         try:
             import mlflow
         except ImportError:
@@ -154,18 +157,18 @@ class MLflow(Tracker):
             identifier = known.experiment_id if known else self._client.create_experiment(self.experiment)
         return str(self._client.create_run(identifier, run_name=self.name).info.run_id)
 
-    def write(self, epoch, row):
+    def write(self, epoch: int, row: dict[str, float]) -> None:
         now = int(time.time() * 1000)
         self._client.log_batch(self.run_id, [self._metric(name, value, now, epoch) for name, value in row.items()])
 
-    def finish(self, run, failure):
+    def finish(self, run: Run, failure: BaseException | None) -> None:
         if run.history.stopped:
             self._client.set_tag(self.run_id, "stopped", run.history.stopped)
         if self._own:
             self._client.set_terminated(self.run_id, "FINISHED" if failure is None else "FAILED")
 
 
-def facts(run: Any) -> dict[str, Any]:
+def facts(run: Run) -> dict[str, Any]:
     """What is trained, in plain values."""
     import jax
 

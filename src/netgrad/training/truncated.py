@@ -15,9 +15,9 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.network import Network, stream_state
-from netgrad.training.objective import Batch
+from netgrad.training.batch import Batch
 from netgrad.training.prepare import in_shapes
-from netgrad.types import Shape
+from netgrad.types import Shape, State
 
 
 def check_pieces(network: Network, data: Batch) -> None:
@@ -32,12 +32,13 @@ def check_pieces(network: Network, data: Batch) -> None:
         raise NetgradError("truncate is for recurrent networks: this one has no layer that carries a state on")
 
 
-def with_streams(network: Network, state: dict, n: int, shapes: Mapping[str, Shape]) -> dict:
+def with_streams(network: Network, state: State, n: int, shapes: Mapping[str, Shape]) -> State:
     """The network's state with that of ``n`` long sequences before their first step.
 
     shapes: of the inputs, one whole sequence each, without the axis of examples.
     """
-    return _both(state, stream_state(network, n, network.shapes(shapes)))
+    both: State = _both(state, stream_state(network, n, network.shapes(shapes)))
+    return both
 
 
 def _both(state: Any, streams: Any) -> Any:
