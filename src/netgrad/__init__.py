@@ -62,6 +62,7 @@ from netgrad.training.tabular import Recipe, fit_table, recipe
 from netgrad.training.task import Task
 from netgrad.training.tracking import JsonLog, MLflow, TensorBoard
 from netgrad.training.train import train
+from netgrad.training.translate import translate
 
 if TYPE_CHECKING:
     from netgrad import architectures, curvature, diagnosis, exchange, report
@@ -156,6 +157,7 @@ __all__ = [
     "unroll",
     "three_way_split",
     "train",
+    "translate",
     "untrained",
 ]
 

@@ -8,6 +8,7 @@ from netgrad.data.datasets import Dataset, load, load_text, names, read_npz, spl
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.images import ImageFolder, augment, read_image_folder, read_images
 from netgrad.data.leaks import leaks
+from netgrad.data.pairs import Pairs, Words
 from netgrad.data.reber import (
     Mistakes,
     ReberStrings,
@@ -28,11 +29,13 @@ __all__ = [
     "Dataset",
     "ImageFolder",
     "Mistakes",
+    "Pairs",
     "ReberStrings",
     "Sequences",
     "TableEncoder",
     "TargetEncoder",
     "Vocabulary",
+    "Words",
     "as_examples",
     "as_labels",
     "as_lengths",

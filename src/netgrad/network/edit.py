@@ -74,6 +74,36 @@ def with_last(network: Network, layer: Layer, name: str, output: str | None = No
     return Network.from_nodes(network.inputs, [*network.nodes, last], outputs, network.views)
 
 
+def halves(network: Network, entry: str) -> tuple[Network | None, Network]:
+    """The network in two: what does not depend on this input, and what does, whose inputs are ``entry`` and whatever it
+    needs of the first; None where that is nothing but inputs. Both take the effective parameters of the whole.
+
+    >>> import netgrad as ng
+    >>> a, b = ng.Input("a"), ng.Input("b")
+    >>> net = ng.Network([a, b], ng.Dense(1)(ng.Concatenate()(ng.Dense(2)(a), ng.Dense(2)(b))))
+    >>> before, after = halves(net, "b")
+    >>> before.output_names, after.inputs, [node.name for node in after.nodes]
+    (('dense_1',), ('dense_1', 'b'), ['dense_2', 'concatenate_1', 'dense_3'])
+    """
+    moved = {entry}
+    for node in network.nodes:
+        if moved.intersection(node.inputs):
+            moved.add(node.name)
+    after = [node for node in network.nodes if node.name in moved]
+    crossing = list(dict.fromkeys(name for node in after for name in node.inputs if name not in moved))
+    rest = Network.from_nodes([*crossing, entry], after, network.outputs)
+    needed = {name for name in crossing if name in network.by_name}
+    outputs = [(name, name) for name in crossing if name in needed]
+    before = []
+    for node in reversed(network.nodes):
+        if node.name in needed and node.name not in moved:
+            before.append(node)
+            needed.update(node.inputs)
+    if not before:
+        return None, rest
+    return Network.from_nodes([name for name in network.inputs if name in needed], before[::-1], outputs), rest
+
+
 def _free(network: Network, name: str) -> str:
     taken = {*network.inputs, *network.by_name}
     return next(n for n in (name, *(f"{name}_{i}" for i in range(2, len(taken) + 3))) if n not in taken)

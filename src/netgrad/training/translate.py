@@ -1,0 +1,183 @@
+"""Sequences that a network writes about a source: greedily, or by a beam of beginnings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad.compiling import Program
+from netgrad.data.checks import as_array
+from netgrad.data.pairs import Pairs
+from netgrad.errors import NetgradError
+from netgrad.network import Network, forward, next_state
+from netgrad.network.edit import halves
+from netgrad.training.model import Model
+from netgrad.training.prepare import check_inputs
+from netgrad.training.truncated import with_streams
+from netgrad.types import Params
+
+TARGET = "target"
+
+
+def translate(
+    model: Model,
+    source: Any,
+    *,
+    beam: int = 1,
+    steps: int | None = None,
+    start: int | None = None,
+    end: int | None = None,
+    lengths: Any = None,
+) -> Any:
+    """The target of each source, symbol by symbol: what the network says is fed back as its input "target".
+
+    For any network with an input "target" (N, T) of symbols, one step late, whose output (N, T, classes) says them:
+    recurrent encoder-decoders, Transformers, and decoders that begin from a vector (`netgrad.architectures`). What does
+    not depend on the target is computed once; the rest goes step by step with the state of the steps before.
+
+    Args:
+        model: trained on `netgrad.data.Pairs`, which ``model.card["pairs"] = pairs.to_config()`` keeps, for texts; or
+            on arrays, with ``start`` and ``end``.
+        source: a text or a list of texts; or the network's other input as an array, or a dict of several by name.
+        beam: how many beginnings are kept at each step, the likeliest; 1 always takes the likeliest symbol.
+        steps: how many symbols at most; default: as many as the targets had that it was trained on.
+        start, end: the symbols before the first one and after the last; for `Pairs` their boundary.
+        lengths: of the sources, for arrays.
+
+    Returns a text for each text, or for arrays a list of arrays (T_i,) of symbols, without ``start`` and ``end``.
+    Raises `NetgradError` for a beam below 1 and for a model, symbols or vocabularies that do not go together.
+
+    >>> import netgrad as ng
+    >>> pairs = ng.data.Pairs(["ab", "ba", "aab", "b"], ["AB", "BA", "AAB", "B"])
+    >>> net = ng.architectures.encoder_decoder(len(pairs.source), pairs.classes, 16)
+    >>> model = ng.fit(net, pairs.x, pairs.y, lengths=pairs.lengths, epochs=150, learning_rate=0.02)
+    >>> model.card["pairs"] = pairs.to_config()
+    >>> ng.translate(model, "ba", beam=3), ng.translate(model, ["aab", "b"])
+    ('BA', ['AAB', 'B'])
+    """
+    if not isinstance(beam, int) or beam < 1:
+        raise NetgradError(f"beam is how many beginnings are kept, at least 1: found {beam!r}")
+    loss = _checked(model)
+    steps = model.shapes[TARGET][0] if steps is None else steps
+    if not isinstance(steps, int) or steps < 1:
+        raise NetgradError(f"steps is how many symbols are written at most, at least 1: found {steps!r}")
+    pairs = Pairs.from_config(model.card["pairs"]) if "pairs" in model.card else None
+    inputs, lengths, single = _given(model, source, lengths, pairs)
+    if pairs is not None:
+        start, end = pairs.boundary if start is None else start, pairs.boundary if end is None else end
+    if start is None or end is None:
+        raise NetgradError("which symbols stand before the first and after the last one? give start= and end=")
+    shapes = model.network.shapes(model.shapes)
+    (_, last), *_ = model.network.outputs
+    classes = shapes[last][-1]
+    if pairs is not None and pairs.classes != classes:
+        raise NetgradError(
+            f"the vocabulary does not match: its {len(pairs.target)} symbols and the boundary are {pairs.classes} "
+            f"classes, the network has {classes}"
+        )
+    if not 0 <= end < classes:
+        raise NetgradError(f"end={end} is none of the network's {classes} classes: it would never end")
+    n = len(next(iter(inputs.values())))
+    checked, spans = check_inputs(model.network, inputs | {TARGET: np.full((n, steps), start)}, lengths)
+    del checked[TARGET]
+    program = _searcher(model.network, loss, steps, beam, start, end)
+    written = np.asarray(program(model.params, model.state, checked, spans))
+    cut = [row[: np.argmax(row == end) if (row == end).any() else steps] for row in written]
+    if pairs is None:
+        return cut
+    texts = [pairs.target.decode(row) for row in cut]
+    return texts[0] if single else texts
+
+
+def _checked(model: Model) -> Any:
+    """The loss of a model that can be asked so."""
+    network = model.network
+    if TARGET not in network.inputs or len(network.inputs) < 2 or len(network.outputs) > 1:
+        raise NetgradError(
+            "translate is for a network with a source, an input 'target' and one output, such as "
+            f"ng.architectures.transformer: this one has the inputs {', '.join(network.inputs)}"
+        )
+    ((_, loss, _),) = model.objective.terms
+    if loss.task != "classification" or len(model.shapes[TARGET]) != 1:
+        raise NetgradError("translate writes symbols: targets are classes, and the input 'target' is (N, T)")
+    return loss
+
+
+def _given(model: Model, source: Any, lengths: Any, pairs: Pairs | None) -> tuple[dict[str, Any], Any, bool]:
+    """The inputs but the target, their lengths, and whether it is a single text."""
+    names = [name for name in model.network.inputs if name != TARGET]
+    texts = [source] if isinstance(source, str) else source
+    if isinstance(texts, Sequence) and len(texts) and all(isinstance(text, str) for text in texts):
+        if pairs is None:
+            raise NetgradError('this model has no vocabularies: model.card["pairs"] = pairs.to_config() keeps them')
+        ids, spans = pairs.encoded_sources(texts, model.shapes[names[0]][0])
+        return {names[0]: ids}, {names[0]: spans}, isinstance(source, str)
+    if not isinstance(source, Mapping):
+        if len(names) > 1:
+            raise NetgradError(f"this network has the inputs {', '.join(names)}: give a dict of them")
+        source, lengths = {names[0]: source}, None if lengths is None else {names[0]: lengths}
+    return {name: as_array(value, name) for name, value in source.items()}, lengths, False
+
+
+@lru_cache(maxsize=16)
+def _searcher(network: Network, loss: Any, steps: int, beam: int, start: int, end: int) -> Any:
+    """(params, state, inputs, lengths) -> the likeliest symbols (N, steps), in one program."""
+    before, after = halves(network, TARGET)
+
+    def run(params: Params, state: Params, inputs: Params, lengths: Params) -> jax.Array:
+        params = network.effective(params)
+        values, spans = dict(inputs), dict(lengths)
+        if before is not None:
+            given = {name: inputs[name] for name in before.inputs}
+            done = forward(before, params, state, given, lengths=lengths)
+            values, spans = values | done.outputs, spans | done.lengths
+        n = len(next(iter(inputs.values())))
+        shared = {name: jnp.repeat(values[name], beam, axis=0) for name in after.inputs if name != TARGET}
+        told = {name: jnp.repeat(spans[name], beam) for name in shared if spans.get(name) is not None}
+        shapes = {name: value.shape[1:] for name, value in shared.items()} | {TARGET: (steps,)}
+        kept = {node.params: state[node.params] for node in after.nodes if node.params in state}
+        streams = with_streams(after, kept, n * beam, shapes)
+        axes = _axes(after, kept, n * beam, shapes)
+
+        def going(carry: Any) -> Any:
+            t, _, _, _, over, _ = carry
+            return (t < steps) & ~over.all()
+
+        def one(carry: Any) -> Any:
+            t, streams, last, scores, over, written = carry
+            ran = forward(after, params, streams, shared | {TARGET: last.reshape(-1, 1)}, lengths=told)
+            (output,) = ran.outputs.values()
+            log_p = jax.nn.log_softmax(output[:, 0]) if loss.logits else jnp.log(output[:, 0])
+            classes = log_p.shape[-1]
+            stays = jnp.where(jnp.arange(classes) == end, 0.0, -jnp.inf)  # what has ended goes on with nothing
+            log_p = jnp.where(over[..., None], stays, log_p.reshape(n, beam, classes))
+            scores, best = jax.lax.top_k((scores[..., None] + log_p).reshape(n, beam * classes), beam)
+            parent, symbol = best // classes, best % classes
+            rows = (jnp.arange(n)[:, None] * beam + parent).ravel()
+            streams = next_state(after, streams, ran.saved)
+            streams = jax.tree.map(lambda v, axis: v if axis < 0 else jnp.take(v, rows, axis=axis), streams, axes)
+            written = jnp.take_along_axis(written, parent[..., None], axis=1).at[:, :, t].set(symbol)
+            over = jnp.take_along_axis(over, parent, axis=1) | (symbol == end)
+            return t + 1, streams, symbol, scores, over, written
+
+        first = jnp.full((n, beam), start, jnp.int32)
+        scores = jnp.where(jnp.arange(beam) == 0, 0.0, -jnp.inf) * jnp.ones((n, 1))  # one beginning, not beam alike
+        begun = (0, streams, first, scores, jnp.zeros((n, beam), bool), jnp.full((n, beam, steps), end, jnp.int32))
+        return jax.lax.while_loop(going, one, begun)[-1][:, 0]
+
+    return Program(run)
+
+
+def _axes(network: Network, state: Params, n: int, shapes: Mapping[str, Any]) -> Any:
+    """Along which axis the state keeps its sequences, for each array: the one that grows with them; -1 for none."""
+    made = [jax.eval_shape(lambda more=more: with_streams(network, state, n + more, shapes)) for more in (0, 1)]
+
+    def grows(a: Any, b: Any) -> int:
+        return next((i for i, sizes in enumerate(zip(a.shape, b.shape, strict=True)) if len(set(sizes)) > 1), -1)
+
+    return jax.tree.map(grows, *made)
