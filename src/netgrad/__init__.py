@@ -65,7 +65,7 @@ from netgrad.training.train import train
 from netgrad.training.translate import translate
 
 if TYPE_CHECKING:
-    from netgrad import architectures, curvature, diagnosis, exchange, report
+    from netgrad import architectures, curvature, diagnosis, exchange, report, tasks
     from netgrad.diagnosis import Watch
 
 __version__ = "0.1.0"
@@ -154,6 +154,7 @@ __all__ = [
     "regularizers",
     "report",
     "sample",
+    "tasks",
     "unroll",
     "three_way_split",
     "train",
@@ -164,7 +165,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The packages that training does not need are opened when they are asked for: a tenth of the time to import."""
-    if name in ("architectures", "curvature", "diagnosis", "exchange", "report"):
+    if name in ("architectures", "curvature", "diagnosis", "exchange", "report", "tasks"):
         return import_module(f"netgrad.{name}")
     if name == "Watch":
         return import_module("netgrad.diagnosis").Watch

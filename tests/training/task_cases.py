@@ -132,4 +132,6 @@ CASES = {
     "supervised": supervised(),
     "test_gan": (GAN(), mixture(100)),
     "test_rbm": (RBM(), patterns(100)),
+    "rbm": (ng.tasks.RBM(6, k=2, persistent=True, chains=20, momentum=0.5, learning_rate=0.05), patterns(100)),
+    "adversarial": (ng.tasks.Adversarial(perceptron(2, "relu"), perceptron(1, "leaky_relu"), latent=3), mixture(100)),
 }

@@ -22,7 +22,7 @@ from netgrad.network.execution import (
 )
 from netgrad.network.fusion import fused
 from netgrad.network.graph import Network, Sequential
-from netgrad.network.part import part
+from netgrad.network.part import named, part
 from netgrad.network.state_space import StateSpace
 from netgrad.network.trace import NodeTrace, Trace, record
 
@@ -49,6 +49,7 @@ __all__ = [
     "forward",
     "fused",
     "look_back",
+    "named",
     "next_state",
     "out_lengths",
     "part",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from typing import Any
 
 from netgrad.errors import NetgradError
@@ -11,6 +10,7 @@ from netgrad.layers.base import Layer
 from netgrad.layers.dense import Dense
 from netgrad.layers.symbol import Input
 from netgrad.network.graph import Network, Sequential
+from netgrad.network.part import named
 
 Row = Layer | Network | Sequence[Layer | Network]
 
@@ -54,26 +54,24 @@ class Autoencoder(Network):
         tied: bool = False,
         name: str | None = None,
     ):
-        first = _named("encoder", encoder)
+        first = _one_way("encoder", encoder)
         if decoder is None:
             decoder = _mirror(first, inputs)
         elif inputs is not None:
             raise NetgradError("inputs is for the mirror image of an encoder: leave it out where a decoder is given")
         x = Input()
-        super().__init__(x, _named("decoder", decoder)(first(x)), name=name)
+        super().__init__(x, _one_way("decoder", decoder)(first(x)), name=name)
         if tied:
             _tie(self)
 
 
-def _named(name: str, part: Row) -> Network:
+def _one_way(name: str, part: Row) -> Network:
     """A part under this name."""
     network = part if isinstance(part, Network) else Sequential(part)
     for kind, ends in (("input", network.inputs), ("output", network.outputs)):
         if len(ends) != 1:
             raise NetgradError(f"the {name} of an autoencoder has one {kind}, found {len(ends)}")
-    named = copy(network)
-    object.__setattr__(named, "name", name)
-    return named
+    return named(network, name)
 
 
 def _mirror(encoder: Network, inputs: int | None) -> list[Layer | Network]:

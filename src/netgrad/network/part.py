@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from netgrad.errors import NetgradError
 from netgrad.network.graph import Network
+
+
+def named(network: Network, name: str) -> Network:
+    """The same network under another name, which stands before those of its layers where it is a part."""
+    other = copy(network)
+    object.__setattr__(other, "name", name)
+    return other
 
 
 def part(network: Network, name: str) -> Network:

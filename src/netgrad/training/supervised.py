@@ -16,6 +16,7 @@ import numpy as np
 import optax
 
 from netgrad.compiling import Program
+from netgrad.layers.base import Shape
 from netgrad.network import Network, Trace, fused
 from netgrad.registry import register
 from netgrad.training.batch import Batch
@@ -96,10 +97,7 @@ class Supervised(Task):
         return self._model.batch(x, y, **more)
 
     def scannable(self, batch: Batch) -> bool:
-        if jax.default_backend() != "cpu":
-            return True
-        shapes = self.network.shapes({name: tuple(value.shape[1:]) for name, value in batch.x.items()})
-        return all(node.layer.scannable(self.network.in_shape(node, shapes)) for node in self.network.nodes)
+        return scannable(self.network, in_shapes(batch.x))
 
     def summary(self, reports: Mapping[str, np.ndarray], sizes: Sequence[int]) -> dict[str, Any]:
         """The loss of all examples, by the objective's reduction, and the mean of the gradients' norms."""
@@ -153,6 +151,14 @@ class Supervised(Task):
     def _model(self) -> Model:
         assert self.blank is not None, "only the task of a model knows what becomes of it"
         return self.blank
+
+
+def scannable(network: Network, shapes: Mapping[str, Shape]) -> bool:
+    """Whether a step of it, on inputs of these shapes, may stand inside a compiled loop (`Layer.scannable`)."""
+    if jax.default_backend() != "cpu":
+        return True
+    known = network.shapes(shapes)
+    return all(node.layer.scannable(network.in_shape(node, known)) for node in network.nodes)
 
 
 def update(
