@@ -65,8 +65,9 @@ from netgrad.training.train import train
 from netgrad.training.translate import translate
 
 if TYPE_CHECKING:
-    from netgrad import architectures, curvature, diagnosis, exchange, report, tasks
+    from netgrad import architectures, curvature, diagnosis, exchange, report, tasks, uncertainty
     from netgrad.diagnosis import Watch
+    from netgrad.uncertainty import posterior
 
 __version__ = "0.1.0"
 
@@ -148,6 +149,7 @@ __all__ = [
     "network",
     "network_size",
     "optimizers",
+    "posterior",
     "prediction_error",
     "recipe",
     "register",
@@ -159,14 +161,17 @@ __all__ = [
     "three_way_split",
     "train",
     "translate",
+    "uncertainty",
     "untrained",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """The packages that training does not need are opened when they are asked for: a tenth of the time to import."""
-    if name in ("architectures", "curvature", "diagnosis", "exchange", "report", "tasks"):
+    if name in ("architectures", "curvature", "diagnosis", "exchange", "report", "tasks", "uncertainty"):
         return import_module(f"netgrad.{name}")
     if name == "Watch":
         return import_module("netgrad.diagnosis").Watch
+    if name in ("posterior",):
+        return getattr(import_module("netgrad.uncertainty"), name)
     raise AttributeError(f"module 'netgrad' has no attribute {name!r}")

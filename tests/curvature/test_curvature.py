@@ -170,6 +170,8 @@ def test_the_structure_that_is_taken_by_itself(monkeypatch):
     params = setting("squared_error").params
     assert structures.chosen(None, net(), params) == "kronecker"
     masked = net().masked("dense_1/W")
+    assert structures.chosen(None, masked, setting("squared_error", masked).params) == "diagonal"
+    monkeypatch.setattr(structures, "FULL_UP_TO", 13)
     assert structures.chosen(None, masked, setting("squared_error", masked).params) == "last"
     monkeypatch.setattr(structures, "FULL_UP_TO", 21)
     assert structures.chosen(None, net(), params) == "full"

@@ -1,9 +1,8 @@
 """Second-order quantities of a network: how its outputs and its error depend on the weights, beyond the gradient.
 
 All are of a trained model on examples: E is the *sum* of the examples' losses without penalties, whatever the model was
-trained to reduce it by, and the weights are those that are stored and trained, what is frozen and masks left out, in
-the order of the parameters. In training the optimisers "newton", "gauss_newton" and "levenberg_marquardt" go by the
-same.
+trained to reduce it by. The weights are those that are stored and trained, what is frozen and masks left out, in the
+order of the parameters. In training the optimisers "newton", "gauss_newton" and "levenberg_marquardt" go by the same.
 """
 
 from netgrad.curvature.gauss_newton import gauss_newton

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cholesky
+from scipy.linalg.lapack import dtrtri
 
 from netgrad.curvature.factors import DiagonalFactor, Factor, FullFactor, KroneckerFactor
-from netgrad.curvature.weights import Weights
+from netgrad.curvature.weights import Weights, output_layer
 from netgrad.errors import NetgradError
 from netgrad.layers.dense import Dense
 from netgrad.network import Network
@@ -106,7 +107,8 @@ class Full(Structure):
                 f"the curvature is singular: {self.examples:,} examples and the prior do not determine "
                 f"{len(H):,} weights, give a larger alpha (or alpha=None, by which the data choose it)"
             )
-        return FullFactor(solve_triangular(L, np.eye(len(L)), lower=True, check_finite=False).T)
+        inverse, _ = dtrtri(L, lower=1, overwrite_c=True)
+        return FullFactor(inverse.T)
 
     def traces(self, factor: Factor) -> np.ndarray:
         assert isinstance(factor, FullFactor)
@@ -251,9 +253,12 @@ def chosen(structure: str | None, network: Network, params: dict) -> str:
 
 def beyond_full(network: Network, weights: Weights) -> str:
     """The structure for too many weights for a full matrix."""
-    layers = {weights.layer(path) for path in weights.paths}
+    layers, output = {weights.layer(path) for path in weights.paths}, output_layer(network)
     dense = {node.params for node in network.nodes if isinstance(node.layer, Dense)}
-    return "kronecker" if layers <= dense and not network.views else "last"
+    if layers <= dense and not network.views:
+        return "kronecker"
+    last = sum(size for path, size in zip(weights.paths, weights.sizes, strict=True) if path.startswith(f"{output}/"))
+    return "last" if 0 < last <= FULL_UP_TO else "diagonal"
 
 
 def check_memory(structure: str, count: int, kinds: int) -> None:

@@ -161,7 +161,11 @@ class Estimator(BaseEstimator):
             train, validation = self._hold_out(train, rng)
         with jax.enable_x64(self._double):
             self._train(start, train, validation, rng, first, incremental)
+            self._afterwards(examples, target, weights)
         return self
+
+    def _afterwards(self, examples: inputs.Examples, target: Any, weights: np.ndarray | None) -> None:
+        """What is made of the model once it is trained."""
 
     def _fitted(self) -> bool:
         """Whether there is something to go on from."""

@@ -16,6 +16,11 @@ def plain(model: Model) -> Any:
     One with parts that have no registered name, such as a layer of the user's own, stays the object that it is: pickle
     finds its classes again, where skops must be told to trust them.
     """
+    if model.posterior is not None:
+        from netgrad.uncertainty import keeping
+
+        kept = {"described": keeping.described(model.posterior), "arrays": keeping.arrays(model.posterior, model)}
+        return plain(replace(model, posterior=None)) | {"posterior": kept}
     try:
         return {"description": describe(model), "params": model.params, "state": model.state}
     except NetgradError:
@@ -26,4 +31,9 @@ def rebuilt(state: Any) -> Model:
     """The inverse of `plain`: the arrays are the very same, whatever precision JAX is set to."""
     if isinstance(state, Model):
         return state
-    return replace(described(state["description"]), params=state["params"], state=state["state"])
+    model = replace(described(state["description"]), params=state["params"], state=state["state"])
+    if (kept := state.get("posterior")) is None:
+        return model
+    from netgrad.uncertainty import keeping
+
+    return replace(model, posterior=keeping.rebuilt(kept["described"], kept["arrays"], model))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from netgrad.errors import DataError
+from netgrad.errors import DataError, NetgradError
 from netgrad.estimators.base import Estimator
 from netgrad.losses import Poisson
+from netgrad.uncertainty import posterior, predictive
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -23,6 +25,8 @@ class Regressor(RegressorMixin, Estimator):
     ----------
     loss : "squared_error", "poisson" for counts (the expected count is predicted), or any other of netgrad's losses for
         numbers ("absolute_error", "power_error"), or an instance.
+    posterior : with squared error, also make the Laplace posterior of the weights (`netgrad.posterior`), of which
+        ``predict(X, return_std=True)`` has the standard deviations. No ``sample_weight`` then.
 
     Attributes
     ----------
@@ -30,6 +34,7 @@ class Regressor(RegressorMixin, Estimator):
     """
 
     loss: Any = "squared_error"
+    posterior: bool = False
 
     _measure = "val_r2"
 
@@ -58,10 +63,41 @@ class Regressor(RegressorMixin, Estimator):
     def _loss(self, network, shape):
         return self.loss
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The values (N,) or (N, outputs)."""
+    def _afterwards(self, examples, target, weights):
+        if not self.posterior:
+            return
+        if weights is not None:
+            raise NetgradError("the posterior counts all examples alike: leave sample_weight out, or posterior=False")
+        self.model_ = posterior(self.model_, examples.x, target, lengths=examples.lengths)
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """The values (N,) or (N, outputs); with ``return_std`` a pair of them and the standard deviations of new
+        targets around them, as scikit-learn's `BayesianRidge` and Gaussian processes have it.
+
+        >>> import numpy as np
+        >>> from netgrad.estimators import MLPRegressor
+        >>> X = np.linspace(-1, 1, 60)[:, None]
+        >>> y = np.sin(3 * X[:, 0]) + 0.1 * np.random.default_rng(0).normal(size=60)
+        >>> mlp = MLPRegressor("squared_error", (10,), "tanh", solver="lbfgs", random_state=0, posterior=True)
+        >>> value, deviation = mlp.fit(X, y).predict([[0.0], [4.0]], return_std=True)
+        >>> bool(deviation[0] < deviation[1])
+        True
+        """
+        if return_std:
+            return self._spread(X)
         values = self._predicted(X)
         return values[..., 0] if self._single else values
+
+    def _spread(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        check_is_fitted(self)
+        if self.model_.posterior is None:
+            raise NetgradError("return_std needs the posterior of the weights: give posterior=True and fit again")
+        examples, _ = self._examples(X, None, False)
+        with jax.enable_x64(self._double):
+            found = predictive(self.model_, examples.x, examples.lengths)
+        both = (self._handed_out(part, examples.x) for part in (found.outputs, found.deviation))
+        value, deviation = (part[..., 0] if self._single else part for part in both)
+        return value, deviation
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -34,7 +34,7 @@ from netgrad.training.objective import Objective
 from netgrad.trees import by_path
 from netgrad.writing import write_file
 
-FORMAT = 2  # 1 has no views of parameters and no optimiser's state; files that need neither are still written so
+FORMAT = 3  # 2 has no posterior, 1 no views of parameters and no optimiser's state; written is the first that does
 LARGEST = 2**28  # numbers that the output of a layer may have for one example: a gibibyte
 
 # What a description consists of: a type; [of] a list; (of, of) a list of so many; {str: of} a dict of those.
@@ -58,6 +58,7 @@ OPTIONAL: dict[str, Any] = {
     "events": [{str: object}],
     "views": [dict],
     "optimizer": {str: object},
+    "posterior": {str: object},
 }
 
 
@@ -74,7 +75,12 @@ def save(model: Model, path: str | Path) -> Path:
     arrays, described = flatten({"params": model.params, "state": model.state}), describe(model)
     if (kept := model.optimizer_state) is not None:
         arrays |= {f"optimizer/{i}": array for i, array in enumerate(kept.arrays)}
-        described |= {"format": FORMAT, "optimizer": {"name": kept.optimizer, "epochs": kept.epochs}}
+        described |= {"format": 2, "optimizer": {"name": kept.optimizer, "epochs": kept.epochs}}
+    if model.posterior is not None:
+        from netgrad.uncertainty import keeping
+
+        arrays |= {f"posterior/{name}": part for name, part in keeping.arrays(model.posterior, model).items()}
+        described |= {"format": FORMAT, "posterior": keeping.described(model.posterior)}
     description = json.dumps(described)
     data = in_order(to_bytes(arrays, {"netgrad": description, "sha256": digest(arrays, description)}))
     return write_file(path, data)
@@ -131,7 +137,7 @@ def describe(model: Model) -> dict[str, Any]:
     nodes = [[n.name, to_config(n.layer), list(n.inputs), n.params] for n in network.nodes]
     return (
         {
-            "format": FORMAT if any(part.views for part, _ in network.networks()) else 1,
+            "format": 2 if any(part.views for part, _ in network.networks()) else 1,
             "inputs": list(network.inputs),
             "nodes": nodes,
             "outputs": [list(pair) for pair in network.outputs],
@@ -162,18 +168,23 @@ def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
     network, shapes = model.network, model.shapes
     if max(math.prod(shape) for shape in network.shapes(shapes).values()) > LARGEST:
         raise FileError(f"one example of it would take arrays of more than {LARGEST:,} numbers")
-    kept: dict[str, dict[str, Any]] = {"params": {}, "state": {}, "optimizer": {}}
+    kept: dict[str, dict[str, Any]] = {"params": {}, "state": {}, "optimizer": {}, "posterior": {}}
     for path, array in arrays.items():
         part, _, rest = path.partition("/")
         kept.setdefault(part, {})[rest] = array
     params = restore(kept["params"], network.param_shapes(shapes))
-    if params is None or len(kept) > 3:
+    if params is None or len(kept) > 4:
         raise FileError("the parameters in the file are not those of its architecture")
     state = restore(kept["state"], network.state_shapes(shapes))
     if state is None:
         raise FileError("the state in the file is not that of its architecture")
     optimizer = restored_optimizer(config.get("optimizer"), kept["optimizer"])
-    return replace(model, params=params, state=state, optimizer_state=optimizer)
+    model = replace(model, params=params, state=state, optimizer_state=optimizer)
+    if "posterior" not in config and not kept["posterior"]:
+        return model
+    from netgrad.uncertainty import keeping
+
+    return replace(model, posterior=keeping.rebuilt(config.get("posterior", {}), kept["posterior"], model))
 
 
 def restored_optimizer(config: Any, arrays: dict[str, Any]) -> Kept | None:

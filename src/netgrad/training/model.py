@@ -29,6 +29,7 @@ from netgrad.types import Named, Params, Shape, State
 
 if TYPE_CHECKING:
     from netgrad.network.summary import Summary
+    from netgrad.uncertainty.posterior import Posterior
 
 PREDICTION_BATCH = 4096  # examples at once in prediction: bounds its memory, whatever N
 
@@ -40,7 +41,8 @@ class Model:
     network, params, state: the graph and its numbers. objective: what it was trained to minimise. shapes: of one
     example of each input. history: of the run. encoder, target_encoder: from a table's columns to inputs and from
     outputs back to the target's own terms, where there are any. card: free notes kept in the model file.
-    optimizer_state: what ``fit(keep_optimizer=True)`` goes on from.
+    optimizer_state: what ``fit(keep_optimizer=True)`` goes on from. posterior: what `netgrad.posterior` has made of the
+    weights, of which predictions get a spread.
     """
 
     network: Network
@@ -53,6 +55,7 @@ class Model:
     target_encoder: TargetEncoder | None = None
     card: dict[str, Any] = field(default_factory=dict)
     optimizer_state: Kept | None = None
+    posterior: Posterior | None = None
 
     # --- prediction
 
@@ -60,26 +63,40 @@ class Model:
         """The network's raw outputs by name, (N, ..., units): logits where the loss has a link function."""
         return self.run_batch(self._inputs(x, lengths))[0]
 
-    def predict_proba(self, x: Any, lengths: Any = None) -> Any:
+    def predict_proba(self, x: Any, lengths: Any = None, *, spread: bool = False) -> Any:
         """What the outputs mean: probabilities (N, ..., classes) for a classifier, values for a regression.
 
         A dict by output where there are several. Values stay on the scale the network was trained on; `predict`
-        undoes a target's scaling.
+        undoes a target's scaling. With ``spread``, of a classifier with a posterior (`netgrad.posterior`): a pair of
+        probabilities that know how sure the weights are, and the standard deviation of each.
         """
+        if spread:
+            return self._spread(x, lengths, "regression", "predict(x, spread=True)")
         linked = self.linked(x, lengths)
         self._warn_of(linked)
         return self._single(linked)
 
-    def predict(self, x: Any, lengths: Any = None) -> Any:
+    def predict(self, x: Any, lengths: Any = None, *, spread: bool = False) -> Any:
         """Predictions in the target's own terms: labels (N, ...) for a classifier, values for a regression.
 
         Classes are numbers, or the labels that `fit` was given. A single regression unit is squeezed to (N, ...).
         A dict by output where there are several. A warning says where an output is not finite, and a prediction
-        therefore none.
+        therefore none. With ``spread``, of a regression with a posterior (`netgrad.posterior`): a pair of values and
+        the standard deviation of new targets around them, both in the target's own terms.
         """
+        if spread:
+            return self._spread(x, lengths, "classification", "predict_proba(x, spread=True)")
         linked = self.linked(x, lengths)
         self._warn_of(linked)
         return self._single(self.decide(linked))
+
+    def _spread(self, x: Any, lengths: Any, not_for: str, instead: str) -> tuple[Any, Any]:
+        from netgrad.uncertainty.predictive import spread_of  # SciPy's part: only when asked
+
+        tasks = {"classification" if loss.task == "multilabel" else loss.task for _, loss, _ in self.objective.terms}
+        if not_for in tasks:
+            raise NetgradError(f"of a {not_for} the spread is asked for by {instead}")
+        return spread_of(self, x, lengths)
 
     def linked(self, x: Any, lengths: Any = None) -> dict[str, np.ndarray]:
         """What the outputs mean, by output: the first half of `predict`."""
@@ -305,6 +322,7 @@ class Model:
             objective=replace(self.objective, terms=terms, penalties=tuple(p for p in penalties if p is not None)),
             shapes={name: shape for name, shape in self.shapes.items() if name in network.inputs},
             optimizer_state=None,
+            posterior=None,
         )
 
     def frozen(self, which: Any) -> Model:
@@ -314,7 +332,7 @@ class Model:
             return self
         network = self.network.frozen(*(which if isinstance(which, list | tuple) else (which,)))
         network.param_shapes(self.shapes)  # what does not fit is said here
-        return replace(self, network=network)
+        return replace(self, network=network, posterior=None)
 
     def masked(self, path: str, mask: Any) -> Model:
         """This model with a mask before a parameter, "dense_1/W": where it is 0, the weight is 0 and stays so.
@@ -332,7 +350,7 @@ class Model:
         """
         network = self.network.masked(path)
         params = self.network.with_mask(self.params, path, mask)
-        return replace(self, network=network, params=params, optimizer_state=None)
+        return replace(self, network=network, params=params, optimizer_state=None, posterior=None)
 
     # --- parts
 

@@ -16,7 +16,6 @@ import numpy as np
 import optax
 
 from netgrad.compiling import Program
-from netgrad.layers.base import Shape
 from netgrad.network import Network, Trace, fused
 from netgrad.registry import register
 from netgrad.training.batch import Batch
@@ -31,7 +30,7 @@ from netgrad.training.prepare import in_shapes
 from netgrad.training.stream import pair
 from netgrad.training.task import Carry, StepReport, Task
 from netgrad.training.truncated import pieces, with_streams, without_streams
-from netgrad.types import Params, State
+from netgrad.types import Params, Shape, State
 
 
 @register("task", "supervised")
@@ -54,7 +53,7 @@ class Supervised(Task):
     @classmethod
     def of(cls, model: Model, optimizer: Any, truncate: int | None = None) -> Supervised:
         """The task of training this model."""
-        blank = replace(model, params={}, state={}, history=History())
+        blank = replace(model, params={}, state={}, history=History(), posterior=None)
         return cls(model.network, model.objective, optimizer, truncate, blank)
 
     def init(self, key: jax.Array, batch: Batch) -> tuple[Params, State]:
