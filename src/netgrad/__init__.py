@@ -49,6 +49,8 @@ from netgrad.training.callbacks import Callback, EarlyStopping, ReduceOnPlateau,
 from netgrad.training.checkpoint import Checkpoint
 from netgrad.training.files import load
 from netgrad.training.fit import fit, untrained
+from netgrad.training.forecaster import Forecaster
+from netgrad.training.forecasting import fit_forecast
 from netgrad.training.generate import sample, unroll
 from netgrad.training.gradient_check import check_gradients
 from netgrad.training.history import History
@@ -91,6 +93,7 @@ __all__ = [
     "ElasticNet",
     "FanInUniform",
     "FileError",
+    "Forecaster",
     "GaussianKL",
     "He",
     "History",
@@ -141,6 +144,7 @@ __all__ = [
     "exchange",
     "find_learning_rate",
     "fit",
+    "fit_forecast",
     "fit_table",
     "initializers",
     "layers",

@@ -31,7 +31,7 @@ def steps(tmp_path_factory):
         (("--net", "lstm", "--bidirectional", "--target", "mood"), "id,t,step,prediction", None, "Confusion matrix"),
         (("--net", "coupled_lstm", "--target", "kind", "--goal", "label"), "id,prediction", 40, "Confusion matrix"),
         (
-            ("--net", "gru", "--target", "v", "--goal", "forecast"),
+            ("--net", "gru", "--target", "v", "--goal", "tag", "--drop", "kind"),
             "id,t,step,prediction",
             None,
             "Predictions beside the truth",
@@ -50,7 +50,7 @@ def test_fit_report_and_predict(netgrad, steps, tmp_path, options, columns, rows
     assert lines[0] == columns
     assert len(lines) - 1 == (rows or len(steps.read_text().splitlines()) - 1)
     more = netgrad("predict", tmp_path / "model.safetensors", steps, "--proba")
-    if "forecast" in options:
+    if "v" in options:
         assert "--proba is for classes" in more.err
         return
     table = pd.read_csv(io.StringIO(more.out))
@@ -142,3 +142,13 @@ def test_predictions_come_in_the_order_of_the_file_with_its_columns_and_a_test_f
     (tmp_path / "t.txt").write_text("abcab" * 200)
     said = refused("fit", tmp_path / "t.txt", "--net", "gru", "--test", tmp_path / "b.csv", "--out", tmp_path)
     assert "--test is the share of a text that is kept for testing" in said
+
+
+def test_inspect_measures_the_sequences_of_a_file(netgrad, refused, steps, tmp_path):
+    fit = ("fit", steps, "--net", "gru", "--target", "kind", "--goal", "label", "--time", "t", "--hidden", "4")
+    assert netgrad(*fit, "--epochs", 1, "--no-report", "-q", "--out", tmp_path).status == 0
+    shown = netgrad("inspect", tmp_path / "model.safetensors", steps)
+    assert shown.status == 0, shown.err
+    assert f"on {steps}: accuracy" in shown.out.replace("\n", "")
+    (tmp_path / "bare.csv").write_text("id,t,v,mood\nw1,0,1,up\nw1,1,2,up\n")
+    assert "no column 'kind'" in refused("inspect", tmp_path / "model.safetensors", tmp_path / "bare.csv")

@@ -101,6 +101,22 @@ def fit(
             show_default="label where the target is the same all along each sequence, else tag",
         ),
     ] = None,
+    horizon: Annotated[
+        Count,
+        typer.Option(min=1, help="Of a forecast: how many time-steps ahead.", rich_help_panel=DATA, show_default="1"),
+    ] = None,
+    window: Annotated[
+        Count,
+        typer.Option(
+            min=1,
+            help="Of a forecast: how many time-steps it is made from.",
+            rich_help_panel=DATA,
+            show_default="by horizon and season",
+        ),
+    ] = None,
+    known: Annotated[
+        str, typer.Option(help="Of a forecast: columns known in advance: a,b.", rich_help_panel=DATA)
+    ] = "",
     size: Annotated[
         Count, typer.Option(min=1, help="Height and width to bring pictures to.", rich_help_panel=DATA)
     ] = None,
@@ -231,10 +247,14 @@ def fit(
     --penalty asks for a plain one.
     """
     import netgrad as ng
-    from netgrad.cli import card, nets, options, sequences, sources
+    from netgrad.cli import card, forecasts, nets, options, sequences, sources
     from netgrad.cli.results import Trained, finish
     from netgrad.data.leaks import warn_of_leaks
 
+    if forecasts.asked(ctx):
+        forecasts.fit(ctx)
+        return
+    sequences.refuse(ctx, forecasts.ONLY_HERE, "is for forecasts: give --goal forecast, too, or")
     if sequences.asked(net):
         sequences.fit(ctx)
         return

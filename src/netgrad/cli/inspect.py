@@ -31,14 +31,16 @@ def inspect(
     import netgrad as ng
     from netgrad.cli import options, tables
     from netgrad.report.layers import architecture, traced
+    from netgrad.report.sequences import part
 
     model = ng.load(model_file)
     rows, caption, scores, diagnosis = architecture(model), "", "", None
     if data is not None:
-        x, y = examples(model, data, target, seed, options.form(separator, encoding, header))
-        rows, caption = traced(model, x, y), f"mean ± standard deviation over examples of {data}"
-        scores = tables.score_line(model.evaluate(x, y))
-        diagnosis = model.diagnose(x, y)
+        x, y, lengths, measured = examples(model, data, target, seed, options.form(separator, encoding, header))
+        rows = traced(model, *part(model, x, y, lengths))
+        caption = f"mean ± standard deviation over examples of {data}"
+        scores = tables.score_line(measured or model.evaluate(x, y, lengths=lengths))
+        diagnosis = model.diagnose(x, y, lengths=lengths)
     console = tables.console()
     if diagnosis is not None:
         console.print(tables.findings(diagnosis) if len(diagnosis) else f"nothing is wrong: {diagnosis.summary}")
@@ -51,21 +53,28 @@ def inspect(
         console.print(f"on {data}: {scores}", style="bold")
 
 
-def examples(model: Any, data: str, target: str | None, seed: int | None, form: dict[str, Any]) -> tuple[Any, Any]:
-    """Inputs and targets of a built-in data set's test part, or of a file."""
-    from netgrad.cli import sources
+def examples(
+    model: Any, data: str, target: str | None, seed: int | None, form: dict[str, Any]
+) -> tuple[Any, Any, Any, dict[str, float] | None]:
+    """Inputs, targets and lengths of a built-in data set's test part, or of a file; and their scores where these are
+    measured otherwise than by `Model.evaluate`."""
+    from netgrad.cli import forecasts, sequences, sources
     from netgrad.data import datasets
     from netgrad.data.tables import split_target
 
     if data in datasets.names():
         source = test_part(model, data, seed)
-        return source.x_test, source.y_test
+        return source.x_test, source.y_test, None, None
+    if "forecast" in model.card:
+        return forecasts.examples(model, data, form)
+    if "sequences" in model.card:
+        return (*sequences.examples(model, data, target, form), None)
     x = sources.read_rows(data, model.encoder, form)
     column = target or model.card.get("target")
     if not hasattr(x, "columns"):
         held = datasets.read_npz(data)
-        return fitting(model, held.x_test), held.y_test
+        return fitting(model, held.x_test), held.y_test, None, None
     if column is None:
         raise NetgradError("which column holds the target? name it with --target")
     x, y = split_target(x, column)
-    return fitting(model, x), y
+    return fitting(model, x), y, None, None

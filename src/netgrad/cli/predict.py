@@ -47,13 +47,15 @@ def predict(
 ) -> None:
     """Predict with a trained model: one line of CSV for each row of the data, in the target's own terms."""
     import netgrad as ng
-    from netgrad.cli import options, sequences
+    from netgrad.cli import forecasts, options, sequences
 
     form = options.form(separator, encoding, header)
     model = ng.load(model_file)
     if "vocabulary" in model.card:
         raise NetgradError(f"{model_file} is a model of text: `netgrad sample` writes with it")
-    if "sequences" in model.card:
+    if "forecast" in model.card:
+        table, index = forecasts.predictions(model, data, proba, form), None
+    elif "sequences" in model.card:
         table, index = sequences.predictions(model, data, proba, form), None
     else:
         x, index = rows(model, data, seed, form)

@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from netgrad.cli.results import Trained, finish
+from netgrad.data.encodings import missing_column
 from netgrad.errors import NetgradError, warn
 
 TEXTS = (".txt",)
@@ -62,9 +63,14 @@ def asked(net: str) -> bool:
 def refuse(ctx: typer.Context, names: Iterable[str], why: str) -> None:
     """Refuse these options where they were given: they would change nothing, in silence."""
     for parameter in ctx.command.params:
-        source = ctx.get_parameter_source(str(parameter.name))
-        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
+        if parameter.name in names and named(ctx, str(parameter.name)):
             raise NetgradError(f"{parameter.opts[0]} {why}: leave it out")
+
+
+def named(ctx: typer.Context, name: str) -> bool:
+    """Whether an option was given on the command line."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def fit(ctx: typer.Context) -> None:
@@ -284,3 +290,18 @@ def predictions(model: Any, data: str, proba: bool = False, form: dict[str, Any]
     places.setdefault("step", step + 1)  # unless the time has that name
     table = pd.DataFrame(places | {name: value[valid] for name, value in said.items()})
     return table.iloc[np.argsort(found.rows)]  # as the file has them
+
+
+def examples(model: Any, data: str, target: str | None, form: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Inputs, targets in their own terms, and lengths of the sequences in a file."""
+    from netgrad.data import read_sequences, read_table
+
+    words = model.encoder.missing_values if model.encoder is not None else None
+    table, column = read_table(data, missing_values=words, **form), target or model.card["target"]
+    if column not in table.columns:
+        raise missing_column(column, table.columns)
+    encoder = model.target_encoder
+    found = read_sequences(
+        table, target=column, encoder=model.encoder, target_encoder=encoder, **model.card["sequences"]
+    )
+    return found.x, encoder.decode(found.y), found.lengths

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from netgrad.diagnosis.finding import Diagnosis
 from netgrad.report.layers import QUANTITIES, LayerRow
+from netgrad.training.forecaster import RIVALS
 from netgrad.training.history import History
 
 
@@ -86,12 +87,17 @@ def number(value: Any) -> str:
 def score_line(scores: dict[str, float]) -> str:
     """Test scores in words: accuracy in per cent, errors in the target's own units, the loss last."""
     words = []
+    rivals = [f"{name.replace('_', ' ')} {scores[name]:.4g}" for name in RIVALS if name in scores]
     for name, value in sorted(scores.items(), key=lambda item: item[0] == "loss"):
+        if name in RIVALS:
+            continue
         if name == "accuracy":
             words.append(f"accuracy {100 * value:.2f} %")
+        elif name == "in_band":
+            words.append(f"{100 * value:.0f} % within the bands")
         else:
-            words.append(f"RMSE {value:.4g}" if name == "rmse" else f"{name} {value:.4f}")
-    return ", ".join(words)
+            words.append(f"{name.upper()} {value:.4g}" if name in ("rmse", "mae") else f"{name} {value:.4f}")
+    return ", ".join(words) + (f"; RMSE of {', '.join(rivals)}" if rivals else "")
 
 
 def grid(**settings: Any) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ def write(
     lengths: Any = None,
     names: Any = None,
     evidence: Evidence | None = None,
+    scores: dict[str, float] | None = None,
+    shown: Sequence[Section] | None = None,
 ) -> Path:
     """Write the report of a model, measured on these examples, and return its path.
 
@@ -39,9 +41,10 @@ def write(
     them are shown where the model went most wrong; rows of a table are listed. lengths, names (N,): valid time-steps
     of sequences, and what they are called, by default their numbers; see `netgrad.report.sequences`.
     evidence: what the diagnosis rests on, of the training examples; by default it is made on those of the report.
+    scores, shown: what was measured and is to be shown of these examples, where the caller knows better.
     Raises `FileError` where the file cannot be written; what stood there stays whole until then.
     """
-    page = render(model, x, y, title, lengths, names, evidence)
+    page = render(model, x, y, title, lengths, names, evidence, scores, shown)
     return write_file(path, page.encode())
 
 
@@ -53,6 +56,8 @@ def render(
     lengths: Any = None,
     names: Any = None,
     evidence: Evidence | None = None,
+    scores: dict[str, float] | None = None,
+    shown: Sequence[Section] | None = None,
 ) -> str:
     """The report as the text of an HTML page; arguments as for `write`."""
     import jinja2
@@ -60,7 +65,7 @@ def render(
     data = model.card.get("data", {})
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    scores = model.evaluate(x, y, lengths=lengths)
+    scores = dict(scores or model.evaluate(x, y, lengths=lengths))
     if sequences.is_text(model):
         scores |= sequences.surprise(scores["loss"])
     return template.render(
@@ -68,13 +73,19 @@ def render(
         what=model.card.get("what", repr(model)),
         scores=[score(name, value) for name, value in sorted(scores.items(), key=is_loss)],
         examples=sequences.counted(model, y, lengths),
-        sections=list(sections(model, x, y, lengths, names, evidence)),
+        sections=list(sections(model, x, y, lengths, names, evidence, shown)),
         card=list(entries(model.card)),
     )
 
 
 def sections(
-    model: Model, x: Any, y: Any, lengths: Any = None, names: Any = None, evidence: Evidence | None = None
+    model: Model,
+    x: Any,
+    y: Any,
+    lengths: Any = None,
+    names: Any = None,
+    evidence: Evidence | None = None,
+    shown: Sequence[Section] | None = None,
 ) -> Iterator[Section]:
     """The parts of the report, in order; those that the model has nothing to show for are left out."""
     if len(model.history):
@@ -84,8 +95,10 @@ def sections(
         moments = [f"{i}: {event['message']} (epoch {event['epoch']})" for i, event in enumerate(noticed, 1)]
         stopped = ". ".join([*moments, stopped]) if moments else stopped
         yield Section("Learning curve", stopped, figures.svg(figures.learning_curve(model.history), alt, "curve"))
-    judgement = judge(model, x, y, lengths)
-    if judgement is not None:
+    judgement = None if shown is not None else judge(model, x, y, lengths)
+    if shown is not None:
+        yield from shown
+    elif judgement is not None:
         names = range(len(judgement.truth)) if names is None and lengths is not None else names
         yield from (classes_judged if judgement.classes else quantity_judged)(model, x, judgement, names)
     else:

@@ -54,6 +54,53 @@ def series(
 
 
 @styled
+def forecasts(panels: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) -> Figure:
+    """Forecasts, one panel each: title, past (T,), truth, forecast, lower and upper end of its band (H,)."""
+    fig = Figure(figsize=(8.4, 0.6 + 1.9 * len(panels)), layout="constrained")
+    axes = fig.subplots(len(panels), 1, squeeze=False)[:, 0]
+    for ax, (title, past, truth, said, low, high) in zip(axes, panels, strict=True):
+        before, after = np.arange(len(past)) - len(past) + 1, np.arange(1, len(truth) + 1)
+        marks = {"marker": "o", "markersize": 3} if len(truth) <= 30 else {}
+        ax.plot(before, past, color=INK, linewidth=1)
+        ax.plot([0, *after], [past[-1], *truth], color=INK, linewidth=1, label="true", **marks)
+        ax.plot(after, said, color=ORANGE, linewidth=1.4, linestyle="--", label="forecast", **marks)
+        if len(after) > 1:
+            ax.fill_between(after, low, high, color=ORANGE, alpha=0.18, linewidth=0)
+        else:
+            ax.errorbar(after, said, [said - low, high - said], color=ORANGE, capsize=3)
+        ax.axvline(0, color=INK, linewidth=0.8, linestyle=":")
+        ax.set_title(title)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend(loc="upper right", ncols=2, bbox_to_anchor=(1, 1.25), borderaxespad=0)
+    axes[-1].set_xlabel("time-steps ahead")
+    return fig
+
+
+@styled
+def ahead(errors: dict[str, np.ndarray], inside: np.ndarray, wanted: float) -> Figure:
+    """Errors (H,) by steps ahead, the first of them our own, and the share of values inside the bands (H,)."""
+    fig = Figure(figsize=(8.4, 3), layout="constrained")
+    left, right = fig.subplots(1, 2)
+    for k, (name, values) in enumerate(errors.items()):
+        steps = np.arange(1, len(values) + 1)
+        marks = {"marker": "os^v"[k % 4], "markersize": 4} if len(values) <= 5 else {}
+        colour = ORANGE if not k else (BLUE, INK)[k % 2]
+        dash = DASHES[k % len(DASHES)]
+        left.plot(steps, values, color=colour, linestyle=dash, label=name.replace("_", " "), **marks)
+    left.set_title("root mean squared error")
+    left.set_ylim(bottom=0)
+    left.legend(fontsize=8)
+    right.bar(np.arange(1, len(inside) + 1), inside, color=BLUE, alpha=0.6)
+    right.axhline(wanted, color=INK, linewidth=0.8, linestyle="--")
+    right.set_title("share of values inside the bands")
+    right.set_ylim(0, 1)
+    for ax in (left, right):
+        ax.set_xlabel("time-steps ahead")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    return fig
+
+
+@styled
 def through_time(states: tuple[str, np.ndarray] | None, arriving: dict[str, np.ndarray]) -> Figure:
     """How far back gradients reach. states: a layer's name and `jacobian_norms` by steps before the end (N, K);
     arriving: by layer, the norms of delta that the last step's loss causes (N, K). NaN where a sequence has no step.
@@ -71,7 +118,8 @@ def through_time(states: tuple[str, np.ndarray] | None, arriving: dict[str, np.n
         for k, (name, values) in enumerate(arriving.items()):
             _curve(ax, values, (ORANGE, BLUE)[k % 2], DASHES[k % len(DASHES)], name)
         ax.set_title("delta that the last step's loss causes")
-        ax.legend()
+        if ax.get_legend_handles_labels()[0]:  # none where no gradient arrives
+            ax.legend()
     for ax in axes:
         logarithmic(ax)
         ax.set_xlabel("time-steps before the last")
