@@ -16,6 +16,7 @@ from sklearn import datasets as bundled
 from sklearn.preprocessing import StandardScaler
 
 import netgrad as ng
+from benchmarks.sick_runs import further
 from netgrad.layers import Backward, Layer
 from netgrad.network import Node, with_layers
 
@@ -263,6 +264,7 @@ def sick() -> Iterator[Patient]:
         yield from _fitting(plain, amount, series)
         yield from _batches(plain, filters)
         yield from _numbers(plain, amount)
+        yield from further(plain, table, amount, series)
 
 
 def _depth(plain: Patient, filters: Patient) -> Iterator[Patient]:

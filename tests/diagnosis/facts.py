@@ -58,7 +58,9 @@ def known(*layers, **facts):
     )
     params, _ = network.init(0, {network.inputs[0]: facts.pop("shape", (4,))})
     params = facts.pop("params", lambda drawn: drawn)(params)
-    model = SimpleNamespace(history=history, objective=objective, params=params, effective=params, encoder=None)
+    model = SimpleNamespace(
+        history=history, objective=objective, params=params, effective=params, encoder=None, target_encoder=None
+    )
     return SimpleNamespace(**usual | {"model": model, "start": model} | facts)
 
 

@@ -14,6 +14,7 @@ import netgrad as ng
 from netgrad.diagnosis import checks as package
 from netgrad.diagnosis.finding import SEVERITIES, Check, Finding, checks
 from netgrad.registry import KINDS
+from tests.diagnosis.cases_of_data import DATA
 from tests.diagnosis.facts import NORMAL, RATES, RNG, changed, flow, inputs, known, loss, signal, targets, wild
 
 
@@ -144,6 +145,17 @@ CASES = [
         "the validation loss was lowest in epoch 1 and has risen 4.00 times since",
     ),
     (
+        "overfitting",
+        lambda: known(
+            skill=0.99,
+            held_skill=0.3,
+            held_short=True,
+            short=lambda skill: skill < 0.5,
+            transferred=[("y", "classification", 0.8, 0.7, None, None)],
+        ),
+        "the skill is 0.99 on the training examples and 0.30 on validation examples, where a reference",
+    ),
+    (
         "over_regularised",
         lambda: known(
             first_signals={"dense_1": signal(), "dense_2": signal()},
@@ -157,6 +169,9 @@ CASES = [
         "training error stays high, at a skill of 0.10; layer dense_1 is very narrow",
     ),
 ]
+
+
+CASES += DATA
 
 
 @pytest.mark.parametrize(("name", "evidence", "words"), CASES, ids=[f"{c[0]}-{i}" for i, c in enumerate(CASES)])

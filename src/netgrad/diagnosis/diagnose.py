@@ -40,13 +40,18 @@ def examine(evidence: Evidence) -> Diagnosis:
     for check in checks():
         findings.extend(check.look(evidence))
         if any(f.name in ENDS for f in findings):
-            return Diagnosis(tuple(findings), float("nan"), float("nan"))
+            return Diagnosis(tuple(sorted(findings, key=severity)), float("nan"), float("nan"))
     if any(f.severity == "fault" and f.name != "underfitting" for f in findings):
         # Training that fails for a reason underfits, too: the reason is what helps. A layer too narrow is one itself.
         findings = [f for f in findings if f.name != "underfitting" or "narrowest" in f.measured]
     findings = one_a_layer(findings)
-    findings.sort(key=lambda f: -SEVERITIES.index(f.severity))  # stable: ranks stay in order
+    findings.sort(key=severity)
     return Diagnosis(tuple(findings), evidence.skill, evidence.possible)
+
+
+def severity(finding: Finding) -> int:
+    """What findings are sorted by, the worst first; those of the same severity stay in the order of their ranks."""
+    return -SEVERITIES.index(finding.severity)
 
 
 def one_a_layer(findings: list[Finding]) -> list[Finding]:

@@ -155,6 +155,41 @@ class Examples:
         flat = len(self.batch.x) == 1 and next(iter(self.batch.x.values())).ndim == 2
         return column_name(self, i) if flat else f"number {i} of each example"
 
+    # --- training beside validation
+
+    @cached_property
+    def input_pairs(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The inputs as rows of numbers, of training and of validation; none for symbols and where they have different
+        shapes."""
+        symbols = any(isinstance(node.layer, Embedding) for node in self.network.nodes)
+        if self.held is None or symbols or not (own := self.problems(self.batch)):
+            return []
+        x, held = own[0][2].astype(float), self.problems(self.held)[0][2].astype(float)
+        return [(x, held)] if x.shape[1] == held.shape[1] else []
+
+    @cached_property
+    def transferred(self) -> list[tuple[str, str, float, float, np.ndarray, np.ndarray]]:
+        """Of each output: its name and task, what a reference reaches within the training examples, what one trained on
+        them reaches on validation examples, and its answers there beside the targets."""
+        if self.held is None:
+            return []
+        found = []
+        for (name, task, x, target), (_, _, held, wanted) in zip(
+            self.problems(self.batch), self.problems(self.held), strict=True
+        ):
+            own = reference.possible(task, x, target)
+            if np.isfinite(own) and x.shape[1] == held.shape[1]:
+                skill, answers = reference.answers_across(task, x, target, held, wanted)
+                found.append((name, task, own, skill, answers, wanted))
+        return found
+
+    @cached_property
+    def held_possible(self) -> float:
+        """What a reference reaches within the validation examples; NaN where there are none."""
+        problems = [] if self.held is None else self.problems(self.held)
+        found = [reference.possible(task, x, target) for _, task, x, target in problems]
+        return float(np.mean(found)) if found else float("nan")
+
     # --- shapes and targets
 
     @cached_property

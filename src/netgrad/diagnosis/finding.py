@@ -48,7 +48,8 @@ class Check:
     """Base of the checks: one class a kind of finding, with measure, thresholds and remedy in one place.
 
     A check defines `look` and, where a remedy can be tried by itself, `repair`. Thresholds are its fields. Checks are
-    asked, and findings of the same severity listed, in the order of ``rank``: causes before what they cause.
+    asked, and findings of the same severity listed, in the order of ``rank``: causes before what they cause. Those of
+    a rank below that of "not_finite" are asked of a network whose numbers are not finite, too.
     """
 
     kind: ClassVar[str] = "finding"

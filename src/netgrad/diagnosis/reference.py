@@ -153,6 +153,80 @@ def recall(x: np.ndarray, target: np.ndarray, seed: int = 0) -> float:
     return float((predicted[others] == target[others]).mean()) if others.any() else float("nan")
 
 
+def answers_across(
+    task: str, x: np.ndarray, target: np.ndarray, held: np.ndarray, held_target: np.ndarray, seed: int = 0
+) -> tuple[float, np.ndarray]:
+    """The skill on other examples of the better of two references trained on these, and its answers there."""
+    chosen = np.random.default_rng(seed).permutation(len(x))[:EXAMPLES]
+    best: tuple[float, np.ndarray] = (-np.inf, held_target)
+    for model in _models(task, seed):
+        _quietly(model.fit, x[chosen], _wanted(task, target[chosen]))
+        predicted = np.asarray(model.predict(held)).reshape(held_target.shape)
+        predicted = predicted >= 0.5 if task == "multilabel" else predicted
+        best = max(best, (skill(task, predicted, held_target), predicted), key=lambda one: one[0])
+    return float(best[0]), best[1]
+
+
+def single_column_skill(task: str, x: np.ndarray, target: np.ndarray, seed: int = 0) -> np.ndarray:
+    """(d,) the skill of a tree that sees one column alone, on the half of the examples that it was not grown on."""
+    order = np.random.default_rng(seed).permutation(len(x))[:EXAMPLES]
+    own, other = order[: len(order) // 2], order[len(order) // 2 :]
+    return np.array([column_across(task, column[own], target[own], column[other], target[other]) for column in x.T])
+
+
+def column_across(task: str, column: np.ndarray, target: np.ndarray, other: np.ndarray, wanted: np.ndarray) -> float:
+    """The skill on other examples of a tree grown on one column."""
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    quantity = task == "regression"
+    tree = DecisionTreeRegressor(random_state=0) if quantity else DecisionTreeClassifier(random_state=0)
+    answer = tree.fit(column[:, None], _wanted(task, target)).predict(other[:, None]).reshape(wanted.shape)
+    return skill(task, answer, wanted)
+
+
+def sure_answers(x: np.ndarray, target: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """What trees answer to examples that they have not seen (P,), and by how much they prefer it to the next class."""
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    classes, labels = np.unique(target, return_inverse=True)
+    trees = ExtraTreesClassifier(60, random_state=seed)
+    folds = StratifiedKFold(3, shuffle=True, random_state=seed)
+    share = _quietly(cross_val_predict, trees, x, labels, cv=folds, method="predict_proba")
+    ordered = np.sort(share, axis=1)
+    return classes[share.argmax(1)], ordered[:, -1] - ordered[:, -2]
+
+
+def told_apart(x: np.ndarray, other: np.ndarray, seed: int = 0) -> tuple[float, np.ndarray]:
+    """How well trees tell examples of one kind from those of another, on unseen ones: the area under the curve, 0.5 for
+    not at all; and (d,) how much each column helps."""
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    rng = np.random.default_rng(seed)
+    count = min(len(x), len(other), EXAMPLES // 2)
+    both_kinds = np.concatenate([part[rng.permutation(len(part))[:count]] for part in (x, other)])
+    kind = np.repeat([0, 1], count)
+    trees = ExtraTreesClassifier(40, random_state=seed, min_samples_leaf=3)
+    folds = StratifiedKFold(3, shuffle=True, random_state=seed)
+    share = _quietly(cross_val_predict, trees, both_kinds, kind, cv=folds, method="predict_proba")
+    return float(roc_auc_score(kind, share[:, 1])), trees.fit(both_kinds, kind).feature_importances_
+
+
+def copies(x: np.ndarray, other: np.ndarray, near: float) -> np.ndarray:
+    """(P,) which of the other examples lie closer to one of x than ``near`` times the usual distance of neighbours."""
+    from sklearn.neighbors import NearestNeighbors
+
+    spread = x.std(0)
+    x, other = (part[:, spread > 0] / spread[spread > 0] for part in (x, other))
+    if not x.shape[1]:
+        return np.zeros(len(other), bool)
+    known = NearestNeighbors(n_neighbors=2).fit(x)
+    usual = float(np.median(known.kneighbors(x)[0][:, 1]))
+    return known.kneighbors(other, n_neighbors=1)[0][:, 0] <= near * usual
+
+
 def _quietly(run: Any, *args: Any, **kwargs: Any) -> Any:
     import warnings
 

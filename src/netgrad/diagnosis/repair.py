@@ -62,10 +62,14 @@ class Attempt:
         return self.evidence.loss if self.evidence.held is None else self.evidence.held_loss
 
     def remedies(self) -> list[Check]:
-        """The checks that found something above "note", and a diverged run's first, in the findings' order."""
+        """The checks that found something above "note", in the findings' order; of a diverged run "not_finite" behind
+        those that come before it."""
         known = {check.registered_name: check for check in checks()}
-        names = ["not_finite"] * (self.error is not None) + [f.name for f in self.diagnosis.serious]
-        return [known[name] for name in dict.fromkeys(names)]
+        found = [known[f.name] for f in self.diagnosis.serious]
+        if self.error is not None:
+            ends = known["not_finite"]
+            found = [c for c in found if c.rank < ends.rank] + [ends] + [c for c in found if c.rank > ends.rank]
+        return list(dict.fromkeys(found))
 
 
 class Repair(NamedTuple):

@@ -14,6 +14,8 @@ from netgrad.compiling import check_process
 from netgrad.data.checks import as_array, as_examples, as_lengths, default_float, same_examples
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import DataError, NetgradError
+from netgrad.layers.activation import Softmax
+from netgrad.layers.wrapper import bare
 from netgrad.losses import BinaryCrossEntropy, FunctionLoss, Loss, SoftmaxCrossEntropy, SquaredError
 from netgrad.network import Network, out_lengths
 from netgrad.registry import find
@@ -130,6 +132,7 @@ def make_objective(
     nodes = dict(network.outputs)
     terms = []
     for name, spec in losses.items():
+        check_softmax(network, shapes, name)
         chosen = infer_loss(shapes[nodes[name]], targets[name]) if spec is None else as_loss(spec)
         terms.append((name, chosen, float(weights.get(name, 1.0))))
     several = penalty if isinstance(penalty, list | tuple) else [] if penalty is None else [penalty]
@@ -137,6 +140,16 @@ def make_objective(
     objective = Objective(tuple(terms), penalties, reduction, weight_noise, reconstructs)
     objective.check_network(network)
     return objective
+
+
+def check_softmax(network: Network, shapes: Mapping[str, Shape], name: str) -> None:
+    """Refuse a softmax over one unit: it answers 1, whatever the unit says."""
+    layer, node = bare(network.output_layer(name)), dict(network.outputs)[name]
+    if isinstance(getattr(layer, "activation", layer), Softmax) and shapes[node][-1] == 1:
+        raise NetgradError(
+            f"layer {node} is a softmax over one unit, which always answers 1: leave the activation out and use loss "
+            "'binary_cross_entropy', or take one unit for each class"
+        )
 
 
 def make_batch(

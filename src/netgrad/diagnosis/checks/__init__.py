@@ -1,5 +1,33 @@
 """The kinds of findings, one class each, with measure, thresholds and remedy in one place; importing registers them."""
 
-from netgrad.diagnosis.checks import batches, data, fitting, gradients, numbers, rates, start, units
+from netgrad.diagnosis.checks import (
+    batches,
+    columns,
+    data,
+    fitting,
+    gradients,
+    labels,
+    numbers,
+    rates,
+    settings,
+    splits,
+    start,
+    static,
+    units,
+)
 
-__all__ = ["batches", "data", "fitting", "gradients", "numbers", "rates", "start", "units"]
+__all__ = [
+    "batches",
+    "columns",
+    "data",
+    "fitting",
+    "gradients",
+    "labels",
+    "numbers",
+    "rates",
+    "settings",
+    "splits",
+    "start",
+    "static",
+    "units",
+]

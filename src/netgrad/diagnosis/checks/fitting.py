@@ -26,7 +26,9 @@ class Overfitting(Check):
     """Examples that training did not see go ever worse, while those that it saw go ever better.
 
     Measure: the last validation loss over its lowest (above ``risen``), and the skill on training examples minus that
-    on held-out ones (above ``gap``), or, where none are given, both losses of the history (above ``times``).
+    on held-out ones (above ``gap``), or, where none are given, both losses of the history (above ``times``). Or, where
+    the network falls short on held-out examples, a gap above ``wide``, where a reference trained on the same examples
+    does not fall short there.
     """
 
     rank: ClassVar[int] = 54
@@ -36,8 +38,24 @@ class Overfitting(Check):
     risen: float = 1.25
     gap: float = 0.2
     times: float = 3.0
+    wide: float = 0.25
 
     def look(self, e):
+        found = list(self.risen_since(e))
+        yield from found
+        gap = e.skill - e.held_skill
+        if found or not e.held_short or e.short(e.skill) or not gap > self.wide:
+            return
+        others = [skill for _, _, _, skill, _, _ in e.transferred]
+        if others and not e.short(float(np.mean(others))):
+            message = (
+                f"the skill is {e.skill:.2f} on the training examples and {e.held_skill:.2f} on validation examples, "
+            )
+            message += f"where a reference trained on the same examples reaches {np.mean(others):.2f}"
+            yield self.found("fault", "the run", message, gap=gap, reference=float(np.mean(others)))
+
+    def risen_since(self, e):
+        """The finding of a validation loss that has risen."""
         history = e.model.history
         if "val_loss" not in history or len(history) < 3:
             return

@@ -21,9 +21,13 @@ from netgrad.training.gradient_check import check_gradients
 @register("finding", "not_finite")
 @dataclass(frozen=True)
 class NotFinite(Check):
-    """A NaN or an infinity, with the first place where it arose: forward by z and a, else backward by delta."""
+    """A NaN or an infinity, with the first place where it arose: forward by z and a, else backward by delta.
 
-    rank: ClassVar[int] = 0
+    Checks of a lower rank need only the network, the settings and the data: they are asked first, since what they find
+    is more often the reason than the learning rate.
+    """
+
+    rank: ClassVar[int] = 13
     remedy: ClassVar[str] = "a lower learning rate, clip_norm=1.0, inputs on a smaller scale, the usual initialisation"
 
     def look(self, e):
@@ -47,7 +51,7 @@ class WrongGradient(Check):
     are asked: those inside are checked in its tests.
     """
 
-    rank: ClassVar[int] = 2
+    rank: ClassVar[int] = 15
     remedy: ClassVar[str] = "correct the layer's backward, or define only `call` and let netgrad differentiate it"
     tolerance: float = 1e-3
 
