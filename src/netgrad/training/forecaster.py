@@ -255,7 +255,7 @@ def shaped(plan: Plan, series: Series, at: np.ndarray, features: np.ndarray, ahe
 
 def outputs(plan: Plan, found: Windows, filled: bool = False) -> np.ndarray:
     """What the network should say of these windows (N, horizon); filled: with 0, no change, where nothing is known."""
-    change = (found.y - found.last[:, None]) / plan.scale
+    change: np.ndarray = (found.y - found.last[:, None]) / plan.scale
     return np.nan_to_num(change) if filled else change
 
 
