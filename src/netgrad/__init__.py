@@ -13,7 +13,17 @@ Build a network of layers, train it with `fit`, look inside with `Model.trace`::
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from netgrad import address_space, data, initializers, layers, losses, network, optimizers, regularizers  # noqa: F401
+from netgrad import (  # noqa: F401
+    address_space,
+    data,
+    doors,
+    initializers,
+    layers,
+    losses,
+    network,
+    optimizers,
+    regularizers,
+)
 from netgrad.activity import Contraction, GaussianKL, Sparsity
 from netgrad.errors import DataError, DivergenceError, FileError, NetgradError, NetgradWarning, ShapeError
 from netgrad.initializers import Constant, FanInUniform, He, Normal, Orthogonal, Uniform, Xavier, Zeros

@@ -11,7 +11,6 @@ import numpy as np
 
 from netgrad.compiling import Program
 from netgrad.curvature.jacobian import at_once, parts
-from netgrad.curvature.rows import Rows, by_root, flat, rows
 from netgrad.curvature.structures import STRUCTURES, Kronecker, Structure, check_memory, chosen
 from netgrad.curvature.weights import Untrained, Weights, summed
 from netgrad.errors import DataError, NetgradError
@@ -20,6 +19,7 @@ from netgrad.losses import SquaredError
 from netgrad.network import Network
 from netgrad.training.batch import Batch
 from netgrad.training.objective import Objective, position_weights
+from netgrad.training.rows import Rows, by_root, flat, rows
 from netgrad.trees import trained
 
 if TYPE_CHECKING:

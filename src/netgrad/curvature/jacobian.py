@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from netgrad.compiling import Program
-from netgrad.curvature.rows import each_unit, flat, rows
 from netgrad.curvature.weights import Untrained, Weights
 from netgrad.network import Network
 from netgrad.training.batch import Batch
+from netgrad.training.rows import each_unit, flat, rows
 from netgrad.trees import trained
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from netgrad.network.graph import Network
-from netgrad.network.shown import shows
 from netgrad.network.summary import show_shape, summarise
+from netgrad.offered import offers
 from netgrad.types import Shape
 
 _ACROSS, _DOWN = 1.7, 2.7  # inches from one node to the next
@@ -16,7 +16,7 @@ _ROW = 10  # nodes side by side before a new row begins
 _MAPS = 6  # as many maps of a stack are drawn at most
 
 
-@shows("drawing")
+@offers("network.drawing")
 def draw(network: Network, in_shapes: Shape | Mapping[str, Shape]) -> Any:
     """The drawing of a network for inputs of these shapes, as a `matplotlib.figure.Figure`. See `Network.draw`."""
     from matplotlib.figure import Figure

@@ -34,7 +34,7 @@ from netgrad.network.building import Node, build
 from netgrad.network.initial import checked_memory, is_key, shapes_made
 from netgrad.network.parameters import Parameters
 from netgrad.network.selection import Selection
-from netgrad.network.shown import view
+from netgrad.offered import offered
 from netgrad.registry import find, register
 from netgrad.types import Params, Shape, State
 
@@ -252,7 +252,7 @@ class Network(Parameters):
         total                                                      8,806         95,040      101,962  20.3 KiB
         parameters take 34.4 KiB; work and memory are those of one example
         """
-        made: Summary = view("summary", self, in_shapes)
+        made: Summary = offered("network.summary")(self, in_shapes)
         return made
 
     def select(self, which: str | type) -> Selection:
@@ -275,15 +275,15 @@ class Network(Parameters):
         return other
 
     def __repr__(self) -> str:
-        return str(view("outline", self))
+        return str(offered("network.outline")(self))
 
     def _repr_html_(self) -> str:
         """The layers in a notebook; `summary` says more, once the shapes of the inputs are known."""
-        return str(view("table", self))
+        return str(offered("network.table")(self))
 
     def draw(self, in_shapes: Shape | Mapping[str, Shape]) -> Any:
         """The same as a drawing, a `matplotlib.figure.Figure`: every layer's output to scale, arrows between them."""
-        return view("drawing", self, in_shapes)
+        return offered("network.drawing")(self, in_shapes)
 
     def init(self, key: jax.Array | int, in_shapes: Shape | Mapping[str, Shape]) -> tuple[Params, State]:
         """Fresh parameters and state for inputs of these shapes (without the axis of examples).

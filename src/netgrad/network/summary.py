@@ -15,7 +15,7 @@ from netgrad.errors import shortened
 from netgrad.layers.base import Layer
 from netgrad.network.building import Node
 from netgrad.network.graph import Network
-from netgrad.network.shown import shows
+from netgrad.offered import offers
 from netgrad.types import Shape
 
 _HEAD = ("layer", "settings", "output", "parameters", "multiply-adds", "connections", "memory")
@@ -96,7 +96,7 @@ class Summary:
         return notebook.table(head, body, total, left=_LEFT)
 
 
-@shows("summary")
+@offers("network.summary")
 def summarise(network: Network, in_shapes: Shape | Mapping[str, Shape]) -> Summary:
     """The summary of a network for inputs of these shapes; nothing is allocated. See `Network.summary`."""
     shapes = network.shapes(in_shapes)
@@ -121,7 +121,7 @@ def summarise(network: Network, in_shapes: Shape | Mapping[str, Shape]) -> Summa
     return Summary({name: shapes[name] for name in network.inputs}, tuple(rows), itemsize)
 
 
-@shows("outline")
+@offers("network.outline")
 def outline(network: Network, most: int = 12) -> str:
     """A network in a few lines: its parts from the first to the last, a network in it as one line.
 
@@ -149,7 +149,7 @@ def outline(network: Network, most: int = 12) -> str:
     return "\n".join(shortened(line, 120) for line in lines)
 
 
-@shows("table")
+@offers("network.table")
 def as_html(network: Network) -> str:
     """The layers as a table for notebooks, before the shapes of the inputs are known."""
     out = {node: name for name, node in network.outputs}

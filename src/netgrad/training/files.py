@@ -26,6 +26,7 @@ from netgrad.errors import FileError, warn
 from netgrad.layers.activation import Activation
 from netgrad.network import Network, Node
 from netgrad.network.graph import MOST_LAYERS
+from netgrad.offered import offers
 from netgrad.registry import find, from_config, to_config
 from netgrad.training.history import History
 from netgrad.training.kept import Kept
@@ -62,6 +63,7 @@ OPTIONAL: dict[str, Any] = {
 }
 
 
+@offers("save")
 def save(model: Model, path: str | Path) -> Path:
     """Write the model to ``path``; what stood there stays whole until the new file is complete.
 

@@ -15,6 +15,7 @@ from netgrad.data.encodings import TableEncoder
 from netgrad.errors import DataError, NetgradError
 from netgrad.habits import OF_FIT, answering
 from netgrad.network import Autoencoder, Network
+from netgrad.offered import offered
 from netgrad.optimizers.schedules import scheduled
 from netgrad.training import balance
 from netgrad.training.batch import Batch, split
@@ -139,10 +140,9 @@ def fit(
     """
     seed, optimizer = as_seed(seed), optimizers.named(optimizer)
     if fix:
-        from netgrad.diagnosis.repair import fit_with_remedies  # a floor above: only here, and only when asked
-
-        asked = {name: value for name, value in locals().items() if name not in ("fix", "fit_with_remedies")}
-        return fit_with_remedies(**asked)
+        asked = {name: value for name, value in locals().items() if name != "fix"}
+        repaired: Model = offered("fit_with_remedies")(**asked)
+        return repaired
     epochs, epochs_per_call, starts = counts(epochs=epochs, epochs_per_call=epochs_per_call, starts=starts)
     batch_size, truncate = counts(batch_size=batch_size, truncate=truncate)
     learning_rate, clip_norm = plain(learning_rate), plain(clip_norm)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from netgrad.curvature.rows import Rows, by_root, rows
 from netgrad.errors import NetgradError
 from netgrad.losses import SquaredError
 from netgrad.network import Network, forward
 from netgrad.optimizers.second_order import Linearised, check_size
 from netgrad.training.batch import Batch
 from netgrad.training.objective import Objective, position_weights
+from netgrad.training.rows import Rows, by_root, rows
 from netgrad.types import Named, Params, State
 
 

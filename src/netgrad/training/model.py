@@ -18,6 +18,7 @@ from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError, ShapeError, warn
 from netgrad.habits import NO_CALL, answer
 from netgrad.network import Network, Trace, forward, fused
+from netgrad.offered import offered
 from netgrad.training.batch import Batch
 from netgrad.training.history import History
 from netgrad.training.kept import Kept
@@ -239,9 +240,7 @@ class Model:
 
     def diagnose(self, x: Any, y: Any = None, *, lengths: Any = None, validation: Any = None) -> Any:
         """What is wrong with this network, where, how that shows, and what to do: `netgrad.diagnosis.diagnose`."""
-        from netgrad.diagnosis import diagnose  # a floor above: only when asked
-
-        return diagnose(self, x, y, lengths=lengths, validation=validation)
+        return offered("diagnose")(self, x, y, lengths=lengths, validation=validation)
 
     def not_finite(self) -> str:
         """Which weights are not finite numbers, in words; empty where all are.
@@ -405,9 +404,8 @@ class Model:
 
     def save(self, path: str | Path) -> Path:
         """Write one safetensors file with parameters, architecture, encodings and card (`netgrad.training.files`)."""
-        from netgrad.training.files import save
-
-        return save(self, path)
+        written: Path = offered("save")(self, path)
+        return written
 
     def _single(self, by_name: dict[str, Any]) -> Any:
         return by_name if len(self.network.outputs) > 1 else next(iter(by_name.values()))

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from netgrad.network import Network, backward, forward
 from netgrad.training.batch import Batch
+from netgrad.types import Named, Params, Saved, State
 
 Sides = Callable[[Mapping[str, jax.Array]], dict[str, jax.Array]]
 
@@ -24,15 +25,15 @@ class Rows(NamedTuple):
 
     outputs: dict[str, jax.Array]
     lengths: dict[str, Any]
-    params: dict
-    saved: dict[str, dict]
+    params: Params
+    saved: dict[str, Saved]
     deltas: dict[str, Any]
 
 
 def rows(
     network: Network,
-    params: dict,
-    state: dict,
+    params: Params,
+    state: State,
     example: Batch,
     sides: Sides,
     training: bool = False,
@@ -43,7 +44,7 @@ def rows(
     run = forward(network, params, state, one.x, training=training, key=key, lengths=one.lengths)
     none = {name: jnp.zeros_like(value) for name, value in run.outputs.items()}
 
-    def back(side: dict[str, jax.Array]) -> tuple[dict, dict]:
+    def back(side: dict[str, jax.Array]) -> tuple[Params, Named]:
         found = backward(network, params, run.saved, none | side)
         return found.params, {name: node.delta for name, node in found.nodes.items() if node.delta is not None}
 
