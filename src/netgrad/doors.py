@@ -1,4 +1,4 @@
-"""The doors of the package to its upper floors: what `Model.diagnose` and ``fit(fix=True)`` ask for is offered here.
+"""The doors of the package to its upper floors: what training asks of diagnosis and uncertainty is offered here.
 
 Opened when it is asked for, as the packages that `netgrad` opens by name: training needs none of them.
 """
@@ -24,3 +24,27 @@ def fit_with_remedies(**asked: Any) -> Any:
     from netgrad.diagnosis.repair import fit_with_remedies
 
     return fit_with_remedies(**asked)
+
+
+@offers("spread_of")
+def spread_of(model: Any, x: Any, lengths: Any) -> Any:
+    """`netgrad.uncertainty.predictive.spread_of`, for ``Model.predict(spread=True)``."""
+    from netgrad.uncertainty.predictive import spread_of
+
+    return spread_of(model, x, lengths)
+
+
+@offers("kept_posterior")
+def kept_posterior(posterior: Any, model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A posterior as a model file keeps it: plain JSON, and arrays."""
+    from netgrad.uncertainty import keeping
+
+    return keeping.described(posterior), keeping.arrays(posterior, model)
+
+
+@offers("posterior_again")
+def posterior_again(plain: Any, arrays: Any, model: Any) -> Any:
+    """The posterior of a model file, held against the model."""
+    from netgrad.uncertainty import keeping
+
+    return keeping.rebuilt(plain, arrays, model)

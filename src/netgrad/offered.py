@@ -1,7 +1,7 @@
 """What stands above and is asked for from below is found here by name: whoever offers it puts it in.
 
 So nothing is imported upwards: `summary` and `drawing` offer themselves to networks, `netgrad.doors` what training asks
-of the diagnosis.
+of diagnosis and uncertainty.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from netgrad.errors import FileError, warn
 from netgrad.layers.activation import Activation
 from netgrad.network import Network, Node
 from netgrad.network.graph import MOST_LAYERS
-from netgrad.offered import offers
+from netgrad.offered import offered, offers
 from netgrad.registry import find, from_config, to_config
 from netgrad.training.history import History
 from netgrad.training.kept import Kept
@@ -79,10 +79,9 @@ def save(model: Model, path: str | Path) -> Path:
         arrays |= {f"optimizer/{i}": array for i, array in enumerate(kept.arrays)}
         described |= {"format": 2, "optimizer": {"name": kept.optimizer, "epochs": kept.epochs}}
     if model.posterior is not None:
-        from netgrad.uncertainty import keeping
-
-        arrays |= {f"posterior/{name}": part for name, part in keeping.arrays(model.posterior, model).items()}
-        described |= {"format": FORMAT, "posterior": keeping.described(model.posterior)}
+        plain, parts = offered("kept_posterior")(model.posterior, model)
+        arrays |= {f"posterior/{name}": part for name, part in parts.items()}
+        described |= {"format": FORMAT, "posterior": plain}
     description = json.dumps(described)
     data = in_order(to_bytes(arrays, {"netgrad": description, "sha256": digest(arrays, description)}))
     return write_file(path, data)
@@ -184,9 +183,7 @@ def rebuild(config: dict[str, Any], arrays: dict[str, Any]) -> Model:
     model = replace(model, params=params, state=state, optimizer_state=optimizer)
     if "posterior" not in config and not kept["posterior"]:
         return model
-    from netgrad.uncertainty import keeping
-
-    return replace(model, posterior=keeping.rebuilt(config.get("posterior", {}), kept["posterior"], model))
+    return replace(model, posterior=offered("posterior_again")(config.get("posterior", {}), kept["posterior"], model))
 
 
 def restored_optimizer(config: Any, arrays: dict[str, Any]) -> Kept | None:

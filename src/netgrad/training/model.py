@@ -92,12 +92,11 @@ class Model:
         return self._single(self.decide(linked))
 
     def _spread(self, x: Any, lengths: Any, not_for: str, instead: str) -> tuple[Any, Any]:
-        from netgrad.uncertainty.predictive import spread_of  # SciPy's part: only when asked
-
         tasks = {"classification" if loss.task == "multilabel" else loss.task for _, loss, _ in self.objective.terms}
         if not_for in tasks:
             raise NetgradError(f"of a {not_for} the spread is asked for by {instead}")
-        return spread_of(self, x, lengths)
+        made: tuple[Any, Any] = offered("spread_of")(self, x, lengths)
+        return made
 
     def linked(self, x: Any, lengths: Any = None) -> dict[str, np.ndarray]:
         """What the outputs mean, by output: the first half of `predict`."""
