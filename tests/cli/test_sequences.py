@@ -30,6 +30,7 @@ def steps(tmp_path_factory):
     [
         (("--net", "lstm", "--bidirectional", "--target", "mood"), "id,t,step,prediction", None, "Confusion matrix"),
         (("--net", "coupled_lstm", "--target", "kind", "--goal", "label"), "id,prediction", 40, "Confusion matrix"),
+        (("--net", "transformer", "--target", "mood"), "id,t,step,prediction", None, "Confusion matrix"),
         (
             ("--net", "gru", "--target", "v", "--goal", "tag", "--drop", "kind"),
             "id,t,step,prediction",
@@ -43,7 +44,8 @@ def test_fit_report_and_predict(netgrad, steps, tmp_path, options, columns, rows
     assert fitted.status == 0, fitted.err
     assert fitted.out.startswith("test ")
     page = (tmp_path / "report.html").read_text()
-    assert {"Learning curve", shown, "Gradients through time"} <= set(re.findall("<h2>(.*?)</h2>", page))
+    through = set() if "transformer" in options else {"Gradients through time"}
+    assert {"Learning curve", shown} | through <= set(re.findall("<h2>(.*?)</h2>", page))
     assert "on 8 test sequences" in page
     predicted = netgrad("predict", tmp_path / "model.safetensors", steps)
     lines = predicted.out.strip().splitlines()
@@ -84,6 +86,37 @@ def test_a_text_is_learned_and_written(netgrad, refused, tmp_path):
     assert "model of text: `netgrad sample`" in refused("predict", tmp_path / "model.safetensors", text)
     assert "--bidirectional" in refused("fit", text, "--net", "gru", "--bidirectional")
     assert "--filters has no effect on text" in refused("fit", text, "--net", "gru", "--filters", "3")
+
+
+def test_a_text_is_learned_and_written_by_a_transformer(netgrad, refused, tmp_path):
+    text = tmp_path / "rhyme.txt"
+    text.write_text("round and round the garden, like a teddy bear. " * 40)
+    given = ("fit", text, "--net", "transformer", "--truncate", 16, "-q")
+    fitted = netgrad(*given, "--hidden", "16", "--epochs", 40, "--out", tmp_path, "--learning-rate", "0.02")
+    assert fitted.status == 0, fitted.err
+    assert "<h2>Symbols that cost most</h2>" in (tmp_path / "report.html").read_text()
+    written = netgrad(
+        "sample", tmp_path / "model.safetensors", "--prime", "round and", "--length", 60, "--temperature", 0
+    )
+    assert "the garden, like a teddy bear" in written.out  # longer than the 16 symbols that it sees
+    assert "leave it out" in refused(*given, "--bidirectional")
+    assert "--hidden 64,64 is two of 64" in refused(*given, "--hidden", "64,32")
+
+
+def test_a_forecast_sees_no_step_that_is_to_come_and_a_label_all_of_them(netgrad, steps, tmp_path):
+    told = ("--net", "transformer", "--target", "v", "--goal", "forecast", "--time", "t", "--hidden", "8")
+    fitted = netgrad("fit", steps, *told, "--epochs", 1, "--out", tmp_path, "-q", "--no-report")
+    assert fitted.status == 0, fitted.err
+    model = ng.load(tmp_path / "model.safetensors")
+    x = np.random.default_rng(0).normal(size=(2, 6, *model.shapes["x"][1:])).astype(np.float32)
+    other = x.copy()
+    other[:, 4:] += 1
+    before, after = (model.predict(value)[:, :4] for value in (x, other))
+    np.testing.assert_array_equal(before, after)
+    label = ("--net", "transformer", "--target", "kind", "--goal", "label", "--time", "t", "--hidden", "8")
+    fitted = netgrad("fit", steps, *label, "--epochs", 1, "--out", tmp_path, "-q", "--no-report")
+    assert fitted.status == 0, fitted.err
+    assert len(netgrad("predict", tmp_path / "model.safetensors", steps).out.strip().splitlines()) == 1 + 40
 
 
 def test_wrong_questions(refused, steps):

@@ -19,6 +19,9 @@ ONE_WAY = {
     "group_norm": "[A-Z][A-Za-z]+",
     "piecewise_linear": "[A-Z][A-Za-z]+",
     "ensemble": "Mean",
+    "attention": "[A-Z][A-Za-z]+",
+    "positions": "Range",
+    "stack": "[A-Z][A-Za-z]+",  # with attention in it
 }
 
 
@@ -26,7 +29,8 @@ def is_one_way(case):
     f = getattr(case.layer, "activation", None)
     p = getattr(case.layer, "p", 2)
     name = case.layer.registered_name
-    one_way = name in ("state_space", "gelu", "group_norm", "ensemble")
+    one_way = name in ("state_space", "gelu", "group_norm", "ensemble", "attention", "positions")
+    one_way = one_way or (name == "stack" and len(case.layer.block.inputs) > 1)
     one_way = one_way or (name == "piecewise_linear" and bool(case.layer.columns))
     return one_way or p != int(p) or (name == "rnn" and isinstance(f, ng.PReLU | ng.Softmax))
 

@@ -19,6 +19,7 @@ def transformer_encoder(
     *,
     outputs: int | None = None,
     returns: str = "sequence",
+    causal: bool = False,
     layers: int = 2,
     heads: int = 4,
     hidden: int | None = None,
@@ -28,12 +29,13 @@ def transformer_encoder(
     positions: str = "sinusoidal",
     longest: int | None = None,
 ) -> Network:
-    """A network whose steps all see each other: for tags (N, T, outputs), or a label for the whole (N, outputs).
+    """A network whose steps see each other: for tags (N, T, outputs), or a label for the whole (N, outputs).
 
     Args:
         symbols: how many there are, for inputs (N, T) of whole numbers; None for inputs (N, T, d) of numbers.
         units: of every step, throughout the network. outputs: of a last dense layer; None: the steps as they are.
         returns: "sequence", or "mean", of each sequence's valid steps.
+        causal: whether a step sees those up to it alone, as a forecast must.
         layers: how many blocks, in one `Stack`. heads: of each attention; they divide units.
         hidden: units of the dense layer in each block, default 4 times units; activation: its own.
         norm: "pre": `LayerNorm` before attention and dense layers, and once at the end. "post": after each sum.
@@ -49,7 +51,7 @@ def transformer_encoder(
     """
     if returns not in RETURNS:
         raise NetgradError(f"returns must be one of {', '.join(RETURNS)}, found {returns!r}")
-    how = _Blocks(units, heads, hidden, norm, activation, dropout)
+    how = _Blocks(units, heads, hidden, norm, activation, dropout, causal)
     row = [*_entry(symbols, units, positions, longest, dropout), *how.stacked(layers)]
     if returns == "mean":
         row.append(GlobalPool("average"))

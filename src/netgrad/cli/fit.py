@@ -126,7 +126,8 @@ def fit(
     net: Annotated[
         str,
         typer.Option(
-            help="mlp, cnn; for sequences rnn, lstm, gru, forget_gate, coupled_lstm.", rich_help_panel=NETWORK
+            help="mlp, cnn; for sequences rnn, lstm, gru, forget_gate, coupled_lstm, transformer.",
+            rich_help_panel=NETWORK,
         ),
     ] = "mlp",
     hidden: Annotated[
@@ -207,8 +208,14 @@ def fit(
         Number, typer.Option(help="The largest norm a step's gradient may have.", rich_help_panel=TRAINING)
     ] = None,
     truncate: Annotated[
-        int, typer.Option(min=1, help="Of text: symbols between two updates.", rich_help_panel=TRAINING)
-    ] = 20,
+        Count,
+        typer.Option(
+            min=1,
+            help="Of text: symbols between two updates, all that a transformer sees.",
+            rich_help_panel=TRAINING,
+            show_default="20; 64 for a transformer",
+        ),
+    ] = None,
     patience: Annotated[
         Count, typer.Option(help="Stop after so many epochs that were no better.", rich_help_panel=TRAINING)
     ] = None,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import typer
 
+from netgrad.cli import transformers
 from netgrad.cli.results import Trained, finish
 from netgrad.data.encodings import missing_column
 from netgrad.errors import NetgradError, warn
@@ -57,7 +58,7 @@ def cells() -> dict[str, Any]:
 
 def asked(net: str) -> bool:
     """Whether this --net is for sequences."""
-    return net in cells()
+    return net in (*cells(), transformers.NAME)
 
 
 def refuse(ctx: typer.Context, names: Iterable[str], why: str) -> None:
@@ -128,16 +129,20 @@ def train_text(given: dict[str, Any]) -> Trained:
     cut = len(ids) - max(2, round(len(ids) * given["test"]))
     if cut < 2:
         raise NetgradError(f"the text has {len(ids)} symbols: too few to train on some and test on others")
-    rows = max(1, min(given["batch_size"] or 32, cut // (given["truncate"] + 1)))
-    x, y = streams(ids[:cut], rows)
-    hidden = recurrent(given, (128,))
-    net = ng.Sequential([ng.Embedding(len(vocabulary), 32), *hidden, ng.Dense(len(vocabulary))])
-    options = options_of(given) | {
-        "truncate": given["truncate"],
-        "batch_size": None,
-    }
-    model = ng.fit(net, x, y, **options)
-    x, y = streams(ids[cut:], 1)
+    attends = given["net"] == transformers.NAME
+    given["truncate"] = given["truncate"] or (transformers.STEPS if attends else 20)
+    if attends:
+        net = transformers.decoder(given, len(vocabulary))
+        known, unseen = (transformers.pieces(part, given["truncate"]) for part in (ids[:cut], ids[cut:]))
+        model = ng.fit(net, *known, **options_of(given), batch_size=given["batch_size"] or 32)
+    else:
+        rows = max(1, min(given["batch_size"] or 32, cut // (given["truncate"] + 1)))
+        hidden = recurrent(given, (128,))
+        net = ng.Sequential([ng.Embedding(len(vocabulary), 32), *hidden, ng.Dense(len(vocabulary))])
+        options = options_of(given) | {"truncate": given["truncate"], "batch_size": None}
+        model = ng.fit(net, *streams(ids[:cut], rows), **options)
+        known, unseen = streams(ids[:cut], 1), streams(ids[cut:], 1)
+    x, y = unseen
     model.card = {
         "what": f"text, symbol by symbol, by a network of {len(net.nodes)} layers",
         "data": {"name": Path(given["data"]).name, "symbols": len(text)},
@@ -149,7 +154,7 @@ def train_text(given: dict[str, Any]) -> Trained:
         scores: dict[str, float] = model.evaluate(x, y)
         return scores | {"bits": scores["loss"] / float(np.log(2))}
 
-    return to_finish(model, score, {"x": x, "y": y}, (*streams(ids[:cut], 1), None))
+    return to_finish(model, score, {"x": x, "y": y}, (*known, None))
 
 
 def train_table(given: dict[str, Any]) -> Trained:
@@ -225,10 +230,12 @@ def apart(table: Any, given: dict[str, Any], names: Any) -> tuple[Any, Any]:
 
 
 def recurrent(given: dict[str, Any], usual: tuple[int, ...], returns: str = "sequence") -> list[Any]:
-    """The recurrent layers that the command asks for, the last of which returns as it is told."""
+    """The recurrent layers that the command asks for, the last of which returns as it is told; or a Transformer."""
     import netgrad as ng
     from netgrad.cli.options import units
 
+    if given["net"] == transformers.NAME:
+        return transformers.blocks(given, (64, 64), returns)
     sizes = usual if given["hidden"] is None else units("--hidden", given["hidden"])
     if not sizes:
         raise NetgradError(f"--net {given['net']} needs at least one hidden layer: give --hidden 64, say")

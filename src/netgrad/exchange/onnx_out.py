@@ -10,7 +10,7 @@ from typing import Any
 import netgrad
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
-from netgrad.exchange import out_recurrent  # noqa: F401 - registers its rules
+from netgrad.exchange import out_attention, out_recurrent  # noqa: F401 - register their rules
 from netgrad.exchange.onnx_library import onnx
 from netgrad.exchange.out_basic import FLOAT, activated
 from netgrad.exchange.out_network import write_nodes
@@ -18,6 +18,7 @@ from netgrad.exchange.rules import FIXED_STEPS, rule_for
 from netgrad.exchange.writer import OPSET, Writer, needed, read_by
 from netgrad.layers.wrapper import bare
 from netgrad.losses import BinaryCrossEntropy, Loss, Perceptron, Poisson, SoftmaxCrossEntropy
+from netgrad.network import every_layer
 from netgrad.training.model import Model
 from netgrad.types import Shape
 from netgrad.writing import write_file
@@ -62,11 +63,15 @@ def graph_of(model: Model, probabilities: bool = True, lengths: bool | Sequence[
         rule_for(each.layer, each.name)
     w = Writer()
     longer = if_longer(model)
-    ins = [value_info(name, type_of(model, name), model.shapes[name], longer.get(name)) for name in network.inputs]
+    apart = looks_elsewhere(model)
+    ins = [
+        value_info(name, type_of(model, name), model.shapes[name], longer.get(name), f"T_{name}" if apart else "T")
+        for name in network.inputs
+    ]
     spans: dict[str, str | None] = dict.fromkeys(network.inputs)
     for name in timed(model, lengths):
         spans[name] = f"{name}_lengths"
-        ins.append(value_info(f"{name}_lengths", onnx().TensorProto.INT32, (), None))
+        ins.append(value_info(f"{name}_lengths", onnx().TensorProto.INT32, (), None, "T"))
     shapes = network.shapes(model.shapes)
     values = {name: name for name in network.inputs}
     write_nodes(w, network, model.params, model.state, shapes, values, spans)
@@ -76,7 +81,7 @@ def graph_of(model: Model, probabilities: bool = True, lengths: bool | Sequence[
         w.scope = f"output {name}"
         a = linked(w, losses.get(name), values[node], len(shapes[node]) + 1)
         w.op("Identity", a, outputs=[name])
-        outs.append(value_info(name, FLOAT, shapes[node], longer.get(node)))
+        outs.append(value_info(name, FLOAT, shapes[node], longer.get(node), None if apart else "T"))
     nodes = needed(w.nodes, network.output_names)
     used = set().union(*map(read_by, nodes))
     constants = [onnx().numpy_helper.from_array(v, k) for k, v in w.constants.items() if k in used]
@@ -147,9 +152,14 @@ def if_longer(model: Model) -> dict[str, Shape]:
         return {}
 
 
-def value_info(name: str, kind: int, shape: Shape, longer: Shape | None) -> Any:
-    """An input or output: N, and T wherever longer sequences would have another size."""
-    sizes = [n if n == m else "T" for n, m in zip(shape, longer or shape, strict=True)]
+def looks_elsewhere(model: Model) -> bool:
+    """Whether one sequence attends to another, so that they may have different numbers of steps."""
+    return any(isinstance(n.layer, ng.Attention) and len(n.inputs) > 1 for n in every_layer(model.network))
+
+
+def value_info(name: str, kind: int, shape: Shape, longer: Shape | None, steps: str | None) -> Any:
+    """An input or output: N, and ``steps`` wherever longer sequences would have another size."""
+    sizes = [n if n == m else steps for n, m in zip(shape, longer or shape, strict=True)]
     return onnx().helper.make_tensor_value_info(name, kind, ["N", *sizes])
 
 

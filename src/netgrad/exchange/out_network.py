@@ -33,7 +33,7 @@ def write_nodes(
     params = network.effective(params)
     for node in network.nodes:
         w.scope = f"{within}{node.name}"
-        told = [spans[name] for name in node.inputs]
+        told = each = [spans[name] for name in node.inputs]
         if isinstance(node.layer, Merge):  # a step is valid where it is in all inputs
             given = dict.fromkeys(name for name in told if name is not None)
             told = [w.op("Min", *given) if len(given) > 1 else next(iter(given), None)]
@@ -45,11 +45,14 @@ def write_nodes(
             network.in_shape(node, shapes),
             told[0],
             w.scope,
+            tuple(each),
         )
         spans[node.name] = None
         with naming(f"layer {within}{node.name}"):
             values[node.name] = rule_for(node.layer, at.name)(w, at)
-            if at.lengths is not None and node.layer.out_lengths(jnp.ones(1, int), at.in_shape) is not None:
+            lengths = [None if name is None else jnp.ones(1, int) for name in each]
+            some = lengths[0] if len(lengths) == 1 else tuple(lengths)
+            if at.lengths is not None and node.layer.out_lengths(some, at.in_shape) is not None:
                 spans[node.name] = out_lengths(w, node.layer, at.lengths, at.in_shape)
     return values
 
@@ -58,9 +61,10 @@ def write_nodes(
 def block(w: Writer, at: Place) -> str:
     """When it is computed makes no difference to a file."""
     inner = at.layer.block
-    (name,) = inner.inputs
     shapes = at.layer.shapes(at.in_shape)
-    values = write_nodes(w, inner, at.params, at.state, shapes, {name: at.x}, {name: at.lengths}, f"{at.name}/")
+    fed = dict(zip(inner.inputs, at.inputs, strict=True))
+    spans = dict(zip(inner.inputs, at.told or (at.lengths,), strict=True))
+    values = write_nodes(w, inner, at.params, at.state, shapes, fed, spans, f"{at.name}/")
     return values[inner.outputs[0][1]]
 
 
@@ -69,7 +73,8 @@ def stack(w: Writer, at: Place) -> str:
     x = at.x
     for i in range(at.layer.n):
         params, state = jax.tree.map(lambda v, i=i: v[i], (at.params, at.state))
-        x = block(w, Place(at.layer, params, state, (x,), at.in_shape, at.lengths, f"{at.name}/{i}"))
+        fed, name = (x, *at.inputs[1:]), f"{at.name}/{i}"
+        x = block(w, Place(at.layer, params, state, fed, at.in_shape, at.lengths, name, at.told))
     return x
 
 

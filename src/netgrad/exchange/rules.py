@@ -18,8 +18,8 @@ class Place:
     """A layer where it stands in a network.
 
     params, state: its numbers. inputs: the names of the values that feed it. in_shape: their shapes, without the axis
-    of examples, as `Layer.out_shape` takes them. lengths: the name of its sequences' lengths (int32), if there are any.
-    name: what the network calls it.
+    of examples, as `Layer.out_shape` takes them. lengths: the name of its sequences' lengths (int32), if there are any;
+    told: those of each input. name: what the network calls it.
     """
 
     layer: Any
@@ -29,6 +29,7 @@ class Place:
     in_shape: Any
     lengths: str | None = None
     name: str = ""
+    told: tuple[str | None, ...] = ()
 
     @property
     def x(self) -> str:

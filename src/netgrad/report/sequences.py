@@ -65,8 +65,8 @@ def judged(model: Model, x: Any, y: Any, lengths: Any = None, names: Any = None)
         yield worst_sequences(wrong, spans, names)
         return
     truth = truth.argmax(-1) if truth.ndim == 3 else truth.astype(int)
-    if is_text(model):
-        yield from text_judged(model, truth, p, spans)
+    if is_text(model):  # which stands in one row, or in several one after the other
+        yield from text_judged(model, truth.reshape(1, -1), p.reshape(1, -1, p.shape[-1]), spans.sum(keepdims=True))
     else:
         yield from tags(model, truth, p.argmax(-1), spans, names)
 
