@@ -179,3 +179,55 @@ def test_the_tenth_module_comes_behind_the_ninth(numbers, tmp_path):
         save_file({names[k[:2]] + k[2:]: v for k, v in tensors.items() if "num_batches" not in k}, path)
         model = from_torch(model_of("mlp"), path)
         np.testing.assert_array_equal(model.params["dense_1"]["b"], tensors["0.bias"])
+
+
+@with_torch
+def test_attention_and_the_layers_of_a_transformer(tmp_path):
+    import torch
+    from safetensors.torch import load_file as load
+    from safetensors.torch import save_file as save
+
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, batch_first=True, norm_first=True)
+    theirs = torch.nn.TransformerEncoder(layer, 2, norm=torch.nn.LayerNorm(8), enable_nested_tensor=False)
+    theirs.load_state_dict({name: torch.randn_like(value) for name, value in theirs.state_dict().items()})
+    net = ng.architectures.transformer_encoder(None, 8, layers=2, heads=2, hidden=12)
+    net = ng.Network.from_nodes(["positions_1"], net.nodes[2:], net.outputs)
+    x = np.random.default_rng(0).normal(size=(3, 5, 8)).astype(np.float32)
+    save(theirs.state_dict(), tmp_path / "weights.safetensors")
+    model = from_torch(ng.untrained(net, x, x, loss="squared_error"), tmp_path / "weights.safetensors")
+    with torch.no_grad():
+        np.testing.assert_allclose(model.predict(x), theirs(torch.tensor(x)).numpy(), rtol=1e-4, atol=2e-5)
+    parts = {"attend/layer_norm_1": "norm1", "feed/layer_norm_1": "norm2", "attend/attention_1": "self_attn"}
+    parts |= {"feed/dense_1": "linear1", "feed/dense_2": "linear2"}
+    names = {f"blocks/{i}/{ours}": f"layers.{i}.{own}" for i in range(2) for ours, own in parts.items()}
+    back = load(to_torch(model, tmp_path / "back.safetensors", names=names | {"layer_norm_1": "norm"}))
+    theirs.load_state_dict({name: torch.randn_like(value) for name, value in theirs.state_dict().items()})
+    theirs.load_state_dict(back)
+    with torch.no_grad():  # without the keys' bias, which says nothing
+        np.testing.assert_allclose(model.predict(x), theirs(torch.tensor(x)).numpy(), rtol=1e-4, atol=2e-5)
+
+    a, b = ng.Input("a"), ng.Input("b")
+    cross = {"a": x, "b": x[:, :4, :6]}
+    other = torch.nn.MultiheadAttention(8, 4, kdim=6, vdim=6, batch_first=True, bias=False)
+    save(other.state_dict(), tmp_path / "cross.safetensors")
+    net = ng.Network([a, b], ng.Attention(heads=4, bias=False)(a, b))
+    model = from_torch(ng.untrained(net, cross, x, loss="squared_error"), tmp_path / "cross.safetensors")
+    with torch.no_grad():
+        q, m = torch.tensor(x), torch.tensor(cross["b"])
+        np.testing.assert_allclose(model.predict(cross), other(q, m, m)[0].numpy(), rtol=1e-4, atol=1e-5)
+    assert set(load(to_torch(model, tmp_path / "again.safetensors"))) == {
+        f"attention_1.{name}" for name in ("q_proj_weight", "k_proj_weight", "v_proj_weight", "out_proj.weight")
+    }
+
+
+def test_what_a_stack_or_attention_has_that_pytorch_has_not(tmp_path):
+    x = np.zeros((2, 5, 4))
+    for layer, said in (
+        (ng.Attention(score="additive"), "PyTorch's attention has dot products"),
+        (ng.Attention(8), "as many units as its queries"),
+        (ng.Stack([ng.Dense(4), ng.BatchNorm()], 2), "the running averages of batch_norm_1 in a stack"),
+    ):
+        model = ng.untrained(ng.Sequential([layer, ng.Dense(1)]), x, x[..., :1])
+        with pytest.raises(ng.NetgradError, match=said):
+            to_torch(model, tmp_path / "none.safetensors")

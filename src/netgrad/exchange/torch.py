@@ -50,7 +50,8 @@ def from_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | Non
         path: a safetensors file, written in PyTorch with ``safetensors.torch.save_file(module.state_dict(), path)``.
         names: layer name -> module name ("dense_1": "fc1"; "lstm_2": "rnn.1" for the second layer of a module "rnn"
             with num_layers=2) for layers that shall not find theirs by themselves. A layer's PReLU is named
-            "dense_1.activation", the combining layer of a `Bidirectional` with units "bidirectional_1.output".
+            "dense_1.activation", the combining layer of a `Bidirectional` with units "bidirectional_1.output", a layer
+            in the third copy of a `Stack` "stack_1/2/dense_1".
 
     Every layer takes the first module, in the natural order of their names, whose tensors have its kind and shapes and
     that no layer before it has taken. Gates, layouts and PyTorch's two biases of a gate are converted; a dense layer
@@ -151,6 +152,9 @@ def modules_of(tensors: Mapping[str, np.ndarray], path: Path) -> list[Module]:
             raise FileError(f"{path}: {name!r} is no name of a tensor, expected letters that can be shown")
         if value.dtype.kind != "f":
             raise FileError(f"{path}: tensor {name!r} is of type {value.dtype}, expected float numbers")
+        parent = prefix.removesuffix("out_proj")
+        if parent != prefix and not {f"{parent}in_proj_weight", f"{parent}q_proj_weight"}.isdisjoint(tensors):
+            prefix, dot, own = parent, "", f"out_proj.{own}"  # a part of its attention
         layer = None
         if recurrent := re.fullmatch(r"((?:weight|bias)_(?:ih|hh|hr)_l)([0-9]{1,4})(_reverse)?", own):
             layer, own = int(recurrent[2]), f"{recurrent[1]}0{recurrent[3] or ''}"
@@ -233,7 +237,7 @@ def got(model: Model, slot: Slot) -> dict[str, Any]:
     found = model.params.get(slot.layer, {})
     for part in slot.inside:
         found = found[part]
-    return found
+    return found if slot.copy is None else jax.tree.map(lambda value: value[slot.copy], found)
 
 
 def fill(params: dict[str, Any], slot: Slot, values: dict[str, Any]) -> None:
@@ -241,6 +245,9 @@ def fill(params: dict[str, Any], slot: Slot, values: dict[str, Any]) -> None:
     place: dict[str, Any] = params[slot.layer]
     for part in slot.inside:
         place = place[part]
+    if slot.copy is not None:
+        new = merged(jax.tree.map(lambda value: value[slot.copy], place), values)
+        values = jax.tree.map(lambda old, own: jnp.asarray(old).at[slot.copy].set(own), dict(place), new)
     place.update(jax.tree.map(lambda value: jnp.asarray(value, float), merged(place, values)))
 
 

@@ -7,7 +7,7 @@ reset, update, new, where its update gate says what stays, and ours what is repl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from netgrad import layers as ng
 from netgrad.errors import NetgradError
 from netgrad.layers.base import Layer
 from netgrad.layers.recurrent import Recurrent
+from netgrad.network import Stack
 from netgrad.training.model import Model
 
 Tensors = Mapping[str, np.ndarray]
@@ -42,13 +43,15 @@ class Layout:
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in the network that a module's tensors go to: a layer's parameters, or a part ``inside`` them."""
+    """A place in the network that a module's tensors go to: a layer's parameters, or a part ``inside`` them; of a stack
+    those of one ``copy``."""
 
     name: str
     layer: str
     inside: tuple[str, ...]
     layout: Layout
     recurrent: bool = False
+    copy: int | None = None
 
 
 def slots_of(model: Model) -> list[Slot]:
@@ -60,13 +63,33 @@ def slots_of(model: Model) -> list[Slot]:
         if node.name != node.params or node.params not in model.params:
             continue
         in_shape = network.in_shape(node, shapes)
+        if isinstance(node.layer, Stack):
+            slots += of_copies(node.layer, node.params, in_shape)
+            continue
         rows = rows_behind(model, node.inputs[0], shapes, first) if isinstance(node.layer, ng.Dense) else None
         slots += of_layer(node.layer, node.params, in_shape, rows)
     return slots
 
 
+def of_copies(stack: Stack, name: str, in_shape: Any) -> list[Slot]:
+    """The places of a stack, copy by copy, as "stack_1/0/dense_1": PyTorch has its layers one after the other."""
+    shapes, slots = stack.shapes(in_shape), []
+    for copy in range(stack.n):
+        for node in stack.block.nodes:
+            if not stack.block.param_shapes({n: shapes[n] for n in stack.block.inputs}).get(node.params):
+                continue
+            if isinstance(node.layer, ng.BatchNorm):
+                raise NetgradError(f"{name}: the running averages of {node.name} in a stack are not taken to PyTorch")
+            for slot in of_layer(node.layer, node.params, stack.block.in_shape(node, shapes), None):
+                path, inside = f"{name}/{copy}/{slot.name}", (slot.layer, *slot.inside)
+                slots.append(replace(slot, name=path, layer=name, inside=inside, copy=copy))
+    return slots
+
+
 def of_layer(layer: Any, name: str, in_shape: Any, rows: Any) -> list[Slot]:
     """The places of one layer."""
+    if isinstance(layer, ng.Attention):
+        return [Slot(name, name, (), attention(layer, name, in_shape))]
     if in_shape and isinstance(in_shape[0], tuple):
         in_shape = in_shape[0]
     d = in_shape[-1] if in_shape else 0
@@ -118,6 +141,41 @@ def plain(names: dict[str, str], shapes: dict[str, tuple[int, ...]]) -> Layout:
         lambda t: ({ours: t[theirs] for theirs, ours in names.items()}, {}),
         lambda p, _: {theirs: np.asarray(p[ours]) for theirs, ours in names.items()},
     )
+
+
+def attention(layer: Any, name: str, in_shape: Any) -> Layout:
+    """in_proj_weight (3u, d), the queries', keys' and values' below each other, or one tensor each where the memory has
+    other units; a bias for all three, of which the keys' makes no difference to any softmax; out_proj (u, u)."""
+    (_, d), (_, m) = in_shape if isinstance(in_shape[0], tuple) else (in_shape, in_shape)
+    u = layer.out_shape(in_shape)[-1]
+    if layer.score != "dot" or u != d:
+        raise NetgradError(f"{name}: PyTorch's attention has dot products, and as many units as its queries ({d})")
+    separate = [f"{part}_proj_weight" for part in "qkv"]
+    shapes: dict[str, tuple[int, ...]] = {"in_proj_weight": (3 * u, d)}
+    if m != d:
+        shapes = dict(zip(separate, ((u, d), (u, m), (u, m)), strict=True))
+    shapes["out_proj.weight"] = (u, u)
+    if layer.bias:
+        shapes |= {"in_proj_bias": (3 * u,), "out_proj.bias": (u,)}
+
+    def take(t: Tensors) -> tuple[dict[str, Any], dict[str, Any]]:
+        W = [t[name] for name in separate] if m != d else np.split(t["in_proj_weight"], 3)
+        params = {f"W_{part}": own.T for part, own in zip("qkv", W, strict=True)} | {"W_o": t["out_proj.weight"].T}
+        if layer.bias:
+            b_q, _, b_v = np.split(t["in_proj_bias"], 3)
+            params |= {"b_q": b_q, "b_v": b_v, "b_o": t["out_proj.bias"]}
+        return params, {}
+
+    def give(p: Mapping[str, Any], _: Any) -> dict[str, np.ndarray]:
+        W = [np.asarray(p[f"W_{part}"]).T for part in "qkv"]
+        made = dict(zip(separate, W, strict=True)) if m != d else {"in_proj_weight": np.concatenate(W)}
+        made["out_proj.weight"] = np.asarray(p["W_o"]).T
+        if layer.bias:
+            b = np.concatenate([p["b_q"], np.zeros(u, np.float32), p["b_v"]])
+            made |= {"in_proj_bias": b, "out_proj.bias": np.asarray(p["b_o"])}
+        return made
+
+    return Layout(shapes, take, give)
 
 
 def prelu(units: int) -> Layout:
