@@ -93,6 +93,14 @@ def fit(
     time: Annotated[
         Text, typer.Option(help="Of sequences: the column that orders a sequence's rows.", rich_help_panel=DATA)
     ] = None,
+    reconstruct: Annotated[
+        bool,
+        typer.Option(
+            "--reconstruct",
+            help="Of a table: learn what its rows are like; `netgrad predict` then says how unlike each one is.",
+            rich_help_panel=DATA,
+        ),
+    ] = False,
     goal: Annotated[
         Text,
         typer.Option(
@@ -219,6 +227,13 @@ def fit(
     patience: Annotated[
         Count, typer.Option(help="Stop after so many epochs that were no better.", rich_help_panel=TRAINING)
     ] = None,
+    pretrain: Annotated[
+        Text,
+        typer.Option(
+            help="Train the hidden layers first, one by one without the target: autoencoder, or rbm for logistic ones.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
     fix: Annotated[
         bool,
         typer.Option(
@@ -255,9 +270,13 @@ def fit(
     """
     import netgrad as ng
     from netgrad.cli import card, forecasts, nets, options, sequences, sources
+    from netgrad.cli import reconstruct as autoencoding
     from netgrad.cli.results import Trained, finish
     from netgrad.data.leaks import warn_of_leaks
 
+    if reconstruct:
+        autoencoding.fit(ctx)
+        return
     if forecasts.asked(ctx):
         forecasts.fit(ctx)
         return
@@ -266,7 +285,10 @@ def fit(
         sequences.fit(ctx)
         return
     sequences.refuse(ctx, sequences.ONLY_HERE, f"is for sequences, and has no effect with --net {net}")
-    plain = options.given(ctx, ("hidden", "activation", "loss", "optimizer", "penalty", "alpha")) or net != "mlp"
+    plain = (
+        options.given(ctx, ("hidden", "activation", "loss", "optimizer", "penalty", "alpha", "pretrain"))
+        or net != "mlp"
+    )
     share, test_file = options.share_or_file(test)
     request = sources.Request(
         data,
@@ -311,6 +333,8 @@ def fit(
         encoder=source.encoder,
         target_encoder=source.target_encoder,
     )
+    if pretrain is not None:
+        start = replace(start, params=ng.tasks.pretrain(network, x, by=pretrain, seed=seed))
     model = ng.fit(
         start,
         source.x,
@@ -343,6 +367,7 @@ def fit(
             "batch_size",
             "penalty",
             "alpha",
+            "pretrain",
         ),
         *("class_weight", "resample", "clip_norm", "patience", "validation", "test", "separator", "encoding", "header"),
         "seed",

@@ -45,9 +45,13 @@ def predict(
     header: Header = None,
     seed: Seed = None,
 ) -> None:
-    """Predict with a trained model: one line of CSV for each row of the data, in the target's own terms."""
+    """Predict with a trained model: one line of CSV for each row of the data, in the target's own terms.
+
+    Of a model made with --reconstruct: the score, above 1 where a row is unlike those trained on, the share of usual
+    rows that are more alike, and the columns that explain it.
+    """
     import netgrad as ng
-    from netgrad.cli import forecasts, options, sequences
+    from netgrad.cli import forecasts, options, reconstruct, sequences
 
     form = options.form(separator, encoding, header)
     model = ng.load(model_file)
@@ -59,7 +63,7 @@ def predict(
         table, index = sequences.predictions(model, data, proba, form), None
     else:
         x, index = rows(model, data, seed, form)
-        table = predictions(model, x, proba)
+        table = reconstruct.scores(model, x) if model.objective.reconstructs else predictions(model, x, proba)
         for place, name in enumerate(naming(model, x)):
             table.insert(place, name, x[name].to_numpy())
     if index is not None:
@@ -69,7 +73,8 @@ def predict(
         sys.stdout.write(text)
     else:
         write_file(out, text.encode())
-    if bad := int(table["prediction"].isna().sum()):
+    said = "score" if model.objective.reconstructs else "prediction"
+    if bad := int(table[said].isna().sum()):
         why = model.not_finite() or "inputs or weights are too large"
         faults.fail(f"{bad:,} of {len(table):,} predictions are left empty, they are not finite: {why}")
         raise typer.Exit(1)

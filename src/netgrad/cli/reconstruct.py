@@ -1,0 +1,187 @@
+"""`netgrad fit --reconstruct` and what `predict` makes of such a model: how unlike the rest each row of a table is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+from netgrad.cli.results import Trained, finish
+from netgrad.errors import DataError, NetgradError
+
+# The options of `netgrad fit` that mean something here; any other one that is given is refused.
+TAKEN = (
+    *("data", "reconstruct", "test", "validation", "drop", "only", "scaling"),
+    *("missing", "missing_values", "categorical", "numeric", "separator", "encoding", "header"),
+    *("hidden", "activation", "optimizer", "learning_rate", "schedule", "epochs", "batch_size"),
+    *("penalty", "alpha", "clip_norm", "patience", "checkpoint", "log", "seed"),
+    *("out", "no_report", "quiet"),
+)
+
+FEWEST = 10  # rows: with fewer nothing is the usual
+RESPONSIBLE = 3  # columns that are named beside a score, at most
+WORTH_NAMING = 0.1  # the share of a row's error that a column must explain
+CORRECTIONS = 10  # times that a column is given back, to be what the others say
+
+
+def fit(ctx: typer.Context) -> None:
+    """Train an autoencoder on the rows of a table, and write it with the errors that are usual."""
+    import netgrad as ng
+    from netgrad.cli import card, options, sequences, sources
+    from netgrad.data.encodings import TableEncoder
+    from netgrad.data.tables import SUFFIXES
+
+    others = {str(p.name) for p in ctx.command.params} - set(TAKEN)
+    sequences.refuse(ctx, others, "has no effect with --reconstruct, which predicts nothing")
+    given = ctx.params
+    share, test_file = options.share_or_file(given["test"])
+    words = given["missing_values"]
+    request = sources.Request(
+        given["data"],
+        missing_values=None if words is None else options.names(words),
+        form=options.form(given["separator"], given["encoding"], given["header"]),
+    )
+    name = Path(given["data"]).name
+    folder = given["out"] or Path("out") / name.split(".")[0]
+    options.check_writable(folder)
+    if request.suffix not in SUFFIXES:
+        raise NetgradError(f"--reconstruct takes a table, a file named {', '.join(SUFFIXES)}: found {given['data']}")
+    table = request.read(given["data"])
+    only = None if given["only"] is None else options.names(given["only"])
+    x = selected(table, options.names(given["drop"]), only)
+    rows, x_test = (x, request.read(test_file)) if test_file else parted(x, share, given["seed"])
+    made = partial(
+        TableEncoder,
+        given["scaling"] or "standardise",
+        missing=given["missing"],
+        categorical=options.names(given["categorical"]),
+        numeric=options.names(given["numeric"]),
+        missing_values=request.missing_values,
+    )
+    encoder = made().fit(rows, made().fit(x))  # what is wrong with the file is told by its own rows
+    features = len(encoder.feature_names)
+    hidden = usual(features) if given["hidden"] is None else options.units("--hidden", given["hidden"])
+    if not hidden:
+        raise NetgradError("--hidden names the layers of the encoder, the last of which is the code: give one at least")
+    *wide, code = (ng.Dense(units, activation=given["activation"]) for units in hidden)
+    network = ng.Autoencoder([*wide, code.replace(activation=ng.Identity())], inputs=features)
+    how = options.changed(options.PLAIN, given)
+    strength = how.alpha if given["alpha"] is None else given["alpha"]
+    penalty = options.penalties(given["penalty"], strength)
+    start = ng.untrained(network, encoder.transform(rows), penalty=penalty, loss="squared_error", seed=given["seed"])
+    model = ng.fit(
+        replace(start, encoder=encoder),
+        rows,
+        optimizer=given["optimizer"],
+        learning_rate=how.learning_rate,
+        schedule=options.schedule_of(given["schedule"], given["optimizer"]),
+        epochs=how.epochs,
+        batch_size=how.batch_size or None,
+        validation=how.validation or None,
+        clip_norm=given["clip_norm"],
+        patience=how.patience,
+        checkpoint=given["checkpoint"],
+        callbacks=options.onlookers(given["log"]),
+        progress=not given["quiet"],
+        seed=given["seed"],
+    )
+    usual_errors = np.quantile(errors(model, x_test), np.linspace(0, 1, 101))
+    found = {**options.settled(how, True), "scaling": encoder.scaling, "hidden": list(hidden), "alpha": strength}
+    settings = card.plain({n: given[n] for n in TAKEN if n not in (*card.LOCAL, "data")} | found)
+    model.card = {
+        "what": f"reconstruction of the rows of {name} by a network of {len(network.nodes)} layers",
+        "data": {"name": name, "rows": len(x), "train": len(rows), "test": len(x_test)},
+        "task": "reconstruction",
+        "scores": {},
+        "reconstruction": {"errors": [float(f"{error:.6g}") for error in usual_errors]},
+        "settings": settings,
+        "versions": card.versions(),
+        "seed": given["seed"],
+        "command": card.command_line(ctx),
+    }
+    trained = Trained(
+        model,
+        lambda: model.evaluate(x_test),
+        {"x": x_test, "y": encoder.transform(x_test)},
+        lambda: (model.batch(rows), model.batch(x_test)),
+    )
+    finish(trained, folder, quiet=given["quiet"], report=not given["no_report"])
+
+
+def usual(features: int) -> tuple[int, ...]:
+    """The units of the encoder's layers for so many features: a wide one, and a code of a third of the features."""
+    return (min(128, max(16, 2 * features)), max(1, round(features / 3)))
+
+
+def selected(table: Any, drop: tuple[str, ...], only: tuple[str, ...] | None) -> Any:
+    """The table's columns that are to be given back."""
+    from netgrad.data.tables import chosen
+
+    nothing = object()  # no column is predicted, so none is kept aside
+    return chosen(table, nothing, drop, only)  # type: ignore[arg-type]
+
+
+def parted(x: Any, share: float, seed: int) -> tuple[Any, Any]:
+    """Rows to train on, and rows kept for testing: errors on rows that were trained on are smaller than is usual."""
+    if len(x) < FEWEST:
+        raise DataError(f"{len(x)} rows are too few to learn what is usual: at least {FEWEST} are needed")
+    order = np.random.default_rng(seed).permutation(len(x))
+    held = max(1, round(share * len(x)))
+    return x.iloc[np.sort(order[held:])], x.iloc[np.sort(order[:held])]
+
+
+def errors(model: Any, x: Any) -> np.ndarray:
+    """The squared error of each row, summed over its features in the scale of training: (N,)."""
+    encoded = model.encode_inputs(x)
+    error: np.ndarray = ((_given_back(model, encoded) - encoded) ** 2).sum(1)
+    return error
+
+
+def scores(model: Any, x: Any) -> Any:
+    """Of each row a data frame: ``score``, its error in units of what 99 in 100 rows kept for testing stay below, so
+    that above 1 it is unusual; ``unusual``, the share of those rows whose error is smaller; ``columns``, of unusual
+    rows those whose correction makes the error smaller, and by how much."""
+    import pandas as pd
+
+    known = model.card.get("reconstruction", {}).get("errors")
+    if not known:
+        raise NetgradError("this model does not know which errors are usual: make it by `netgrad fit --reconstruct`")
+    encoded = np.asarray(model.encode_inputs(x))
+    total, at = errors(model, encoded), np.linspace(0, 1, len(known))
+    score = total / max(float(np.interp(0.99, at, known)), float(np.finfo(np.float32).tiny))
+    columns = np.full(len(total), "", object)
+    if (odd := score > 1).any():
+        columns[odd] = responsible(model, encoded[odd])
+    said = {"score": [float(f"{one:.5g}") for one in score], "unusual": np.interp(total, known, at).round(3)}
+    return pd.DataFrame(said | {"columns": columns})
+
+
+def responsible(model: Any, encoded: np.ndarray) -> list[str]:
+    """The columns of each row that explain its error, in words: "price 96 %, rooms 20 %".
+
+    A column is made what the others say, by putting in its place what the network gives back for it, several times;
+    the error that is gone then is its. What stands beside a wrong value is given back wrongly, too, so the errors of
+    columns by themselves say little.
+    """
+    error = errors(model, encoded)
+    gone, first = {}, 0
+    for column in model.encoder.columns:
+        own = slice(first, first := first + len(column.feature_names))
+        corrected = encoded.copy()
+        for _ in range(CORRECTIONS):
+            corrected[:, own] = _given_back(model, corrected)[:, own]
+        gone[column.name] = 1 - errors(model, corrected) / np.maximum(error, np.finfo(float).tiny)
+
+    def words(i: int) -> str:
+        largest = sorted(((share[i], name) for name, share in gone.items()), reverse=True)[:RESPONSIBLE]
+        return ", ".join(f"{name} {100 * share:.0f} %" for share, name in largest if share >= WORTH_NAMING)
+
+    return [words(i) for i in range(len(encoded))]
+
+
+def _given_back(model: Any, encoded: np.ndarray) -> np.ndarray:
+    return np.asarray(model.predict_proba(encoded), float)
