@@ -79,7 +79,7 @@ from netgrad.training.translate import translate
 if TYPE_CHECKING:
     from netgrad import architectures, curvature, diagnosis, exchange, report, tasks, uncertainty
     from netgrad.diagnosis import Watch
-    from netgrad.uncertainty import posterior
+    from netgrad.uncertainty import posterior, relevance
 
 __version__ = "0.1.0"
 
@@ -168,6 +168,7 @@ __all__ = [
     "recipe",
     "register",
     "regularizers",
+    "relevance",
     "report",
     "sample",
     "tasks",
@@ -186,6 +187,6 @@ def __getattr__(name: str) -> Any:
         return import_module(f"netgrad.{name}")
     if name == "Watch":
         return import_module("netgrad.diagnosis").Watch
-    if name in ("posterior",):
+    if name in ("posterior", "relevance"):
         return getattr(import_module("netgrad.uncertainty"), name)
     raise AttributeError(f"module 'netgrad' has no attribute {name!r}")

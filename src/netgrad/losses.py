@@ -70,7 +70,7 @@ class Loss:
         What Gauss-Newton steps, posteriors and pruning stand on (`netgrad.curvature`). Raises `NetgradError` for losses
         that say none: only those that are convex and smooth in the output do.
 
-        >>> SoftmaxCrossEntropy().curvature(jnp.zeros((1, 2)), jnp.array([0])).tolist()  # diag(p) - p p'
+        >>> SoftmaxCrossEntropy().curvature(jnp.zeros((1, 2)), jnp.array([0])).round(4).tolist()  # diag(p) - p p'
         [[[0.25, -0.25], [-0.25, 0.25]]]
         """
         root = self.curvature_root(output, target)

@@ -10,6 +10,7 @@ import typer
 
 from netgrad.cli.forms import Encoding, Header, Separator
 from netgrad.compiling import MOST_SEEDS
+from netgrad.errors import NetgradError
 
 Text = Optional[str]  # noqa: UP045 - typer reads these annotations at run time
 Number = Optional[float]  # noqa: UP045
@@ -257,6 +258,10 @@ def fit(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Folder for model.safetensors and report.html.", show_default="out/NAME"),
     ] = None,
+    relevance: Annotated[
+        bool,
+        typer.Option("--relevance", help="Also print which columns of a table matter, by a small network of its own."),
+    ] = False,
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Only the model and its scores, which is quicker.")
     ] = False,
@@ -269,7 +274,7 @@ def fit(
     --penalty asks for a plain one.
     """
     import netgrad as ng
-    from netgrad.cli import card, forecasts, nets, options, sequences, sources
+    from netgrad.cli import card, columns, forecasts, nets, options, sequences, sources
     from netgrad.cli import reconstruct as autoencoding
     from netgrad.cli.results import Trained, finish
     from netgrad.data.leaks import warn_of_leaks
@@ -282,6 +287,8 @@ def fit(
         return
     sequences.refuse(ctx, forecasts.ONLY_HERE, "is for forecasts: give --goal forecast, too, or")
     if sequences.asked(net):
+        if relevance:
+            raise NetgradError(f"--relevance is of a table's columns, not of sequences (--net {net}): leave it out")
         sequences.fit(ctx)
         return
     sequences.refuse(ctx, sequences.ONLY_HERE, f"is for sequences, and has no effect with --net {net}")
@@ -321,6 +328,8 @@ def fit(
         options.amounts("--augment", augment),
     )
     x, y = source.encoded()
+    if relevance:
+        columns.check(source, x)
     if source.encoder is not None:
         warn_of_leaks(source.encoder, x, y, source.task == "regression")
     plain = plain or source.kind != "table"
@@ -386,3 +395,5 @@ def fit(
         lambda: (model.batch(source.x, source.y), model.batch(source.x_test, source.y_test)),
     )
     finish(trained, folder, quiet=quiet, report=not no_report)
+    if relevance:
+        columns.show(source, x, y, seed)

@@ -2,5 +2,6 @@
 
 from netgrad.uncertainty.posterior import Posterior, posterior, samples
 from netgrad.uncertainty.predictive import Predictive, predictive
+from netgrad.uncertainty.relevance import Relevance, relevance
 
-__all__ = ["Posterior", "Predictive", "posterior", "predictive", "samples"]
+__all__ = ["Posterior", "Predictive", "Relevance", "posterior", "predictive", "relevance", "samples"]

@@ -118,7 +118,7 @@ def posterior(
     >>> bool(spread[0] < spread[1])  # surer among the examples than far from them
     True
     """
-    ((name, loss, _),) = _terms(model)
+    name, loss, _ = one_term(model)
     if told := held_fixed(model.network, model.state):
         warn(f"the posterior is of the weights alone, the network as in prediction: {told}")
     G = gauss_newton(model, x, y, structure, lengths)
@@ -202,7 +202,8 @@ def check_fits(made: Posterior, model: Model) -> None:
         raise ShapeError("the posterior in the file is not of its weights")
 
 
-def _terms(model: Model) -> Any:
+def one_term(model: Model) -> Any:
+    """Output, loss and weight of the one output that a posterior is of, or `NetgradError`."""
     terms = model.objective.terms
     if len(terms) != 1:
         raise NetgradError(f"a posterior is of a network with one output that is trained, found {len(terms)}")
@@ -214,7 +215,7 @@ def _terms(model: Model) -> Any:
     shape = model.network.shapes(model.shapes)[dict(model.network.outputs)[terms[0][0]]]
     if len(shape) != 1:
         raise NetgradError(f"a posterior is of networks with outputs (N, units), found {('N', *shape)}")
-    return terms
+    return terms[0]
 
 
 def _by_group(alpha: Any, groups: Groups) -> np.ndarray:
