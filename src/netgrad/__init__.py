@@ -77,8 +77,9 @@ from netgrad.training.train import train
 from netgrad.training.translate import translate
 
 if TYPE_CHECKING:
-    from netgrad import architectures, curvature, diagnosis, exchange, report, tasks, uncertainty
+    from netgrad import architectures, curvature, diagnosis, exchange, pruning, report, tasks, uncertainty
     from netgrad.diagnosis import Watch
+    from netgrad.pruning.prune import prune
     from netgrad.uncertainty import posterior, relevance
 
 __version__ = "0.1.0"
@@ -165,6 +166,8 @@ __all__ = [
     "optimizers",
     "posterior",
     "prediction_error",
+    "prune",
+    "pruning",
     "recipe",
     "register",
     "regularizers",
@@ -183,10 +186,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The packages that training does not need are opened when they are asked for: a tenth of the time to import."""
-    if name in ("architectures", "curvature", "diagnosis", "exchange", "report", "tasks", "uncertainty"):
+    if name in ("architectures", "curvature", "diagnosis", "exchange", "pruning", "report", "tasks", "uncertainty"):
         return import_module(f"netgrad.{name}")
     if name == "Watch":
         return import_module("netgrad.diagnosis").Watch
+    if name == "prune":
+        return import_module("netgrad.pruning").prune
     if name in ("posterior", "relevance"):
         return getattr(import_module("netgrad.uncertainty"), name)
     raise AttributeError(f"module 'netgrad' has no attribute {name!r}")
