@@ -42,12 +42,56 @@ def test_the_trace_shows_what_call_names():
     jax.tree.map(np.testing.assert_array_equal, plain.params, model.params)  # naming changes no number
 
 
+def test_and_their_gradients():
+    node = ng.untrained(ng.Sequential([Attention()]), X, Y).trace(X, Y)["attention_1"]
+    np.testing.assert_allclose(node.d_v, jnp.swapaxes(node.weights, 1, 2) @ node.delta, rtol=1e-4, atol=1e-5)
+    d_weights = node.delta @ jnp.swapaxes(node.v, 1, 2)
+    np.testing.assert_allclose(node.d_weights, d_weights, rtol=1e-4, atol=1e-5)
+    d_scores = node.weights * (d_weights - (node.weights * d_weights).sum(-1, keepdims=True))
+    np.testing.assert_allclose(node.d_q, d_scores @ node.k, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(node.dW_k, jnp.einsum("ntd,ntu->du", X, node.d_k), rtol=1e-4, atol=1e-5)
+
+
+@dataclass(frozen=True)
+class Odd(ng.Layer):
+    """Names its input, its output, one array twice, whole numbers, two arrays as one, and what
+    has no way to the output; draws, too."""
+
+    def call(self, params, x, context):
+        y = jnp.tanh(x)
+        a = y * jnp.where(jax.random.bernoulli(context.key, 0.5, x.shape), 2, 0)
+        return a, {
+            "seen": x,
+            "y": y,
+            "again": y,
+            "signs": jnp.sign(x).astype(int),
+            "mean": x.mean(),
+            "made": a,
+            "both": (x, y),
+        }
+
+
+def test_gradients_of_names_of_every_kind():
+    layer, x, context = Odd(), jnp.asarray(X[:, 0]), ng.Context(key=jax.random.key(3))
+    a, saved = layer.forward({}, x, context)
+    d_out = jnp.cos(a)
+    found = layer.look_back({}, saved, d_out)
+    d_in = layer.backward({}, saved, d_out).d_in
+    assert set(found) == {"d_seen", "d_y", "d_again", "d_mean", "d_made"}
+    np.testing.assert_allclose(found["d_seen"], d_in, rtol=1e-6)
+    np.testing.assert_allclose(found["d_y"], d_in / (1 - saved["y"] ** 2), rtol=1e-4)
+    np.testing.assert_array_equal(found["d_y"], found["d_again"])
+    np.testing.assert_array_equal(found["d_made"], d_out)
+    assert found["d_mean"] == 0
+
+
 def test_and_so_it_does_inside_a_stack_and_a_wrapper():
     for net, name, copies in (
         (ng.Sequential([ng.Stack(ng.Residual([Attention()]), 4), ng.Dense(3)]), "stack_1/attention_1", (4,)),
         (ng.Sequential([ng.Differentiated(Attention()), ng.Dense(3)]), "differentiated_1", ()),
     ):
-        assert ng.untrained(net, X, Y).trace(X, Y)[name].weights.shape == (*copies, 8, 5, 5)
+        node = ng.untrained(net, X, Y).trace(X, Y)[name]
+        assert node.weights.shape == node.d_weights.shape == (*copies, 8, 5, 5)
 
 
 def test_a_named_quantity_that_nobody_reads_costs_nothing():

@@ -180,6 +180,39 @@ def test_layers_of_a_transition_have_a_key_and_a_state_each():
         StateSpace(["dense", ng.Dense(2)])
 
 
+@dataclass(frozen=True)
+class Squared(Layer):
+    """Has weights and names what it makes of them."""
+
+    def init(self, key, in_shape):
+        return {"W": jax.random.normal(key, (in_shape[-1], 2))}
+
+    def call(self, params, x, context):
+        inner = x @ params["W"]
+        return inner**2, {"inner": inner}
+
+
+@pytest.mark.parametrize(
+    ("around", "bare", "names"),
+    [
+        (ng.Differentiated(ng.LSTM(3)), ng.LSTM(3), ("delta_h", "delta_c", "d_gates")),
+        (ng.WeightNorm(Squared()), Squared(), ("d_inner",)),
+    ],
+    ids=["Differentiated", "WeightNorm"],
+)
+def test_a_wrapper_shows_the_gradients_that_the_layer_inside_shows(around, bare, names):
+    x = RNG.normal(size=(4, 6, 2)).astype(np.float32)
+    found = []
+    for layer in (around, bare):
+        params = layer.init(jax.random.key(0), (6, 2))
+        a, saved = layer.forward(params, x, Context())
+        found.append(layer.look_back(params, saved, jnp.cos(a)))
+    for name in names:
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5), found[0][name], found[1][name]
+        )
+
+
 def test_a_wrapper_shows_what_is_inside():
     net = ng.Sequential([ng.Differentiated(ng.Dense(4, activation="relu")), ng.Dense(1)])
     trace = ng.untrained(net, X, Y).trace(X[:3], Y[:3])

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
@@ -21,6 +22,7 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from netgrad.errors import NetgradError, ShapeError
+from netgrad.layers.named import named_gradients
 from netgrad.layers.symbol import Symbol, place
 from netgrad.types import Inputs, Params, Saved, Shape, Shapes, State
 
@@ -39,6 +41,7 @@ QUANTITIES = {
 TAKEN = frozenset({"x", "a", "delta", "d_in", "inside", "residuals"})  # names of quantities that mean something else
 
 
+@partial(jax.tree_util.register_dataclass, data_fields=("key", "lengths", "state"), meta_fields=("training",))
 @dataclass(frozen=True)
 class Context:
     """What a layer is told that is neither input nor parameter.
@@ -69,6 +72,13 @@ class Backward(NamedTuple):
     delta: Any
 
 
+class _Called(NamedTuple):
+    """What is kept of `Layer.call`: the way back through it, and what it was told."""
+
+    back: Any
+    context: Context
+
+
 def along_first(lengths: Any) -> Any:
     """The lengths of a layer's only input, or of the first of several, along whose steps its output runs."""
     return lengths[0] if isinstance(lengths, tuple) else lengths
@@ -91,7 +101,8 @@ class Layer:
     Array([2., 2., 2.], dtype=float32)
 
     ``call`` may name quantities on its way, which the trace then shows beside ``x`` and ``a``, in a stack for each
-    copy: it returns the output and a dict of arrays. What nobody looks at costs nothing.
+    copy: it returns the output and a dict of arrays. The trace shows their gradients, too, ``d_weights`` of
+    ``weights``: of each the whole derivative of the error. What nobody looks at costs nothing.
 
     >>> @dataclass(frozen=True)
     ... class SelfAttention(Layer):
@@ -122,7 +133,7 @@ class Layer:
     def forward(self, params: Params, x: Inputs, context: Context) -> tuple[Output, Saved]:
         """The output and what must be kept for the way back; x is a tuple where the layer has several inputs."""
         a, residuals, named = jax.vjp(lambda p, v: self._called(p, v, context), params, x, has_aux=True)
-        return a, named | {"x": x, "a": a, "residuals": residuals}
+        return a, named | {"x": x, "a": a, "residuals": _Called(residuals, context)}
 
     def _called(self, params: Params, x: Inputs, context: Context) -> tuple[Output, Saved]:
         """What `call` says: the output, and the quantities that it names."""
@@ -140,7 +151,7 @@ class Layer:
 
     def backward(self, params: Params, saved: Saved, d_out: Output) -> Backward:
         """The gradients, from the gradient of the output."""
-        d_params, d_in = saved["residuals"](d_out)
+        d_params, d_in = saved["residuals"].back(d_out)
         return Backward(d_in, d_params, d_out)
 
     def gradients(self, params: Params, saved: Saved, d_out: Output) -> Params | None:
@@ -151,8 +162,15 @@ class Layer:
         return None
 
     def look_back(self, params: Params, saved: Saved, d_out: Output) -> Saved:
-        """Gradients that the trace shows besides `backward`'s, by name; only the trace asks: training pays nothing."""
-        return {}
+        """Gradients that the trace shows besides `backward`'s, by name; only the trace asks: training pays nothing.
+
+        By default those of what `call` names.
+        """
+        kept = saved.get("residuals")
+        if not isinstance(kept, _Called) or not set(saved) - {"x", "a", "residuals"}:
+            return {}
+        named = named_gradients(lambda: self._called(params, saved["x"], kept.context), d_out)
+        return {f"d_{name}": d for name, d in named.items()}
 
     def next_state(self, state: State, saved: Saved) -> State:
         """The state after a training step, from the state before and what forward saved."""

@@ -203,6 +203,9 @@ class WeightNorm(Wrapper):
         back = self.layer.backward(_NORMED.see(params), saved, d_out)
         return back._replace(d_params=_NORMED.back(params, back.d_params))
 
+    def look_back(self, params: Params, saved: Saved, d_out: Array) -> Saved:
+        return self.layer.look_back(_NORMED.see(params), saved, d_out)
+
 
 def scale_and_shift(layer: Layer, in_shape: Any) -> dict[str, jax.Array]:
     """The first gamma, 1, and beta, 0, of each unit."""

@@ -46,6 +46,9 @@ class Wrapper(Layer):
     def next_state(self, state: State, saved: Saved) -> State:
         return self.layer.next_state(state, self.kept(saved))
 
+    def look_back(self, params: Params, saved: Saved, d_out: Array) -> Saved:
+        return self.layer.look_back(params, self.kept(saved), d_out)
+
     def stream_state(self, n: int, in_shape: Shapes) -> State:
         return self.layer.stream_state(n, in_shape)
 

@@ -302,7 +302,7 @@ class Recomputed(Composite):
     def forward(self, params: Params, x: Inputs, context: Context) -> tuple[Array, Saved]:
         run = self.run(params, context.state, x, context, context.key)
         state = next_state(self.block, context.state, run.saved)
-        return self.output(run), {"x": x, "a": self.output(run), "residuals": (_Kept(context), state)}
+        return self.output(run), {"x": x, "a": self.output(run), "residuals": (context, state)}
 
     def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """The way forward once more, then the block's own rules."""
@@ -311,9 +311,7 @@ class Recomputed(Composite):
 
     def _back(self, params: Params, saved: Saved, d_out: Array, bottom: bool = False) -> Gradients:
         # The barrier keeps the compiler from finding that it has all this already, which is what is not to be kept.
-        kept, _ = saved["residuals"]
-        params, x, arrays, d_out = jax.lax.optimization_barrier((params, saved["x"], kept.arrays, d_out))
-        context = Context(kept.training, *arrays)
+        params, x, context, d_out = jax.lax.optimization_barrier((params, saved["x"], saved["residuals"][0], d_out))
         return self.back(params, self.run(params, context.state, x, context, context.key).saved, d_out, bottom)
 
     def gradients(self, params: Params, saved: Saved, d_out: Array) -> Params | None:
@@ -322,20 +320,3 @@ class Recomputed(Composite):
     def next_state(self, state: State, saved: Saved) -> State:
         after: State = saved["residuals"][1]
         return after
-
-
-@jax.tree_util.register_pytree_node_class
-class _Kept:
-    """A context as a part of what is saved: its arrays, and whether it was training."""
-
-    def __init__(self, context: Context):
-        self.training, self.arrays = context.training, (context.key, context.lengths, context.state)
-
-    def tree_flatten(self) -> tuple[tuple[Any, ...], bool]:
-        return self.arrays, self.training
-
-    @classmethod
-    def tree_unflatten(cls, training: bool, arrays: Any) -> _Kept:
-        kept = object.__new__(cls)
-        kept.training, kept.arrays = training, tuple(arrays)
-        return kept
