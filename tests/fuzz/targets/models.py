@@ -6,6 +6,7 @@ import zlib
 from functools import cache
 
 import numpy as np
+import pandas as pd
 from rich.console import Console
 
 import netgrad as ng
@@ -14,7 +15,7 @@ from netgrad.data import Vocabulary
 from netgrad.exchange import from_torch
 from netgrad.report.layers import architecture
 from netgrad.serving import Schema
-from netgrad.training.files import describe, digest, flatten, in_order
+from netgrad.training.files import describe, digest, flatten, in_order, read
 
 from ..mutate import change_tree, text
 from .base import Target
@@ -43,7 +44,19 @@ def models():
     seen = ng.Sequential([*parts, ng.Dense(3, name="out")]).tied("out/W", "in/W", transposed=True)
     seen = seen.masked("ensemble_1/dense_1/W", np.ones((2, 2, 2))).frozen("in/b")
     views = ng.fit(seen, np.eye(3), np.eye(3) / 2, epochs=1, keep_optimizer=True)
-    return [houses, signals, images, writer, both, views]
+    line = np.linspace(-1, 1, 9)[:, None]
+    sure = ng.fit(ng.Sequential([ng.Dense(2, activation="tanh"), ng.Dense(1)]), line, line[:, 0], epochs=1)
+    sure = ng.posterior(sure, line, line[:, 0])
+    codes = ng.fit(ng.Autoencoder([ng.Dense(3), ng.Gaussian()], [ng.Dense(4)]), np.eye(4), epochs=1)
+    attends = [ng.Positions(), ng.Stack([ng.Residual([ng.Attention(heads=2, causal=True)]), ng.LayerNorm()], 2)]
+    attends = ng.untrained(ng.Sequential([ng.Embedding(4, 4), *attends, ng.Dense(4)]), ids[:, :-1], ids[:, 1:])
+    ahead = ng.fit_forecast(hours(), "y", time="t", horizon=2, window=4, epochs=1).model
+    return [houses, signals, images, writer, both, views, sure, codes, attends, ahead]
+
+
+def hours():
+    """A series to forecast."""
+    return pd.DataFrame({"t": pd.date_range("2026-01-01", periods=60, freq="h"), "y": np.sin(np.arange(60.0))})
 
 
 class ModelBytes(Target):
@@ -83,9 +96,9 @@ class ModelDescription(Target):
     room = 1000
 
     def valid(self):
-        made = models()
-        self.arrays = [flatten({"params": model.params, "state": model.state}) for model in made]
-        return [json.loads(json.dumps(describe(model))) for model in made]
+        files = [read(model.save(self.path)) for model in models()]
+        self.arrays = [arrays for arrays, _ in files]
+        return [json.loads(about["netgrad"]) for _, about in files]
 
     def make(self, rng):
         from safetensors.numpy import save
@@ -114,9 +127,14 @@ def use(model):
     repr(model), repr(model.history), model.history.to_frame()
     console = Console(file=io.StringIO())
     console.print(tables.facts(model.card), tables.history(model.history), tables.layers(architecture(model)))
+    if "forecast" in model.card:
+        ng.Forecaster.of(model).predict(hours())
+        return
     json.dumps(Schema(model).describe())
     x = table() if model.encoder else {name: np.zeros((2, *shape)) for name, shape in model.shapes.items()}
     model.predict(x)
+    if model.posterior is not None:
+        model.predict(x, spread=True)
 
 
 NAMES = [
