@@ -299,3 +299,36 @@ def test_the_trace_shows_maps_filters_deltas_and_where_maxima_came_from():
     flat = np.asarray(conv.a).reshape(5, 36, 2)
     origin = np.asarray(pool.index).reshape(5, 9, 2)
     np.testing.assert_array_equal(np.take_along_axis(flat, origin, 1).reshape(5, 3, 3, 2), pool.a)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4, 8])
+def test_groups_are_convolutions_side_by_side(groups):
+    rng = np.random.default_rng(groups)
+    x, layer = rng.normal(size=(5, 6, 8, 8)).astype(np.float32), ng.Conv(16, (3, 2), stride=(1, 2), groups=groups)
+    params = layer.init(jax.random.key(0), (6, 8, 8))
+    d_out = rng.normal(size=(5, *layer.out_shape((6, 8, 8)))).astype(np.float32)
+    a, saved = layer.forward(params, x, Context())
+    back, parts = layer.backward(params, saved, d_out), []
+    for g in range(groups):
+        filters, channels = (slice(g * n // groups, (g + 1) * n // groups) for n in (16, 8))
+        own = {"W": params["W"][..., filters], "b": params["b"][filters]}
+        one = ng.Conv(16 // groups, (3, 2), stride=(1, 2))
+        z, kept = one.forward(own, x[..., channels], Context())
+        parts.append((z, one.backward(own, kept, d_out[..., filters])))
+    np.testing.assert_allclose(a, np.concatenate([z for z, _ in parts], -1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(back.d_in, np.concatenate([b.d_in for _, b in parts], -1), rtol=1e-4, atol=1e-5)
+    for name in params:
+        joined = np.concatenate([b.d_params[name] for _, b in parts], -1)
+        np.testing.assert_allclose(back.d_params[name], joined, rtol=1e-4, atol=1e-4)
+
+
+def test_a_depthwise_convolution_is_one_with_as_many_groups_as_channels():
+    x = np.random.default_rng(0).normal(size=(3, 6, 5, 4)).astype(np.float32)
+    layer, conv = ng.DepthwiseConv(3, padding="same", multiplier=2), ng.Conv(8, 3, padding="same", groups=4)
+    params = layer.init(jax.random.key(0), x.shape[1:])
+    np.testing.assert_array_equal(layer.forward(params, x, Context())[0], conv.forward(params, x, Context())[0])
+    assert layer.operations(x.shape[1:]) == conv.operations(x.shape[1:]) == 30 * 9 * 8
+    with pytest.raises(NetgradError, match="multiplier must be a whole number of at least 1, found 0"):
+        ng.DepthwiseConv(3, multiplier=0)
+    with pytest.raises(ShapeError, match="DepthwiseConv needs inputs of shape"):
+        layer.out_shape(())

@@ -94,3 +94,33 @@ def test_one_line(make, message):
     with pytest.raises(ng.NetgradError, match=message) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("window", "shape"), [(5, (4, 6, 7)), (3, (6,)), (1, (3, 4))])
+def test_local_response_normalisation_is_pytorchs(window, shape):
+    torch = pytest.importorskip("torch")
+    x = RNG.normal(size=(3, *shape)).astype(np.float32)
+    layer = ng.LocalResponseNorm(window, alpha=0.3, beta=0.6, k=1.5)
+    theirs = torch.from_numpy(np.moveaxis(x, -1, 1).reshape(3, shape[-1], -1)).requires_grad_()
+    wanted = torch.nn.functional.local_response_norm(theirs, window, alpha=0.3 * window, beta=0.6, k=1.5)
+    wanted.square().sum().backward()
+    a, saved = run(layer, x)
+    back = layer.backward({}, saved, 2 * a)
+    for ours, other in ((a, wanted.detach()), (back.d_in, theirs.grad)):
+        np.testing.assert_allclose(np.moveaxis(ours, -1, 1).reshape(other.shape), other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"window": 0}, "window must be an odd whole number, found 0"),
+        ({"window": 4}, "window must be an odd whole number, found 4"),
+        ({"alpha": -1.0}, "alpha must be a number of at least 0, found -1.0"),
+        ({"k": float("nan")}, "k must be a number of at least 0, found nan"),
+    ],
+)
+def test_settings_of_local_response_normalisation(settings, message):
+    with pytest.raises(ng.NetgradError, match=message):
+        ng.LocalResponseNorm(**settings)
+    with pytest.raises(ng.ShapeError, match="needs inputs of shape"):
+        ng.LocalResponseNorm().out_shape(())

@@ -172,3 +172,26 @@ class Heads(ng.Layer):
 
     def call(self, params, x, context):
         return params["scale"] * jnp.concatenate([x @ W for W in params["heads"]], axis=-1)
+
+
+def test_branches_side_by_side():
+    x = RNG.normal(size=(5, 6, 6, 3)).astype(np.float32)
+    net = ng.Sequential([ng.Branches(None, ng.Conv(4, 1), [ng.MaxPool(3, 1, "same"), ng.Conv(2, 1)]), ng.GlobalPool()])
+    assert names(net)[-2:] == ["branches_1/concatenate_1", "global_pool_1"]
+    model = ng.untrained(net, x, np.zeros((5, 9)))
+    np.testing.assert_allclose(model.predict(x)[:, :3], x.mean((1, 2)), rtol=1e-4, atol=1e-6)
+    assert ng.check_gradients(net, x, np.zeros((5, 9))).ok
+    with pytest.raises(ng.NetgradError, match="two or more ways from its input, found 1: add None"):
+        ng.Branches(ng.Conv(4, 1))
+
+
+def test_a_separable_convolution_is_one_whose_filters_are_products():
+    """W[a, c, f] = depthwise[a, c] pointwise[c, f]: the same sum, with the products taken out."""
+    x = jnp.asarray(RNG.normal(size=(2, 6, 6, 3)), jnp.float32)
+    net = ng.Sequential([ng.SeparableConv(5, 3, padding="same")])
+    params, _ = net.init(0, (6, 6, 3))
+    apart, mixed = params["separableconv_1/depthwise_conv_1"]["W"], params["separableconv_1/conv_1"]
+    whole = {"W": jnp.einsum("ijc,cf->ijcf", apart[:, :, 0], mixed["W"][0, 0]), "b": mixed["b"]}
+    (ours,) = ng.apply(net, params, {"x": x}).values()
+    theirs, _ = ng.Conv(5, 3, padding="same").forward(whole, x, ng.Context())
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)

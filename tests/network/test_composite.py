@@ -98,6 +98,15 @@ def test_onnx_writes_every_copy(tmp_path):
         np.testing.assert_allclose(scores, model.predict_proba(X), atol=2e-6)
 
 
+def test_activations_in_a_block_come_back_from_a_file(tmp_path):
+    x = RNG.normal(size=(6, 4)).astype(np.float32)
+    net = ng.Sequential([ng.Stack([ng.Dense(4), ng.BatchNorm(), ng.ReLU()], 2), ng.Recomputed(ng.Tanh()), ng.Dense(2)])
+    model = ng.untrained(net, x, [0, 1] * 3)
+    again = ng.load(model.save(tmp_path / "model.safetensors"))
+    assert again.network == model.network
+    np.testing.assert_array_equal(again.predict_proba(x), model.predict_proba(x))
+
+
 def test_recomputing_changes_no_number_and_keeps_less():
     layers = [ng.Dense(64, activation="tanh"), ng.Dense(64, activation="tanh"), ng.Dense(4)]
     plain = ng.Sequential([ng.Stack(layers, 40), ng.Dense(3)])

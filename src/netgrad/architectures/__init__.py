@@ -8,16 +8,34 @@ of any shape that has room for its windows::
     model = ng.fit(net, images, labels)
 """
 
+from netgrad.architectures.alexnet import alexnet, zfnet
 from netgrad.architectures.encoder_decoder import describer, encoder_decoder
+from netgrad.architectures.googlenet import googlenet
+from netgrad.architectures.inception import inception_resnet_v2, inception_v4
 from netgrad.architectures.lenet import lenet5, lenet5_modern
+from netgrad.architectures.resnet import resnet18, resnet20, resnet34, resnet50, resnet101, resnet152
 from netgrad.architectures.transformer import transformer, transformer_decoder, transformer_encoder
+from netgrad.architectures.vgg import vgg16, vgg19
 
 __all__ = [
+    "alexnet",
     "describer",
     "encoder_decoder",
+    "googlenet",
+    "inception_resnet_v2",
+    "inception_v4",
     "lenet5",
     "lenet5_modern",
+    "resnet18",
+    "resnet20",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
     "transformer",
     "transformer_decoder",
     "transformer_encoder",
+    "vgg16",
+    "vgg19",
+    "zfnet",
 ]

@@ -166,6 +166,16 @@ def batch_norm(op: Operator) -> Value:
     return Value(op.reader.add(layer, node, params=params, state={"mean": mean, "variance": variance}), axes)
 
 
+@reads("LRN")
+def local_response_norm(op: Operator) -> Value:
+    node, axes = op.reader.last(op.value(), 1)
+    window = op.setting("size", 0)
+    if window < 1 or window % 2 == 0:
+        raise NetgradError(f"size={window}, expected an odd number")
+    alpha, beta, k = (tidy(op.setting(name, usual)) for name, usual in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0)))
+    return Value(op.reader.add(ng.LocalResponseNorm(window, tidy(alpha / window), beta, k), node), axes)
+
+
 @reads("LayerNormalization")
 def layer_norm(op: Operator) -> Value:
     reader, value = op.reader, op.value()

@@ -149,6 +149,22 @@ def group_norm(w: Writer, at: Place) -> str:
     return w.within(w.op("Add", w.op("Mul", normalised, gamma), beta), lengths, at.rank)
 
 
+@writes(ng.LocalResponseNorm)
+def local_response_norm(w: Writer, at: Place) -> str:
+    """ONNX's own operator is for images; elsewhere by the sums over neighbours."""
+    layer = at.layer
+    if at.rank == 4:
+        to, back = channels_first(at.rank)
+        settings = {"alpha": layer.alpha * layer.window, "beta": float(layer.beta), "bias": float(layer.k)}
+        return w.transpose(w.op("LRN", w.transpose(at.x, to), size=layer.window, **settings), back)
+    row = w.op("Reshape", w.op("Mul", at.x, at.x), w.constant([0, -1, at.in_shape[-1]]))
+    pads = [layer.window // 2] * 2
+    mean = w.op("AveragePool", row, kernel_shape=[layer.window], pads=pads, count_include_pad=1)
+    squares = w.op("Reshape", scaled(w, mean, layer.alpha * layer.window), w.op("Shape", at.x))
+    s = w.op("Add", squares, w.constant(np.float32(layer.k)))
+    return w.op("Mul", at.x, w.op("Pow", s, w.constant(np.float32(-layer.beta))))
+
+
 @writes(ng.Rescaling)
 def rescaling(w: Writer, at: Place) -> str:
     offset, factor, limit = at.layer.offset, at.layer.factor, at.layer.limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,11 @@ def conv(w: Writer, at: Place) -> str:
     a = activated(w, layer.activation, z, at.params.get("activation", {}), rank, units=1)
     a = w.transpose(a, channels_first(rank)[1])
     return a if layer.depth is None else w.op("Reshape", a, w.constant([0, *layer.result_shape(at.in_shape)]))
+
+
+@writes(ng.DepthwiseConv, fixed_steps=True)
+def depthwise_conv(w: Writer, at: Place) -> str:
+    return conv(w, replace(at, layer=at.layer.conv(at.in_shape)))
 
 
 @writes(ng.ConvTranspose, fixed_steps=True)
@@ -135,6 +141,7 @@ def global_pool(w: Writer, at: Place) -> str:
 def out_lengths(w: Writer, layer: Any, lengths: str, in_shape: tuple[int, ...]) -> str:
     """How many steps of this layer's output are valid, as `Windows.out_lengths` counts them; int32."""
     layer = bare(layer)
+    layer = layer.conv(in_shape) if isinstance(layer, ng.DepthwiseConv) else layer
     if not isinstance(layer, ng.Conv | ng.ConvTranspose | ng.Pool | ng.Subsample):
         return lengths
     seen = (layer.pool if isinstance(layer, ng.Subsample) else layer).windows(in_shape)

@@ -116,6 +116,8 @@ def layout_of(layer: Any, name: str, in_shape: Any, rows: Any) -> Layout:
             return dense(in_shape[-1], layer.units, layer.bias, rows)
         case ng.Conv() if layer.depth is None and not layer.flip:
             return windows(layer.filter_shape(in_shape), layer.bias, transposed=False)
+        case ng.DepthwiseConv():
+            return windows(layer.conv(in_shape).filter_shape(in_shape), layer.bias, transposed=False)
         case ng.ConvTranspose():
             return windows(layer.filter_shape(in_shape), layer.bias, transposed=True)
         case ng.Embedding():
@@ -305,17 +307,18 @@ def both_ways(one: Layout) -> Layout:
 def channels_first(model: Model, shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
     """The values that PyTorch has with the channels before the places: images, volumes, and convolved signals."""
     found = {name for name in model.network.inputs if len(shapes[name]) >= 3}
+    convolving = ng.Conv | ng.DepthwiseConv | ng.ConvTranspose | ng.Pool | ng.Subsample
     for node in model.network.nodes:
         layer, before = node.layer, node.inputs[0] in found
-        if isinstance(layer, ng.Conv | ng.ConvTranspose | ng.Pool | ng.Subsample) or (before and keeps_places(layer)):
+        if isinstance(layer, convolving) or (before and keeps_places(layer)):
             found.add(node.name)
     return found
 
 
 def keeps_places(layer: Layer) -> bool:
     """Whether every number stays where it stands."""
-    kinds = (ng.Activation, ng.BatchNorm, ng.Dropout, ng.GaussianNoise, ng.Rescaling, ng.Augment, ng.Add, ng.Multiply)
-    return isinstance(layer, kinds)
+    kinds = ng.Activation | ng.BatchNorm | ng.LocalResponseNorm | ng.Dropout | ng.GaussianNoise | ng.Rescaling
+    return isinstance(layer, kinds | ng.Augment | ng.Add | ng.Multiply | ng.Concatenate)
 
 
 def rows_behind(model: Model, name: str, shapes: Mapping[str, tuple[int, ...]], first: set[str]) -> np.ndarray | None:

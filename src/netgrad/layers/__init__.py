@@ -23,12 +23,14 @@ from netgrad.layers.bidirectional import Bidirectional
 from netgrad.layers.cells import GRU, LSTM, RNN, CoupledLSTM, ForgetGateRNN
 from netgrad.layers.convolution import Conv, ConvTranspose
 from netgrad.layers.dense import Dense
+from netgrad.layers.depthwise import DepthwiseConv
 from netgrad.layers.differentiated import Differentiated
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.feature_scale import FeatureScale
 from netgrad.layers.gaussian import Gaussian
 from netgrad.layers.group_norm import GroupNorm
+from netgrad.layers.local_response_norm import LocalResponseNorm
 from netgrad.layers.merge import Add, Concatenate, Multiply
 from netgrad.layers.noise import GaussianNoise
 from netgrad.layers.normalisation import BatchNorm, LayerNorm, WeightNorm
@@ -61,6 +63,7 @@ __all__ = [
     "CoupledLSTM",
     "DelayTaps",
     "Dense",
+    "DepthwiseConv",
     "Differentiated",
     "Dropout",
     "Embedding",
@@ -75,6 +78,7 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "LocalResponseNorm",
     "Logistic",
     "MaxPool",
     "Multiply",

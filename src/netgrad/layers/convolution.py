@@ -14,7 +14,14 @@ from netgrad.errors import NetgradError, ShapeError, warn
 from netgrad.initializers import Zeros, for_activation
 from netgrad.layers.activation import Identity, Logistic, ReLU, Tanh
 from netgrad.layers.base import Backward, Context, Layer
-from netgrad.layers.correlation import correlate, has_kernel, input_gradient, runs_natively, weight_gradient
+from netgrad.layers.correlation import (
+    channelwise,
+    correlate,
+    has_kernel,
+    input_gradient,
+    runs_natively,
+    weight_gradient,
+)
 from netgrad.layers.window import Windows, as_padding, as_setting, image, positions, windows_onto, windows_over, within
 from netgrad.registry import find, register
 from netgrad.types import Array, Lengths, Params, Saved, Shape
@@ -211,10 +218,13 @@ class Conv(_Filters):
         return positions(self.windows(in_shape)) * places * math.prod(self.filter_shape(in_shape))
 
     def scannable(self, in_shape: Shape) -> bool:
-        return self.depth is None and runs_natively(self.windows(in_shape), self.groups)
+        if channelwise(in_shape[-1], self.groups):
+            return True
+        return self.depth is None and runs_natively(self.windows(in_shape))
 
     def layout(self, x: Array) -> Array:
-        return kernels.examples_last(image(x)).reshape(x.shape) if self.scannable(x.shape[1:]) else x
+        natively = self.depth is None and self.groups == 1 and runs_natively(self.windows(x.shape[1:]))
+        return kernels.examples_last(image(x)).reshape(x.shape) if natively else x
 
     def _turned(self, W: Array) -> Array:
         return jnp.flip(W, tuple(range(W.ndim - (2 if self.depth is None else 1)))) if self.flip else W

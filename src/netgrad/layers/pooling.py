@@ -7,7 +7,6 @@ its derivative `spread`; where the windows lie and how gradients find their way 
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,18 @@ from netgrad import kernels
 from netgrad.errors import NetgradError, ShapeError, unknown_name, warn
 from netgrad.layers.activation import ReLU
 from netgrad.layers.base import Backward, Context, Layer
-from netgrad.layers.window import Windows, as_image, as_padding, as_setting, image, positions, windows_over, within
+from netgrad.layers.window import (
+    Windows,
+    as_image,
+    as_padding,
+    as_setting,
+    gathered,
+    image,
+    positions,
+    views,
+    windows_over,
+    within,
+)
 from netgrad.registry import find, register
 from netgrad.types import Array, Lengths, Params, Saved, Shape
 
@@ -340,32 +350,14 @@ def elements(x: jax.Array, at: Windows) -> jax.Array:
     """The elements of every window: (N, sizes..., channels) -> (K, N, out..., channels), zeros from the padding."""
     if _is_whole(at):
         return jnp.moveaxis(x.reshape(x.shape[0], -1, *(1,) * len(at.sizes), x.shape[-1]), 1, 0)
-    x = jnp.pad(x, ((0, 0), *at.padding, (0, 0)))
-    last = [(out - 1) * s + 1 for out, s in zip(at.out, at.stride, strict=True)]
-    views = [
-        lax.slice(
-            x,
-            (0, *offset, 0),
-            (x.shape[0], *(o + n for o, n in zip(offset, last, strict=True)), x.shape[-1]),
-            (1, *at.stride, 1),
-        )
-        for offset in at.offsets()
-    ]
-    return jnp.stack(views)
+    return jnp.stack(list(views(x, at)))
 
 
 def gather(d_v: jax.Array, at: Windows) -> jax.Array:
     """The way back of `elements`: every input's sum over all the windows' elements that it is."""
     if _is_whole(at):
         return jnp.moveaxis(d_v, 0, 1).reshape(d_v.shape[1], *at.sizes, d_v.shape[-1])
-    parts = []
-    for part, offset in zip(d_v, at.offsets(), strict=True):
-        config = [(0, 0, 0)]
-        for n, out, s, (before, _), o in zip(at.sizes, at.out, at.stride, at.padding, offset, strict=True):
-            first = o - before
-            config.append((first, n - first - (out - 1) * s - 1, s - 1))
-        parts.append(lax.pad(part, jnp.zeros((), part.dtype), [*config, (0, 0, 0)]))
-    return functools.reduce(jnp.add, parts)
+    return gathered(d_v, at)
 
 
 def _is_whole(at: Windows) -> bool:

@@ -6,14 +6,16 @@ Along each axis n inputs, a window of k, stride s and p zeros in all give floor(
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from netgrad.errors import NetgradError, ShapeError
 
@@ -71,13 +73,16 @@ class Windows:
                 )
 
     def unseen(self) -> list[str]:
-        """What the floor in the formula leaves out: a line for each axis whose last inputs no window reaches."""
+        """What the floor in the formula leaves out: a line for each axis whose last inputs no window reaches.
+
+        A stride over the window's length leaves some out between windows, too: as many are none at the end.
+        """
         lines = []
         for axis, (out, s, span, (before, _), n) in enumerate(
             zip(self.out, self.stride, self.spans, self.padding, self.sizes, strict=True)
         ):
             first = (out - 1) * s + span - before
-            if first < n:
+            if n - first > max(s - span, 0):
                 which = f"{first}" if first == n - 1 else f"{first} to {n - 1}"
                 lines.append(
                     f"{self._formula(axis)} = {out} {self._name(axis)}, rounded down: "
@@ -156,6 +161,28 @@ def _settings(
         each = _each(0 if padding == "valid" else padding, dims)
         pairs = tuple(p if isinstance(p, tuple) else (p, p) for p in each)
     return sizes, _each(window, dims), _each(stride, dims), _each(dilation, dims), pairs
+
+
+def views(x: jax.Array, at: Windows) -> Iterator[jax.Array]:
+    """(N, sizes..., channels) -> K times (N, out..., channels): the first element of every window, the second, and so
+    on, in row-major order, zeros from the padding."""
+    x = jnp.pad(x, ((0, 0), *at.padding, (0, 0)))
+    last = [(out - 1) * s + 1 for out, s in zip(at.out, at.stride, strict=True)]
+    for offset in at.offsets():
+        ends = (o + n for o, n in zip(offset, last, strict=True))
+        yield lax.slice(x, (0, *offset, 0), (x.shape[0], *ends, x.shape[-1]), (1, *at.stride, 1))
+
+
+def gathered(parts: Iterable[jax.Array], at: Windows) -> jax.Array:
+    """The way back of `views`: every input's sum over all the windows' elements that it is."""
+    found = []
+    for part, offset in zip(parts, at.offsets(), strict=True):
+        config = [(0, 0, 0)]
+        for n, out, s, (before, _), o in zip(at.sizes, at.out, at.stride, at.padding, offset, strict=True):
+            first = o - before
+            config.append((first, n - first - (out - 1) * s - 1, s - 1))
+        found.append(lax.pad(part, jnp.zeros((), part.dtype), [*config, (0, 0, 0)]))
+    return functools.reduce(jnp.add, found)
 
 
 def as_image(at: Windows) -> Windows | None:

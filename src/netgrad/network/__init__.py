@@ -5,7 +5,7 @@ from netgrad.layers.symbol import Input, Symbol
 from netgrad.network import drawing, summary  # noqa: F401 - what shows a network makes itself known
 from netgrad.network.apply import apply
 from netgrad.network.autoencoder import Autoencoder
-from netgrad.network.blocks import Residual
+from netgrad.network.blocks import Branches, Residual, SeparableConv
 from netgrad.network.building import Node
 from netgrad.network.composite import Composite, Recomputed, Stack
 from netgrad.network.edit import every_layer, with_first, with_last, with_layers
@@ -28,6 +28,7 @@ from netgrad.network.trace import NodeTrace, Trace, record
 
 __all__ = [
     "Autoencoder",
+    "Branches",
     "Composite",
     "Ensemble",
     "Forward",
@@ -38,6 +39,7 @@ __all__ = [
     "NodeTrace",
     "Recomputed",
     "Residual",
+    "SeparableConv",
     "Sequential",
     "Stack",
     "StateSpace",

@@ -12,6 +12,7 @@ from netgrad.layers.base import Layer
 from netgrad.layers.symbol import Call, Symbol
 from netgrad.layers.views import ParameterView
 from netgrad.network.parameters import renaming
+from netgrad.registry import find
 from netgrad.types import Shape
 
 
@@ -36,6 +37,12 @@ class Node:
         except ShapeError as error:
             said, label = str(error), self.layer.label
             raise (ShapeError(self.name + said.removeprefix(label)) if said.startswith(label) else error) from None
+
+
+def as_node(part: Any) -> Layer:
+    """What a file has in a node's place as a layer; an activation may be one, too."""
+    layer: Layer = part if isinstance(part, Layer) else find("layer", part)
+    return layer
 
 
 @dataclass

@@ -30,7 +30,7 @@ from netgrad.habits import answer
 from netgrad.layers.base import Layer
 from netgrad.layers.symbol import Call, Input, Symbol, symbols
 from netgrad.layers.views import ParameterView
-from netgrad.network.building import Node, build
+from netgrad.network.building import Node, as_node, build
 from netgrad.network.initial import checked_memory, is_key, shapes_made
 from netgrad.network.parameters import Parameters
 from netgrad.network.selection import Selection
@@ -131,7 +131,7 @@ class Network(Parameters):
     @classmethod
     def from_fields(cls, inputs: Any, nodes: Any, outputs: Any, views: Any = ()) -> Network:
         """The inverse of `to_fields`."""
-        made = [Node(str(n), find("layer", layer), tuple(i), str(p)) for n, layer, i, p in nodes]
+        made = [Node(str(n), as_node(layer), tuple(i), str(p)) for n, layer, i, p in nodes]
         return cls.from_nodes(inputs, made, outputs, [find("view", view) for view in views])
 
     def __getattr__(self, name: str) -> Any:

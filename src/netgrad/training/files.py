@@ -23,8 +23,8 @@ from netgrad.compiling import check_process
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import FileError, warn
-from netgrad.layers.activation import Activation
 from netgrad.network import Network, Node
+from netgrad.network.building import as_node
 from netgrad.network.graph import MOST_LAYERS
 from netgrad.offered import offered, offers
 from netgrad.registry import find, from_config, to_config
@@ -198,8 +198,7 @@ def restored_optimizer(config: Any, arrays: dict[str, Any]) -> Kept | None:
 
 def described(config: dict[str, Any]) -> Model:
     """The model of a description, without parameters and state."""
-    parts = [from_config(layer) for _, layer, _, _ in config["nodes"]]
-    parts = [part if isinstance(part, Activation) else find("layer", part) for part in parts]  # both may be nodes
+    parts = [as_node(from_config(layer)) for _, layer, _, _ in config["nodes"]]
     nodes = [Node(n, part, tuple(i), p) for part, (n, _, i, p) in zip(parts, config["nodes"], strict=True)]
     if not {node for _, node in config["outputs"]} <= {*config["inputs"], *(node.name for node in nodes)}:
         raise FileError("its outputs are of layers that it has not")
