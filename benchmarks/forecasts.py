@@ -2,8 +2,9 @@
 
 Each contender forecasts the same windows of the last fifth of the time, all steps of the horizon at once, from the same
 steps before; root mean squared errors in the target's own terms. HistGradientBoosting is one model a step, which sees
-the target's own window and of all columns the last step. Ridge sees the target's own window, netgrad all columns. Every result is a line of JSON
-in out/bench/forecasts.jsonl as soon as it is there, and what stands in that file is not measured again.
+the target's own window and of all columns the last step; ridge sees the target's own window, netgrad all columns. Every
+result is a line of JSON in out/bench/forecasts.jsonl as soon as it is there, and what stands in that file is not
+measured again.
 
 The series come from the packages statsmodels and vega_datasets (python -m pip install statsmodels vega_datasets), and
 the weather of nycflights13 from NETGRAD_DATA/real/weather.csv.gz; what is not there is left out, and said. The recipe

@@ -221,12 +221,11 @@ def test_attention_and_the_layers_of_a_transformer(tmp_path):
     }
 
 
-def test_what_a_stack_or_attention_has_that_pytorch_has_not(tmp_path):
+def test_what_attention_has_that_pytorch_has_not(tmp_path):
     x = np.zeros((2, 5, 4))
     for layer, said in (
         (ng.Attention(score="additive"), "PyTorch's attention has dot products"),
         (ng.Attention(8), "as many units as its queries"),
-        (ng.Stack([ng.Dense(4), ng.BatchNorm()], 2), "the running averages of batch_norm_1 in a stack"),
     ):
         model = ng.untrained(ng.Sequential([layer, ng.Dense(1)]), x, x[..., :1])
         with pytest.raises(ng.NetgradError, match=said):

@@ -53,10 +53,13 @@ def from_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | Non
             "dense_1.activation", the combining layer of a `Bidirectional` with units "bidirectional_1.output", a layer
             in the third copy of a `Stack` "stack_1/2/dense_1".
 
-    Every layer takes the first module, in the natural order of their names, whose tensors have its kind and shapes and
-    that no layer before it has taken. Gates, layouts and PyTorch's two biases of a gate are converted; a dense layer
-    behind a `Flatten` of images or convolved signals gets its rows in the order that channels last need. Weights are
-    converted to float32.
+    A layer whose own name is a module's takes that one ("inception3a/branch1/conv" the module
+    "inception3a.branch1.conv"), where it fits; all others take the first module, in the natural order of their names,
+    whose tensors have their kind and shapes and that no layer before has taken. The copies of a stack are layers like
+    any other, "stack_1/0/conv_1". So the files of torchvision's AlexNet, VGG, GoogLeNet and ResNets go into
+    `netgrad.architectures`' networks as they are. Gates, layouts and PyTorch's two biases of a gate are converted; a
+    dense layer behind a `Flatten` of images or convolved signals gets its rows in the order that channels last need.
+    Weights are converted to float32.
 
     What cannot be taken over: a `GRU` needs ``reset_after=True``, which is PyTorch's form; projections (proj_size) and
     RNNs whose activation is not in the file but must be the same, tanh or relu, have no counterpart here. Raises
@@ -81,7 +84,8 @@ def from_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | Non
     model = replace(model, params=network.effective(kept))
     slots = slots_of(model)
     named = named_modules(slots, modules, dict(names or {}), path)
-    params, state = jax.tree.map(lambda value: value, (model.params, model.state))
+    named |= agreeing(slots, modules, named)
+    params, state = jax.tree.map(np.array, (model.params, model.state))
     for slot in slots:
         module = named.get(slot.name) or first_fitting(slot, modules, named)
         if module is None:
@@ -89,12 +93,12 @@ def from_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | Non
         named[slot.name] = module
         new_params, new_state = slot.layout.take(module.tensors)
         fill(params, slot, new_params)
-        if new_state:
-            state = state | {slot.layer: {name: jnp.asarray(value, float) for name, value in new_state.items()}}
+        fill(state, slot, new_state)
     left = [m for m in modules if not any(m is taken for taken in named.values())]
     if left:
         tensors = listed([f"{m.prefix}{name}" for m in left for name in m.tensors])
         raise NetgradError(f"{path} holds more than this network has places for: {tensors}")
+    params, state = jax.tree.map(lambda value: jnp.asarray(value, float), (params, state))
     return replace(model, params=as_stored(network, kept, params, path), state=state)
 
 
@@ -118,7 +122,8 @@ def as_stored(network: Network, kept: dict[str, Any], params: dict[str, Any], pa
 def to_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | None = None) -> Path:
     """Write the model's weights as a safetensors file that PyTorch's ``load_state_dict`` takes.
 
-    names: as for `from_torch`; a layer without one stands under its own name ("dense_1.weight"). Returns the path.
+    names: as for `from_torch`; a layer without one stands under its own name, with points between its parts
+    ("dense_1.weight", "encoder.dense_1.weight"). Returns the path.
     Of the two biases that PyTorch adds in each recurrent gate the first gets all, the second zeros. Raises
     `NetgradError` that names the layer for one that PyTorch has no module for, such as an LSTM with peepholes or a GRU
     without ``reset_after``.
@@ -133,8 +138,8 @@ def to_torch(model: Model, path: str | Path, *, names: Mapping[str, str] | None 
     unknown_names(slots, given)
     tensors: dict[str, np.ndarray] = {}
     for slot in slots:
-        prefix, layer = placed(given.get(slot.name, slot.name), slot, in_file=False)
-        params, state = got(model, slot), model.state.get(slot.layer, {})
+        prefix, layer = placed(given.get(slot.name, slot.name.replace("/", ".")), slot, in_file=False)
+        params, state = got(model.params, slot), got(model.state, slot)
         for name, value in slot.layout.give(params, state).items():
             name = name if layer is None else re.sub(r"_l0", f"_l{layer}", name)
             tensors[f"{prefix}{name}"] = np.ascontiguousarray(value)
@@ -197,6 +202,18 @@ def named_modules(slots: list[Slot], modules: list[Module], names: dict[str, str
     return found
 
 
+def agreeing(slots: list[Slot], modules: list[Module], named: Mapping[str, Module]) -> dict[str, Module]:
+    """The modules of the layers that have a module's name, where it fits and is not given to another."""
+    by_place = {(m.prefix, m.layer): m for m in modules}
+    found = {}
+    for slot in slots:
+        module = by_place.get(placed(slot.name.replace("/", "."), slot, in_file=False))
+        free = module is not None and not any(module is taken for taken in named.values())
+        if module is not None and free and slot.name not in named and slot.layout.misfit(module.tensors) is None:
+            found[slot.name] = module
+    return found
+
+
 def unknown_names(slots: list[Slot], names: Mapping[str, str]) -> None:
     """Refuse names for layers that are not there."""
     if unknown := set(names) - {slot.name for slot in slots}:
@@ -232,28 +249,21 @@ def listed(names: list[str]) -> str:
     return first + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
-def got(model: Model, slot: Slot) -> dict[str, Any]:
-    """The parameters of a slot."""
-    found = model.params.get(slot.layer, {})
-    for part in slot.inside:
-        found = found[part]
-    return found if slot.copy is None else jax.tree.map(lambda value: value[slot.copy], found)
+def got(tree: dict[str, Any], slot: Slot) -> dict[str, Any]:
+    """What stands at a slot, of one copy; {} where nothing does."""
+    found: Any = tree
+    for part in (slot.layer, *slot.inside):
+        found = found.get(part, {})
+    one: dict[str, Any] = jax.tree.map(lambda value: value[slot.copies], found) if slot.copies else found
+    return one
 
 
-def fill(params: dict[str, Any], slot: Slot, values: dict[str, Any]) -> None:
-    """Replace the parameters of a slot; what its module does not hold stays."""
-    place: dict[str, Any] = params[slot.layer]
-    for part in slot.inside:
+def fill(tree: dict[str, Any], slot: Slot, values: dict[str, Any]) -> None:
+    """Replace what stands at a slot, in the arrays that are there; what its module does not hold stays."""
+    if not values:
+        return
+    place: Any = tree
+    for part in (slot.layer, *slot.inside):
         place = place[part]
-    if slot.copy is not None:
-        new = merged(jax.tree.map(lambda value: value[slot.copy], place), values)
-        values = jax.tree.map(lambda old, own: jnp.asarray(old).at[slot.copy].set(own), dict(place), new)
-    place.update(jax.tree.map(lambda value: jnp.asarray(value, float), merged(place, values)))
-
-
-def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """New parameters, with the old where there are none."""
-    return {
-        name: merged(value, new[name]) if isinstance(value, dict) and name in new else new.get(name, value)
-        for name, value in old.items()
-    }
+    for name, value in by_path(values).items():
+        at(place, name)[slot.copies or ...] = value

@@ -6,7 +6,7 @@ reset, update, new, where its update gate says what stays, and ours what is repl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from netgrad import layers as ng
 from netgrad.errors import NetgradError
 from netgrad.layers.base import Layer
 from netgrad.layers.recurrent import Recurrent
-from netgrad.network import Stack
+from netgrad.network import Composite, Network, Node
+from netgrad.network.composite import Copies
 from netgrad.training.model import Model
 
 Tensors = Mapping[str, np.ndarray]
@@ -43,47 +44,52 @@ class Layout:
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in the network that a module's tensors go to: a layer's parameters, or a part ``inside`` them; of a stack
-    those of one ``copy``."""
+    """A place in the network that a module's tensors go to: a layer's parameters, or a part ``inside`` them; of a block
+    with copies those of one, at these places along the first axes, ``copies``."""
 
     name: str
     layer: str
     inside: tuple[str, ...]
     layout: Layout
     recurrent: bool = False
-    copy: int | None = None
+    copies: tuple[int, ...] = ()
 
 
 def slots_of(model: Model) -> list[Slot]:
-    """All places of a network, in its order."""
+    """All places of a network, in its order; of a stack copy by copy, "stack_1/0/conv_1"."""
     network, shapes = model.network, model.network.shapes(model.shapes)
-    first = channels_first(model, shapes)
-    slots: list[Slot] = []
+    pictures = {name for name in network.inputs if len(shapes[name]) >= 3}
+    return list(slots_in(network, model.params, shapes, pictures))
+
+
+def slots_in(network: Network, params: Mapping[str, Any], shapes: Mapping[str, Any], first: set[str]) -> Iterator[Slot]:
+    """The places of a network; ``first``: its inputs that PyTorch has with the channels first."""
+    first = channels_first(network, shapes, first)
     for node in network.nodes:
-        if node.name != node.params or node.params not in model.params:
+        if node.name != node.params or node.params not in params:
             continue
         in_shape = network.in_shape(node, shapes)
-        if isinstance(node.layer, Stack):
-            slots += of_copies(node.layer, node.params, in_shape)
+        if isinstance(node.layer, Composite):
+            yield from slots_of_block(node, params[node.params], in_shape, node.inputs[0] in first)
             continue
-        rows = rows_behind(model, node.inputs[0], shapes, first) if isinstance(node.layer, ng.Dense) else None
-        slots += of_layer(node.layer, node.params, in_shape, rows)
-    return slots
+        rows = rows_behind(network, node.inputs[0], shapes, first) if isinstance(node.layer, ng.Dense) else None
+        yield from of_layer(node.layer, node.params, in_shape, rows)
 
 
-def of_copies(stack: Stack, name: str, in_shape: Any) -> list[Slot]:
-    """The places of a stack, copy by copy, as "stack_1/0/dense_1": PyTorch has its layers one after the other."""
-    shapes, slots = stack.shapes(in_shape), []
-    for copy in range(stack.n):
-        for node in stack.block.nodes:
-            if not stack.block.param_shapes({n: shapes[n] for n in stack.block.inputs}).get(node.params):
-                continue
-            if isinstance(node.layer, ng.BatchNorm):
-                raise NetgradError(f"{name}: the running averages of {node.name} in a stack are not taken to PyTorch")
-            for slot in of_layer(node.layer, node.params, stack.block.in_shape(node, shapes), None):
-                path, inside = f"{name}/{copy}/{slot.name}", (slot.layer, *slot.inside)
-                slots.append(replace(slot, name=path, layer=name, inside=inside, copy=copy))
-    return slots
+def slots_of_block(node: Node, params: Mapping[str, Any], in_shape: Any, first: bool) -> Iterator[Slot]:
+    """The places of what is inside a composite, once for each of its copies."""
+    layer: Any = node.layer
+    if layer.block.views:
+        raise NetgradError(
+            f"{node.name}: its block has weights that are {layer.block.views[0].words}: PyTorch has none"
+        )
+    inner = list(slots_in(layer.block, params, layer.shapes(in_shape), set(layer.block.inputs) if first else set()))
+    for copy in range(layer.n) if isinstance(layer, Copies) else (None,):
+        before = node.name if copy is None else f"{node.name}/{copy}"
+        at = () if copy is None else (copy,)
+        for slot in inner:
+            inside = (slot.layer, *slot.inside)
+            yield replace(slot, name=f"{before}/{slot.name}", layer=node.params, inside=inside, copies=at + slot.copies)
 
 
 def of_layer(layer: Any, name: str, in_shape: Any, rows: Any) -> list[Slot]:
@@ -304,13 +310,19 @@ def both_ways(one: Layout) -> Layout:
 # --- flattened images
 
 
-def channels_first(model: Model, shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
+def channels_first(network: Network, shapes: Mapping[str, Any], inputs: set[str]) -> set[str]:
     """The values that PyTorch has with the channels before the places: images, volumes, and convolved signals."""
-    found = {name for name in model.network.inputs if len(shapes[name]) >= 3}
+    found = set(inputs)
     convolving = ng.Conv | ng.DepthwiseConv | ng.ConvTranspose | ng.Pool | ng.Subsample
-    for node in model.network.nodes:
+    for node in network.nodes:
         layer, before = node.layer, node.inputs[0] in found
-        if isinstance(layer, convolving) or (before and keeps_places(layer)):
+        if isinstance(layer, Composite):
+            block, inside = layer.block, layer.shapes(network.in_shape(node, shapes))
+            within = channels_first(block, inside, set(block.inputs) if before else set())
+            kept = block.outputs[0][1] in within
+        else:
+            kept = isinstance(layer, convolving) or (before and keeps_places(layer))
+        if kept:
             found.add(node.name)
     return found
 
@@ -321,9 +333,9 @@ def keeps_places(layer: Layer) -> bool:
     return isinstance(layer, kinds | ng.Augment | ng.Add | ng.Multiply | ng.Concatenate)
 
 
-def rows_behind(model: Model, name: str, shapes: Mapping[str, tuple[int, ...]], first: set[str]) -> np.ndarray | None:
+def rows_behind(network: Network, name: str, shapes: Mapping[str, Any], first: set[str]) -> np.ndarray | None:
     """For each input of a dense layer its number in PyTorch's order, where a `Flatten` before makes the two differ."""
-    by_name = model.network.by_name
+    by_name = network.by_name
     while name in by_name and keeps_places(by_name[name].layer) and len(shapes[name]) == 1:
         name = by_name[name].inputs[0]
     node = by_name.get(name)
