@@ -14,7 +14,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Work:
-    """kind "sequence" (tagging), "image", "signal" or "vector"; shape: of one example; layers: see each kind.
+    """kind "sequence" (tagging), "text" (the next symbol), "image", "signal" or "vector"; shape: of one example;
+    layers: see each kind.
 
     target: "classes" (softmax cross-entropy) or "bits" (logistic cross-entropy on every output).
     ratio: the speed-up over the best other contender that netgrad aims at; None where there is no aim but "not slower".
@@ -36,7 +37,9 @@ class Work:
         """Inputs x, targets y, and for sequences lengths: random, but the same for every contender."""
         rng = np.random.default_rng(0)
         x = rng.normal(size=(self.examples, *self.shape)).astype(np.float32)
-        steps = self.shape[:1] if self.kind == "sequence" else ()
+        steps = self.shape[:1] if self.kind in ("sequence", "text") else ()
+        if self.kind == "text":
+            x = rng.integers(0, self.outputs, x.shape).astype(np.int32)
         if self.target == "bits":
             y: np.ndarray = rng.integers(0, 2, (self.examples, *steps, self.outputs)).astype(np.float32)
         else:
@@ -66,6 +69,10 @@ class Work:
                 out = [n if padding == "same" else n - window + 1 for n in shape[:-1]]
                 counts.append(int(np.prod(out)) * window ** len(out) * shape[-1] * filters)
                 shape = [*out, filters]
+            elif name == "transformer":  # all pairs of steps, also those that are masked
+                units, blocks, _ = settings
+                counts += [0, blocks * shape[0] * units * (12 * units + 2 * shape[0])]
+                shape = [shape[0], units]
             elif name == "pool":
                 shape = [*(n // settings[0] for n in shape[:-1]), shape[-1]]
             elif name == "global_pool":
@@ -116,6 +123,8 @@ WORKS = {
         Work("signal", "1D convolutions over signals: 8 channels, length 1024, N=64", "signal", 64, (1024, 8),
              (("conv", 16, 9, "valid"), ("pool", 4), ("conv", 32, 9, "valid"), ("pool", 4), ("flatten",),
               ("dense", 5, "identity")), 5, ratio=3),
+        Work("transformer", "decoder-only Transformer of 4 layers, d 128, 4 heads, 96 symbols, T=128, N=32", "text", 32,
+             (128,), (("transformer", 128, 4, 4), ("dense", 96, "identity")), 96, ratio=1.2),
     )
 }  # fmt: skip
 

@@ -27,12 +27,13 @@ class Contender:
         return work.kind in self.kinds
 
 
+EVERY = ("sequence", "text", "image", "signal", "vector")
 CONTENDERS = {
-    "netgrad": Contender("with_netgrad"),
-    "netgrad without kernels": Contender("with_netgrad", environment={"NETGRAD_KERNELS": "0"}),
+    "netgrad": Contender("with_netgrad", kinds=EVERY),
+    "netgrad without kernels": Contender("with_netgrad", environment={"NETGRAD_KERNELS": "0"}, kinds=EVERY),
     "JAX (Equinox)": Contender("with_equinox"),
-    "PyTorch": Contender("with_torch"),
-    "PyTorch compiled": Contender("with_torch", "compile"),
+    "PyTorch": Contender("with_torch", kinds=EVERY),
+    "PyTorch compiled": Contender("with_torch", "compile", kinds=EVERY),
     "Keras (JAX)": Contender("with_keras", environment={"KERAS_BACKEND": "jax"}),
     "scikit-learn": Contender("with_sklearn", kinds=("vector",)),
 }

@@ -18,6 +18,9 @@ from netgrad.training.task import Carry
 
 def network(work: Work) -> ng.Network:
     """The work's layers as netgrad's."""
+    if work.kind == "text":
+        ((_, units, blocks, heads), _) = work.layers
+        return ng.architectures.transformer_decoder(work.outputs, units, layers=blocks, heads=heads)
     layers: list[Any] = []
     for name, *settings in work.layers:
         match name:

@@ -29,6 +29,25 @@ class Tagger(nn.Module):
         return self.readout(h)
 
 
+class Decoder(nn.Module):
+    """A language model: PyTorch's own Transformer layers, normalised first, each step seeing those up to it."""
+
+    def __init__(self, work: Work):
+        super().__init__()
+        ((_, units, blocks, heads), (_, outputs, _)) = work.layers
+        steps = work.shape[0]
+        layer = nn.TransformerEncoderLayer(units, heads, 4 * units, dropout=0.0, batch_first=True, norm_first=True)
+        self.blocks = nn.TransformerEncoder(layer, blocks, norm=nn.LayerNorm(units), enable_nested_tensor=False)
+        self.embedding, self.readout = nn.Embedding(outputs, units), nn.Linear(units, outputs)
+        angle = torch.arange(steps)[:, None] / 10000 ** (torch.arange(0, units, 2) / units)
+        self.register_buffer("positions", torch.stack([angle.sin(), angle.cos()], -1).reshape(steps, units))
+        self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(steps))
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
+        h = self.embedding(x) + self.positions
+        return self.readout(self.blocks(h, mask=self.mask, is_causal=True))
+
+
 class Pooled(nn.Module):
     """Convolutions, pooling and dense layers in a row, on channels-first arrays."""
 
@@ -64,6 +83,8 @@ def network(work: Work) -> tuple[Any, dict[str, torch.Tensor]]:
     data = {name: torch.from_numpy(v) for name, v in work.data().items()}
     if work.kind in ("image", "signal"):
         data["x"] = data["x"].movedim(-1, 1).contiguous()
+    if work.kind == "text":
+        return Decoder(work), data
     return Tagger(work) if work.kind == "sequence" else Pooled(work, data["x"][:2]), data
 
 

@@ -188,3 +188,15 @@ def test_networks_of_ones_own():
     assert wide.predict_proba(X).shape == (len(X), 2)
     with pytest.raises(ValueError, match=r"must be a netgrad\.Network"):
         NetworkClassifier(lambda shape, units: "mlp").fit(X, y)
+
+
+def test_a_transformer_is_a_cell_by_its_name(walks):
+    X, y = walks
+    small = SMALL | {"cell": "transformer", "units": (8, 8), "max_iter": 1}
+    fitted = RecurrentClassifier(**small).fit(X[:8], y[:8])
+    assert "blocks" in fitted.model_.params
+    assert len(fitted.predict(X[:4])) == 4
+    with pytest.raises(ng.NetgradError, match="units= 64,64 is two of 64"):
+        RecurrentClassifier(**small | {"units": (8, 4)}).fit(X[:8], y[:8])
+    with pytest.raises(ng.NetgradError, match="a Transformer sees both ends: leave it out"):
+        RecurrentClassifier(**small | {"bidirectional": True}).fit(X[:8], y[:8])

@@ -122,6 +122,17 @@ def transformer(
     return Network([source, target], Dense(targets)(symbol))
 
 
+def of_sizes(sizes: tuple[int, ...], name: str) -> dict[str, Any]:
+    """Units, layers and heads of blocks of these units, which are all the same; ``name``: what they were asked for by.
+
+    >>> of_sizes((64, 64), "--hidden")
+    {'units': 64, 'layers': 2, 'heads': 4}
+    """
+    if len(set(sizes)) != 1:
+        raise NetgradError(f"all blocks of a Transformer have as many units: {name} 64,64 is two of 64")
+    return {"units": sizes[0], "layers": len(sizes), "heads": next(h for h in (4, 2, 1) if sizes[0] % h == 0)}
+
+
 def _entry(symbols: int | None, units: int, positions: str, longest: int | None, dropout: float) -> list[Layer]:
     """From symbols or numbers to steps of ``units`` numbers that know where they stand."""
     first: Layer = Dense(units) if symbols is None else Embedding(symbols, units, initializer=Normal(1.0))

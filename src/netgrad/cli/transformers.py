@@ -14,15 +14,13 @@ STEPS = 64  # symbols of a text that it sees, unless --truncate says otherwise
 
 def sizes(given: dict[str, Any], usual: tuple[int, ...]) -> dict[str, Any]:
     """Units, blocks and heads: --hidden 64,64 is two blocks of 64 units."""
+    from netgrad.architectures.transformer import of_sizes
     from netgrad.cli.options import units
 
     if given["bidirectional"]:
         raise NetgradError(f"--bidirectional is for recurrent networks, --net {NAME} sees both ends: leave it out")
     hidden = usual if given["hidden"] is None else units("--hidden", given["hidden"])
-    if len(set(hidden)) != 1:
-        raise NetgradError(f"all blocks of --net {NAME} have as many units: --hidden 64,64 is two of 64")
-    heads = next(h for h in (4, 2, 1) if hidden[0] % h == 0)
-    return {"units": hidden[0], "layers": len(hidden), "heads": heads, "dropout": given["dropout"]}
+    return of_sizes(hidden, "--hidden") | {"dropout": given["dropout"]}
 
 
 def blocks(given: dict[str, Any], usual: tuple[int, ...], returns: str) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from netgrad.architectures.transformer import of_sizes, transformer_encoder
 from netgrad.data.sequences import pad_sequences
 from netgrad.errors import NetgradError, ShapeError, unknown_name, warn
 from netgrad.estimators.classifier import Classifier
@@ -30,8 +31,8 @@ class Recurrent:
 
     Parameters
     ----------
-    cell : "lstm" (default), "coupled_lstm", "gru", "rnn" or "forget_gate".
-    units : of each recurrent layer, default (32,).
+    cell : "lstm" (default), "coupled_lstm", "gru", "rnn" or "forget_gate"; or "transformer", blocks of attention.
+    units : of each recurrent layer or block, default (32,).
     bidirectional : whether each layer also reads from the end.
     dropout : the share of each recurrent layer's inputs that training drops.
     n_features : how many numbers of a row of X make one time-step; None for the whole row.
@@ -51,9 +52,15 @@ class Recurrent:
         return as_sequences(self, X, y, reset, self.n_features)
 
     def _network(self, shape: tuple[int, ...], units: int) -> Network:
-        if self.cell not in CELLS:
-            raise unknown_name("cell", self.cell, CELLS)
+        if self.cell not in (*CELLS, "transformer"):
+            raise unknown_name("cell", self.cell, (*CELLS, "transformer"))
         of_layers = sizes("units", self.units)
+        if self.cell == "transformer":
+            if self.bidirectional:
+                raise NetgradError("bidirectional is for recurrent cells, a Transformer sees both ends: leave it out")
+            mean = "mean" if self._returns == "last" else "sequence"
+            how = of_sizes(tuple(of_layers), "units=")
+            return transformer_encoder(None, outputs=units, returns=mean, dropout=self.dropout, **how)
         layers: list[Layer] = []
         for i, size in enumerate(of_layers):
             returns = self._returns if i == len(of_layers) - 1 else "sequence"
