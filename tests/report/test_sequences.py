@@ -161,3 +161,12 @@ def test_long_streams_are_traced_in_windows(writer):
     x = np.zeros((1, 450), int)
     windows = sequences.part(model, x, x)
     assert windows[0].shape == windows[1].shape == (4, 100)
+
+
+def test_two_sequences_have_lengths_of_their_own(tmp_path):
+    pairs = ng.data.Pairs(["ab", "b", "aab", "ba"] * 3, ["AB", "B", "AAB", "BA"] * 3)
+    net = ng.architectures.encoder_decoder(len(pairs.source), pairs.classes, 6)
+    model = ng.fit(net, pairs.x, pairs.y, lengths=pairs.lengths, epochs=1)
+    path = ng.report.write(model, pairs.x, pairs.y, tmp_path / "report.html", lengths=pairs.lengths)
+    steps = int(pairs.lengths["target"].sum())
+    assert f" of {steps} time-steps are wrong, in " in path.read_text()

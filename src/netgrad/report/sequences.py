@@ -12,6 +12,7 @@ from netgrad.data.checks import as_lengths, valid_steps
 from netgrad.data.text import Vocabulary
 from netgrad.layers import Bidirectional
 from netgrad.layers.recurrent import Recurrent
+from netgrad.network import out_lengths
 from netgrad.report import figures, time_figures
 from netgrad.report.layers import EXAMPLES
 from netgrad.report.section import Section, confusion_shown, number
@@ -49,7 +50,7 @@ def judged(model: Model, x: Any, y: Any, lengths: Any = None, names: Any = None)
     p = model.predict_proba(x, lengths)
     if p.ndim != 3:
         return
-    spans = as_lengths(lengths, *p.shape[:2])
+    spans = as_lengths(_of_output(model, lengths), *p.shape[:2])
     names = list(range(len(p))) if names is None else list(names)
     task = model.objective.terms[0][1].task
     if task == "regression":
@@ -69,6 +70,14 @@ def judged(model: Model, x: Any, y: Any, lengths: Any = None, names: Any = None)
         yield from text_judged(model, truth.reshape(1, -1), p.reshape(1, -1, p.shape[-1]), spans.sum(keepdims=True))
     else:
         yield from tags(model, truth, p.argmax(-1), spans, names)
+
+
+def _of_output(model: Model, lengths: Any) -> Any:
+    """The lengths of the output's sequences, where the inputs have lengths each of their own."""
+    if not isinstance(lengths, dict):
+        return lengths
+    ends = out_lengths(model.network, lengths, model.network.shapes(model.shapes))
+    return ends[model.network.outputs[0][1]]
 
 
 # --- tags
