@@ -2,6 +2,7 @@
 
 from netgrad.experiments import (
     approximation,
+    attention,
     batch_normalisation,
     bias_variance,
     constructions,
@@ -32,6 +33,7 @@ __all__ = [
     "Result",
     "Row",
     "approximation",
+    "attention",
     "batch_normalisation",
     "bias_variance",
     "constructions",
