@@ -24,6 +24,7 @@ SHORT = {"max_iter": 2, "random_state": 0}
 CASES = {
     "MLPClassifier": (ours.MLPClassifier(**SHORT), X, Y),
     "MLPRegressor": (ours.MLPRegressor(solver="sgd", dtype="float32", **SHORT), X, X[:, 0]),
+    "Autoencoder": (ours.Autoencoder(hidden_layer_sizes=4, tied=True, **SHORT), X, Y),
     "lbfgs": (ours.MLPRegressor(solver="lbfgs", **SHORT), X, X[:, 0]),
     "ConvClassifier": (ours.ConvClassifier(filters=2, **SHORT), X, Y),
     "RecurrentClassifier": (ours.RecurrentClassifier(cell="rnn", units=3, **SHORT), SEQUENCES, [0, 1] * 10),
@@ -44,8 +45,8 @@ def fitted():
 
 
 def answers(estimator, x):
-    found = estimator.predict_proba(x) if hasattr(estimator, "predict_proba") else estimator.predict(x)
-    return np.asarray(found)
+    asked = next(name for name in ("predict_proba", "predict", "transform") if hasattr(estimator, name))
+    return np.asarray(getattr(estimator, asked)(x))
 
 
 def test_every_estimator_is_tested():

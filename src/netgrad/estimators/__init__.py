@@ -6,6 +6,7 @@ import line is enough for existing code::
     from netgrad.estimators import MLPClassifier
 """
 
+from netgrad.estimators.autoencoder import Autoencoder
 from netgrad.estimators.conv import ConvClassifier
 from netgrad.estimators.grouped import GroupedClassifier, GroupedRegressor
 from netgrad.estimators.mlp import MLPClassifier, MLPRegressor
@@ -15,6 +16,7 @@ from netgrad.estimators.registry import ESTIMATORS
 
 __all__ = [
     "ESTIMATORS",
+    "Autoencoder",
     "ConvClassifier",
     "GroupedClassifier",
     "GroupedRegressor",

@@ -23,6 +23,7 @@ from netgrad.experiments import (
     sharing,
     shifts,
     softmax,
+    unlabelled,
     weight_initialisation,
 )
 from netgrad.experiments.base import EXPERIMENTS, Experiment, Result, Row, experiment, find
@@ -56,5 +57,6 @@ __all__ = [
     "sharing",
     "shifts",
     "softmax",
+    "unlabelled",
     "weight_initialisation",
 ]
