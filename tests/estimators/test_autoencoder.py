@@ -1,15 +1,15 @@
-"""The autoencoder as a transformer: beside PCA, in a pipeline, and back."""
+"""The autoencoder as a transformer: beside PCA, in a pipeline, and back; and perceptrons that are pre-trained."""
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from netgrad.errors import NetgradError
-from netgrad.estimators import Autoencoder
+from netgrad.estimators import Autoencoder, GroupedClassifier, MLPClassifier, MLPRegressor
 
 X, Y = load_iris(return_X_y=True)
 SCALED = StandardScaler().fit_transform(X)
@@ -35,3 +35,22 @@ def test_in_a_pipeline_its_codes_are_features():
     assert pipe.score(X, Y) > 0.8
     assert pipe[:-1].inverse_transform(pipe[:-1].transform(X)).shape == X.shape
     assert pipe[1].validation_scores_[-1] > 0.7
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_perceptrons_are_pretrained():
+    """Deep logistic layers and few labels: they get further in the same time."""
+    settings = {"activation": "logistic", "solver": "sgd", "learning_rate_init": 0.1, "max_iter": 100, "batch_size": 20}
+    X, y = load_digits(return_X_y=True)
+    few = slice(0, 300)
+    scores = [
+        MLPClassifier((32, 32, 32), pretrain=by, random_state=0, **settings).fit(X[few] / 16, y[few]).score(X / 16, y)
+        for by in (None, "autoencoder")
+    ]
+    assert scores[1] > scores[0] + 0.1
+    with pytest.raises(NetgradError, match="pretrain='rbm' is one start: set n_starts=1, found 2"):
+        MLPClassifier(pretrain="rbm", n_starts=2).fit(X, y)
+    with pytest.raises(NetgradError, match="units are logistic, and those of dense_1 are relu"):
+        MLPRegressor(pretrain="rbm").fit(X, y)
+    with pytest.raises(NetgradError, match="groups are trained without pretrain"):
+        GroupedClassifier(pretrain="autoencoder", group=0, max_iter=2).fit(SCALED, Y)

@@ -56,6 +56,8 @@ class Grouped:
         return examples, y
 
     def _train(self: Any, start: Any, data: Any, validation: Any, rng: Any, first: bool, incremental: bool) -> None:
+        if self.pretrain is not None:
+            raise NetgradError("groups are trained without pretrain: leave it out, or fit each group by itself")
         if self.early_stopping or self.n_starts > 1:
             raise NetgradError("groups are trained without early_stopping, and from one start each")
         examples, target, weights = data

@@ -6,9 +6,12 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+import jax
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from netgrad.errors import NetgradError
+from netgrad.estimators import inputs
 from netgrad.estimators.classifier import Classifier
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.regressor import Regressor
@@ -16,6 +19,7 @@ from netgrad.estimators.settings import sizes
 from netgrad.initializers import Xavier
 from netgrad.layers import Dense, Dropout, Layer
 from netgrad.network import Network, Sequential
+from netgrad.tasks.pretraining import pretrain
 
 
 def perceptron(hidden: tuple[int, ...], activation: Any, units: int, dropout: float = 0.0) -> Network:
@@ -38,6 +42,8 @@ class Perceptron:
     hidden_layer_sizes : units of each hidden layer, default (100,).
     activation : of the hidden layers, "relu" by default: "identity", "logistic", "tanh", or any of netgrad's.
     dropout : the share of each hidden layer's units that training drops.
+    pretrain : "autoencoder", or "rbm" for logistic layers: the hidden layers first learn one by one what X is like,
+        without y (`netgrad.tasks.pretrain`, ten epochs each).
 
     Attributes
     ----------
@@ -49,6 +55,23 @@ class Perceptron:
     activation: Any = "relu"
     _: KW_ONLY
     dropout: float = 0.0
+    pretrain: str | None = None
+
+    def _start(self: Any, examples: inputs.Examples, rng: np.random.RandomState) -> Network:
+        if self.pretrain is None:
+            return super()._start(examples, rng)  # type: ignore[misc]
+        if self.n_starts > 1:
+            raise NetgradError(f"pretrain={self.pretrain!r} is one start: set n_starts=1, found {self.n_starts}")
+        network = self._network(examples.shape, self._units())
+        with jax.enable_x64(self._double):
+            self.__dict__["_first"] = pretrain(
+                network,
+                examples.x,
+                by=self.pretrain,
+                batch_size=self._batch_size(len(examples)),
+                seed=int(rng.randint(np.iinfo(np.int32).max)),
+            )
+        return network
 
     def _network(self, shape: tuple[int, ...], units: int) -> Network:
         return perceptron(sizes("hidden_layer_sizes", self.hidden_layer_sizes), self.activation, units, self.dropout)
