@@ -8,6 +8,7 @@ import line is enough for existing code::
 
 from netgrad.estimators.autoencoder import Autoencoder
 from netgrad.estimators.conv import ConvClassifier
+from netgrad.estimators.extreme import ELMClassifier, ELMRegressor
 from netgrad.estimators.grouped import GroupedClassifier, GroupedRegressor
 from netgrad.estimators.mlp import MLPClassifier, MLPRegressor
 from netgrad.estimators.own import NetworkClassifier, NetworkRegressor
@@ -18,6 +19,8 @@ __all__ = [
     "ESTIMATORS",
     "Autoencoder",
     "ConvClassifier",
+    "ELMClassifier",
+    "ELMRegressor",
     "GroupedClassifier",
     "GroupedRegressor",
     "MLPClassifier",
