@@ -16,6 +16,7 @@ from netgrad.experiments import (
     optimisers,
     power_plant,
     practicalities,
+    pruning,
     reber,
     regularisation,
     saturation,
@@ -23,6 +24,7 @@ from netgrad.experiments import (
     sharing,
     shifts,
     softmax,
+    uncertainty,
     unlabelled,
     weight_initialisation,
 )
@@ -50,6 +52,7 @@ __all__ = [
     "optimisers",
     "power_plant",
     "practicalities",
+    "pruning",
     "reber",
     "regularisation",
     "saturation",
@@ -57,6 +60,7 @@ __all__ = [
     "sharing",
     "shifts",
     "softmax",
+    "uncertainty",
     "unlabelled",
     "weight_initialisation",
 ]
