@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from netgrad.data import images
-from netgrad.data.images import augment, read_image_folder, read_images, white_of
+from netgrad.data.augmentation import augment
+from netgrad.data.images import read_image_folder, read_images, white_of
 from netgrad.errors import DataError, FileError, NetgradError, NetgradWarning, ShapeError
 
 
@@ -283,3 +284,31 @@ def test_bad_augmentation(spot):
         augment(spot[0], jax.random.key(0), shift=1)
     with pytest.raises(NetgradError, match="nothing below 0"):
         augment(spot, jax.random.key(0), noise=-1)
+
+
+def test_pictures_are_mirrored_cut_and_lit_otherwise():
+    x, key = jnp.asarray(np.random.default_rng(0).uniform(size=(6, 5, 7, 4)), jnp.float32), jax.random.key(3)
+    np.testing.assert_allclose(augment(x, key, flip=1.0), x[:, :, ::-1], atol=1e-5)
+    half = np.asarray(augment(x, key, flip=0.5))
+    kinds = {(bool(np.allclose(a, b)), bool(np.allclose(a, b[:, ::-1]))) for a, b in zip(half, x, strict=True)}
+    assert kinds == {(True, False), (False, True)}
+    ramp = jnp.broadcast_to(jnp.arange(9.0)[:, None, None], (6, 9, 9, 1))
+    cut = np.asarray(augment(ramp, key, crop=0.5))
+    assert (np.ptp(cut, axis=(1, 2, 3)) < 8).all()  # a part of the ramp, brought to the old size
+    assert cut.min() >= 0
+    lit = np.asarray(augment(x, key, colour=0.3))
+    np.testing.assert_array_equal(lit[..., 3], x[..., 3])
+    assert (np.abs(lit[..., :3] - x[..., :3]).max(axis=(1, 2, 3)) > 0.01).all()
+    grey = jnp.full((4, 3, 3, 1), 0.5)
+    assert ((np.asarray(augment(grey, key, colour=0.3)) - 0.5) ** 2 <= 0.15**2 + 1e-6).all()
+    with pytest.raises(DataError, match=r"flip 2, crop 0.0, colour 0.0: expected shares"):
+        augment(x, key, flip=2)
+    with pytest.raises(DataError, match=r"expected shares from 0 to 1, of a crop below 1"):
+        augment(x, key, crop=1.0)
+
+
+def test_what_was_drawn_before_is_drawn_still():
+    x, key = jnp.arange(60.0).reshape(2, 5, 6, 1), jax.random.key(0)
+    first = np.asarray(augment(x, key, shift=2, rotation=15, noise=0.5))[0, :2, :3, 0]
+    before = [[0.67307293, 0.67750525, -0.20480278], [1.130984, 0.90820336, 1.4685531]]
+    np.testing.assert_allclose(first, before, rtol=1e-4)

@@ -102,6 +102,7 @@ CASES = [
     Case(ng.ConvTranspose(2, (3, 2), stride=(2, 3), padding=((1, 0), 0), dilation=(2, 1)), (3, 2, 3)),
     Case(ng.ConvTranspose(2, 2, bias=False, activation="relu"), (2, 3, 2, 2)),
     Case(ng.Augment(shift=1.5, rotation=20, noise=0.1), (4, 5, 2)),
+    Case(ng.Augment(flip=0.5, crop=0.3, colour=0.2), (4, 5, 3)),
     Case(ng.MaxPool((3, 2), stride=(1, 2), padding="same"), (5, 4, 2)),
     Case(ng.MaxPool(2), (6, 3), lengths=True),
     Case(ng.MaxPool(2), (2, 2, 4, 2)),

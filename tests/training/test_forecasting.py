@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 import netgrad as ng
+from netgrad.data.series import read_series
 from netgrad.errors import DataError, FileError, NetgradWarning
 from netgrad.training.forecaster import Plan, conformal
-from netgrad.training.forecasting import usual_window, worth
-from netgrad.training.ridge import Ridge, ridge
+from netgrad.training.forecasting import folds, usual_window, worth
+from netgrad.training.ridge import Ridge, strength
 
 
 def sales(n=240, seed=0):
@@ -155,7 +156,7 @@ def test_the_window_goes_by_horizon_season_and_length():
 
 
 def test_weights_of_the_two_parts():
-    truth, linear, network = np.array([[1.0, np.nan]]), np.array([[1.0, 0.0]]), np.array([[0.0, 9.0]])
+    truth, linear, network = (np.tile(row, (9, 1)) for row in ([1.0, np.nan], [1.0, 0.0], [0.0, 9.0]))
     assert worth(truth, linear, network) < 0.5 < worth(truth, network, linear)
     assert worth(truth, linear, linear) == 0.5
 
@@ -175,5 +176,18 @@ def test_ridge_is_the_solution_of_its_equations():
         (centred.T @ centred + 0.5 * unit * np.eye(4)) @ fitted.W, centred.T @ (y - y.mean(0)), rtol=1e-9
     )
     truth = x @ np.ones((4, 1))
-    told = ridge(x, truth, x, np.where(rng.uniform(size=truth.shape) < 0.5, np.nan, truth))
-    np.testing.assert_allclose(told.predict(x), truth, atol=1e-3)
+    some = np.where(rng.uniform(size=truth.shape) < 0.5, np.nan, truth)
+    first = np.arange(50) < 30
+    alpha, (said,), _ = strength(x, truth, some, [(first, ~first)])
+    np.testing.assert_allclose(said, truth[30:], atol=1e-3)
+    assert strength(x, rng.normal(size=(50, 1)), rng.normal(size=(50, 1)), [(first, ~first)])[0] > alpha
+
+
+def test_folds_never_look_at_what_they_learn_from():
+    series = read_series(pd.DataFrame({"y": np.arange(200.0)}), "y")
+    at, held = np.arange(10, 190), np.array([150])
+    found = folds(series, at, 5, held)
+    assert len(found) > 2
+    for learned, seen in found:
+        assert series.step[at[learned]].max() + 5 < series.step[at[seen]].min() + 1
+        assert not (learned & seen).any()

@@ -130,7 +130,11 @@ def fit(
         Count, typer.Option(min=1, help="Height and width to bring pictures to.", rich_help_panel=DATA)
     ] = None,
     augment: Annotated[
-        str, typer.Option(help="Of pictures in training: shift=2,rotation=10,noise=0.1.", rich_help_panel=DATA)
+        str,
+        typer.Option(
+            help="Of pictures in training: shift=2,rotation=10,flip=0.5,crop=0.2,colour=0.3,noise=0.1.",
+            rich_help_panel=DATA,
+        ),
     ] = "",
     net: Annotated[
         str,

@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from netgrad.data.augmentation import AUGMENTATIONS
 from netgrad.data.files import regular
 from netgrad.errors import FileError, NetgradError, unknown_name
 from netgrad.training.tabular import Recipe
@@ -40,8 +41,8 @@ def amounts(option: str, words: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for word in names(words):
         name, _, value = word.partition("=")
-        if name not in ("shift", "rotation", "noise"):
-            raise unknown_name("augmentation", name, ("shift", "rotation", "noise"))
+        if name not in AUGMENTATIONS:
+            raise unknown_name("augmentation", name, AUGMENTATIONS)
         try:
             found[name] = float(value)
         except ValueError:

@@ -3,10 +3,11 @@
 Importing this loads numpy and nothing heavier; pandas, scikit-learn, Pillow and pooch come on first use.
 """
 
+from netgrad.data.augmentation import augment
 from netgrad.data.checks import as_examples, as_labels, as_lengths, same_examples, valid_steps
 from netgrad.data.datasets import Dataset, load, load_text, names, read_npz, split
 from netgrad.data.encodings import TableEncoder
-from netgrad.data.images import ImageFolder, augment, read_image_folder, read_images
+from netgrad.data.images import ImageFolder, read_image_folder, read_images
 from netgrad.data.leaks import leaks
 from netgrad.data.pairs import Pairs, Words
 from netgrad.data.reber import (

@@ -1,4 +1,4 @@
-"""Pictures: a folder of classes as arrays, and random shifts, rotations and noise for training."""
+"""Pictures: a folder of classes as arrays."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from netgrad.data.files import regular
-from netgrad.errors import DataError, FileError, NetgradError, ShapeError, warn
+from netgrad.errors import DataError, FileError, NetgradError, warn
 from netgrad.resources import gib, memory
 
 if TYPE_CHECKING:
-    import jax
     from PIL import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
@@ -164,53 +163,6 @@ expected one size (or give the size to resize them to)
     # One at a time, and only as large as it is needed: a folder of photographs decoded whole takes gigabytes.
     for row, pixels in zip(x, _each(paths, decode), strict=True):
         np.divide(pixels, 255, out=row)
-    return x
-
-
-def augment(
-    x: jax.Array, key: jax.Array, *, shift: float = 0.0, rotation: float = 0.0, noise: float = 0.0
-) -> jax.Array:
-    """Each picture of `x` (N, height, width, channels) moved, turned and roughened at random; may be jitted.
-
-    - shift: the most by which a picture moves along each axis, in pixels
-    - rotation: the most by which it turns about its centre, in degrees
-    - noise: standard deviation of the normal noise added to each pixel
-
-    Between pixels values are interpolated linearly; what comes in from outside is 0. Nothing is clipped.
-
-    >>> import jax
-    >>> x = jax.numpy.ones((2, 8, 8, 1))
-    >>> augment(x, jax.random.key(0), shift=2, rotation=10, noise=0.1).shape
-    (2, 8, 8, 1)
-    >>> bool((augment(x, jax.random.key(0)) == x).all())
-    True
-    """
-    import jax
-    import jax.numpy as jnp
-
-    if x.ndim != 4:
-        raise ShapeError(f"x has shape {x.shape}: expected pictures (N, height, width, channels)")
-    if min(shift, rotation, noise) < 0:
-        raise DataError(f"shift {shift}, rotation {rotation}, noise {noise}: expected nothing below 0")
-    key_shift, key_rotation, key_noise = jax.random.split(key, 3)
-    if shift or rotation:
-        n, height, width, _ = x.shape
-        shifts = jax.random.uniform(key_shift, (n, 2), x.dtype, -shift, shift)
-        angles = jnp.deg2rad(jax.random.uniform(key_rotation, (n,), x.dtype, -rotation, rotation))
-        centre = jnp.array([(height - 1) / 2, (width - 1) / 2], x.dtype)[:, None, None]
-        grid = jnp.stack(jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")) - centre
-
-        def move(picture: jax.Array, shift: jax.Array, angle: jax.Array) -> jax.Array:
-            cos, sin = jnp.cos(angle), jnp.sin(angle)
-            # Where each pixel of the result comes from: turned back, and shifted back.
-            back = jnp.array([[cos, sin], [-sin, cos]])
-            source = jnp.einsum("ij,jhw->ihw", back, grid - shift[:, None, None]) + centre
-            sample = jax.scipy.ndimage.map_coordinates
-            return jax.vmap(lambda channel: sample(channel, list(source), order=1), in_axes=-1, out_axes=-1)(picture)
-
-        x = jax.vmap(move)(x, shifts, angles)
-    if noise:
-        x = x + noise * jax.random.normal(key_noise, x.shape, x.dtype)
     return x
 
 

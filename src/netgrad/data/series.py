@@ -278,7 +278,8 @@ def season_of(series: Series, horizon: int, stop: np.ndarray) -> int:
     """After how many steps the series repeat themselves, by the steps before ``stop`` (names,); 1 where they do not.
 
     Tried are a day, a week and a year of such steps and the peak of the autocorrelation; it is the one whose values,
-    taken as forecasts, miss by the least, where that is less than the last value misses by.
+    taken as forecasts, miss by the least, or the shortest of those that hardly miss by more, where that is less than
+    the last value misses by.
 
     >>> import pandas as pd
     >>> table = pd.DataFrame({"y": [1.0, 5.0, 3.0] * 20})
@@ -296,7 +297,8 @@ def season_of(series: Series, horizon: int, stop: np.ndarray) -> int:
             difference = series.y[at[:, None] + np.arange(1, horizon + 1)] - naive(series, at, m, horizon)
             if np.isfinite(difference).any():
                 errors[m] = float(np.nanmean(difference**2))
-    best = min(errors, key=lambda m: errors[m], default=1)
+    least = min((errors[m] for m in errors if m > 1), default=np.inf)
+    best = min((m for m in errors if m > 1 and errors[m] <= 1.1 * least), default=1)  # a day before a week
     return best if best > 1 and errors[best] < 0.95 * errors.get(1, np.inf) else 1
 
 

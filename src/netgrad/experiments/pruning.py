@@ -38,15 +38,15 @@ def pruning(seed: int = 0) -> Result:
     )  # fmt: skip
     errors: dict[str, list[list[float]]] = {name: [] for name in ng.pruning.METHODS}
     for model in models:
-        for name, rows in errors.items():
+        for name, found in errors.items():
             pruned = [ng.prune(model, x, y, share=share, method=name) for share in SHARES]
-            rows.append([2 * one.evaluate(x, y)["loss"] for one in pruned])
-    curves = {name: np.array(rows) for name, rows in errors.items()}
+            found.append([2 * one.evaluate(x, y)["loss"] for one in pruned])
+    curves = {name: np.array(found) for name, found in errors.items()}
     better = curves["magnitude"][:, 1] / curves["obs"][:, 1]
     result.most(f"{SHARES[1]:.0%} of the weights out: error by magnitude over that by the surgeon", "above 1", better,
                 better > 1)  # fmt: skip
-    for name, rows in curves.items():
-        shown = ", ".join(f"{value:.3g}" for value in np.median(rows, axis=0))
+    for name, curve in curves.items():
+        shown = ", ".join(f"{value:.3g}" for value in np.median(curve, axis=0))
         result.tell(f"{name}: squared error with {', '.join(f'{s:.0%}' for s in SHARES)} out, median", shown)
     result.figures["pruning"] = _draw(curves)
     return result
@@ -74,10 +74,10 @@ def _neuron(result: Result, rng: np.random.Generator) -> None:
     result.close("Q of the sigmoid neuron, and second differences of E", numeric.ravel(), Q.ravel(), 1e-4)
     rows = s[:, None] * x
     near = np.linalg.norm(Q - rows.T @ rows) / np.linalg.norm(Q)
-    result.holds("sum of x~ x~' is about Q", "about", f"apart by {near:.1%}", near < 0.2)
+    result.holds("sum of x~ x~' is about Q", "about", f"apart by {near:.1%}", bool(near < 0.2))
     mu = 1e-6
     apart = np.abs(inverse_by_rows(rows, mu) @ (rows.T @ rows + mu * np.eye(4)) - np.eye(4)).max()
-    result.holds("the recursion row by row gives (sum x~ x~' + mu I)^-1", "equal", f"to {apart:.1g}", apart < 1e-6)
+    result.holds("the recursion row by row gives (sum x~ x~' + mu I)^-1", "equal", f"to {apart:.1g}", bool(apart < 1e-6))
     inverse = np.linalg.inv(positive(Q)[0])
     J = cost(w, inverse.diagonal())
     i = int(J.argmin())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import wraps
 from html import escape
@@ -51,6 +52,7 @@ STYLE: Any = {
     "svg.hashsalt": "netgrad",
 }
 MOST_POINTS = 2000  # of a scatter plot: more are not told apart, and make the file large
+CAPTION, LINES = 17, 6  # letters and lines of a caption
 MOST_CLASSES = 30  # of a confusion matrix that can be read
 
 
@@ -139,12 +141,16 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[Any]) -> Figure:
 
 @styled
 def pictures(images: np.ndarray, captions: Sequence[str]) -> Figure:
-    """Images (N, height, width, channels), each with its caption."""
+    """Images (N, height, width, channels), each with its caption, broken where it is wider than its place."""
     across = 6
-    down = -(-len(images) // across)
-    fig = Figure(figsize=(8.4, 1.85 * down), layout="constrained")
-    axes = fig.subplots(down, across, squeeze=False).ravel()
-    for ax, image, caption in zip(axes, images, captions, strict=False):
+    told = [_broken(caption) for caption in captions]
+    rows = [told[i : i + across] for i in range(0, len(told), across)]
+    lines = [max(text.count("\n") + 1 for text in row) for row in rows]
+    heights = [1.35 + 0.19 * n for n in lines]
+    fig = Figure(figsize=(8.4, sum(heights)), layout="constrained")
+    grid = fig.subplots(len(rows), across, squeeze=False, gridspec_kw={"height_ratios": heights})
+    axes = grid.ravel()
+    for ax, image, caption in zip(axes, images, told, strict=False):
         grey = image.shape[-1] == 1
         low, high = float(image.min()), float(image.max())
         shown = (image - low) / (high - low) if high > low else np.zeros_like(image)
@@ -153,6 +159,18 @@ def pictures(images: np.ndarray, captions: Sequence[str]) -> Figure:
     for ax in axes:
         ax.set_axis_off()
     return fig
+
+
+def _broken(caption: str) -> str:
+    """A caption in lines as wide as a picture's place; of very many the middle is left out.
+
+    >>> _broken("bicycle, taken for motor scooter, moped\\n1.5%").splitlines()
+    ['bicycle, taken', 'for motor', 'scooter, moped', '1.5%']
+    """
+    lines = []
+    for line in caption.split("\n"):
+        lines += textwrap.wrap(line, CAPTION) or [""]
+    return "\n".join(lines if len(lines) <= LINES else [*lines[: LINES - 2], "...", lines[-1]])
 
 
 @styled

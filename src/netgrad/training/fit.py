@@ -24,6 +24,7 @@ from netgrad.training.checkpoint import rates
 from netgrad.training.history import History
 from netgrad.training.kept import Kept, kept_by
 from netgrad.training.model import Model
+from netgrad.training.pictures import for_pictures
 from netgrad.training.prepare import check_inputs, encode_labels, given_params, in_shapes, make_objective
 from netgrad.training.reconstruction import (
     check_reconstructs,
@@ -80,7 +81,8 @@ def fit(
 
     Args:
         network: the network; or a model, which goes on from its parameters with its own objective.
-        x: (N, ...) inputs, or a dict of them by input name; or a `netgrad.Stream` of chunks (x, y), or a function that
+        x: (N, ...) inputs, or a dict of them by input name (pictures of the type uint8 are divided by 255, which is
+            said: `netgrad.training.pictures`); or a `netgrad.Stream` of chunks (x, y), or a function that
             starts one, for more examples than fit into memory.
         y: targets, or a dict of them by output name: class numbers (N,), labels of any kind, or numbers (N, units).
             Without them the network reconstructs its inputs (`netgrad.Autoencoder`).
@@ -294,6 +296,7 @@ def untrained(
     """
     encoder = TableEncoder().fit(x) if hasattr(x, "columns") else None
     x = encoder.transform(x) if encoder else x
+    network = for_pictures(network, x)
     shapes = in_shapes(check_inputs(network, x, lengths)[0])
     out_shape = network.shapes(shapes)[network.outputs[0][1]]
     check_targets(network, False, y)

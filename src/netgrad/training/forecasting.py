@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,19 +25,23 @@ from netgrad.network import Ensemble, Input, Network, Sequential
 from netgrad.training.fit import fit, untrained
 from netgrad.training.forecaster import Forecaster, Plan, conformal, encoded, outputs, shaped
 from netgrad.training.model import Model
-from netgrad.training.ridge import Ridge, ridge
+from netgrad.training.ridge import Fold, Ridge, strength
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LONGEST_WINDOW = 256  # that is chosen without being asked for
 FEWEST = 8  # windows to train on
+MANY = 500  # windows held out that are enough to decide by
+BEGINNINGS = (0.4, 0.6, 0.8)  # of the past, whose ends are looked at where there are fewer
 LOOKED_AT = 6000  # windows by which it is decided what is learned
 MOST_LINEAR = 4000  # numbers in a window of which a linear map is made, too
 STEPS = 1500  # updates of a run, where that is not too few or too many epochs
 EPOCHS = (8, 100)
-DOUBT = 0.3  # weight of one half beside what the part held out says of the network's weight
-LOGARITHM, LEVEL = 0.95, 0.98  # of the error without it, below which each is taken up
+DOUBT = 0.1  # weight of one half beside what the part held out says of the network's weight
+FEW = 2  # how much more that weighs where one horizon alone is held out
+LOGARITHM, LEVEL = 0.95, 0.95  # of the error without it, below which each is taken up
+ALL_OF_IT = 0.98  # of the squared error of a map of the target's past, below which all of the window is mapped
 
 
 def fit_forecast(
@@ -110,16 +115,16 @@ def fit_forecast(
     enough(series, plan, len(train), len(held), len(tested), validation, test)
     features, ahead = encoded(series, encoder, calendar, tuple(known))
     train, held, tested = (thinned(at, window * (features.shape[1] + len(ahead) + 2)) for at in (train, held, tested))
-    plan = decided_by_ridge(plan, series, train, held, features, ahead, log_target)
+    plan = decided_by_ridge(plan, series, train, held, first_held, features, ahead, log_target)
     parts = [shaped(plan, series, at, features, ahead) for at in (train, held, tested)]
-    model, mixed = trained(plan, series, parts[0], parts[1], layers, settings | {"seed": seed})
-    missed = outputs(plan, parts[1]) - mixed
+    split = folds(series, np.concatenate([train, held]), horizon, first_held)
+    model, missed = trained(plan, parts[0], parts[1], split, layers, settings | {"seed": seed})
     plan = replace(plan, bands=conformal(missed, coverage))
     model = replace(model, encoder=encoder)
     model.card = {"task": "forecast", "target": target, "forecast": plan.to_json()}
     forecaster = Forecaster(model, plan, series, parts[0], missed=missed)
     if len(tested):
-        forecaster.held, forecaster.rivals = parts[2], {"ridge": lag_ridge(plan, parts)}
+        forecaster.held, forecaster.rivals = parts[2], {"ridge": lag_ridge(plan, series, first_held, parts)}
     return forecaster
 
 
@@ -192,16 +197,18 @@ def decided_by_ridge(
     series: Series,
     train: np.ndarray,
     held: np.ndarray,
+    first_held: np.ndarray,
     features: np.ndarray,
     ahead: Sequence[int],
     log_target: bool | None,
 ) -> Plan:
-    """The plan with what is learned, told by the errors of linear maps on the part held out: the logarithm or not,
-    and from the last value or without it. What is simpler stays where the other is hardly better."""
+    """The plan with what is learned, told by the errors of linear maps on what comes after what they learned from: the
+    logarithm or not, and from the last value or without it. What is simpler stays where the other is hardly better."""
     positive = bool((series.filled > 0).all())
     if log_target and not positive:
         raise DataError(f"{plan.target!r} holds {series.filled.min():g}: expected numbers above 0 for log_target")
-    some, others = (at[:: max(1, len(at) // LOOKED_AT)] for at in (train, held))
+    some = np.concatenate([at[:: max(1, len(at) // LOOKED_AT)] for at in (train, held)])
+    parts = folds(series, some, plan.horizon, first_held)
     best, least = plan, np.inf
     for log in (False, True) if log_target is None and positive else (bool(log_target),):
         learned = np.log(series.filled) if log else series.filled
@@ -213,11 +220,11 @@ def decided_by_ridge(
                 LEVEL if level is not None and best.level is None else 1.0
             )
             tried = replace(plan, log=log, level=level, scale=scale)
-            a, b = (shaped(tried, series, at, features, ahead) for at in (some, others))
+            seen = shaped(tried, series, some, features, ahead)
             # The target's own window, and of everything else the last step, tell it as well as all of it would.
-            own, others_own = (np.concatenate([w.x[:, :, 0], w.x[:, -1, 1:]], axis=1) for w in (a, b))
-            said = ridge(own, outputs(tried, a, filled=True), others_own, outputs(tried, b))
-            error = errors_of(tried, b, said.said)
+            own = np.concatenate([seen.x[:, :, 0], seen.x[:, -1, 1:]], axis=1)
+            _, said, _ = strength(own, outputs(tried, seen, filled=True), outputs(tried, seen), parts)
+            error = errors_of(tried, seen, parts, said)
             if error < least * wanted or not np.isfinite(least):
                 best, least = tried, error
     if best.log and log_target is None:
@@ -225,22 +232,40 @@ def decided_by_ridge(
     return best
 
 
-def errors_of(plan: Plan, found: Windows, said: np.ndarray) -> float:
-    """The root mean squared error of changes, in the target's own terms."""
+def folds(series: Series, at: np.ndarray, horizon: int, first_held: np.ndarray) -> list[Fold]:
+    """Which of the windows that end at these rows to learn from and which to look at: those held out, and where these
+    are few also later ones for each of several beginnings of the past. Nothing is learned from what it looks at."""
+    step, held = series.step[at], first_held[series.code[at]]
+    found = [(step + horizon < held, step + 1 >= held)]
+    if np.count_nonzero(found[0][1]) < MANY:
+        cuts = [*np.quantile(step, BEGINNINGS).astype(int), FAR]
+        for cut, stop in pairwise(cuts):
+            before = (step + horizon < cut) & found[0][0]
+            after = (step + 1 >= cut) & (step + 1 < stop) & found[0][0]
+            if min(before.sum(), after.sum()) >= FEWEST:
+                found.append((before, after))
+    return found
+
+
+def errors_of(plan: Plan, seen: Windows, parts: Sequence[Fold], said: Sequence[np.ndarray]) -> float:
+    """The root mean squared error of what was said of the windows that each fold looks at, in the target's terms."""
+    told = np.concatenate(said)
+    last, truth = (np.concatenate([part[look] for _, look in parts]) for part in (seen.last, seen.y))
     with np.errstate(over="ignore"):
-        learned, truth = found.last[:, None] + plan.scale * said, found.y
+        learned = last[:, None] + plan.scale * told
         learned, truth = (np.exp(learned), np.exp(truth)) if plan.log else (learned, truth)
         return float(np.sqrt(np.nanmean((learned - truth) ** 2)))
 
 
-def lag_ridge(plan: Plan, parts: Sequence[Windows]) -> np.ndarray:
-    """What ridge regression on the target's own window forecasts for the last of these parts, trained on the first and
-    then on the second too: the rival of every report."""
-    own = [part.x[:, :, 0] for part in parts]
-    y = [outputs(plan, part, filled=True) for part in parts]
-    told = ridge(own[0], y[0], own[1], outputs(plan, parts[1]))
-    again = Ridge.of(np.concatenate(own[:2]), np.concatenate(y[:2]), told.alpha)
-    learned = parts[2].last[:, None] + plan.scale * again.predict(own[2])
+def lag_ridge(plan: Plan, series: Series, first_held: np.ndarray, parts: Sequence[Windows]) -> np.ndarray:
+    """What ridge regression on the target's own window forecasts for the last of these parts, learned from those
+    before: the rival of every report."""
+    own = np.concatenate([part.x[:, :, 0] for part in parts[:2]])
+    truth = np.concatenate([outputs(plan, part) for part in parts[:2]])
+    at = np.concatenate([part.ends for part in parts[:2]])
+    alpha, _, _ = strength(own, np.nan_to_num(truth), truth, folds(series, at, plan.horizon, first_held))
+    told = Ridge.of(own, np.nan_to_num(truth), alpha).predict(parts[2].x[:, :, 0])
+    learned = parts[2].last[:, None] + plan.scale * told
     return np.exp(learned) if plan.log else learned
 
 
@@ -258,13 +283,14 @@ def network(layers: Sequence[Layer] | None, horizon: int) -> Network:
 
 def trained(
     plan: Plan,
-    series: Series,
     train: Windows,
     held: Windows,
+    split: Sequence[Fold],
     layers: Sequence[Layer] | None,
     settings: dict[str, Any],
 ) -> tuple[Model, np.ndarray]:
-    """The model, and what it says (N, horizon) of the windows held out."""
+    """The model, and by how much its outputs are off (N, horizon) on windows held out; where these are few, also those
+    of linear maps that learned from what came before others."""
     y, y_held = outputs(plan, train, filled=True), outputs(plan, held, filled=True)
     weight, weight_held = (np.isfinite(part.y).mean(1) for part in (train, held))
     keep, keep_held = weight > 0, weight_held > 0
@@ -289,25 +315,43 @@ def trained(
         **how,
     )
     said = np.asarray(learned.predict_proba(held.x), np.float64)
-    flat, flat_held = (part.x.reshape(len(part), -1) for part in (train, held))
+    flat = np.concatenate([part.x.reshape(len(part), -1) for part in (train, held)])
     if flat.shape[1] > MOST_LINEAR:
-        return learned, said
-    linear = ridge(flat, y, flat_held, outputs(plan, held))
-    share = worth(outputs(plan, held), linear.said, said)
-    both = Ridge.of(np.concatenate([flat, flat_held]), np.concatenate([y, y_held]), linear.alpha)
-    return joined(learned, both, share, train.x[:2], y[:2]), (1 - share) * linear.said + share * said
+        return learned, outputs(plan, held) - said
+    both, truth = np.concatenate([y, y_held]), np.concatenate([outputs(plan, train), outputs(plan, held)])
+    linear, (mapped, *earlier) = mapping(flat, both, truth, split, train.x.shape[-1])
+    share = worth(outputs(plan, held), mapped, said)
+    missed = [truth[split[0][1]] - (1 - share) * mapped - share * said]
+    missed += [truth[look] - told for (_, look), told in zip(split[1:], earlier, strict=True)]
+    return joined(learned, linear, share, train.x[:2], y[:2]), np.concatenate(missed)
+
+
+def mapping(
+    flat: np.ndarray, y: np.ndarray, truth: np.ndarray, split: Sequence[Fold], channels: int
+) -> tuple[Ridge, list[np.ndarray]]:
+    """The linear map of windows (N, window * channels), and what that of each fold says of what it looks at: of the
+    target's own past alone, the first channel, unless all of the window forecasts better."""
+    own = np.arange(flat.shape[1]) % channels == 0
+    found = [(used, *strength(flat[:, used], y, truth, split)) for used in (own, np.ones_like(own))]
+    used, alpha, said, _ = found[1] if found[1][-1] < ALL_OF_IT * found[0][-1] else found[0]
+    told = Ridge.of(flat[:, used], y, alpha)
+    W = np.zeros((flat.shape[1], y.shape[1]))
+    W[used] = told.W
+    return replace(told, W=W), said
 
 
 def worth(truth: np.ndarray, linear: np.ndarray, network: np.ndarray) -> float:
-    """The weight of the network beside the linear map, between 0 and 1: by least squares, drawn towards one half the
-    more, the larger the errors are beside what the two differ by.
+    """The weight of the network beside the linear map, between 0 and 1, by what each says of examples (N, horizon): by
+    least squares, drawn towards one half the more, the larger the errors are beside what the two differ by, and the
+    fewer horizons there are.
 
-    >>> round(worth(np.array([2.0]), np.array([0.0]), np.array([2.0])), 2), worth(*np.array([[0.0], [0.0], [1.0]]))
-    (0.88, 0.0)
+    >>> truth = np.ones((60, 1))
+    >>> round(worth(truth, 0 * truth, truth), 2), round(worth(truth, truth, 0 * truth), 2), worth(truth, truth, truth)
+    (0.95, 0.0, 0.5)
     """
     known = np.isfinite(truth)
     more, wanted = (network - linear)[known], (truth - linear)[known]
-    doubt = DOUBT * float(wanted @ wanted)
+    doubt = DOUBT * (1 + FEW * truth.shape[-1] / len(truth)) * float(wanted @ wanted)
     square = float(more @ more) + doubt
     return float(np.clip((more @ wanted + 0.5 * doubt) / square, 0, 1)) if square else 0.5
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +12,11 @@ STRENGTHS = np.logspace(-5, 2, 8)  # of the penalty, in mean squares of an input
 
 @dataclass(frozen=True)
 class Ridge:
-    """A linear map: y = x W + b, W (d, outputs). alpha: the strength of the penalty on W. said: what it said of the
-    examples held out."""
+    """A linear map: y = x W + b, W (d, outputs). alpha: the strength of the penalty on W."""
 
     W: np.ndarray
     b: np.ndarray
     alpha: float
-    said: np.ndarray
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """What it says of examples (N, d)."""
@@ -29,26 +28,30 @@ class Ridge:
         return _Solved(x, y).at(alpha)
 
 
-def ridge(x: np.ndarray, y: np.ndarray, x_held: np.ndarray, y_held: np.ndarray) -> Ridge:
-    """The map of examples x (N, d), y (N, outputs) whose penalty is that which forecasts those held out best.
+Fold = tuple[np.ndarray, np.ndarray]  # which examples to learn from, and which to look at
 
-    y_held may have NaN where nothing is known.
 
-    >>> x = np.arange(12.0).reshape(6, 2) % 5
-    >>> told = ridge(x, x @ [[2.0], [1.0]] + 3, x, x @ [[2.0], [1.0]] + 3)
-    >>> np.round(told.predict(np.array([[1.0, 1.0]])), 2)
-    array([[6.]])
+def strength(
+    x: np.ndarray, y: np.ndarray, truth: np.ndarray, folds: Sequence[Fold]
+) -> tuple[float, list[np.ndarray], float]:
+    """The strength of the penalty that forecasts the examples of the folds best which these do not learn from, what
+    each fold's map says of its own with it, and the sum of their squared errors.
+
+    x (N, d), y (N, outputs): the examples; truth: y with NaN where nothing is known.
+
+    >>> x = np.arange(24.0).reshape(12, 2) % 5
+    >>> first = np.arange(12) < 8
+    >>> alpha, (said,), error = strength(x, x @ [[2.0], [1.0]], x @ [[2.0], [1.0]], [(first, ~first)])
+    >>> bool(np.abs(said - x[8:] @ [[2.0], [1.0]]).max() < 1e-3), alpha == float(STRENGTHS[0])
+    (True, True)
     """
-    solved = _Solved(x, y)
-    best, least = None, np.inf
-    for strength in STRENGTHS:
-        tried = solved.at(float(strength))
-        said = tried.predict(x_held)
-        error = float(np.nanmean((said - y_held) ** 2))
-        if best is None or error < least:
-            best, least = Ridge(tried.W, tried.b, tried.alpha, said), error
-    assert best is not None
-    return best
+    solved = [(_Solved(x[learned], y[learned]), x[seen], truth[seen]) for learned, seen in folds]
+    tried = []
+    for alpha in STRENGTHS:
+        said = [fold.at(float(alpha)).predict(own) for fold, own, _ in solved]
+        error = sum(float(np.nansum((told - own) ** 2)) for told, (_, _, own) in zip(said, solved, strict=True))
+        tried.append((float(alpha), said, error))
+    return min(tried, key=lambda found: found[2])
 
 
 class _Solved:
@@ -65,4 +68,4 @@ class _Solved:
     def at(self, alpha: float) -> Ridge:
         penalised = self.square + alpha * self.unit * np.eye(len(self.square))
         W = np.linalg.solve(penalised, self.product)  # eigenvectors would take ten times as long
-        return Ridge(W, self.y_mean - self.x_mean @ W, alpha, np.zeros(0))
+        return Ridge(W, self.y_mean - self.x_mean @ W, alpha)
