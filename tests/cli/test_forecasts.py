@@ -105,15 +105,16 @@ def test_a_single_series_without_an_id_and_a_test_file(netgrad, refused, tmp_pat
     assert said["month"].tolist()[0] == "2018-05-01"
     rows = netgrad(*(a for a in fit if a not in ("--time", "month")), "--drop", "month", "--validation", "0.2")
     assert rows.status == 0, rows.err
+    attending = netgrad(*fit, "--net", "transformer", "--window", 12)
+    assert attending.status == 0, attending.err
     # What will not do, each in one line.
-    assert "--id" not in fitted.err
     assert "no column 'shop'" in refused(*fit, "--id", "shop")
     assert "--target" in refused("fit", tmp_path / "a.csv", "--goal", "forecast")
     assert "--filters has no effect on forecasts" in refused(*fit, "--filters", "3")
     assert "--horizon is for forecasts: give --goal forecast" in refused(*fit, "--goal", "tag", "--net", "gru")
     assert "--bidirectional is for recurrent layers" in refused(*fit, "--bidirectional")
     assert "unknown --net for forecasts 'cnn'" in refused(*fit, "--net", "cnn")
-    assert "--missing error" not in refused(*fit, "--only", "nothing")
+    assert "no column 'nothing'" in refused(*fit, "--only", "nothing")
     holes = table.assign(sold=table["sold"].where(t != 5))
     holes.to_csv(tmp_path / "holes.csv", index=False)
     fit = (fit[0], tmp_path / "holes.csv", *fit[2:])

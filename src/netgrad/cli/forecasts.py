@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from netgrad.cli import sequences
+from netgrad.cli import sequences, transformers
 from netgrad.cli.results import Trained, finish
 from netgrad.errors import NetgradError, unknown_name
 
@@ -112,7 +112,7 @@ def layers(given: dict[str, Any]) -> Any:
         dropped = {"dropout": 0.3 if given["dropout"] is None else given["dropout"]}
         return sequences.recurrent(given | dropped, (32,), returns="last")
     if given["net"] != "mlp":
-        raise unknown_name("--net for forecasts", given["net"], ["mlp", *sequences.cells()])
+        raise unknown_name("--net for forecasts", given["net"], ["mlp", *sequences.cells(), transformers.NAME])
     if given["bidirectional"]:
         raise NetgradError("--bidirectional is for recurrent layers: give --net gru, or leave it out")
     if given["hidden"] is None:
