@@ -112,7 +112,11 @@ DATA = [
         lambda: whole_numbers(False),
         "class numbers 0 to 2, taken for quantities: rounded, the answers have a skill of 0.00, a classifier has 1",
     ),
-    ("no_nonlinearity", lambda: known(*LINEAR), "no layer has an activation: 3 layers in a row are one linear layer"),
+    (
+        "no_nonlinearity",
+        lambda: known(*LINEAR),
+        "no layer has an activation, so that 3 layers with weights are one linear layer",
+    ),
     (
         "sorted_labels",
         lambda: of(NORMAL, y={"dense_2": np.sort(CLASSES)}, aim=CHOSEN, **SORTED),
@@ -138,6 +142,7 @@ DATA = [
         lambda: split(NORMAL, 50 * NORMAL + 9),
         "on another scale than those of training: 4 of 4 columns spread 50 times as far",
     ),
+    ("shifted_inputs", lambda: split(NORMAL, NORMAL + 9), "of training: 4 of 4 columns lie .* spreads away"),
     (
         "shifted_inputs",
         lambda: split(NORMAL, changed(2, NORMAL[:, 2] + 9)),
@@ -151,7 +156,7 @@ DATA = [
     (
         "targets_apart",
         lambda: transferred("classification", 0.9, 0.0, CLASSES, (CLASSES + 1) % 3),
-        "what training calls class 0 is class 1 in validation, and 3 classes are renamed so",
+        "what training calls class 0 is class 1 in validation; 3 classes are renamed",
     ),
     (
         "targets_apart",
@@ -181,18 +186,18 @@ DATA = [
     (
         "sentinel_values",
         lambda: of(put(1, slice(0, 4), -999.0)),
-        "4 of 300 values of column 1 are -999, far from all others: -999 seems to stand for a missing value",
+        "4 of 300 values of column 1 are -999, which seems to stand for a missing value",
     ),
-    ("sentinel_values", dates, "5 of 300 values of column 'born' are 1900-01-01, far from all others"),
+    ("sentinel_values", dates, "5 of 300 values of column 'born' are 1900-01-01, which seems"),
     ("mixed_units", lambda: of(metres()), "40 of 300 values of column 2 are about 100 times larger than the others"),
     ("useless_columns", lambda: of(changed(1, 5.0)), "column 1 has the same value in every row"),
     ("useless_columns", lambda: of(changed(1, 3 * NORMAL[:, 0] + 1)), "column 1 says the same as column 0"),
     (
         "leaking_column",
         lambda: of(LEAK, problems=lambda batch, most=0: [("y", "classification", LEAK, CLASSES)]),
-        "column 4 alone tells the output y with a skill of 1.000; without it a reference reaches 0.10",
+        "column 4 alone tells the output y with a skill of 1; without it a reference reaches 0.10",
     ),
-    ("wrong_labels", noisy_labels, r"about 1.% of the labels seem wrong, .* rows \d+, \d+.* first"),
+    ("wrong_labels", noisy_labels, r"about 1.% of the labels seem wrong: .* another class, most so of rows \d+, \d+"),
     (
         "small_classes",
         lambda: known(aim=CHOSEN, answers=lambda *_: (RARE, np.zeros(204, int))),
@@ -223,7 +228,7 @@ DATA = [
     (
         "class_weights_tip",
         lambda: known(aim=CHOSEN, settings={"class_weight": {"2": 1e5}}, answers=lambda *_: (RARE, np.full(204, 2))),
-        "weighed, class 2 makes up 100.0% of the loss, of the examples 2%",
+        "with its weight class 2 makes up 100% of the loss, and 2% of the examples",
     ),
     ("padding_as_data", lambda: of(padded()), r"80% of the sequences end in 3 or more time-steps of zeros"),
     (

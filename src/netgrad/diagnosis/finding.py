@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,6 +38,10 @@ class Finding:
     def numbers(self) -> str:
         """The measured numbers in a few words."""
         return ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in self.measured.items())
+
+    def trying(self, remedy: str) -> Finding:
+        """This finding with what helps in this case, where that is not all that its check knows; as it is for ""."""
+        return replace(self, remedy=remedy) if remedy else self
 
     def __str__(self) -> str:
         return f"{self.severity}: {self.message} ({self.where}; {self.numbers}). Try: {self.remedy}"

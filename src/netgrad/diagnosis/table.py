@@ -1,8 +1,7 @@
-"""The inputs as columns with names, as their user knows them, and words for columns and rows."""
+"""The inputs as columns with names, as their user knows them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,23 +60,3 @@ def column_name(e: Any, i: int, name: str = "") -> str:
     if encoder is not None and i < len(encoder.feature_names):
         return f"column {encoder.feature_names[i]!r}"
     return f"column {i}" + (f" of {name}" if name and len(e.batch.x) > 1 else "")
-
-
-def listed(names: Sequence[str], most: int = 4) -> str:
-    """Names in words.
-
-    >>> listed(["column 1"]), listed([f"column {i}" for i in range(9)])
-    ('column 1', 'column 0, column 1, column 2, column 3 and 5 more')
-    """
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def numbered(rows: Sequence[int] | np.ndarray, noun: str = "row", most: int = 5) -> str:
-    """Numbers of rows in words.
-
-    >>> numbered([4]), numbered([4, 7]), numbered([1, 2], "")
-    ('row 4', 'rows 4, 7', '1, 2')
-    """
-    words = f"{noun}{'s' * (len(rows) > 1)} " if noun else ""
-    return words + listed([str(int(row)) for row in rows], most)

@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from netgrad.diagnosis.finding import Check
+from netgrad.diagnosis.words import count_of, layers_of
 from netgrad.layers.normalisation import BatchNorm
 from netgrad.registry import register
 
@@ -38,14 +39,16 @@ class BatchTooSmall(Check):
             return
         normalised = [node.name for node in e.network.nodes if isinstance(node.layer, BatchNorm)]
         if normalised:
-            message = f"{', '.join(normalised)} takes mean and spread from batches of {size}"
-            yield self.found(e.severity, f"layer {', '.join(normalised)}", message, batch_size=size)
+            takes = "takes" if len(normalised) == 1 else "take"
+            message = f"{', '.join(normalised)} {takes} mean and spread from batches of {size}"
+            yield self.found(e.severity, layers_of(normalised), message, batch_size=size)
         elif (
             e.failing and e.rates and e.smaller_batches and e.rates[1.0] - e.smaller_batches[1.0] > self.gain * e.chance
         ):
             message = f"with 32 examples a step the loss reaches {e.smaller_batches[1.0]:.3g} in the same epochs, "
-            message += f"with {size} {e.rates[1.0]:.3g}: each step follows the noise of its few examples"
-            yield self.found("fault", "the run", message, batch_size=size, loss=e.rates[1.0])
+            message += f"with {size} it reaches {e.rates[1.0]:.3g}: each step follows the noise of its few examples"
+            advice = "take 16 to 64 examples a step"
+            yield self.found("fault", "the run", message, batch_size=size, loss=e.rates[1.0]).trying(advice)
 
     def repair(self, recipe, e):
         return recipe.changed("batch_size=32", batch_size=32)
@@ -74,9 +77,8 @@ class BatchTooLarge(Check):
             return
         own, other = e.rates[1.0], e.smaller_batches[1.0]
         if not own - other <= self.gain * e.chance:
-            message = (
-                f"{size} examples a step made {count} updates in {epochs} epochs; with 32 a step the loss reaches "
-            )
+            updates, run = count_of(count, "update"), count_of(epochs, "epoch")
+            message = f"{size} examples a step made {updates} in {run}; with 32 a step the loss reaches "
             yield self.found("fault", "the run", f"{message}{other:.3g} instead of {own:.3g}", updates=count, loss=own)
 
     def repair(self, recipe, e):

@@ -13,7 +13,8 @@ import numpy as np
 
 from netgrad.diagnosis.finding import Check
 from netgrad.diagnosis.reference import single_column_skill
-from netgrad.diagnosis.table import Named, listed, named_columns
+from netgrad.diagnosis.table import Named, named_columns
+from netgrad.diagnosis.words import listed
 from netgrad.registry import register
 
 STAND_INS = {-1.0, *(sign * (10**k - 1.0) for k in range(1, 8) for sign in (-1, 1)), -32768.0, 32767.0, -2147483648.0}
@@ -43,8 +44,11 @@ class SentinelValues(Check):
             if (found := self.stand_in(column)) is not None:
                 value, count, distance = found
                 shown = column.shown(value)
-                message = f"{count} of {len(column.values)} values of {column.name} are {shown}, far from all others: "
-                message += f"{shown} seems to stand for a missing value"
+                are = "is" if count == 1 else "are"
+                message = (
+                    f"{count} of {len(column.values)} values of {column.name} {are} {shown}, which seems to stand "
+                )
+                message += "for a missing value"
                 measured = {"count": count, "distance": distance}
                 yield self.found(severity, column.name, message, **measured)
 
@@ -167,6 +171,6 @@ class LeakingColumn(Check):
             without = e.reference_skill(task, np.delete(x, best, 1), target)
             if skills[best] - without > self.margin:
                 column = e.column_name(best)
-                message = f"{column} alone tells the output {name} with a skill of {skills[best]:.3f}; without it a "
+                message = f"{column} alone tells the output {name} with a skill of {skills[best]:.3g}; without it a "
                 message += f"reference reaches {without:.2f}"
                 yield self.found("warning", column, message, alone=float(skills[best]), without=without)

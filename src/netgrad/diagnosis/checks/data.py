@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.diagnosis.finding import Check, Finding
+from netgrad.diagnosis.words import count_of, either
 from netgrad.layers.activation import Identity, Logistic, ReLU, ScaledTanh, Softmax, Tanh, Threshold
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.rescaling import Rescaling
@@ -37,7 +38,7 @@ class InputsNotNormalised(Check):
     rank: ClassVar[int] = 10
     remedy: ClassVar[str] = (
         "standardise each column (ng.Rescaling.standardising(x, each=True) as the first layer, or a data frame, which "
-        "netgrad encodes), and cut wild values off"
+        "netgrad encodes)"
     )
     small: float = 0.03
     large: float = 8.0
@@ -47,8 +48,9 @@ class InputsNotNormalised(Check):
     constant: float = 0.95
 
     def look(self, e):
+        severity = "fault" if e.failing or e.held_short else "note"  # what is learned by heart on a bad scale, too
         for name, rows in columns(e).items():
-            yield from islice(self.wrong(rows, partial(self.found, e.severity, f"the inputs {name}")), 1)
+            yield from islice(self.wrong(rows, partial(self.found, severity, f"the inputs {name}")), 1)
 
     def wrong(self, rows: np.ndarray, found: Callable[..., Finding]) -> Iterator[Finding]:
         """What is wrong with these inputs (P, d), each time as ``found`` makes a finding of words and numbers."""
@@ -56,8 +58,10 @@ class InputsNotNormalised(Check):
         size = np.sqrt((rows**2).mean(0))
         real = spread > 1e-6 * np.maximum(size, 1e-30)
         if real.mean() <= 1 - self.constant:
-            message = f"{(~real).sum()} of {len(real)} columns are constant"
-            yield found(message, constant=float((~real).mean()))
+            message = (
+                f"{(~real).sum()} of {count_of(len(real), 'column')} {'is' if (~real).sum() == 1 else 'are'} constant"
+            )
+            yield found(message, constant=float((~real).mean())).trying("leave these columns out")
         if not real.any():
             return
         # Yes and no, a category's columns among them, have the spread that their share gives them: a rare 1 is far from
@@ -71,7 +75,7 @@ class InputsNotNormalised(Check):
             if far.max() > self.wild:
                 column, distance = number[far.argmax()], float(far.max())
                 message = f"column {column} has a value {distance:.3g} times the usual spread away from its median"
-                yield found(message, distance=distance)
+                yield found(message, distance=distance).trying("correct such values, or cut them off")
         total = float(np.sqrt((rows[:, real] ** 2).mean()))
         if total > self.large or total < self.small:
             yield found(f"the inputs' size is {total:.3g}, where about 1 trains best", size=total)
@@ -143,11 +147,12 @@ class TargetsOutOfRange(Check):
                 if isinstance(activation, ReLU | Tanh | ScaledTanh | Threshold):
                     bent = activation.registered_name
                     message = f"the loss {loss.registered_name} takes logits of any size, but the output is a {bent}"
-                    yield self.found(e.severity, where, message, skill=e.skill)
+                    yield self.found(e.severity, where, message, skill=e.skill).trying("leave its activation out")
                 continue
             if loss.registered_name == "cross_entropy" and not isinstance(activation, Softmax | Logistic):
                 message = "the loss cross_entropy takes probabilities, but the output is no softmax"
-                yield self.found(e.severity, where, message, skill=e.skill)
+                advice = "use softmax_cross_entropy on a linear output"
+                yield self.found(e.severity, where, message, skill=e.skill).trying(advice)
             if loss.task != "regression":
                 continue
             target = e.targets(name, loss, e.scored)
@@ -156,10 +161,13 @@ class TargetsOutOfRange(Check):
             share = float(((target < low - slack) | (target > high + slack)).mean())
             if share > self.outside:
                 message = f"{share:.0%} of the targets lie outside of [{low:g}, {high:g}], all that the output can give"
-                yield self.found("fault", where, message, outside=share)
-            elif (size := max(float(np.abs(target.mean(0)).max()), float(target.std(0).max()))) > self.scale:
-                message = f"the targets' mean or spread is {size:.3g}, far from what a network puts out at first"
-                yield self.found(e.severity, where, message, size=size)
+                yield self.found("fault", where, message, outside=share).trying(
+                    either("a linear output", "targets scaled to this range")
+                )
+            elif (size := max(abs(float(m)) for m in (*target.mean(0), *target.std(0)))) > self.scale:
+                which = "mean" if np.abs(target.mean(0)).max() == size else "spread"
+                message = f"the targets' {which} is {size:.3g}, far from what a network puts out at first"
+                yield self.found(e.severity, where, message, size=size).trying("standardise the targets")
 
     def repair(self, recipe, e):
         (name, loss, _), *more = e.model.objective.terms

@@ -12,10 +12,11 @@ from typing import ClassVar
 import numpy as np
 
 from netgrad.diagnosis.finding import Check
+from netgrad.diagnosis.words import either, layers_of
 from netgrad.layers.dense import Dense
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.recurrent import Recurrent
-from netgrad.network import Node
+from netgrad.network import Node, every_layer
 from netgrad.registry import register
 from netgrad.regularizers import L2
 
@@ -52,7 +53,8 @@ class Overfitting(Check):
                 f"the skill is {e.skill:.2f} on the training examples and {e.held_skill:.2f} on validation examples, "
             )
             message += f"where a reference trained on the same examples reaches {np.mean(others):.2f}"
-            yield self.found("fault", "the run", message, gap=gap, reference=float(np.mean(others)))
+            measured = {"gap": gap, "reference": float(np.mean(others))}
+            yield self.found("fault", "the run", message, **measured).trying(self.advice(e))
 
     def risen_since(self, e):
         """The finding of a validation loss that has risen."""
@@ -67,11 +69,21 @@ class Overfitting(Check):
         apart = gap > self.gap if np.isfinite(gap) else held[last] > self.times * max(own[last], 1e-12)
         if risen > self.risen and apart:
             best = int(np.nanargmin(held)) + 1
-            message = (
-                f"the validation loss was lowest in epoch {best} and has risen {risen:.2f} times since, while the "
-            )
+            message = f"the validation loss was lowest in epoch {best} and is {risen:.3g} times as high at the end, "
             measured = {"risen": risen, "gap": gap} if np.isfinite(gap) else {"risen": risen}
-            yield self.found("fault", "the run", message + "training loss fell on", **measured)
+            yield self.found("fault", "the run", message + "while the training loss fell on", **measured).trying(
+                self.advice(e)
+            )
+
+    def advice(self, e) -> str:
+        """What this run has not done yet."""
+        dropped = any(isinstance(node.layer, Dropout) for node in every_layer(e.network))
+        return either(
+            "" if e.model.history.stopped else "stopping early (patience=10)",
+            "a stronger penalty" if e.model.objective.penalties else "a penalty on the weights (penalty='l2')",
+            "" if dropped else "dropout",
+            "more examples",
+        )
 
     def repair(self, recipe, e):
         changed = recipe.changed("patience=5", patience=5)
@@ -129,14 +141,22 @@ class Underfitting(Check):
         flat = fallen < self.still * e.chance
         if not flat and not narrow:
             return
-        why = f"; layer {', '.join(narrow)} is very narrow" if narrow else ""
+        why = f"; {layers_of(narrow)} {'is' if len(narrow) == 1 else 'are'} very narrow" if narrow else ""
         message = f"training error stays high, at a skill of {e.skill:.2f}{why}"
         measured = {"skill": e.skill, "fallen": fallen}
         if np.isfinite(e.possible):
             measured["reference"] = e.possible
         if narrow:
             measured["narrowest"] = min(e.network.by_name[name].layer.units for name in narrow)
-        yield self.found("fault", "the run", message, **measured)
+        dropped = any(isinstance(node.layer, Dropout) for node in every_layer(e.network))
+        advice = either(
+            f"more units in {layers_of(narrow)}" if narrow else "",
+            "a weaker penalty" if e.model.objective.penalties else "",
+            "less dropout" if dropped else "",
+            "" if narrow or e.model.objective.penalties or dropped else "more units or another layer",
+            "" if flat else "more epochs",
+        )
+        yield self.found("fault", "the run", message, **measured).trying(advice)
 
     def repair(self, recipe, e):
         hidden = {node.name for node in e.hidden}

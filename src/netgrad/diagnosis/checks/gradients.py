@@ -54,7 +54,11 @@ class VanishingGradients(Check):
             message = (
                 f"delta shrinks to {ratio:.1e} of its size from {last} back to {name}, {when}: {name} hardly learns"
             )
-            yield self.found(e.severity, f"layer {name}", message, ratio=ratio)
+            saturate = any(
+                getattr(getattr(p.layer, "activation", p.layer), "registered_name", "") in SATURATING for p in e.places
+            )
+            advice = "" if saturate else "use He or Xavier initialisation, batch normalisation, or fewer layers"
+            yield self.found(e.severity, f"layer {name}", message, ratio=ratio).trying(advice)
 
     def repair(self, recipe, e):
         def change(node: Node):
@@ -131,7 +135,10 @@ class VanishingMemory(Check):
             message = (
                 f"the last state of {name} depends on the first step of its sequence by a factor of {reach:.1e} only"
             )
-            yield self.found(e.severity, f"layer {name}, over time", message, jacobian=reach, spectral_radius=radius)
+            simple = isinstance(e.network.by_name[name].layer, RNN | ForgetGateRNN)
+            advice = "" if simple else "start the forget gate's bias at 1, or let an output see earlier steps, too"
+            measured = {"jacobian": reach, "spectral_radius": radius}
+            yield self.found(e.severity, f"layer {name}, over time", message, **measured).trying(advice)
 
     def repair(self, recipe, e):
         return recipe.with_layers(gated, "an LSTM in the place of each simple recurrent layer").with_usual_start()

@@ -13,7 +13,7 @@ import numpy as np
 from netgrad.diagnosis import reference
 from netgrad.diagnosis.checks.static import DISTANCES
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.table import numbered
+from netgrad.diagnosis.words import numbered
 from netgrad.registry import register
 
 
@@ -43,8 +43,8 @@ class WrongLabels(Check):
             share = float(wrong[surest].mean())
             if share > self.share and share > self.level * wrong.mean():
                 worst = surest[wrong[surest]]
-                rows = f": {numbered(e.row_numbers(worst))} first" if e.one_row_each(name) else ""
-                message = f"about {share:.0%} of the labels seem wrong, where trees are sure of another class{rows}"
+                rows = f", most so of {numbered(e.row_numbers(worst))}" if e.one_row_each(name) else ""
+                message = f"about {share:.0%} of the labels seem wrong: trees are sure of another class{rows}"
                 yield self.found("warning", f"the output {name}", message, share=share, of_all=float(wrong.mean()))
 
 

@@ -8,8 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from netgrad.diagnosis.checks.data import InputsNotNormalised, columns
 from netgrad.diagnosis.checks.gradients import clipped
+from netgrad.diagnosis.checks.start import InitialisationScale, gains
 from netgrad.diagnosis.finding import Check
+from netgrad.diagnosis.words import either, layers_of
 from netgrad.errors import NetgradError
 from netgrad.layers.base import Layer
 from netgrad.layers.differentiated import Differentiated
@@ -34,7 +39,15 @@ class NotFinite(Check):
         place = e.first_non_finite()
         if place is not None:
             message = f"numbers are not finite; the first arose in {place}"
-            yield self.found("fault", place, message, loss=e.loss)
+            size = max((float(np.sqrt((rows**2).mean())) for rows in columns(e).values()), default=1.0)
+            loud = any(max(gains(e, node), default=1.0) > InitialisationScale.large for node in e.weighted)
+            advice = either(
+                "inputs on a smaller scale" if size > InputsNotNormalised.large else "",
+                "the usual initialisation" if loud else "",
+                "a lower learning rate",
+                "" if e.settings.get("clip_norm") else "clip_norm=1.0",
+            )
+            yield self.found("fault", place, message, loss=e.loss).trying(advice)
 
     def repair(self, recipe, e):
         finite = [factor for factor, loss in e.rates.items() if factor < 1 and loss < e.first_loss]
@@ -71,10 +84,9 @@ class WrongGradient(Check):
         error = max(worst.against_autodiff, worst.against_differences)
         if not error < self.tolerance:
             names = ", ".join(node.name for node in own)
-            message = (
-                f"the gradient of {worst.parameter} is wrong by {error:.2g} of its size; {names} brings its own rule"
-            )
-            yield self.found("fault", f"layer {names}", message, disagreement=error)
+            own_rule = "brings its own rule" if len(own) == 1 else "bring their own rules"
+            message = f"the gradient of {worst.parameter} is wrong by {error:.2g} of its size; {names} {own_rule}"
+            yield self.found("fault", layers_of([node.name for node in own]), message, disagreement=error)
 
     def repair(self, recipe, e):
         def change(node: Node) -> Layer:

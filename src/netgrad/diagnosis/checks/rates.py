@@ -13,6 +13,7 @@ import numpy as np
 
 from netgrad.diagnosis.evidence import FACTORS
 from netgrad.diagnosis.finding import Check
+from netgrad.optimizers.names import OPTIMIZERS
 from netgrad.registry import register
 
 LOWER, HIGHER = [f for f in FACTORS if f < 1], [f for f in FACTORS if f > 1]
@@ -28,7 +29,7 @@ class RateTooHigh(Check):
     """
 
     rank: ClassVar[int] = 22
-    remedy: ClassVar[str] = "lower the learning rate to a tenth, or let it fall over the run (schedule='cosine')"
+    remedy: ClassVar[str] = "lower the learning rate as far as the trial says"
     gain: float = 0.25
 
     def look(self, e):
@@ -41,7 +42,7 @@ class RateTooHigh(Check):
             )
             message += "with this one " + (f"{own:.3g}" if np.isfinite(own) else "training diverges")
             measured = {"loss": own, "loss_at_lower_rate": rates[factor], "rises": rises(e.model.history)}
-            yield self.found("fault", "the run", message, **measured)
+            yield self.found("fault", "the run", message, **measured).trying(times_the_rate(e, factor))
 
     def repair(self, recipe, e):
         rates = e.rates
@@ -60,7 +61,7 @@ class RateTooLow(Check):
     """
 
     rank: ClassVar[int] = 46
-    remedy: ClassVar[str] = "raise the learning rate tenfold (ng.find_learning_rate shows where it learns)"
+    remedy: ClassVar[str] = "raise the learning rate as far as the trial says"
     gain: float = 0.25
 
     def look(self, e):
@@ -73,11 +74,21 @@ class RateTooLow(Check):
             )
             message += f"with this one {own:.3g}"
             measured = {"loss": own, "loss_at_higher_rate": rates[factor]}
-            yield self.found("fault", "the run", message, **measured)
+            yield self.found("fault", "the run", message, **measured).trying(times_the_rate(e, factor))
 
     def repair(self, recipe, e):
         rates = e.rates
         return recipe.with_rate(min(HIGHER, key=rates.__getitem__) if rates else 10.0)
+
+
+def times_the_rate(e, factor: float) -> str:
+    """The advice to multiply the learning rate by this, with the rate itself where it is known."""
+    name, rate = e.settings.get("optimizer"), e.settings.get("learning_rate")
+    rate = OPTIMIZERS[name][1] if rate is None and name in OPTIMIZERS else rate
+    known = (
+        f"learning_rate={factor * rate:.3g}" if isinstance(rate, int | float) else f"{factor:g} times the learning rate"
+    )
+    return f"{known} (ng.find_learning_rate shows where it learns)"
 
 
 def rises(history) -> float:

@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from netgrad.diagnosis.finding import Check
+from netgrad.diagnosis.words import count_of, layers_of
 from netgrad.layers.base import Layer
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.normalisation import BatchNorm
@@ -18,17 +19,6 @@ from netgrad.network import Node, every_layer
 from netgrad.registry import register
 
 WHOLE = ("rprop", "lbfgs", "memoryless_quasi_newton", "conjugate_gradient", "scaled_conjugate_gradient")
-
-
-def layers_of(names: list[str]) -> str:
-    """Layers in words.
-
-    >>> layers_of(["dense_1"]), layers_of(["dense_1", "dense_2"])
-    ('layer dense_1', 'layers dense_1, dense_2')
-    """
-    return f"layer{'s' * (len(names) > 1)} {', '.join(names[:4])}" + (
-        f" and {len(names) - 4} more" if len(names) > 4 else ""
-    )
 
 
 @register("finding", "lagging_statistics")
@@ -81,7 +71,7 @@ class NoiseDrowns(Check):
         sizes = [float(e.signals[node.name].weight) for node in e.weighted] if noise else []
         if sizes and noise > self.times * np.median(sizes):
             message = f"noise of {noise:.3g} is added to weights of the size {np.median(sizes):.3g} in every step"
-            yield self.found("fault", "all layers with weights", message, noise=noise)
+            yield self.found("fault", "all layers with weights", message, noise=noise).trying("less weight_noise")
         noisy = {node.name: node.layer for node in every_layer(e.network) if node.layer.draws}
         if noisy and e.skill_under_noise < self.left * e.skill:
             message = (
@@ -129,7 +119,8 @@ class ClassWeightsTip(Check):
             most = int(mass.argmax())
             if (share := float(mass[most] / max(mass.sum(), 1e-30))) > self.share:
                 own = float(counts[most] / counts.sum())
-                message = f"weighed, class {labels[most]} makes up {share:.1%} of the loss, of the examples {own:.0%}"
+                message = f"with its weight class {labels[most]} makes up {100 * share:.3g}% of the loss, and "
+                message += f"{own:.0%} of the examples"
                 yield self.found("fault", f"the output {name}", message, of_loss=share, of_examples=own)
 
     def repair(self, recipe, e):
@@ -252,7 +243,8 @@ class StillLayers(Check):
             yield self.found(e.severity, layers_of(still), message, others=float(np.median(rest)))
         if len(slow) == len(moved):
             message = f"no layer's weights changed by more than {max(rest):.2g} of their size in the whole run"
-            yield self.found(e.severity, layers_of(slow), message, moved=max(rest))
+            advice = "larger steps: a higher learning rate, and with Adam a small epsilon"
+            yield self.found(e.severity, layers_of(slow), message, moved=max(rest)).trying(advice)
         elif slow and np.median([change for change in rest if change >= self.hardly]) > self.others:
             message = (
                 f"the weights of {', '.join(slow[:4])} changed by {moved[slow[0]]:.2g} of their size in the whole "
@@ -305,8 +297,7 @@ class FewUpdates(Check):
             return
         fell = len(losses) == 1 or losses[-1] < (1 - self.falling) * losses[-2]
         if fell and np.isfinite(losses[-1]):
-            one = count == 1
-            message = f"the run ended after {count} update{'' if one else 's'}, while the loss was still falling"
+            message = f"the run ended after {count_of(count, 'update')}, while the loss was still falling"
             yield self.found("fault", "the run", message, updates=count, loss=float(losses[-1]))
 
     def repair(self, recipe, e):

@@ -14,8 +14,11 @@ import numpy as np
 
 from netgrad.diagnosis import reference
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.table import listed, numbered
+from netgrad.diagnosis.words import count_of, listed, numbered
 from netgrad.registry import register
+
+SOURCES = "check how these columns came about in both, or draw both from the same examples"
+ROWS = "check that rows of inputs and targets still belong together: look at some of them"
 
 
 @register("finding", "missing_class")
@@ -91,17 +94,16 @@ class ShiftedInputs(Check):
             measured = {"spread": typical, "moved": float(np.median(moved[off]))}
             if off.sum() >= max(2, 0.5 * real.sum()):
                 message = f"the validation inputs are on another scale than those of training: {off.sum()} of "
-                message += (
-                    f"{real.sum()} columns spread {typical:.3g} times as far, around means {measured['moved']:.3g} "
-                )
-                message += "spreads away"
+                wide = not 1 / self.times < typical < self.times
+                far = f"spread {typical:.3g} times as far" if wide else f"lie {measured['moved']:.3g} spreads away"
+                message += f"{count_of(int(real.sum()), 'column')} {far}"
                 yield self.found(severity, "the inputs", message, **measured)
             else:
                 whose = "the first's" if off.sum() > 1 else "its"
                 message = (
                     f"training and validation differ in {names}: {whose} mean lies {moved[which[0]]:.3g} spreads away"
                 )
-                yield self.found(severity, names, message, **measured)
+                yield self.found(severity, names, message, **measured).trying(SOURCES)
 
     def told_apart(self, e, x, held):
         """The finding of trees that tell training from validation."""
@@ -111,7 +113,7 @@ class ShiftedInputs(Check):
         if area > self.apart:
             names = listed([e.column_name(int(i)) for i in np.argsort(-weights)[:3]])
             message = f"trees tell validation from training examples (area under the curve {area:.2f}), most by {names}"
-            yield self.found("fault", names, message, area=area)
+            yield self.found("fault", names, message, area=area).trying(SOURCES)
 
 
 @register("finding", "targets_apart")
@@ -140,7 +142,7 @@ class TargetsApart(Check):
                         f"a reference finds no relation between inputs and targets of training (skill {own:.2f}), "
                     )
                     message += f"but one within validation ({held:.2f})"
-                    yield self.found("fault", "the targets", message, training=own, validation=held)
+                    yield self.found("fault", "the targets", message, training=own, validation=held).trying(ROWS)
                 continue
             if task == "classification":
                 table = np.zeros((max(predicted.max(), target.max()) + 1,) * 2)
@@ -151,7 +153,7 @@ class TargetsApart(Check):
                 distinct = len(set(named[np.unique(predicted)])) > 1
                 if again > self.high * own and differ and distinct:
                     message = f"what training calls class {differ[0]} is class {named[differ[0]]} in validation"
-                    message += f", and {len(differ)} classes are renamed so" if len(differ) > 1 else ""
+                    message += f"; {len(differ)} classes are renamed" if len(differ) > 1 else ""
                     yield self.found("fault", f"the output {name}", message, as_named=skill, renamed=again)
                     continue
             elif task == "regression" and target.shape[1] == 1 and np.ptp(predicted) > 0:
@@ -164,7 +166,8 @@ class TargetsApart(Check):
             if e.held_possible < 0.1 and skill < 0.1 and len(target) >= 60:
                 message = "a reference finds no relation between inputs and targets of validation (skill "
                 message += f"{e.held_possible:.2f}), but one within training ({own:.2f})"
-                yield self.found("fault", "the targets", message, training=own, validation=e.held_possible)
+                measured = {"training": own, "validation": e.held_possible}
+                yield self.found("fault", "the targets", message, **measured).trying(ROWS)
 
 
 @register("finding", "copied_examples")

@@ -12,7 +12,9 @@ from typing import ClassVar
 import jax
 import numpy as np
 
+from netgrad.diagnosis.checks.data import columns
 from netgrad.diagnosis.finding import Check
+from netgrad.diagnosis.words import either, layers_of, listed
 from netgrad.initializers import fans
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.recurrent import Recurrent
@@ -55,10 +57,9 @@ class InitialisationScale(Check):
         if layers:
             name = max(layers, key=lambda n: abs(np.log(max(layers[n], 1e-30))))
             size = "small" if layers[name] < 1 else "large"
-            message = f"the weights of {', '.join(layers)} start too {size}: {name} multiplies what it receives by "
+            message = f"the weights of {listed(list(layers))} start too {size}: {name} multiplies what it receives by "
             message += f"{layers[name]:.2g}, where about 1 keeps signals steady"
-            where = f"layer{'s' * (len(layers) > 1)} {', '.join(layers)}"
-            yield self.found(e.severity, where, message, gain=layers[name])
+            yield self.found(e.severity, layers_of(list(layers)), message, gain=layers[name])
 
     def repair(self, recipe, e):
         return recipe.with_usual_start()
@@ -118,7 +119,16 @@ class FirstLoss(Check):
         if e.chance > 0 and np.isfinite(e.first_loss) and e.first_loss > self.times * e.chance:
             message = f"the loss starts at {e.first_loss:.3g}, while a constant answer has {e.chance:.3g}"
             severity = e.severity if e.failing or e.first_loss < self.far * e.chance else "warning"
-            yield self.found(severity, "the first step", message, first_loss=e.first_loss, chance=e.chance)
+            last = [gain for node in e.weighted if node not in e.hidden for gain in gains(e, node)]
+            size = max((float(np.sqrt((rows**2).mean())) for rows in columns(e).values()), default=1.0)
+            advice = either(
+                "start the output layer's weights smaller (leave its initialiser out)"
+                if max(last, default=1) > 2
+                else "",
+                "standardise the inputs" if size > 3 else "",
+            )
+            measured = {"first_loss": e.first_loss, "chance": e.chance}
+            yield self.found(severity, "the first step", message, **measured).trying(advice)
 
     def repair(self, recipe, e):
         changed = recipe.with_usual_start()

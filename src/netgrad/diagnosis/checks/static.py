@@ -113,7 +113,7 @@ class RegressionOnClasses(Check):
         labels = truth[:, 0].astype(int)
         own = reference.skill("classification", np.round(answer[:, 0]).astype(int), labels)
         x, target = next((x, t) for key, _, x, t in e.problems(e.batch) if key == name)
-        return max(own, 0.0), reference.possible("classification", x, target[:, 0].astype(int))
+        return max(round(own, 6), 0.0), reference.possible("classification", x, target[:, 0].astype(int))
 
 
 @register("finding", "no_nonlinearity")
@@ -136,7 +136,7 @@ class NoNonlinearity(Check):
         trees, linear = e.references
         severity = "fault" if e.failing and trees - linear > self.margin else "note"
         which = f"layer{'s' * (len(hidden) > 1)} {', '.join(hidden[:4])}" + " and others" * (len(hidden) > 4)
-        message = f"no layer has an activation: {len(hidden) + 1} layers in a row are one linear layer"
+        message = f"no layer has an activation, so that {len(hidden) + 1} layers with weights are one linear layer"
         yield self.found(severity, which, message, trees=trees, linear=linear)
 
     def repair(self, recipe, e):

@@ -47,7 +47,9 @@ class DeadUnits(Check):
             if share < self.few:
                 continue
             severity = e.severity if share >= self.many else "note"
-            message = f"{int(dead.sum())} of {dead.size} units of {node.name} are active on no example: they are dead"
+            one = dead.sum() == 1
+            message = f"{int(dead.sum())} of {dead.size} units of {node.name} {'is' if one else 'are'} active on no "
+            message += f"example: {'it is' if one else 'they are'} dead"
             yield self.found(severity, f"{units(dead)} of layer {node.name}", message, share=share)
 
     def repair(self, recipe, e):

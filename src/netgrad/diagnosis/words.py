@@ -1,0 +1,55 @@
+"""Words for numbers of things: one layer or several, one row or many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Names in words.
+
+    >>> listed(["column 1"]), listed([f"column {i}" for i in range(9)])
+    ('column 1', 'column 0, column 1, column 2, column 3 and 5 more')
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def layers_of(names: Sequence[str]) -> str:
+    """Layers in words.
+
+    >>> layers_of(["dense_1"]), layers_of(["dense_1", "dense_2"])
+    ('layer dense_1', 'layers dense_1, dense_2')
+    """
+    return f"layer{'s' * (len(names) > 1)} {listed(names)}"
+
+
+def numbered(rows: Sequence[int] | np.ndarray, noun: str = "row", most: int = 5) -> str:
+    """Numbers of rows in words.
+
+    >>> numbered([4]), numbered([4, 7]), numbered([1, 2], "")
+    ('row 4', 'rows 4, 7', '1, 2')
+    """
+    words = f"{noun}{'s' * (len(rows) > 1)} " if noun else ""
+    return words + listed([str(int(row)) for row in rows], most)
+
+
+def count_of(count: int, noun: str) -> str:
+    """So many of something.
+
+    >>> count_of(1, "update"), count_of(3, "update")
+    ('1 update', '3 updates')
+    """
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def either(*ways: str) -> str:
+    """Several things that can be done, those left out that are empty.
+
+    >>> either("a", "", "b"), either("a")
+    ('a, or b', 'a')
+    """
+    given = [way for way in ways if way]
+    return ", or ".join([", ".join(given[:-1]), given[-1]] if len(given) > 1 else given)
