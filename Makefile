@@ -4,7 +4,7 @@ SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis versions fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
+.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -46,6 +46,9 @@ bench-estimators: $(VENV)/installed-dev  ## our perceptrons beside scikit-learn'
 bench-diagnosis: $(VENV)/installed-dev  ## planted faults found, healthy networks alarmed, and what watching costs
 	$(BIN)/python -m benchmarks.diagnosis --out out/diagnosis.json
 	$(BIN)/python -m benchmarks.watching
+
+bench-others: $(VENV)/installed-dev  ## the diagnosis on faults from others' lists, goes on where it was; to out/others.jsonl
+	$(BIN)/python -m benchmarks.others --out out/others.jsonl
 
 reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values; writes docs/reproduce.md (NETGRAD_SLOW=1: at full length; SEED=1: another seed)
 	$(BIN)/netgrad reproduce --seed $(SEED) --jobs 2 --out docs/reproduce --page docs/reproduce.md

@@ -39,6 +39,7 @@ def known(*layers, **facts):
         "severity": "fault",
         "failing": True,
         "input_rank": 4.0,
+        "expected": 0.9,
         "possible": float("nan"),
         "held_skill": float("nan"),
         "skill": 0.1,

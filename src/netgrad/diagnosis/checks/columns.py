@@ -39,7 +39,7 @@ class SentinelValues(Check):
     many: float = 0.01
 
     def look(self, e):
-        severity = "fault" if e.failing else "warning"
+        severity = "fault" if e.failing or e.held_short else "warning"
         for column in named_columns(e):
             if (found := self.stand_in(column)) is not None:
                 value, count, distance = found
@@ -104,7 +104,7 @@ class MixedUnits(Check):
             if abs(np.log(factor / known)) < self.near:
                 message = f"{few} of {len(values)} values of {column.name} are about {known:g} times "
                 message += f"{'larger' if few == len(high) else 'smaller'} than the others, as in another unit"
-                severity = "fault" if e.failing else "warning"
+                severity = "fault" if e.failing or e.held_short else "warning"
                 yield self.found(severity, column.name, message, count=few, factor=factor)
 
 

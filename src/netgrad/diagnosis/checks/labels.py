@@ -115,7 +115,8 @@ class TargetOutliers(Check):
             where = f" ({numbered(rows)})" if e.one_row_each(name) else ""
             message = f"{len(rows)} of {len(target)} targets lie far from all others{where} and make up {share:.0%} of "
             message += "the squared deviation"
-            severity = "fault" if e.failing else "warning"  # a reference fails at them, too
+            # Where they leave a reference nothing to learn, they are the reason, too.
+            severity = "fault" if e.failing or not e.expected > 0.1 else "warning"
             yield self.found(severity, f"the output {name}", message, share=share, count=len(rows))
 
     def repair(self, recipe, e):
