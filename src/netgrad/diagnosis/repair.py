@@ -135,11 +135,15 @@ def further(best: Attempt, x: Any, y: Any, held: Any, told: list[str]) -> Iterat
 
 
 def better(attempt: Attempt, best: Attempt) -> bool:
-    """Whether a changed recipe helps: more skill, or a clearly lower loss and no less skill."""
+    """Whether a changed recipe helps: more skill, or a clearly lower loss, with no less skill or where training failed.
+
+    A network that has learned nothing may have some skill by luck; its loss says sooner that it begins to learn.
+    """
     if attempt.score > best.score + BETTER:
         return True
     same = attempt.model.objective.terms == best.model.objective.terms  # two kinds of loss are not compared
-    return no_worse(attempt, best) and same and attempt.loss < LOWER * best.loss
+    lower = same and attempt.score > float("-inf") and attempt.loss < LOWER * best.loss
+    return lower and (best.evidence.failing or no_worse(attempt, best))
 
 
 def no_worse(attempt: Attempt, best: Attempt) -> bool:
