@@ -167,6 +167,25 @@ def answers_across(
     return float(best[0]), best[1]
 
 
+def related(task: str, x: np.ndarray, target: np.ndarray) -> bool:
+    """Whether a column goes with the targets more than chance explains: the smallest p of an F-test, times the number
+    of columns and targets, is below 0.001.
+
+    >>> x = np.random.default_rng(0).normal(size=(300, 4))
+    >>> related("regression", x, x[:, :1] + 3 * x[:, 1:2] ** 2), related("regression", x[:150], x[150:, :1])
+    (True, False)
+    """
+    from sklearn.feature_selection import f_classif, f_regression
+
+    x = x[:, x.std(0) > 0]
+    if not x.shape[1]:
+        return False
+    targets = [target] if task == "classification" else list(target.T)
+    test = f_classif if task == "classification" else f_regression
+    p = min(float(np.nan_to_num(_quietly(test, x, t)[1], nan=1.0).min()) for t in targets)
+    return p * x.shape[1] * len(targets) < 1e-3
+
+
 def single_column_skill(task: str, x: np.ndarray, target: np.ndarray, seed: int = 0) -> np.ndarray:
     """(d,) the skill of a tree that sees one column alone, on the half of the examples that it was not grown on."""
     order = np.random.default_rng(seed).permutation(len(x))[:EXAMPLES]

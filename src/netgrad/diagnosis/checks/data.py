@@ -15,6 +15,7 @@ from typing import ClassVar
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad.diagnosis import reference
 from netgrad.diagnosis.finding import Check, Finding
 from netgrad.diagnosis.words import count_of, either
 from netgrad.layers.activation import Identity, Logistic, ReLU, ScaledTanh, Softmax, Tanh, Threshold
@@ -256,7 +257,8 @@ class LabelsWithoutRelation(Check):
 
     Measure: the skill of a reference on examples that it has not seen, beside its skill on permuted targets; and the
     network's own skill on held-out examples, where there are any. margin: no better by more than this. With fewer than
-    ``examples`` nothing is said.
+    ``examples``, or where a column goes with the targets more than chance explains, however little that helps, nothing
+    is said.
     """
 
     rank: ClassVar[int] = 14
@@ -269,6 +271,8 @@ class LabelsWithoutRelation(Check):
             return
         own = e.held_skill if np.isfinite(e.held_skill) else e.skill
         if own > 2 * self.margin or e.possible - e.by_accident > self.margin:
+            return
+        if any(reference.related(task, x, target) for _, task, x, target in e.problems(e.batch)):
             return
         message = f"no model finds a relation: a reference reaches a skill of {e.possible:.2f} on unseen examples, "
         message += f"{e.by_accident:.2f} with permuted targets, the network {own:.2f}"
