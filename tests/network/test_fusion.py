@@ -42,6 +42,14 @@ def test_the_same_loss_and_gradients(x, conv, pool):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+def test_a_joined_network_says_of_itself_what_the_network_says():
+    net = network(ng.Conv(4, 3, activation="relu"), ng.MaxPool(2))
+    ours, plain = (n.summary((11, 10, 2)) for n in (fused(net), net))
+    for what in ("parameters", "operations", "connections"):
+        assert getattr(ours, what) == getattr(plain, what)
+    jax.tree.map(np.testing.assert_array_equal, fused(net).init(0, (11, 10, 2)), net.init(0, (11, 10, 2)))
+
+
 def test_volumes_go_the_plain_way():
     x = np.random.default_rng(0).normal(size=(3, 6, 6, 6, 1))
     net = network(ng.Conv(2, 3, activation="relu"), ng.MaxPool(2))

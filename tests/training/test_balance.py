@@ -46,8 +46,21 @@ def test_padding_and_examples_of_weight_zero_are_no_members_of_a_class():
     y = np.array([[1, 1, 0, 0], [0, 1, 0, 0]])
     model = ng.untrained(net(), sequences, y, lengths=[4, 2])
     data = model.batch(sequences, y, lengths=[4, 2])
-    weights = weigh_classes(data, model.objective, None, "balanced").weights[OUT]
+    weights = weigh_classes(data, model.objective, None, "balanced", {OUT: [4, 2]}).weights[OUT]
     np.testing.assert_allclose(weights, 1)  # three of each class within the sequences
+
+
+def test_the_padding_is_that_of_the_output_and_not_of_the_first_input():
+    """Two sequences of their own lengths, of which only the second is labelled."""
+    a, b = ng.Input("a"), ng.Input("b")
+    last = ng.LSTM(2, returns="last", name="last")(a)
+    network = ng.Network([a, b], {"tag": ng.Dense(2)(b), "whole": ng.Dense(2)(last)})
+    x = {"a": np.zeros((2, 4, 3)), "b": np.zeros((2, 4, 3))}
+    y = {"tag": np.array([[1, 1, 0, 0], [0, 1, 0, 0]]), "whole": np.array([0, 1])}
+    settings = {"lengths": {"a": [1, 2], "b": [4, 2]}, "epochs": 1, "seed": 0}
+    balanced = ng.fit(network, x, y, class_weight={"tag": "balanced"}, **settings)
+    plain = ng.fit(network, x, y, **settings)  # three of each class within the labelled sequences
+    assert all((p == q).all() for p, q in zip(leaves(balanced), leaves(plain), strict=True))
 
 
 def test_class_weights_are_sample_weights_of_training():

@@ -6,7 +6,9 @@ inside its compiled step (`netgrad.diagnosis.watch`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import jax
@@ -17,7 +19,8 @@ from netgrad.layers.activation import Activation, Identity, Softmax
 from netgrad.layers.base import Layer
 from netgrad.layers.wrapper import bare
 from netgrad.network import Network, Stack
-from netgrad.network.composite import parts
+from netgrad.network.composite import Copies, Part, parts
+from netgrad.network.execution import out_lengths
 from netgrad.regularizers import is_weight
 from netgrad.training.batch import Batch
 from netgrad.training.objective import Objective, StepGradients, gradients
@@ -48,7 +51,7 @@ class Signal(NamedTuple):
 
 def signals(network: Network, looked: StepGradients, params: dict, batch: Batch) -> dict[str, Signal]:
     """The signals of every node, from one look at a batch; those inside a stack, "stack_1/dense_1", by copy."""
-    valid, effective = _valid(batch), network.effective(params)
+    effective, steps = network.effective(params), _steps(network, batch)
     found = {}
     for node in network.nodes:
         saved, back = looked.run.saved[node.name], looked.nodes[node.name]
@@ -56,25 +59,27 @@ def signals(network: Network, looked: StepGradients, params: dict, batch: Batch)
         within = parts(node.name, node.layer, own, saved, back.delta, back.d_params)
         for part in within if isinstance(node.layer, Stack) else ():
 
-            def one(own: Any, saved: Any, delta: Any, slopes: Any, layer: Layer = part.layer) -> Signal:
-                return _signal(layer, own, saved, delta, slopes, valid)
+            def one(own: Any, saved: Any, delta: Any, slopes: Any, part: Part = part) -> Signal:
+                return _signal(part.layer, own, saved, delta, slopes, steps.get(part.name, NO_PADDING))
 
             for _ in range(part.copies):
                 one = jax.vmap(one)
             shown = {name: part.saved[name] for name in ("x", "z", "a", "h") if name in part.saved}
             found[part.name] = one(part.params, shown, part.delta, part.d_params)
+        valid = steps.get(node.name, NO_PADDING)
         found[node.name] = _signal(node.layer, own, saved, back.delta, back.d_params, valid)
     return found
 
 
-def _signal(layer: Layer, own: dict, saved: dict, delta: Any, slopes: dict, valid: Any) -> Signal:
+def _signal(layer: Layer, own: dict, saved: dict, delta: Any, slopes: dict, steps: Steps) -> Signal:
+    valid = steps.every
     answer, flat = _answer(layer, own, saved, valid)
     weights, gradients = (
         [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree) if is_weight(path)] for tree in (own, slopes)
     )
-    weight = _rms(weights, None)
+    weight = _rms(weights)
     return Signal(
-        _rms(saved.get("x"), valid),
+        _rms(saved.get("x"), *([mask] for mask in steps.enters)),
         _rms(saved.get("z"), valid),
         _rms(saved.get("a"), valid),
         _rms(delta, valid),
@@ -82,7 +87,7 @@ def _signal(layer: Layer, own: dict, saved: dict, delta: Any, slopes: dict, vali
         flat,
         _unit_rms(delta, valid),
         weight,
-        _rms(gradients, None) / jnp.maximum(weight, jnp.finfo(weight.dtype).tiny),
+        _rms(gradients) / jnp.maximum(weight, jnp.finfo(weight.dtype).tiny),
     )
 
 
@@ -121,28 +126,59 @@ def _answer(layer: Layer, params: dict, saved: dict, valid: Any) -> tuple[jax.Ar
     return (share * weight).sum(axes) / total, ((share < FLAT) * weight).sum(axes) / total
 
 
-def _valid(batch: Batch) -> Any:
-    """(N, T): which positions are no padding; None where sequences all fill their array."""
+class Steps(NamedTuple):
+    """Which positions (N, T) of a layer's inputs and of its output are no padding; None where all are."""
+
+    enters: tuple[Any, ...]
+    leaves: Any
+
+    @property
+    def every(self) -> tuple[Any, ...]:
+        """Of whatever the layer computes: as its output where that has these steps, as an input otherwise."""
+        return self.leaves, *self.enters
+
+
+NO_PADDING = Steps((), None)
+
+
+def _steps(network: Network, batch: Batch) -> dict[str, Steps]:
+    """Of every layer, those in stacks and ensembles under their paths, by the lengths that reach it."""
     if not batch.lengths:
-        return None
-    name, lengths = next(iter(batch.lengths.items()))
-    return jnp.arange(batch.x[name].shape[1]) < lengths[:, None]
+        return {}
+    shapes = network.shapes({name: tuple(value.shape[1:]) for name, value in batch.x.items()})
+    return dict(_reached(network, batch.lengths, shapes))
+
+
+def _reached(network: Network, lengths: Any, shapes: Any, before: str = "") -> Iterator[tuple[str, Steps]]:
+    ends = out_lengths(network, lengths, shapes)
+
+    def mask(name: str) -> Any:
+        return None if ends[name] is None else jnp.arange(shapes[name][0]) < ends[name][:, None]
+
+    for node in network.nodes:
+        yield before + node.name, Steps(tuple(map(mask, node.inputs)), mask(node.name))
+        if isinstance(node.layer, Copies):
+            given = node.layer.fed(network.in_shape(node, ends))
+            inside = node.layer.shapes(network.in_shape(node, shapes))
+            yield from _reached(node.layer.block, given, inside, f"{before}{node.name}/")
 
 
 def _weights(value: jax.Array, valid: Any) -> jax.Array:
-    """1 for positions that count and 0 for padding, to be broadcast against ``value``."""
-    if valid is None or value.ndim < 3 or value.shape[1] != valid.shape[1]:
-        return jnp.ones((1,) * value.ndim, value.dtype)
-    return valid.reshape(*valid.shape, *(1,) * (value.ndim - 2)).astype(value.dtype)
+    """1 for positions that count and 0 for padding, to be broadcast against ``value``, by the first mask that fits."""
+    for mask in valid:
+        if mask is not None and value.ndim >= 3 and value.shape[1] == mask.shape[1]:
+            return mask.reshape(*mask.shape, *(1,) * (value.ndim - 2)).astype(value.dtype)
+    return jnp.ones((1,) * value.ndim, value.dtype)
 
 
-def _rms(value: Any, valid: Any) -> jax.Array:
+def _rms(value: Any, *valid: Any) -> jax.Array:
+    """The root of the mean square of an array, or of those that a layer has several of; valid: for all, or for each."""
     parts = [leaf for leaf in jax.tree.leaves(value) if jnp.issubdtype(leaf.dtype, jnp.floating)]
     if not parts:
         return jnp.asarray(jnp.nan)
     total = count = jnp.zeros(())
-    for part in parts:
-        weight = jnp.broadcast_to(_weights(part, valid), part.shape)
+    for part, own in zip(parts, valid if len(valid) == len(parts) else cycle(valid or [()]), strict=False):
+        weight = jnp.broadcast_to(_weights(part, own), part.shape)
         total, count = total + (jnp.where(weight > 0, part, 0) ** 2).sum(), count + weight.sum()
     return jnp.sqrt(total / count)
 

@@ -7,7 +7,7 @@ fusion` puts this layer where a graph has the pair, and the trace, which shows t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from netgrad import kernels
 from netgrad.layers.base import Backward, Context, Layer
@@ -15,14 +15,17 @@ from netgrad.layers.convolution import FUSED, Conv
 from netgrad.layers.correlation import arguments, as_filters, has_kernel
 from netgrad.layers.pooling import MaxPool
 from netgrad.layers.window import as_image, image
+from netgrad.layers.wrapper import Wrapper
 from netgrad.types import Array, Params, Saved, Shape
 
 
 @dataclass(frozen=True)
-class ConvPool(Layer):
-    """``pool`` of ``conv``, with the parameters of ``conv``; only pairs that `of` accepts, and no ``lengths``."""
+class ConvPool(Wrapper):
+    """``pool`` of ``layer``, a convolution, with its parameters; only pairs that `of` accepts, and no ``lengths``."""
 
-    conv: Conv
+    transparent: ClassVar[bool] = False
+
+    layer: Conv
     pool: MaxPool
 
     @classmethod
@@ -35,9 +38,9 @@ class ConvPool(Layer):
         return cls(conv, pool) if plain and side_by_side else None
 
     def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
-        maps = self.conv.result_shape(x.shape[1:])
-        if not has_kernel(self.conv.windows(x.shape[1:])):
-            z, of_conv = self.conv.forward(params, x, context)
+        maps = self.layer.result_shape(x.shape[1:])
+        if not has_kernel(self.layer.windows(x.shape[1:])):
+            z, of_conv = self.layer.forward(params, x, context)
             a, of_pool = self.pool.forward({}, z, context)
             return a, {"conv": of_conv, "pool": of_pool, "a": a}
         settings = self._settings(x.shape[1:], maps)
@@ -48,27 +51,27 @@ class ConvPool(Layer):
     def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         if "pool" in saved:
             d_maps = self.pool.backward({}, saved["pool"], d_out).d_in
-            return self.conv.backward(params, saved["conv"], d_maps)
+            return self.layer.backward(params, saved["conv"], d_maps)
         x, a, index = saved["x"], saved["a_image"], saved["index"]
-        at = self.conv.windows(x.shape[1:])
-        settings = self._settings(x.shape[1:], self.conv.result_shape(x.shape[1:]))
+        at = self.layer.windows(x.shape[1:])
+        settings = self._settings(x.shape[1:], self.layer.result_shape(x.shape[1:]))
         d_a, size = d_out.reshape(a.shape), (1, *at.sizes)[-2:]
         d_x = kernels.conv_pool_input_gradient(d_a, a, index, as_filters(params["W"]), size, **settings)
         dW, db = kernels.conv_pool_weight_gradient(image(x), d_a, a, index, (1, *at.window)[-2:], **settings)
-        d_params = {"W": dW.reshape(params["W"].shape)} | ({"b": db} if self.conv.bias else {})
+        d_params = {"W": dW.reshape(params["W"].shape)} | ({"b": db} if self.layer.bias else {})
         return Backward(d_x.reshape(x.shape), d_params, d_out)
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        return self.pool.out_shape(self.conv.out_shape(in_shape))
+        return self.pool.out_shape(self.layer.out_shape(in_shape))
 
-    def layout(self, x: Array) -> Array:
-        return self.conv.layout(x)
+    def connections(self, in_shape: Shape) -> int:
+        return self.layer.connections(in_shape) + self.pool.connections(self.layer.result_shape(in_shape))
 
     def _settings(self, in_shape: Shape, maps: Shape) -> dict[str, Any]:
         at = self.pool.windows(maps)
         window = (as_image(at) or at).window
-        named = self.conv.activation.registered_name
-        return {"window": window, "activation": named, **arguments(self.conv.windows(in_shape))}
+        named = self.layer.activation.registered_name
+        return {"window": window, "activation": named, **arguments(self.layer.windows(in_shape))}
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,19 @@ from netgrad.errors import NetgradError, unknown_name
 from netgrad.losses import Loss
 from netgrad.training.batch import Batch
 from netgrad.training.objective import Objective
+from netgrad.types import Named
 
 RESAMPLING = ("over", "under")
 
 
-def weigh_classes(data: Batch, objective: Objective, encoder: TargetEncoder | None, spec: Any) -> Batch:
+def weigh_classes(
+    data: Batch, objective: Objective, encoder: TargetEncoder | None, spec: Any, lengths: Named | None = None
+) -> Batch:
     """The examples with their weights multiplied by those of their classes.
 
     spec: "balanced", where each class gets examples / (classes * examples of the class), as in scikit-learn; or a
-    dict from class (number or label) to weight, 1 where one is not named; by output where there are several.
+    dict from class (number or label) to weight, 1 where one is not named; by output where there are several. lengths:
+    of the outputs' sequences, where some end early; what stands beyond is of no class.
     """
     losses = {name: loss for name, loss, _ in objective.terms}
     if len(losses) == 1:
@@ -34,7 +38,7 @@ def weigh_classes(data: Batch, objective: Objective, encoder: TargetEncoder | No
         before = weights.get(name)
         before = np.ones(labels.shape) if before is None else np.asarray(before)
         before = np.broadcast_to(before.reshape(*before.shape, *(1,) * (labels.ndim - before.ndim)), labels.shape)
-        table = _table(labels[_counted(data, labels, before)], encoder, of_classes)
+        table = _table(labels[_counted(labels, before, (lengths or {}).get(name))], encoder, of_classes)
         of_examples = before * table[np.clip(labels, 0, len(table) - 1)]
         weights[name] = of_examples.astype(default_float())
     return data._replace(weights=weights)
@@ -72,10 +76,9 @@ def _labels(data: Batch, name: str, loss: Loss, setting: str) -> np.ndarray:
     raise NetgradError(f"{setting} needs classes, but output {name!r} has the loss {loss.registered_name!r}")
 
 
-def _counted(data: Batch, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _counted(labels: np.ndarray, weights: np.ndarray, lengths: Any) -> np.ndarray:
     """Which labels count: not the padding, and not examples of weight 0."""
     counted = weights > 0
-    lengths = next(iter(data.lengths.values()), None)
     if lengths is not None and labels.ndim > 1:
         counted = counted & (np.arange(labels.shape[1]) < np.asarray(lengths)[:, None])
     return counted

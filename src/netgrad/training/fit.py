@@ -25,7 +25,14 @@ from netgrad.training.history import History
 from netgrad.training.kept import Kept, kept_by
 from netgrad.training.model import Model
 from netgrad.training.pictures import for_pictures
-from netgrad.training.prepare import check_inputs, encode_labels, given_params, in_shapes, make_objective
+from netgrad.training.prepare import (
+    check_inputs,
+    encode_labels,
+    given_params,
+    in_shapes,
+    make_objective,
+    output_lengths,
+)
 from netgrad.training.reconstruction import (
     check_reconstructs,
     check_targets,
@@ -265,7 +272,8 @@ def _examples(
     if resample is not None:
         data = balance.resample(data, start.objective, resample, seed)
     if class_weight is not None:
-        data = balance.weigh_classes(data, start.objective, start.target_encoder, class_weight)
+        ends = output_lengths(start.network, data.x, data.lengths)
+        data = balance.weigh_classes(data, start.objective, start.target_encoder, class_weight, ends)
     return data, held
 
 

@@ -152,6 +152,14 @@ def check_softmax(network: Network, shapes: Mapping[str, Shape], name: str) -> N
         )
 
 
+def output_lengths(network: Network, x: Named, lengths: Named) -> Named:
+    """The lengths of each output's sequences by its name, None where all steps are valid; {} where none are given."""
+    if not lengths:
+        return {}
+    ends = out_lengths(network, lengths, network.shapes(in_shapes(x)))
+    return {key: ends[name] for key, name in network.outputs}
+
+
 def make_batch(
     network: Network, objective: Objective, x: Any, y: Any, sample_weight: Any = None, lengths: Any = None
 ) -> Batch:
@@ -161,13 +169,13 @@ def make_batch(
     nodes = dict(network.outputs)
     given = named("output", y, network.output_names)
     n = same_examples(**inputs)
-    ends = out_lengths(network, spans, shapes) if spans else {}
+    ends = output_lengths(network, inputs, spans)
     targets = {}
     for name, loss, _ in objective.terms:
         if name not in given:
             raise NetgradError(f"targets for output {name!r} are missing")
         out_shape = shapes[nodes[name]]
-        span = ends.get(nodes[name])  # what stands beyond a sequence's end is no target
+        span = ends.get(name)  # what stands beyond a sequence's end is no target
         span = None if span is None or len(out_shape) < 2 else np.asarray(span)
         targets[name] = loss.check(out_shape, given[name], span)
         same_examples(x=next(iter(inputs.values())), y=targets[name])
