@@ -32,8 +32,8 @@ def model_of(case, losses=None):
         Objective((("tested", losses or ng.SquaredError(), 1.0),)),
         {name: value.shape[1:] for name, value in inputs.items()},
     )
-    spans = context.lengths if several else (context.lengths,)
-    lengths = {name: np.asarray(own) for name, own in zip(names, spans, strict=True) if own is not None}
+    each = context.lengths if several else (context.lengths,)
+    lengths = {name: np.asarray(own) for name, own in zip(names, each, strict=True) if own is not None}
     return model, inputs, lengths
 
 

@@ -85,8 +85,8 @@ def test_lengths_and_any_number_of_steps(tmp_path):
     x = np.random.default_rng(0).normal(size=(2, 6, 3))
     model = ng.untrained(recurrent, x, [0, 1])
     again = from_onnx(to_onnx(model, tmp_path / "model.onnx", lengths=True))
-    for spans in (lengths, None):
-        given, wanted = (m.predict_proba(x, spans) for m in (again, model))
+    for own in (lengths, None):
+        given, wanted = (m.predict_proba(x, own) for m in (again, model))
         np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)
 
 

@@ -72,10 +72,10 @@ def test_lengths(case):
     proto = graph_of(model, lengths=list(lengths))
     onnx.checker.check_model(proto, full_check=True)
     given = dict(inputs)
-    for name, spans in lengths.items():
-        dirty = np.arange(inputs[name].shape[1]) >= spans[:, None]
+    for name, own in lengths.items():
+        dirty = np.arange(inputs[name].shape[1]) >= own[:, None]
         dirty = dirty.reshape(*dirty.shape, *(1,) * (inputs[name].ndim - 2))
-        given |= {name: np.where(dirty, 3.0, inputs[name]), f"{name}_lengths": spans}
+        given |= {name: np.where(dirty, 3.0, inputs[name]), f"{name}_lengths": own}
     a = run(proto, given)["tested"]
     b = model.outputs(inputs, lengths)["tested"]
     told = tuple(lengths.get(name) for name in model.network.inputs)

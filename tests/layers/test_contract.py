@@ -36,11 +36,11 @@ def make(case, seed=0, n=N):
     )
     if case.symbols:
         x = jax.tree.map(lambda v: jnp.floor(jnp.abs(10 * v)) % case.symbols + 0.3, x)  # apart from the next number
-    spans = [
+    each = [
         (jnp.arange(n) + 2 * i) % s[0] + 1 if case.lengths and (i == 0 or len(s) > 1) else None
         for i, s in enumerate(shapes)
     ]
-    lengths = tuple(spans) if isinstance(x, tuple) else spans[0]
+    lengths = tuple(each) if isinstance(x, tuple) else each[0]
     context = Context(
         training=True, key=jax.random.fold_in(key, 99), lengths=lengths, state=layer.init_state(case.in_shape)
     )
@@ -190,8 +190,8 @@ def test_padding_has_no_effect(case):
     def both(value):
         a, saved = layer.forward(params, value, context)
         d_out = jnp.ones_like(a)
-        if (spans := layer.out_lengths(context.lengths, case.in_shape)) is not None:
-            mask = jnp.arange(a.shape[1]) < spans[:, None]
+        if (ends := layer.out_lengths(context.lengths, case.in_shape)) is not None:
+            mask = jnp.arange(a.shape[1]) < ends[:, None]
             mask = mask.reshape(*mask.shape, *(1,) * (a.ndim - 2))
             a, d_out = jnp.where(mask, a, 0), jnp.where(mask, d_out, 0)
         back = layer.backward(params, saved, d_out)

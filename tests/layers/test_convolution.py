@@ -198,13 +198,13 @@ def test_a_padded_sequence_gives_what_it_gives_alone(padding):
     x = jax.random.normal(jax.random.key(1), (4, 8, 2))
     lengths = jnp.array([8, 5, 3, 2])
     together, _ = layer.forward(params, x, Context(lengths=lengths))
-    spans = layer.out_lengths(lengths, (8, 2))
+    ends = layer.out_lengths(lengths, (8, 2))
     for i, n in enumerate(lengths):
         if int(n) < 3 and padding == "valid":
-            assert int(spans[i]) == 0
+            assert int(ends[i]) == 0
             continue
         alone, _ = layer.forward(params, x[i : i + 1, : int(n)], Context())
-        assert int(spans[i]) == alone.shape[1]
+        assert int(ends[i]) == alone.shape[1]
         np.testing.assert_allclose(together[i, : alone.shape[1]], alone[0], rtol=1e-5, atol=1e-6)
 
 

@@ -35,13 +35,13 @@ def of_vectors():
 def test_both_modes_and_their_products_are_those_of_jax(build, x64):
     net, x, lengths = build()
     params, state = net.init(0, x.shape[1:])
-    spans = {} if lengths is None else {"x": lengths}
+    by_input = {} if lengths is None else {"x": lengths}
 
     def ours(p, v):
         return jnp.sin(ng.apply(net, p, v, state=state, lengths=lengths, training=True)[0]).sum()
 
     def plain(p, v):
-        run = forward(net, p, state, {"x": v}, lengths=spans, training=True)
+        run = forward(net, p, state, {"x": v}, lengths=by_input, training=True)
         return jnp.sin(next(iter(run.outputs.values()))).sum()
 
     key = jax.random.key(2)

@@ -15,9 +15,10 @@ import numpy as np
 
 from netgrad.compiling import Program
 from netgrad.errors import NetgradError, ShapeError
+from netgrad.kernels.recurrent_call import full_lengths
 from netgrad.layers.base import Context
 from netgrad.layers.cells import CELLS
-from netgrad.layers.recurrent import Recurrent, spans
+from netgrad.layers.recurrent import Recurrent
 from netgrad.network import Node, forward
 from netgrad.training.batch import Batch
 from netgrad.training.model import Model
@@ -59,7 +60,7 @@ def jacobian_norms(model: Model, x: Any, lengths: Any = None, layer: str | None 
     own = saved["x"][0] if isinstance(saved["x"], tuple) else saved["x"]
     states = jnp.concatenate([saved["h"], saved["c"]] if "c" in saved else [saved["h"]], axis=-1)
     before = jnp.concatenate([saved["start"][:, None], states[:, :-1]], axis=1)
-    steps, ends = own.shape[1], spans(saved.get("lengths"), own)
+    steps, ends = own.shape[1], full_lengths(saved.get("lengths"), own)
     norms = _norms(node.layer.replace(returns="state", learned_state=False))
     params = model.effective[node.params]
     with jax.default_matmul_precision("highest"):

@@ -163,15 +163,15 @@ def check_lengths(reader: Reader, found: list[Found], inputs: list[str]) -> None
     """
     if not any(reader.lengths.get(f.name) for f in found):
         return
-    spans: dict[str, Any] = dict.fromkeys(inputs, jnp.ones(1, int))
+    lengths_at: dict[str, Any] = dict.fromkeys(inputs, jnp.ones(1, int))
     names = set()
     for f in found:
         shapes = tuple(reader.shapes[name] for name in f.inputs)
-        told = tuple(spans[name] for name in f.inputs)
+        told = tuple(lengths_at[name] for name in f.inputs)
         span = told[0]
         if span is not None and f.name in reader.lengths:
             names.add(reader.lengths[f.name])
         minds = isinstance(f.layer, ng.Conv | ng.ConvTranspose | ng.Pool | ng.GlobalPool | ng.Subsample)
         if len(names) > 1 or (span is not None and minds):
             raise NetgradError(f"its lengths go to some layers along the time axis, but not to {f.name}")
-        spans[f.name] = f.layer.out_lengths(*(pair[0] if len(pair) == 1 else pair for pair in (told, shapes)))
+        lengths_at[f.name] = f.layer.out_lengths(*(pair[0] if len(pair) == 1 else pair for pair in (told, shapes)))

@@ -68,13 +68,13 @@ def graph_of(model: Model, probabilities: bool = True, lengths: bool | Sequence[
         value_info(name, type_of(model, name), model.shapes[name], longer.get(name), f"T_{name}" if apart else "T")
         for name in network.inputs
     ]
-    spans: dict[str, str | None] = dict.fromkeys(network.inputs)
+    lengths_at: dict[str, str | None] = dict.fromkeys(network.inputs)
     for name in timed(model, lengths):
-        spans[name] = f"{name}_lengths"
+        lengths_at[name] = f"{name}_lengths"
         ins.append(value_info(f"{name}_lengths", onnx().TensorProto.INT32, (), None, "T"))
     shapes = network.shapes(model.shapes)
     values = {name: name for name in network.inputs}
-    write_nodes(w, network, model.params, model.state, shapes, values, spans)
+    write_nodes(w, network, model.params, model.state, shapes, values, lengths_at)
     losses: dict[str, Loss] = {name: loss for name, loss, _ in model.objective.terms} if probabilities else {}
     outs = []
     for name, node in network.outputs:

@@ -22,18 +22,18 @@ def write_nodes(
     state: dict[str, Any],
     shapes: dict[str, Any],
     values: dict[str, str],
-    spans: dict[str, str | None],
+    lengths_at: dict[str, str | None],
     within: str = "",
 ) -> dict[str, str]:
     """Write every node; the names of their outputs by node.
 
-    shapes: of every node's output. values, spans: the names of the inputs and of their lengths; both are added to.
+    shapes: of every node's output. values, lengths_at: the names of the inputs and of their lengths; both are added to.
     within: stands before the nodes' names.
     """
     params = network.effective(params)
     for node in network.nodes:
         w.scope = f"{within}{node.name}"
-        told = each = [spans[name] for name in node.inputs]
+        told = each = [lengths_at[name] for name in node.inputs]
         if isinstance(node.layer, Merge):  # a step is valid where it is in all inputs
             given = dict.fromkeys(name for name in told if name is not None)
             told = [w.op("Min", *given) if len(given) > 1 else next(iter(given), None)]
@@ -47,13 +47,13 @@ def write_nodes(
             w.scope,
             tuple(each),
         )
-        spans[node.name] = None
+        lengths_at[node.name] = None
         with naming(f"layer {within}{node.name}"):
             values[node.name] = rule_for(node.layer, at.name)(w, at)
             lengths = [None if name is None else jnp.ones(1, int) for name in each]
             some = lengths[0] if len(lengths) == 1 else tuple(lengths)
             if at.lengths is not None and node.layer.out_lengths(some, at.in_shape) is not None:
-                spans[node.name] = out_lengths(w, node.layer, at.lengths, at.in_shape)
+                lengths_at[node.name] = out_lengths(w, node.layer, at.lengths, at.in_shape)
     return values
 
 
@@ -63,8 +63,8 @@ def block(w: Writer, at: Place) -> str:
     inner = at.layer.block
     shapes = at.layer.shapes(at.in_shape)
     fed = dict(zip(inner.inputs, at.inputs, strict=True))
-    spans = dict(zip(inner.inputs, at.told or (at.lengths,), strict=True))
-    values = write_nodes(w, inner, at.params, at.state, shapes, fed, spans, f"{at.name}/")
+    lengths_at = dict(zip(inner.inputs, at.told or (at.lengths,), strict=True))
+    values = write_nodes(w, inner, at.params, at.state, shapes, fed, lengths_at, f"{at.name}/")
     return values[inner.outputs[0][1]]
 
 

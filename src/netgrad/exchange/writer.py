@@ -76,8 +76,8 @@ class Writer:
         axis = self.constant(np.int64(0))
         steps = self.op("Squeeze", self.size(x, 1))
         steps = self.op("Range", axis, steps, self.constant(np.int64(1)))
-        spans = self.op("Unsqueeze", self.op("Cast", lengths, to=onnx().TensorProto.INT64), self.constant([1]))
-        mask = self.op("Less", steps, spans)
+        reached = self.op("Unsqueeze", self.op("Cast", lengths, to=onnx().TensorProto.INT64), self.constant([1]))
+        mask = self.op("Less", steps, reached)
         return self.op("Unsqueeze", mask, self.constant(list(range(2, rank)))) if rank > 2 else mask
 
     def within(self, x: str, lengths: str | None, rank: int, otherwise: float = 0.0) -> str:

@@ -39,7 +39,7 @@ import jax.numpy as jnp
 from netgrad.kernels import recurrent_call
 from netgrad.kernels import recurrent_reference as reference
 from netgrad.kernels.cell import Cell
-from netgrad.kernels.recurrent_call import check, check_weights, initial_state, spans
+from netgrad.kernels.recurrent_call import check, check_weights, full_lengths, initial_state
 
 Array = jax.Array
 
@@ -71,7 +71,7 @@ def forward(
     """
     check_weights(x, W, U, b, max(1, len(cell.gates)))
     check("start", start, (x.shape[0], cell.memories * U.shape[0]))
-    arrays = (x, W, U, b, own, start, spans(lengths, x))
+    arrays = (x, W, U, b, own, start, full_lengths(lengths, x))
     return recurrent_call.run(
         "forward", partial(reference.forward, cell), *arrays, cell=cell.kernel, reverse=reverse, mask=mask
     )
@@ -96,7 +96,7 @@ def backward(
     check("h", h, d_h.shape)
     for name, state in (("start", start), ("d_last", d_last)):
         check(name, state, (d_h.shape[0], cell.memories * U.shape[0]))
-    arrays = (d_h, U, own, h, c, gates, start, spans(lengths, h), d_last)
+    arrays = (d_h, U, own, h, c, gates, start, full_lengths(lengths, h), d_last)
     return recurrent_call.run(
         "backward", partial(reference.backward, cell), *arrays, cell=cell.kernel, reverse=reverse, mask=mask
     )
@@ -135,7 +135,7 @@ def gradients(
     check("h", h, d_h.shape)
     for name, state in (("start", start), ("d_last", d_last)):
         check(name, state, (d_h.shape[0], cell.memories * U.shape[0]))
-    arrays = (d_h, U, own, h, c, gates, start, spans(lengths, h), d_last, x)
+    arrays = (d_h, U, own, h, c, gates, start, full_lengths(lengths, h), d_last, x)
     return recurrent_call.run(
         "gradients", partial(reference.gradients, cell), *arrays, cell=cell.kernel, reverse=reverse
     )
@@ -154,7 +154,7 @@ def last_state(
         >>> last_state(h, lengths=jnp.array([2]))
         Array([[2.]], dtype=float32)
     """
-    initial, lengths = initial_state(initial, states, states.shape[2], "initial"), spans(lengths, states)
+    initial, lengths = initial_state(initial, states, states.shape[2], "initial"), full_lengths(lengths, states)
     if states.shape[1] == 0:
         return initial
     at = jnp.zeros_like(lengths) if reverse else jnp.maximum(lengths - 1, 0)

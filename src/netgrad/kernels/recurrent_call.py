@@ -74,7 +74,7 @@ def initial_state(state: Array | None, like: Array, units: int, name: str) -> Ar
     return state
 
 
-def spans(lengths: Array | None, like: Array) -> Array:
+def full_lengths(lengths: Array | None, like: Array) -> Array:
     """The given lengths (N,), or T for every sequence."""
     if lengths is None:
         return jnp.full(like.shape[0], like.shape[1], jnp.int32)

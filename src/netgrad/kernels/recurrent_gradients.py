@@ -12,7 +12,7 @@ import jax
 from netgrad.errors import ShapeError
 from netgrad.kernels import recurrent_call
 from netgrad.kernels import recurrent_reference as reference
-from netgrad.kernels.recurrent_call import check, initial_state, spans
+from netgrad.kernels.recurrent_call import check, full_lengths, initial_state
 
 Array = jax.Array
 
@@ -41,7 +41,7 @@ def weight_gradients(
 
     gates: for a cell that resets (the GRU), in whose last gate U met the first gate times `h_(t-1)`.
     """
-    h0, lengths = initial_state(h0, h, h.shape[2], "h0"), spans(lengths, h)
+    h0, lengths = initial_state(h0, h, h.shape[2], "h0"), full_lengths(lengths, h)
     gates = h[..., :0] if gates is None else gates
     arrays = (x, h, gates, delta, h0, lengths)
     return recurrent_call.run("recurrent_weight_gradients", reference.weight_gradients, *arrays, reverse=reverse)

@@ -18,6 +18,7 @@ from netgrad.errors import NetgradError, ShapeError
 from netgrad.initializers import Constant, Orthogonal, Xavier, Zeros
 from netgrad.kernels import recurrent
 from netgrad.kernels.cell import Moment, Step, StepBack
+from netgrad.kernels.recurrent_call import full_lengths
 from netgrad.kernels.recurrent_gradients import few_weights, input_gradient, weight_gradients
 from netgrad.kernels.recurrent_reference import Back, moment, valid_steps, walk_back
 from netgrad.layers.base import Backward, Context, Layer, along_first
@@ -317,13 +318,13 @@ class Recurrent(Layer):
 
     def _walk_back(self, params: Params, saved: Saved, d_h: jax.Array, d_last: jax.Array) -> Back:
         """The way back in plain JAX, with what the kernels do not write down."""
-        U, lengths = self._joined(params)[1], spans(saved.get("lengths"), d_h)
+        U, lengths = self._joined(params)[1], full_lengths(saved.get("lengths"), d_h)
         arrays: tuple[Any, ...] = (d_h, U, self.own(params), *self._kept(saved), lengths, d_last)
         return walk_back(self, *arrays, reverse=self.reverse, mask=saved["masks"].get("h"))
 
     def _moment(self, saved: Saved) -> Moment:
         """What every time-step met and made."""
-        arrays: tuple[Any, ...] = (*self._kept(saved), spans(saved.get("lengths"), saved["h"]))
+        arrays: tuple[Any, ...] = (*self._kept(saved), full_lengths(saved.get("lengths"), saved["h"]))
         return moment(self, *arrays, reverse=self.reverse, mask=saved["masks"].get("h"))
 
     def _met(self, saved: Saved) -> tuple[jax.Array, jax.Array]:
@@ -341,11 +342,6 @@ def _sequence_shape(in_shape: Shapes) -> Any:
     """(T, d) of the first input, or None where it is no sequence of vectors."""
     shape = in_shape[0] if in_shape and isinstance(in_shape[0], tuple) else in_shape
     return shape if len(shape) == 2 else None
-
-
-def spans(lengths: Any, like: jax.Array) -> jax.Array:
-    """The lengths (N,), those of ``like`` (N, T, ...) where none are given."""
-    return jnp.full(like.shape[0], like.shape[1], jnp.int32) if lengths is None else lengths
 
 
 def within(value: jax.Array, lengths: Any) -> jax.Array:

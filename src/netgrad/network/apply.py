@@ -59,13 +59,13 @@ def apply(
     inputs = jax.tree.map(jnp.asarray, _named(network, x, "input"))
     if missing := [name for name in network.inputs if name not in inputs]:
         raise NetgradError(f"input {missing[0]!r} is missing: give all of {', '.join(network.inputs)}")
-    spans = {} if lengths is None else _named(network, lengths, "lengths of")
+    lengths = {} if lengths is None else _named(network, lengths, "lengths of")
     needed = network.state_shapes({name: value.shape[1:] for name, value in inputs.items()})
     if missing := [name for name in needed if name not in (state or {})]:
         raise NetgradError(f"{missing[0]} has a state: give state=, the second result of net.init, and take it back")
     if training and key is None and (drawn := [node.name for node in network.nodes if node.layer.draws]):
         raise NetgradError(f"{drawn[0]} draws random numbers in training: give key=jax.random.key(0), a new one a step")
-    outputs, after = _run(network, (params, inputs), (state or {}, key, spans), training)
+    outputs, after = _run(network, (params, inputs), (state or {}, key, lengths), training)
     single = not isinstance(x, Mapping) and len(outputs) == 1
     answer = next(iter(outputs.values())) if single else outputs
     return answer if state is None else (answer, after)
@@ -93,8 +93,8 @@ def _run(network: Network, moving: Any, still: Any, training: bool) -> tuple[dic
     def once(values: list[Any], whole: list[Any], still: Any) -> tuple[Params, Forward]:
         rest, moved = iter(whole), iter(values)
         params, inputs = jax.tree.unflatten(tree, [next(moved) if moves else next(rest) for moves in real])
-        state, key, spans = still
-        return params, forward(network, params, state, inputs, training=training, key=key, lengths=spans)
+        state, key, lengths = still
+        return params, forward(network, params, state, inputs, training=training, key=key, lengths=lengths)
 
     @jax.custom_jvp
     def run(values: list[Any], whole: list[Any], still: Any) -> tuple[dict[str, Any], State]:

@@ -135,8 +135,8 @@ class Composite(Layer):
         return made
 
     def out_lengths(self, lengths: Any, in_shape: Shapes) -> Any:
-        spans = out_lengths(self.block, self.fed(lengths), self.shapes(in_shape))
-        return spans[self.block.outputs[0][1]]
+        lengths_at = out_lengths(self.block, self.fed(lengths), self.shapes(in_shape))
+        return lengths_at[self.block.outputs[0][1]]
 
     def operations(self, in_shape: Shapes) -> int:
         return self.total("operations", in_shape)

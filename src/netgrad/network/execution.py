@@ -42,21 +42,21 @@ def forward(
     for node in network.nodes:
         if len(node.inputs) == 1 and (name := node.inputs[0]) in inputs and values[name] is inputs[name]:
             values[name] = node.layer.layout(inputs[name])
-    spans: dict[str, Any] = {name: (lengths or {}).get(name) for name in network.inputs}
+    lengths_at: dict[str, Any] = {name: (lengths or {}).get(name) for name in network.inputs}
     saved: dict[str, Saved] = {}
     for i, node in enumerate(network.nodes):
         context = Context(
             training=training and node.params not in network.still,
             key=None if key is None else jax.random.fold_in(key, i),
-            lengths=network.in_shape(node, spans),
+            lengths=network.in_shape(node, lengths_at),
             state=state.get(node.params, {}),
         )
         x = network.in_shape(node, values)
         values[node.name], saved[node.name] = node.layer.forward(params.get(node.params, {}), x, context)
         in_shape = network.in_shape(node, {name: values[name].shape[1:] for name in node.inputs})
-        spans[node.name] = node.layer.out_lengths(network.in_shape(node, spans), in_shape)
+        lengths_at[node.name] = node.layer.out_lengths(network.in_shape(node, lengths_at), in_shape)
     outputs = {key: values[name] for key, name in network.outputs}
-    return Forward(outputs, saved, {key: spans[name] for key, name in network.outputs})
+    return Forward(outputs, saved, {key: lengths_at[name] for key, name in network.outputs})
 
 
 def out_lengths(network: Network, lengths: Mapping[str, Any], shapes: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,10 +64,12 @@ def out_lengths(network: Network, lengths: Mapping[str, Any], shapes: Mapping[st
 
     lengths: of the inputs that have some; shapes: of every input and node, as `Network.shapes` says them.
     """
-    spans: dict[str, Any] = {name: lengths.get(name) for name in network.inputs}
+    lengths_at: dict[str, Any] = {name: lengths.get(name) for name in network.inputs}
     for node in network.nodes:
-        spans[node.name] = node.layer.out_lengths(network.in_shape(node, spans), network.in_shape(node, shapes))
-    return spans
+        lengths_at[node.name] = node.layer.out_lengths(
+            network.in_shape(node, lengths_at), network.in_shape(node, shapes)
+        )
+    return lengths_at
 
 
 class Gradients(NamedTuple):

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.errors import NetgradError, ShapeError
+from netgrad.kernels.recurrent_call import full_lengths
 from netgrad.kernels.recurrent_reference import valid_steps
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.dense import Dense
-from netgrad.layers.recurrent import spans
 from netgrad.network.building import Node
 from netgrad.network.composite import Composite
 from netgrad.network.execution import next_state
@@ -70,7 +70,7 @@ class StateSpace(Composite):
                 f"{self.label}: {', '.join(context.state)} in the transition averages over the examples of a step, and "
                 "these are of unequal length: take LayerNorm, or sequences of one length"
             )
-        valid = valid_steps(x.shape[1], spans(context.lengths, x))
+        valid = valid_steps(x.shape[1], full_lengths(context.lengths, x))
         bare = context.replace(lengths=None)
 
         def walk(params: Params, x: jax.Array) -> tuple[jax.Array, Params]:

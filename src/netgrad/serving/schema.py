@@ -185,11 +185,11 @@ class Schema:
         if not all(isinstance(instance, list | str) for instance in instances):
             raise DataError("with lengths, each instance must be a sequence: a list")
         longest = max(map(len, instances))
-        spans = as_lengths(numbers(lengths, "lengths", ()), len(instances), longest)
-        for i, (instance, span) in enumerate(zip(instances, spans, strict=True)):
+        own_lengths = as_lengths(numbers(lengths, "lengths", ()), len(instances), longest)
+        for i, (instance, span) in enumerate(zip(instances, own_lengths, strict=True)):
             if span > len(instance):
                 raise DataError(f"lengths[{i}] is {span}, but instances[{i}] has {len(instance)} time-steps")
-        return [instance[:span] for instance, span in zip(instances, spans, strict=True)]
+        return [instance[:span] for instance, span in zip(instances, own_lengths, strict=True)]
 
     def _texts(self, texts: list) -> Request:
         for i, text in enumerate(texts):
@@ -279,13 +279,13 @@ class Schema:
         return x, lengths
 
     def _batch(self, inputs: dict[str, Any], lengths: dict[str, Any]) -> Batch:
-        checked, spans = check_inputs(self.model.network, inputs, lengths or None)
+        checked, checked_lengths = check_inputs(self.model.network, inputs, lengths or None)
         for name, value in checked.items():
             skip = 1 if name in self.free else 0  # the time-steps
             found, expected = value.shape[1:][skip:], self.model.shapes[name][skip:]
             if found != expected:
                 raise ShapeError(f"{name} has examples of shape {found}: expected {expected}")
-        return Batch(checked, {}, {}, spans)
+        return Batch(checked, {}, {}, checked_lengths)
 
     def blank(self, steps: int | None = None) -> Batch:
         """One example of zeros, with so many time-steps: to compile with."""

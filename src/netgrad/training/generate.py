@@ -116,10 +116,10 @@ def unroll(model: Model, inputs: Any, feedback: str, steps: int, *, first: float
     shape = model.shapes[feedback]
     n = len(np.asarray(next(iter(inputs.values())))) if inputs else 1
     fed = jnp.full((n, steps, *shape[1:]), first, jnp.float32 if len(shape) > 1 else jnp.int32)
-    given, spans = check_inputs(model.network, dict(inputs) | {feedback: np.asarray(fed)}, lengths)
+    given, checked_lengths = check_inputs(model.network, dict(inputs) | {feedback: np.asarray(fed)}, lengths)
     ((_, loss, _),) = model.objective.terms
     program = _feeder(model.network, loss, feedback)
-    return np.asarray(program(model.params, model.state, given | {feedback: fed}, spans))
+    return np.asarray(program(model.params, model.state, given | {feedback: fed}, checked_lengths))
 
 
 @lru_cache(maxsize=16)

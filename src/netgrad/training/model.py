@@ -146,9 +146,9 @@ class Model:
         return self._single(mean), self._single(spread)
 
     def _inputs(self, x: Any, lengths: Any) -> Batch:
-        inputs, spans = check_inputs(self.network, self.encode_inputs(x), lengths)
+        inputs, checked_lengths = check_inputs(self.network, self.encode_inputs(x), lengths)
         self._check_shapes(in_shapes(inputs))
-        return Batch(inputs, {}, {}, spans)
+        return Batch(inputs, {}, {}, checked_lengths)
 
     def _decide(self, loss: Any, value: np.ndarray) -> np.ndarray:
         if loss.task == "regression":

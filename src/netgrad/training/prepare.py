@@ -42,12 +42,12 @@ def check_inputs(network: Network, x: Any, lengths: Any = None) -> tuple[Named, 
     given = named("input", x, network.inputs)
     if missing := set(network.inputs) - set(given):
         raise NetgradError(f"input {sorted(missing)[0]!r} is missing: give all of {', '.join(network.inputs)}")
-    spans = {} if lengths is None else named("input", lengths, network.inputs)
+    given_lengths = {} if lengths is None else named("input", lengths, network.inputs)
     dtype = default_float()
     inputs, checked = {}, {}
     for name, value in given.items():
         value = as_array(value, name)
-        if (span := spans.get(name)) is not None:
+        if (span := given_lengths.get(name)) is not None:
             if value.ndim < 2:
                 raise DataError(f"lengths were given for {name}, which has no time axis: shape {value.shape}")
             span = checked[name] = as_lengths(span, len(value), value.shape[1])
@@ -164,12 +164,12 @@ def make_batch(
     network: Network, objective: Objective, x: Any, y: Any, sample_weight: Any = None, lengths: Any = None
 ) -> Batch:
     """Checked inputs, targets, weights and lengths as one batch of NumPy arrays."""
-    inputs, spans = check_inputs(network, x, lengths)
+    inputs, checked_lengths = check_inputs(network, x, lengths)
     shapes = network.shapes(in_shapes(inputs))
     nodes = dict(network.outputs)
     given = named("output", y, network.output_names)
     n = same_examples(**inputs)
-    ends = output_lengths(network, inputs, spans)
+    ends = output_lengths(network, inputs, checked_lengths)
     targets = {}
     for name, loss, _ in objective.terms:
         if name not in given:
@@ -188,7 +188,7 @@ def make_batch(
             if (w < 0).any() or w.sum() == 0:
                 raise DataError("sample_weight must not be negative, and not all of it zero")
             weights[name] = w
-    return Batch(inputs, targets, weights, spans)
+    return Batch(inputs, targets, weights, checked_lengths)
 
 
 def encode_labels(network: Network, y: Any, units: int, loss: Any = None) -> tuple[Any, TargetEncoder | None]:

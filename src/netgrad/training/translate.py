@@ -83,10 +83,10 @@ def translate(
     if not 0 <= end < classes:
         raise NetgradError(f"end={end} is none of the network's {classes} classes: it would never end")
     n = len(next(iter(inputs.values())))
-    checked, spans = check_inputs(model.network, inputs | {TARGET: np.full((n, steps), start)}, lengths)
+    checked, checked_lengths = check_inputs(model.network, inputs | {TARGET: np.full((n, steps), start)}, lengths)
     del checked[TARGET]
     program = _searcher(model.network, loss, steps, beam, start, end)
-    written = np.asarray(program(model.params, model.state, checked, spans))
+    written = np.asarray(program(model.params, model.state, checked, checked_lengths))
     cut = [row[: np.argmax(row == end) if (row == end).any() else steps] for row in written]
     if pairs is None:
         return cut
@@ -115,8 +115,8 @@ def _given(model: Model, source: Any, lengths: Any, pairs: Pairs | None) -> tupl
     if isinstance(texts, Sequence) and len(texts) and all(isinstance(text, str) for text in texts):
         if pairs is None:
             raise NetgradError('this model has no vocabularies: model.card["pairs"] = pairs.to_config() keeps them')
-        ids, spans = pairs.encoded_sources(texts, model.shapes[names[0]][0])
-        return {names[0]: ids}, {names[0]: spans}, isinstance(source, str)
+        ids, own_lengths = pairs.encoded_sources(texts, model.shapes[names[0]][0])
+        return {names[0]: ids}, {names[0]: own_lengths}, isinstance(source, str)
     if not isinstance(source, Mapping):
         if len(names) > 1:
             raise NetgradError(f"this network has the inputs {', '.join(names)}: give a dict of them")
@@ -131,14 +131,14 @@ def _searcher(network: Network, loss: Any, steps: int, beam: int, start: int, en
 
     def run(params: Params, state: Params, inputs: Params, lengths: Params) -> jax.Array:
         params = network.effective(params)
-        values, spans = dict(inputs), dict(lengths)
+        values, lengths_at = dict(inputs), dict(lengths)
         if before is not None:
             given = {name: inputs[name] for name in before.inputs}
             done = forward(before, params, state, given, lengths=lengths)
-            values, spans = values | done.outputs, spans | done.lengths
+            values, lengths_at = values | done.outputs, lengths_at | done.lengths
         n = len(next(iter(inputs.values())))
         shared = {name: jnp.repeat(values[name], beam, axis=0) for name in after.inputs if name != TARGET}
-        told = {name: jnp.repeat(spans[name], beam) for name in shared if spans.get(name) is not None}
+        told = {name: jnp.repeat(lengths_at[name], beam) for name in shared if lengths_at.get(name) is not None}
         shapes = {name: value.shape[1:] for name, value in shared.items()} | {TARGET: (steps,)}
         kept = {node.params: state[node.params] for node in after.nodes if node.params in state}
         streams = with_streams(after, kept, n * beam, shapes)
