@@ -51,6 +51,22 @@ def test_dead_copies_are_named():
     assert not [f for f in examine(evidence_of(ng.untrained(rectified(), X, Y))) if f.name == "dead_units"]
 
 
+def test_a_dead_copy_of_an_ensemble_is_named():
+    net = ng.Sequential([ng.Ensemble([ng.Dense(6, activation="relu"), ng.Dense(2)], 3)])
+    model = ng.untrained(net, X, Y)
+    b = model.params["ensemble_1"]["dense_1"]["b"]
+    model.params["ensemble_1"]["dense_1"]["b"] = b.at[1].set(-1e4)
+    evidence = evidence_of(model)
+    (found,) = [f for f in examine(evidence) if f.name == "dead_units"]
+    assert found.where == "all 6 units of layer ensemble_1/dense_1[1]"
+    assert evidence.flow(evidence.signals)[0] == ["ensemble_1/dense_1[0]", "ensemble_1/dense_2[0]"]
+    assert evidence.ends == {"ensemble_1/dense_2"}
+    rows = {row.name: row for row in traced(model, X, Y)}
+    assert list(rows) == ["ensemble_1/dense_1", "ensemble_1/dense_2", "ensemble_1"]
+    assert rows["ensemble_1/dense_1"].parameters == 3 * (4 * 6 + 6)
+    assert rows["ensemble_1/dense_1"].values["z"].size == 3 * 6 * len(X)
+
+
 def test_the_remedy_reaches_the_copies():
     net = rectified()
     recipe = DeadUnits().repair(Recipe(net, {"epochs": 1}), evidence_of(killed(ng.untrained(net, X, Y), 2)))

@@ -19,7 +19,7 @@ from netgrad.diagnosis.signals import Signal, compiled
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.recurrent import Recurrent
 from netgrad.layers.taps import DelayTaps
-from netgrad.network import Node, Stack, forward
+from netgrad.network import Copies, Node, forward
 from netgrad.optimizers.schedules import adjustable, set_level
 from netgrad.regularizers import is_weight
 from netgrad.training.batch import Batch
@@ -69,12 +69,12 @@ class Evidence(Examples):
 
     @cached_property
     def places(self) -> list[Place]:
-        """Every layer in the order of the way forward, those of a stack copy by copy in the place of the stack."""
+        """Every layer in the order of the way forward, those of a stack or an ensemble copy by copy in its place."""
         ends = {name for _, name in self.network.outputs}
         weighted = {node.name for node in self.weighted}
         found: list[Place] = []
         for node in self.network.nodes:
-            if isinstance(node.layer, Stack):
+            if isinstance(node.layer, Copies):
                 found.extend(copies(node.name, node.layer, self.model.params.get(node.params, {}), node.name in ends))
             else:
                 found.append(Place(node.name, node.layer, node.name in weighted, node.name in ends))
@@ -121,8 +121,12 @@ class Evidence(Examples):
         return found | of_copies, *rest
 
     def flow(self, signals: dict[str, Signal]) -> tuple[list[str], np.ndarray]:
-        """Names of the layers with weights and the size of delta in each, from the first to the last."""
-        names = [place.name for place in self.places if place.weighted and np.isfinite(signals[place.name].delta)]
+        """Names of the layers with weights and the size of delta in each, from the first to the last.
+
+        Of the copies of an ensemble, which stand side by side, the first alone.
+        """
+        way = [place.name for place in self.places if place.weighted and not place.beside]
+        names = [name for name in way if np.isfinite(signals[name].delta)]
         return names, np.array([float(signals[name].delta) for name in names])
 
     @cached_property

@@ -8,19 +8,20 @@ from typing import NamedTuple
 import jax
 
 from netgrad.layers.base import Layer
-from netgrad.network import Stack
+from netgrad.network import Copies, Ensemble
 from netgrad.regularizers import is_weight
 
 
 class Place(NamedTuple):
-    """Where a layer stands. name: the node's, or "stack_1/dense_1[7]" of a copy in a stack; weighted: it has weights;
-    end: it makes an output; copy: its numbers."""
+    """Where a layer stands. name: the node's, or "stack_1/dense_1[7]" of a copy in a stack or an ensemble; weighted: it
+    has weights; end: it makes an output; copy: its numbers; beside: it stands in an ensemble, not in its first copy."""
 
     name: str
     layer: Layer
     weighted: bool
     end: bool
     copy: tuple[int, ...] = ()
+    beside: bool = False
 
     @property
     def path(self) -> str:
@@ -28,15 +29,17 @@ class Place(NamedTuple):
         return self.name.rpartition("[")[0] if self.copy else self.name
 
 
-def copies(name: str, stack: Stack, params: dict, end: bool, copy: tuple[int, ...] = ()) -> Iterator[Place]:
-    """The layers of every copy."""
-    last = stack.block.outputs[0][1]
-    for i in range(stack.n):
-        at = (*copy, i)
-        for node in stack.block.nodes:
-            own, ends = params.get(node.params, {}), end and node.name == last and i == stack.n - 1
-            if isinstance(node.layer, Stack):
-                yield from copies(f"{name}/{node.name}", node.layer, own, ends, at)
+def copies(
+    name: str, around: Copies, params: dict, end: bool, copy: tuple[int, ...] = (), beside: bool = False
+) -> Iterator[Place]:
+    """The layers of every copy: of a stack one after the other, of an ensemble side by side."""
+    last, parallel = around.block.outputs[0][1], isinstance(around, Ensemble)
+    for i in range(around.n):
+        at, aside = (*copy, i), beside or (parallel and i > 0)
+        for node in around.block.nodes:
+            own, ends = params.get(node.params, {}), end and node.name == last and (parallel or i == around.n - 1)
+            if isinstance(node.layer, Copies):
+                yield from copies(f"{name}/{node.name}", node.layer, own, ends, at, aside)
                 continue
             weighted = any(is_weight(path) for path, _ in jax.tree_util.tree_leaves_with_path(own))
-            yield Place(f"{name}/{node.name}[{', '.join(map(str, at))}]", node.layer, weighted, ends, at)
+            yield Place(f"{name}/{node.name}[{', '.join(map(str, at))}]", node.layer, weighted, ends, at, aside)

@@ -18,7 +18,7 @@ from netgrad.compiling import Program
 from netgrad.layers.activation import Activation, Identity, Softmax
 from netgrad.layers.base import Layer
 from netgrad.layers.wrapper import bare
-from netgrad.network import Network, Stack
+from netgrad.network import Network
 from netgrad.network.composite import Copies, Part, parts
 from netgrad.network.execution import out_lengths
 from netgrad.regularizers import is_weight
@@ -49,15 +49,21 @@ class Signal(NamedTuple):
     speed: jax.Array
 
 
-def signals(network: Network, looked: StepGradients, params: dict, batch: Batch) -> dict[str, Signal]:
-    """The signals of every node, from one look at a batch; those inside a stack, "stack_1/dense_1", by copy."""
+def signals(
+    network: Network, looked: StepGradients, params: dict, batch: Batch, inside: bool = True
+) -> dict[str, Signal]:
+    """The signals of every node, from one look at a batch.
+
+    inside: those of the layers in stacks and ensembles, too, "stack_1/dense_1", by copy. In a step of training an
+    ensemble deals its examples out: there they are left out.
+    """
     effective, steps = network.effective(params), _steps(network, batch)
     found = {}
     for node in network.nodes:
         saved, back = looked.run.saved[node.name], looked.nodes[node.name]
         own = effective.get(node.params, {})
         within = parts(node.name, node.layer, own, saved, back.delta, back.d_params)
-        for part in within if isinstance(node.layer, Stack) else ():
+        for part in within if inside else ():
 
             def one(own: Any, saved: Any, delta: Any, slopes: Any, part: Part = part) -> Signal:
                 return _signal(part.layer, own, saved, delta, slopes, steps.get(part.name, NO_PADDING))

@@ -54,7 +54,7 @@ def watching(optimizer: Any, network: Network, every: int) -> optax.GradientTran
         batch, look = extra["batch"], extra["look"]
 
         def sampled(sums: dict[str, Sample]) -> dict[str, Sample]:
-            found = signals(network, look(), params, batch)
+            found = signals(network, look(), params, batch, inside=False)
             return {
                 name: Sample(
                     *(old + jnp.asarray(new, old.dtype) for old, new in zip(sums[name], _sample(one), strict=True))

@@ -7,7 +7,7 @@ from netgrad.network.apply import apply
 from netgrad.network.autoencoder import Autoencoder
 from netgrad.network.blocks import Branches, Residual, SeparableConv
 from netgrad.network.building import Node
-from netgrad.network.composite import Composite, Recomputed, Stack
+from netgrad.network.composite import Composite, Copies, Recomputed, Stack
 from netgrad.network.edit import every_layer, with_first, with_last, with_layers
 from netgrad.network.ensemble import Ensemble
 from netgrad.network.execution import (
@@ -30,6 +30,7 @@ __all__ = [
     "Autoencoder",
     "Branches",
     "Composite",
+    "Copies",
     "Ensemble",
     "Forward",
     "Gradients",

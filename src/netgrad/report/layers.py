@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from netgrad.data.checks import valid_steps
-from netgrad.network import Node, Stack
+from netgrad.network import Copies, Node
 from netgrad.regularizers import is_weight
 from netgrad.training.model import Model
 
@@ -87,8 +87,8 @@ def _rows(model: Model, trace: Any, valid: np.ndarray | None = None) -> Iterator
 def _of_node(
     node: Node, params: dict, count: int, in_shape: Any, shape: Any, trace: Any, valid: Any, copies: int = 0
 ) -> Iterator[LayerRow]:
-    """The row of a node, after those of the layers in it where it is a stack: each of them with all of its copies."""
-    if isinstance(node.layer, Stack):
+    """The row of a node; where it is a stack or an ensemble after those of the layers in it, with all their copies."""
+    if isinstance(node.layer, Copies):
         inside, block = node.layer.shapes(in_shape), node.layer.block
         for inner in block.nodes:
             part = replace(inner, name=f"{node.name}/{inner.name}")
