@@ -76,8 +76,8 @@ def _neuron(result: Result, rng: np.random.Generator) -> None:
     near = np.linalg.norm(Q - rows.T @ rows) / np.linalg.norm(Q)
     result.holds("sum of x~ x~' is about Q", "about", f"apart by {near:.1%}", bool(near < 0.2))
     mu = 1e-6
-    apart = np.abs(inverse_by_rows(rows, mu) @ (rows.T @ rows + mu * np.eye(4)) - np.eye(4)).max()
-    result.holds("the recursion row by row gives (sum x~ x~' + mu I)^-1", "equal", f"to {apart:.1g}", bool(apart < 1e-6))
+    apart = float(np.abs(inverse_by_rows(rows, mu) @ (rows.T @ rows + mu * np.eye(4)) - np.eye(4)).max())
+    result.holds("the recursion row by row gives (sum x~ x~' + mu I)^-1", "equal", f"to {apart:.1g}", apart < 1e-6)
     inverse = np.linalg.inv(positive(Q)[0])
     J = cost(w, inverse.diagonal())
     i = int(J.argmin())
