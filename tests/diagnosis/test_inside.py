@@ -67,6 +67,27 @@ def test_a_dead_copy_of_an_ensemble_is_named():
     assert rows["ensemble_1/dense_1"].values["z"].size == 3 * 6 * len(X)
 
 
+def test_what_is_made_again_is_seen_as_what_is_kept():
+    """A block whose activations are not kept, alone and in a stack, beside the same block that keeps them."""
+    block = [ng.Dense(4, activation="relu"), ng.Dense(4)]
+    stacks = ng.Stack(block, 2), ng.Stack(ng.Recomputed(block), 2)
+    kept, again = (ng.untrained(ng.Sequential([stack, ng.Dense(2)]), X, Y) for stack in stacks)
+    again.params = {"stack_1": {"recomputed_1": kept.params["stack_1"]}, "dense_1": kept.params["dense_1"]}
+    one, other = kept.trace(X, Y)["stack_1/dense_1"], again.trace(X, Y)["stack_1/recomputed_1/dense_1"]
+    for quantity in ("x", "z", "a", "delta", "dW"):
+        np.testing.assert_allclose(other[quantity], one[quantity], rtol=1e-5, atol=1e-6)
+    found = evidence_of(again)
+    assert found.flow(found.signals)[0][:2] == ["stack_1/recomputed_1/dense_1[0]", "stack_1/recomputed_1/dense_2[0]"]
+    alone = ng.untrained(ng.Sequential([ng.Recomputed([*block, ng.Dense(2)])]), X, Y)
+    alone.params["recomputed_1"]["dense_1"]["b"] -= 1e4
+    (dead,) = [f for f in examine(evidence_of(alone)) if f.name == "dead_units"]
+    assert dead.where == "all 4 units of layer recomputed_1/dense_1"
+    assert evidence_of(alone).ends == {"recomputed_1/dense_3"}
+    rows = {row.name: row for row in traced(alone, X, Y)}
+    assert list(rows) == [*(f"recomputed_1/dense_{i}" for i in (1, 2, 3)), "recomputed_1"]
+    assert rows["recomputed_1/dense_1"].values["z"].shape == (4 * len(X),)
+
+
 def test_the_remedy_reaches_the_copies():
     net = rectified()
     recipe = DeadUnits().repair(Recipe(net, {"epochs": 1}), evidence_of(killed(ng.untrained(net, X, Y), 2)))

@@ -19,7 +19,7 @@ from netgrad.diagnosis.signals import Signal, compiled
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.recurrent import Recurrent
 from netgrad.layers.taps import DelayTaps
-from netgrad.network import Copies, Node, forward
+from netgrad.network import Copies, Node, Recomputed, forward
 from netgrad.optimizers.schedules import adjustable, set_level
 from netgrad.regularizers import is_weight
 from netgrad.training.batch import Batch
@@ -74,7 +74,7 @@ class Evidence(Examples):
         weighted = {node.name for node in self.weighted}
         found: list[Place] = []
         for node in self.network.nodes:
-            if isinstance(node.layer, Copies):
+            if isinstance(node.layer, Copies | Recomputed):
                 found.extend(copies(node.name, node.layer, self.model.params.get(node.params, {}), node.name in ends))
             else:
                 found.append(Place(node.name, node.layer, node.name in weighted, node.name in ends))

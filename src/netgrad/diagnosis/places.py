@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 
 from netgrad.layers.base import Layer
-from netgrad.network import Copies, Ensemble
+from netgrad.network import Composite, Copies, Ensemble, Recomputed
 from netgrad.regularizers import is_weight
 
 
@@ -30,16 +30,18 @@ class Place(NamedTuple):
 
 
 def copies(
-    name: str, around: Copies, params: dict, end: bool, copy: tuple[int, ...] = (), beside: bool = False
+    name: str, around: Composite, params: dict, end: bool, copy: tuple[int, ...] = (), beside: bool = False
 ) -> Iterator[Place]:
-    """The layers of every copy: of a stack one after the other, of an ensemble side by side."""
+    """The layers of every copy: of a stack one after the other, of an ensemble side by side; or of the only block."""
     last, parallel = around.block.outputs[0][1], isinstance(around, Ensemble)
-    for i in range(around.n):
-        at, aside = (*copy, i), beside or (parallel and i > 0)
+    n = around.n if isinstance(around, Copies) else 1
+    for i in range(n):
+        at, aside = (*copy, i) if isinstance(around, Copies) else copy, beside or (parallel and i > 0)
         for node in around.block.nodes:
-            own, ends = params.get(node.params, {}), end and node.name == last and (parallel or i == around.n - 1)
-            if isinstance(node.layer, Copies):
+            own, ends = params.get(node.params, {}), end and node.name == last and (parallel or i == n - 1)
+            if isinstance(node.layer, Copies | Recomputed):
                 yield from copies(f"{name}/{node.name}", node.layer, own, ends, at, aside)
                 continue
+            number = f"[{', '.join(map(str, at))}]" if at else ""
             weighted = any(is_weight(path) for path, _ in jax.tree_util.tree_leaves_with_path(own))
-            yield Place(f"{name}/{node.name}[{', '.join(map(str, at))}]", node.layer, weighted, ends, at, aside)
+            yield Place(f"{name}/{node.name}{number}", node.layer, weighted, ends, at, aside)

@@ -19,7 +19,7 @@ from netgrad.layers.activation import Activation, Identity, Softmax
 from netgrad.layers.base import Layer
 from netgrad.layers.wrapper import bare
 from netgrad.network import Network
-from netgrad.network.composite import Copies, Part, parts
+from netgrad.network.composite import Copies, Part, Recomputed, parts
 from netgrad.network.execution import out_lengths
 from netgrad.regularizers import is_weight
 from netgrad.training.batch import Batch
@@ -163,7 +163,7 @@ def _reached(network: Network, lengths: Any, shapes: Any, before: str = "") -> I
 
     for node in network.nodes:
         yield before + node.name, Steps(tuple(map(mask, node.inputs)), mask(node.name))
-        if isinstance(node.layer, Copies):
+        if isinstance(node.layer, Copies | Recomputed):
             given = node.layer.fed(network.in_shape(node, ends))
             inside = node.layer.shapes(network.in_shape(node, shapes))
             yield from _reached(node.layer.block, given, inside, f"{before}{node.name}/")

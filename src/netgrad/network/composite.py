@@ -27,7 +27,7 @@ from netgrad.network.execution import (
 )
 from netgrad.network.graph import Network, Sequential
 from netgrad.registry import register
-from netgrad.types import Array, Inputs, Params, Saved, Shape, Shapes, State
+from netgrad.types import Array, Inputs, Named, Params, Saved, Shape, Shapes, State
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ class Stack(Copies):
 
 
 class Part(NamedTuple):
-    """A layer inside a stack, with what it has and computes; all arrays have an axis for the copies in front, two
+    """A layer inside a composite, with what it has and computes; all arrays have an axis for the copies in front, two
     inside a stack in a stack: so many as ``copies`` says."""
 
     name: str
@@ -273,13 +273,20 @@ class Part(NamedTuple):
 def parts(
     name: str, layer: Layer, params: Params, saved: Saved, delta: Any, d_params: Params, copies: int = 0
 ) -> Iterator[Part]:
-    """What is inside a node, under its name, in the order of the way forward; nothing where it is no stack."""
-    if not isinstance(layer, Composite) or "inside" not in saved:
+    """What is inside a node, under its name, in the order of the way forward; nothing where it shows nothing inside."""
+    if isinstance(layer, Recomputed):
+        again = layer.again
+        for _ in range(copies):
+            again = jax.vmap(again)
+        inside, delta = again(params, saved, delta)
+    elif isinstance(layer, Composite) and "inside" in saved:
+        inside, copies = saved["inside"], copies + 1
+    else:
         return
     for node in layer.block.nodes:
         own, slopes = params.get(node.params, {}), d_params.get(node.params, {})
-        kept, net = saved["inside"][node.name], delta[node.name]
-        part = Part(f"{name}/{node.name}", node.layer, own, kept, net, slopes, copies + 1)
+        kept, net = inside[node.name], delta[node.name]
+        part = Part(f"{name}/{node.name}", node.layer, own, kept, net, slopes, copies)
         yield from parts(*part)
         yield part
 
@@ -291,7 +298,7 @@ class Recomputed(Composite):
 
     Training then needs the memory of the block's input instead of all its activations, and the time of one more way
     forward. In a stack, ``Stack(Recomputed(block), n)``, memory for activations no longer grows with the block's depth.
-    The trace shows the block from the outside.
+    Whoever looks inside, the trace or the diagnosis, has it made once more.
 
     >>> import netgrad as ng
     >>> net = ng.Sequential([ng.Recomputed([ng.Dense(64, activation="relu"), ng.Dense(8)]), ng.Dense(1)])
@@ -316,6 +323,13 @@ class Recomputed(Composite):
 
     def gradients(self, params: Params, saved: Saved, d_out: Array) -> Params | None:
         return self._back(params, saved, d_out, bottom=True).params
+
+    def again(self, params: Params, saved: Saved, d_out: Array) -> tuple[dict[str, Saved], Named]:
+        """What the block's layers keep on the way forward, and their deltas, by name: made again to be looked at."""
+        context = saved["residuals"][0]
+        run = self.run(params, context.state, saved["x"], context, context.key)
+        back = self.back(params, run.saved, d_out)
+        return run.saved, {name: node.delta for name, node in back.nodes.items()}
 
     def next_state(self, state: State, saved: Saved) -> State:
         after: State = saved["residuals"][1]

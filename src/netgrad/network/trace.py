@@ -31,8 +31,8 @@ class NodeTrace:
     layer keeps by part, such as an LSTM's gates, are dicts of arrays. Recurrent layers also show ``delta_h``,
     ``delta_c`` and ``d_gates``, dE/d(state) and dE/d(gate) at every time-step. A parameter that is stored otherwise
     than the layer computes with it (tied, masked, normed) is there as it does, ``W``, beside its gradient. The layers
-    in a `Stack` have entries of their own, "stack_1/dense_1", whose arrays have one more axis in front, the copy; their
-    gradients are those of what is stored.
+    in a `Stack` or an `Ensemble` have entries of their own, "stack_1/dense_1", whose arrays have one more axis in
+    front, the copy; those in `Recomputed` have some, too. Their gradients are those of what is stored.
     """
 
     name: str
@@ -125,7 +125,7 @@ def record(
         saved, whole, looked = run.saved[node.name], back[node.name], besides[node.name]
         block = node.layer.block if isinstance(node.layer, Composite) and "inside" in saved else None
         within = jax.vmap(block.seen_otherwise)(effective.get(node.params, {})) if block and block.views else {}
-        for part in parts(node.name, node.layer, {}, saved, whole.delta, whole.d_params):
+        for part in parts(node.name, node.layer, effective.get(node.params, {}), saved, whole.delta, whole.d_params):
             name = part.name.removeprefix(f"{node.name}/")
             own = {key: value for key, value in part.saved.items() if key not in _NOT_SHOWN} | {"delta": part.delta}
             own |= {} if "inside" in part.saved else looked.get(name, {})

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from netgrad.data.checks import valid_steps
-from netgrad.network import Copies, Node
+from netgrad.network import Copies, Node, Recomputed
 from netgrad.regularizers import is_weight
 from netgrad.training.model import Model
 
@@ -87,15 +87,16 @@ def _rows(model: Model, trace: Any, valid: np.ndarray | None = None) -> Iterator
 def _of_node(
     node: Node, params: dict, count: int, in_shape: Any, shape: Any, trace: Any, valid: Any, copies: int = 0
 ) -> Iterator[LayerRow]:
-    """The row of a node; where it is a stack or an ensemble after those of the layers in it, with all their copies."""
-    if isinstance(node.layer, Copies):
+    """The row of a node; where it is a composite after those of the layers in it, with all their copies."""
+    if isinstance(node.layer, Copies | Recomputed):
+        inner_copies = copies + isinstance(node.layer, Copies)
         inside, block = node.layer.shapes(in_shape), node.layer.block
         for inner in block.nodes:
             part = replace(inner, name=f"{node.name}/{inner.name}")
             own, fed = params.get(inner.params, {}), block.in_shape(inner, inside)
             size = block.count({inner.params: own}) if count and inner.name == inner.params else 0
             count -= size  # what is counted there is not counted here
-            yield from _of_node(part, own, size, fed, inside[inner.name], trace, valid, copies + 1)
+            yield from _of_node(part, own, size, fed, inside[inner.name], trace, valid, inner_copies)
         params = {}
     leaves = jax.tree_util.tree_leaves_with_path(params)
     weights = [np.asarray(leaf).ravel() for path, leaf in leaves if is_weight(path)]
