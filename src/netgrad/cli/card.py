@@ -61,7 +61,11 @@ def command_line(ctx: typer.Context) -> str:
         value = ctx.params.get(str(parameter.name))
         if parameter.param_type_name == "argument":
             words.append(quoted(Path(str(value)).name))
-        elif value != parameter.default and value is not None and parameter.name not in LOCAL:
+        elif value == parameter.default or value is None or parameter.name in LOCAL:
+            continue
+        elif isinstance(value, bool):  # a flag has a name for each of its values, and takes none
+            words.append((parameter.opts if value else parameter.secondary_opts)[0])
+        else:
             shown = Path(str(value)).name if parameter.name == "test" else str(value)  # a share, or a file
             words += [parameter.opts[0], quoted(shown)]
     return " ".join(words)

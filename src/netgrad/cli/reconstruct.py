@@ -25,6 +25,9 @@ TAKEN = (
 FEWEST = 10  # rows: with fewer nothing is the usual
 RESPONSIBLE = 3  # columns that are named beside a score, at most
 WORTH_NAMING = 0.1  # the share of a row's error that a column must explain
+SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)  # of the rows kept for testing, whose errors are noted
+UNUSUAL = 0.99  # the share of them whose error is the score's unit
+STEPS, EPOCHS = 2000, (40, 200)  # updates of a run, where that is not too few or too many epochs
 CORRECTIONS = 10  # times that a column is given back, to be what the others say
 
 
@@ -70,6 +73,8 @@ def fit(ctx: typer.Context) -> None:
     *wide, code = (ng.Dense(units, activation=given["activation"]) for units in hidden)
     network = ng.Autoencoder([*wide, code.replace(activation=ng.Identity())], inputs=features)
     how = options.changed(options.PLAIN, given)
+    if given["epochs"] is None:
+        how = replace(how, epochs=int(np.clip(STEPS * (how.batch_size or len(rows)) / len(rows), *EPOCHS)))
     strength = how.alpha if given["alpha"] is None else given["alpha"]
     penalty = options.penalties(given["penalty"], strength)
     start = ng.untrained(network, encoder.transform(rows), penalty=penalty, loss="squared_error", seed=given["seed"])
@@ -89,7 +94,7 @@ def fit(ctx: typer.Context) -> None:
         progress=not given["quiet"],
         seed=given["seed"],
     )
-    usual_errors = np.quantile(errors(model, x_test), np.linspace(0, 1, 101))
+    usual_errors = np.quantile(errors(model, x_test), SHARES)
     found = {**options.settled(how, True), "scaling": encoder.scaling, "hidden": list(hidden), "alpha": strength}
     settings = card.plain({n: given[n] for n in TAKEN if n not in (*card.LOCAL, "data")} | found)
     model.card = {
@@ -97,7 +102,7 @@ def fit(ctx: typer.Context) -> None:
         "data": {"name": name, "rows": len(x), "train": len(rows), "test": len(x_test)},
         "task": "reconstruction",
         "scores": {},
-        "reconstruction": {"errors": [float(f"{error:.6g}") for error in usual_errors]},
+        "reconstruction": {"shares": list(SHARES), "errors": [float(f"{error:.6g}") for error in usual_errors]},
         "settings": settings,
         "versions": card.versions(),
         "seed": given["seed"],
@@ -147,12 +152,13 @@ def scores(model: Any, x: Any) -> Any:
     rows those whose correction makes the error smaller, and by how much."""
     import pandas as pd
 
-    known = model.card.get("reconstruction", {}).get("errors")
-    if not known:
+    usual_errors = model.card.get("reconstruction")
+    if not usual_errors:
         raise NetgradError("this model does not know which errors are usual: make it by `netgrad fit --reconstruct`")
+    at, known = usual_errors["shares"], usual_errors["errors"]
     encoded = np.asarray(model.encode_inputs(x))
-    total, at = errors(model, encoded), np.linspace(0, 1, len(known))
-    score = total / max(float(np.interp(0.99, at, known)), float(np.finfo(np.float32).tiny))
+    total = errors(model, encoded)
+    score = total / max(float(np.interp(UNUSUAL, at, known)), float(np.finfo(np.float32).tiny))
     columns = np.full(len(total), "", object)
     if (odd := score > 1).any():
         columns[odd] = responsible(model, encoded[odd])
