@@ -95,3 +95,20 @@ def test_whatever_a_rule_raises_names_the_layer(monkeypatch):
     model = ng.untrained(ng.Sequential([ng.Dense(2)]), np.eye(3), [0, 1, 1])
     with pytest.raises(ng.NetgradError, match=r"^layer dense_1: IndexError: list index out of range$"):
         graph_of(model)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "encoder_decoder"])
+def test_an_encoder_and_a_decoder_take_sequences_of_any_two_lengths(kind):
+    rng = np.random.default_rng(0)
+    net = {
+        "transformer": lambda: ng.architectures.transformer(6, 5, 8, layers=2, heads=2),
+        "encoder_decoder": lambda: ng.architectures.encoder_decoder(6, 5, 8, cell="lstm"),
+    }[kind]()
+    x = {"source": rng.integers(0, 6, (3, 7)), "target": rng.integers(0, 5, (3, 4))}
+    model = ng.untrained(net, x, rng.integers(0, 5, (3, 4)))
+    proto = graph_of(model, lengths=True)
+    other = {"source": rng.integers(0, 6, (4, 9)), "target": rng.integers(0, 5, (4, 6))}
+    lengths = {"source": np.array([9, 1, 4, 6]), "target": np.array([6, 5, 1, 2])}
+    (given,) = run(proto, other | {f"{name}_lengths": own for name, own in lengths.items()}).values()
+    valid = np.arange(6) < lengths["target"][:, None]
+    np.testing.assert_allclose(given[valid], model.predict_proba(other, lengths)[valid], rtol=1e-4, atol=1e-5)
