@@ -45,7 +45,7 @@ class FullFactor(Factor):
     C: np.ndarray
 
     def spread(self, J):
-        return J @ self.C
+        return (J.reshape(-1, len(self.C)) @ self.C).reshape(J.shape)  # one product, not one for each example
 
     def draw(self, z):
         return z @ self.C.T
