@@ -32,7 +32,7 @@ def gauss_newton(model: Model, x: Any, y: Any, structure: str | None = None, len
     structure: "full", P x P; "diagonal"; "kronecker", a block for each dense layer, A (x) B of its inputs' and its
     deltas' second moments (Martens & Grosse 2015); "last", the full matrix of the last layer alone. By default full up
     to 5,000 weights, beyond that Kronecker factors where all layers with weights are dense, else the last layer or,
-            where that is as large, the diagonal.
+    where that is as large, the diagonal.
 
     Returns a `netgrad.curvature.Structure`: ``matrix()``, ``diagonal()``, and what posteriors need of it.
 
