@@ -10,6 +10,8 @@ import numpy as np
 
 from netgrad.diagnosis.evidence import Evidence
 from netgrad.report import figures, sequences
+from netgrad.report.classes import by_class
+from netgrad.report.columns import columns_judged
 from netgrad.report.diagnosis import diagnosed
 from netgrad.report.judgement import Judgement, judge
 from netgrad.report.layers import QUANTITIES, LayerRow, traced
@@ -101,6 +103,7 @@ def sections(
     elif judgement is not None:
         names = range(len(judgement.truth)) if names is None and lengths is not None else names
         yield from (classes_judged if judgement.classes else quantity_judged)(model, x, judgement, names)
+        yield from columns_judged(model, x, y)
     else:
         yield from sequences.judged(model, x, y, lengths, names)
     part = sequences.part(model, x, y, lengths)
@@ -115,6 +118,7 @@ def classes_judged(model: Model, x: Any, judgement: Judgement, names: Any = None
     classes = judgement.classes
     if len(classes) <= figures.MOST_CLASSES:
         yield confusion_shown(figures.confusion(judgement.truth, judgement.predicted, classes), classes)
+    yield from by_class(judgement)
     pictures = np.ndim(x) == 4 and len(classes) <= figures.MOST_CLASSES
     worst, mistakes = judgement.worst_of_each(WORST_OF_CLASS) if pictures else judgement.worst(WORST)
     certain = judgement.certainty[worst]

@@ -13,12 +13,14 @@ from netgrad.training.model import Model
 @dataclass(frozen=True)
 class Judgement:
     """truth, predicted (N,) in the target's own terms; classes, and certainty (N,), the probability that the model
-    gave to the true class: both for classifiers only, for a regression they are empty and minus the distance."""
+    gave to the true class: both for classifiers only, for a regression they are empty and minus the distance. p (N, C):
+    the probabilities of all classes."""
 
     truth: np.ndarray
     predicted: np.ndarray
     certainty: np.ndarray
     classes: list[Any]
+    p: np.ndarray | None = None
 
     def worst(self, count: int) -> tuple[np.ndarray, bool]:
         """Where the model was wrong, worst first, at most ``count``; where it never was, the least certain."""
@@ -50,4 +52,4 @@ def judge(model: Model, x: Any, y: Any, lengths: Any = None) -> Judgement | None
     classes = model.target_encoder.classes if model.target_encoder else list(range(p.shape[1]))
     # The encoder's own classes: whole numbers may stand as 1.0 in a column, booleans as text in the encoder.
     truth = np.array(classes)[labels]
-    return Judgement(truth, predicted, p[np.arange(len(p)), labels], list(classes))
+    return Judgement(truth, predicted, p[np.arange(len(p)), labels], list(classes), p)
