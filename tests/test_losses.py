@@ -30,6 +30,10 @@ CASES = {
     "huber": [(ng.Huber(), OUT, RNG.normal(size=(3, 4))), (ng.Huber(0.3), OUT, RNG.normal(size=(3, 4)))],
     "function": [(ng.losses.FunctionLoss(lambda a, t: (a - t) ** 4), OUT, RNG.normal(size=(3, 4)))],
     "poisson": [(ng.Poisson(), OUT, RNG.poisson(2.0, (3, 4)).astype(float))],
+    "mixture_density": [
+        (ng.MixtureDensity(2, least=0.1), RNG.normal(size=(3, 10)), RNG.normal(size=(3, 2))),
+        (ng.MixtureDensity(3), RNG.normal(size=(3, 2, 9)), RNG.normal(size=(3, 2, 1))),
+    ],
     "perceptron": [(ng.Perceptron(), OUT, RNG.integers(0, 2, (3, 4)).astype(float))],
 }
 ALL = [case for cases in CASES.values() for case in cases]
@@ -113,6 +117,8 @@ def test_poisson_is_half_the_deviance_and_predicts_expected_counts():
     ("loss", "shape", "target", "message"),
     [
         (ng.SquaredError(), (2,), np.zeros((3, 4)), "do not fit"),
+        (ng.MixtureDensity(2), (9,), np.zeros((3, 2)), r"needs 10 units in the last layer for 2 targets, 2 \* \(2 \*"),
+        (ng.MixtureDensity(2), (6,), np.array([0, np.nan, 1]), "y"),
         (ng.BinaryCrossEntropy(), (1,), np.array([0, 2, 1]), r"\[0, 1\]"),
         (ng.Poisson(), (1,), np.array([0, 2, -1.5]), "counts or rates of at least 0, found -1.5"),
         (ng.Perceptron(), (1,), np.array([0, 0.5, 1]), "0 or 1"),

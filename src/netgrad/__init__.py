@@ -40,6 +40,7 @@ from netgrad.losses import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
+from netgrad.mixture_density import MixtureDensity
 from netgrad.network import (
     Autoencoder,
     Branches,
@@ -115,6 +116,7 @@ __all__ = [
     "Input",
     "JsonLog",
     "MLflow",
+    "MixtureDensity",
     "Model",
     "NetgradError",
     "NetgradWarning",

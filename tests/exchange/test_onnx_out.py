@@ -48,13 +48,24 @@ def test_onnxruntime_gives_what_we_give(case):
 OWN_LOSSES = {n for n, c in KINDS["loss"].items() if c.__module__[:7] == "netgrad"}
 
 
-@pytest.mark.parametrize("loss", sorted(OWN_LOSSES - {"function"}))  # which is one of the user's
+@pytest.mark.parametrize(
+    "loss", sorted(OWN_LOSSES - {"function", "mixture_density"})
+)  # the user's, and what is refused
 def test_link_functions(loss):
     last = "softmax" if loss == "cross_entropy" else "identity"
     x = np.random.default_rng(0).normal(size=(N, 3))
     model = ng.untrained(ng.Sequential([ng.Dense(2, activation=last)]), x, np.eye(2)[[0, 1, 1, 0, 1]], loss=loss)
     given = run(graph_of(model), {"x": x})["dense_1"]
     np.testing.assert_allclose(given, model.predict_proba(x), rtol=1e-5, atol=1e-6)
+
+
+def test_the_mean_of_a_mixture_is_refused_and_its_parts_are_written():
+    loss, x = ng.MixtureDensity(2), np.eye(3)
+    model = ng.untrained(ng.Sequential([ng.Dense(loss.units(1))]), x, x[:, 0], loss=loss)
+    with pytest.raises(ng.NetgradError, match="MixtureDensity cannot be written as ONNX: export with probabilities=F"):
+        graph_of(model)
+    given = run(graph_of(model, probabilities=False), {"x": x})["dense_1"]
+    np.testing.assert_allclose(given, model.outputs(x)["dense_1"], rtol=1e-5, atol=1e-6)
 
 
 def test_a_cell_that_onnx_has_not_is_refused_by_name_wherever_it_stands():

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import jax.numpy as jnp
 import numpy as np
 from scipy.special import expit, softmax
 
@@ -19,6 +20,7 @@ from netgrad.compiling import as_seed
 from netgrad.curvature.jacobian import blocks
 from netgrad.errors import NetgradError
 from netgrad.losses import SquaredError
+from netgrad.mixture_density import MixtureDensity
 from netgrad.uncertainty.posterior import of
 
 if TYPE_CHECKING:
@@ -107,19 +109,23 @@ def predictive(model: Model, x: Any, lengths: Any = None) -> Predictive:
 def spread_of(model: Model, x: Any, lengths: Any = None) -> tuple[Any, Any]:
     """Predictions and their standard deviation: values in the target's own terms, or probabilities.
 
+    Of a model with a posterior; or of a mixture density output, which says its spread itself.
+
     Where the target was learned on another scale than a multiple of its own (its logarithm), the deviation is half of
     what lies between one below and one above.
     """
-    found = predictive(model, x, lengths)
-    ((_, loss, _),) = model.objective.terms
-    if found.noise is None:
-        return found.probabilities, found.probability_spread
-    encoder = model.target_encoder
+    encoder, loss = model.target_encoder, model.objective.terms[0][1]
+    if len(model.objective.terms) == 1 and isinstance(loss, MixtureDensity):
+        raw = jnp.asarray(model.outputs(x, lengths)[model.objective.terms[0][0]])
+        centre, s = np.asarray(loss.link(raw)), np.asarray(loss.spread(raw))
+    else:
+        found = predictive(model, x, lengths)
+        if found.noise is None:
+            return found.probabilities, found.probability_spread
+        centre, s = found.outputs, found.deviation
 
     def own(values: np.ndarray) -> np.ndarray:
         decoded = values if encoder is None else encoder.decode(values, limited=False)
         return decoded[..., 0] if decoded.ndim > 1 and decoded.shape[-1] == 1 else decoded
 
-    value = model._decide(loss, found.outputs)
-    s = found.deviation
-    return value, np.abs(own(found.outputs + s) - own(found.outputs - s)) / 2
+    return model._decide(loss, centre), np.abs(own(centre + s) - own(centre - s)) / 2
