@@ -58,6 +58,7 @@ def test_fit_tests_on_the_last_part_beside_its_rivals_and_reports(netgrad, hourl
         re.findall("<h2>(.*?)</h2>", page)
     )
     assert "seasonal naive" in page
+    assert "validation from training" not in page + line  # what comes later is another season, and no fault
     model = ng.load(tmp_path / "model.safetensors")
     assert model.card["what"] == "forecast of 'temp' for the next 12 time-steps of 1 hour, from the 48 before"
     assert model.card["data"]["series"] == 2

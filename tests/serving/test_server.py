@@ -20,7 +20,7 @@ from netgrad.cli import main
 from netgrad.serving import serve
 from netgrad.serving.connections import Server
 from netgrad.serving.server import listen
-from netgrad.training.model import _compiled_forward
+from netgrad.training.running import compiled_forward
 
 from .clients import GOOD, JSON, command, counters, place, post, refusal, talk
 from .conftest import running
@@ -36,9 +36,9 @@ def test_concurrent_requests_are_answered_together_and_each_with_its_own(vector_
             return await asyncio.gather(*[client.post("/predict", content=b, headers=JSON) for b in bodies])
 
     with running(vector_model) as url:
-        compiled = _compiled_forward(vector_model.network, vector_model.objective).alone._cache_size()
+        compiled = compiled_forward(vector_model.network, vector_model.objective).alone._cache_size()
         answers = asyncio.run(ask_all(url))
-        assert _compiled_forward(vector_model.network, vector_model.objective).alone._cache_size() == compiled
+        assert compiled_forward(vector_model.network, vector_model.objective).alone._cache_size() == compiled
         count = counters(url)
     for x, answer in zip(examples, answers, strict=True):
         assert answer.status_code == 200
@@ -82,7 +82,7 @@ def test_sequences_of_every_length_meet_compiled_programs(label_model):
             )
 
     with running(label_model) as url:
-        program = _compiled_forward(label_model.network, label_model.objective).alone
+        program = compiled_forward(label_model.network, label_model.objective).alone
         compiled = program._cache_size()
         answers = asyncio.run(ask_all(url))
         assert program._cache_size() == compiled

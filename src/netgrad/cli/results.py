@@ -20,7 +20,8 @@ class Trained:
     """What training leaves behind.
 
     model: with its card, all but the scores. score: measures it on test examples, by name. test: those as a report
-    takes them (`netgrad.report.html.write`). batches: training and test examples as a diagnosis takes them.
+    takes them (`netgrad.report.html.write`). batches: training and test examples as a diagnosis takes them; None in
+    place of the latter where they are not of the same kind.
     """
 
     model: Any

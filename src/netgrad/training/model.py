@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,27 +11,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netgrad.compiling import Program, as_seed
+from netgrad.compiling import as_seed
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError, ShapeError, warn
 from netgrad.habits import NO_CALL, answer
-from netgrad.network import Network, Trace, forward, fused
+from netgrad.network import Network, Trace
 from netgrad.offered import offered
 from netgrad.training.batch import Batch
 from netgrad.training.history import History
 from netgrad.training.kept import Kept
-from netgrad.training.metrics import score
 from netgrad.training.objective import Objective, trace_batch
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch
 from netgrad.training.reconstruction import inputs_as_targets, part_of, sample
+from netgrad.training.running import compiled_score, run
 from netgrad.types import Named, Params, Shape, State
 
 if TYPE_CHECKING:
     from netgrad.network.summary import Summary
     from netgrad.uncertainty.posterior import Posterior
-
-PREDICTION_BATCH = 4096  # examples at once in prediction: bounds its memory, whatever N
 
 
 @dataclass
@@ -174,7 +171,7 @@ class Model:
     def score_batch(self, batch: Batch) -> dict[str, float]:
         """`evaluate` on a batch that has been checked already."""
         outputs, lengths = self.run_batch(batch)
-        measured = _compiled_score(self._without_penalties)(outputs, batch, lengths)
+        measured = compiled_score(self._without_penalties)(outputs, batch, lengths)
         scores = {name: float(value) for name, value in measured.items()}
         encoder = self.target_encoder
         if "rmse" in scores and encoder is not None and encoder.one_dimensional:
@@ -206,15 +203,8 @@ class Model:
 
         With a key, dropout drops; with ``link`` the outputs are what they mean, see `Loss.link`.
         """
-        program = _compiled_forward(self.network, self._without_penalties if link else None)
-        n = batch.size
-        parts = []
-        for start in range(0, n, PREDICTION_BATCH):
-            part = batch if n <= PREDICTION_BATCH else batch.take(slice(start, start + PREDICTION_BATCH))
-            part_key = None if key is None else jax.random.fold_in(key, start)
-            parts.append(program(self.params, self.state, part.x, part.lengths, part_key))
-        whole: tuple[Named, Named] = jax.tree.map(lambda *p: np.concatenate(p) if p[1:] else np.asarray(p[0]), *parts)
-        return whole
+        linked = self._without_penalties if link else None
+        return run(self.network, linked, self.params, self.state, batch, key)
 
     # --- looking inside
 
@@ -422,23 +412,6 @@ class Model:
                     f"inputs of shape {_show(shapes)} do not fit this model, trained on {_show(self.shapes)}: "
                     f"{jax.tree_util.keystr(path)} would be {want.shape}, it is {have.shape}"
                 )
-
-
-@lru_cache(maxsize=64)
-def _compiled_forward(network: Network, linked: Objective | None) -> Any:
-    def run(params: Params, state: State, x: Named, lengths: Named, key: jax.Array | None) -> tuple[Named, Named]:
-        done = forward(network if lengths else fused(network), params, state, x, key=key, lengths=lengths)
-        outputs = dict(done.outputs)
-        for name, loss, _ in linked.terms if linked is not None else ():
-            outputs[name] = loss.link(outputs[name])
-        return outputs, {name: span for name, span in done.lengths.items() if span is not None}
-
-    return Program(run)
-
-
-@lru_cache(maxsize=64)
-def _compiled_score(objective: Objective) -> Any:
-    return Program(lambda outputs, batch, lengths: score(objective, outputs, batch, lengths))
 
 
 def _show(shapes: Mapping[str, Shape]) -> str:

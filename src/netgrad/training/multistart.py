@@ -19,8 +19,9 @@ from netgrad.errors import DivergenceError
 from netgrad.network import Network
 from netgrad.training.batch import Batch
 from netgrad.training.divergence import all_finite
-from netgrad.training.model import Model, _compiled_forward
+from netgrad.training.model import Model
 from netgrad.training.objective import Objective
+from netgrad.training.running import compiled_forward
 from netgrad.training.task import Carry, Task
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def predict_groups(model: Model, x: dict[str, Any]) -> dict[str, np.ndarray]:
 
 @lru_cache(maxsize=64)
 def _predict_each(network: Network, objective: Objective) -> Any:
-    program = _compiled_forward(network, objective)
+    program = compiled_forward(network, objective)
     return Program(jax.vmap(lambda params, state, x: program(params, state, x, {}, None)))
 
 

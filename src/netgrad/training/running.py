@@ -1,0 +1,55 @@
+"""A network over examples, compiled: its outputs and their scores, a bounded number of examples at a time."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import jax
+import numpy as np
+
+from netgrad.compiling import Program
+from netgrad.network import Network, forward, fused
+from netgrad.training.batch import Batch
+from netgrad.training.metrics import score
+from netgrad.training.objective import Objective
+from netgrad.types import Named, Params, State
+
+AT_ONCE = 4096  # examples at once in prediction: bounds its memory, whatever N
+
+
+def run(
+    network: Network, linked: Objective | None, params: Params, state: State, batch: Batch, key: jax.Array | None = None
+) -> tuple[Named, Named]:
+    """Outputs and their lengths by name; with an objective what they mean to it, see `Loss.link`; a key draws."""
+    program = compiled_forward(network, linked)
+    n = batch.size
+    parts = []
+    for start in range(0, n, AT_ONCE):
+        part = batch if n <= AT_ONCE else batch.take(slice(start, start + AT_ONCE))
+        part_key = None if key is None else jax.random.fold_in(key, start)
+        parts.append(program(params, state, part.x, part.lengths, part_key))
+    whole: tuple[Named, Named] = jax.tree.map(lambda *p: np.concatenate(p) if p[1:] else np.asarray(p[0]), *parts)
+    return whole
+
+
+@lru_cache(maxsize=64)
+def compiled_forward(network: Network, linked: Objective | None) -> Any:
+    """The program of `run`."""
+
+    def outputs_of(
+        params: Params, state: State, x: Named, lengths: Named, key: jax.Array | None
+    ) -> tuple[Named, Named]:
+        done = forward(network if lengths else fused(network), params, state, x, key=key, lengths=lengths)
+        outputs = dict(done.outputs)
+        for name, loss, _ in linked.terms if linked is not None else ():
+            outputs[name] = loss.link(outputs[name])
+        return outputs, {name: span for name, span in done.lengths.items() if span is not None}
+
+    return Program(outputs_of)
+
+
+@lru_cache(maxsize=64)
+def compiled_score(objective: Objective) -> Any:
+    """The program of `netgrad.training.metrics.score`."""
+    return Program(lambda outputs, batch, lengths: score(objective, outputs, batch, lengths))
