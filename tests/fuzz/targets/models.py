@@ -47,7 +47,7 @@ def models():
     line = np.linspace(-1, 1, 9)[:, None]
     sure = ng.fit(ng.Sequential([ng.Dense(2, activation="tanh"), ng.Dense(1)]), line, line[:, 0], epochs=1)
     sure = ng.posterior(sure, line, line[:, 0])
-    codes = ng.fit(ng.Autoencoder([ng.Dense(3), ng.Gaussian()], [ng.Dense(4)]), np.eye(4), epochs=1)
+    codes = ng.fit(ng.Autoencoder([ng.Dense(4), ng.Gaussian()], [ng.Dense(4)]), np.eye(4), epochs=1)
     attends = [ng.Positions(), ng.Stack([ng.Residual([ng.Attention(heads=2, causal=True)]), ng.LayerNorm()], 2)]
     attends = ng.untrained(ng.Sequential([ng.Embedding(4, 4), *attends, ng.Dense(4)]), ids[:, :-1], ids[:, 1:])
     ahead = ng.fit_forecast(hours(), "y", time="t", horizon=2, window=4, epochs=1).model
