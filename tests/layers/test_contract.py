@@ -9,12 +9,15 @@ import pytest
 from beartype.door import is_bearable
 from jaxtyping import jaxtyped
 
+import netgrad as ng
+from netgrad.errors import NetgradError
 from netgrad.layers import Context, Layer
 from netgrad.layers.base import QUANTITIES
+from netgrad.layers.conv_pool import ConvPool
 from netgrad.network.composite import Copies
 from netgrad.registry import KINDS, from_config, to_config
 
-from .cases import CASES
+from .cases import CASES, Case
 
 N = 5
 
@@ -198,6 +201,82 @@ def test_padding_has_no_effect(case):
         return a, back.d_params, back.d_in
 
     assert_close(both(dirty), both(x), rtol=1e-6)
+
+
+def step_by_step(layer, params, x, state):
+    """The outputs (N, 2, ...) of the first two steps of x, one after the other; None where the layer needs all."""
+    in_shape = x.shape[1:]
+    try:
+        state = state | layer.stream_state(len(x), in_shape)
+    except NetgradError as error:
+        refused = str(error)
+    else:
+        refused = ""
+    if refused:
+        assert "cannot work through a sequence piece by piece: " in refused and "\n" not in refused
+        return None
+    found = []
+    for t in range(2):
+        a, saved = layer.forward(params, x[:, t : t + 1], Context(state=state))
+        state = layer.next_state(state, saved)
+        found.append(a)
+    return jnp.concatenate(found, axis=1)
+
+
+SEQUENCES = {c.layer.registered_name: c for c in CASES if is_shape(c.in_shape) and len(c.in_shape) > 1}
+
+
+@pytest.mark.parametrize("case", SEQUENCES.values(), ids=SEQUENCES)
+def test_step_by_step_is_the_whole_or_is_refused(case):
+    layer, params, x, context = make(case, n=2)
+    if (found := step_by_step(layer, params, x, context.state)) is not None:
+        whole = layer.forward(params, x, Context(state=context.state))[0][:, :2]
+        assert_close(found, whole, rtol=1e-5, atol=1e-6)
+
+
+WHOLE = [
+    (ng.Conv(2, 3, padding="same"), (6, 2), "its windows reach over the border"),
+    (ng.Conv(2, 3, padding=((2, 0),)), (6, 2), "its windows reach over the border"),
+    (ng.Conv(2, 1, stride=2), (5, 2), "its windows reach over the border"),
+    (ng.ConvTranspose(2, 2, stride=2), (6, 2), "its windows reach over the border"),
+    (ng.DepthwiseConv(3, padding="same"), (6, 2), "its windows reach over the border"),
+    (ng.MaxPool(2, stride=1), (6, 2), "its windows reach over the border"),
+    (ng.Subsample(2), (6, 2), "its windows reach over the border"),
+    (ConvPool(ng.Conv(2, 1), ng.MaxPool(2)), (6, 2), "its windows reach over the border"),
+    (ng.GlobalPool(), (6, 2), "it makes one vector of all steps"),
+    (ng.Flatten(), (6, 2), "it makes one row of all steps"),
+    (ng.Reshape((6, 1, 2)), (6, 2), "one that begins with -1 may keep the steps"),
+    (ng.Reshape((-1, 1)), (6, 2), "one that begins with -1 may keep the steps"),
+    (ng.Permute((1, 0)), (6, 2), "it puts another axis in the place of the steps"),
+    (ng.GroupNorm(1), (6, 2), "its mean and variance are those of all steps"),
+]
+EACH = [
+    (ng.Conv(2, (1, 3), padding="same"), (4, 6, 2)),
+    (ng.DepthwiseConv(1, bias=False), (4, 2)),
+    (ng.MaxPool((1, 2)), (4, 6, 2)),
+    (ng.Subsample((1, 2)), (4, 6, 2)),
+    (ConvPool(ng.Conv(2, (1, 3)), ng.MaxPool((1, 2))), (4, 6, 2)),
+    (ng.Reshape((-1, 2, 1)), (4, 2)),
+    (ng.Permute((0, 2, 1)), (4, 3, 2)),
+]
+
+
+@pytest.mark.parametrize(("layer", "in_shape", "why"), WHOLE, ids=str)
+def test_what_mixes_steps_needs_them_all(layer, in_shape, why):
+    with pytest.raises(NetgradError, match=f"cannot work through a sequence piece by piece: .*{why}"):
+        layer.stream_state(2, in_shape)
+
+
+@pytest.mark.parametrize(("layer", "in_shape"), EACH, ids=str)
+def test_what_keeps_steps_apart_takes_them_one_by_one(layer, in_shape):
+    layer, params, x, _ = make(Case(layer, in_shape), n=2)
+    found = step_by_step(layer, params, x, {})
+    assert_close(found, layer.forward(params, x, Context())[0][:, :2], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [ng.Flatten(), ng.GroupNorm(2)], ids=str)
+def test_vectors_have_no_steps(layer):
+    assert layer.stream_state(2, (4,)) == {}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

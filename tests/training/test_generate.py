@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import netgrad as ng
 from netgrad.network import stream_state
@@ -41,3 +42,14 @@ def test_a_recurrent_layer_begins_a_stream_from_the_state_that_it_is_given():
         parts.append(out["dense_1"])
     whole = ng.apply(net, params, given)["dense_1"]
     np.testing.assert_allclose(jnp.concatenate(parts, 1), whole, rtol=1e-5, atol=1e-6)
+
+
+def test_a_network_that_needs_all_steps_writes_no_text_from_one():
+    """A convolution that sees the symbols before would be shown one at a time, and say something else in silence."""
+    vocabulary = ng.data.Vocabulary(TEXT)
+    x, y = ng.data.windows(vocabulary.encode(TEXT), 8)
+    layers = [ng.Embedding(10, 4), ng.Conv(8, 3, padding=((2, 0),), activation="relu"), ng.Dense(10)]
+    model = ng.untrained(ng.Sequential(layers), x, y)
+    model.card["vocabulary"] = vocabulary.to_config()
+    with pytest.raises(ng.NetgradError, match="Conv cannot work through a sequence piece by piece: its windows reach"):
+        ng.sample(model, "abc", 5)

@@ -58,6 +58,7 @@ def test_the_gradient_stops_at_the_border_of_a_piece():
         (ng.RNN(2, reverse=True), "piece by piece"),
         (ng.Bidirectional(ng.RNN(1)), "piece by piece"),
         (ng.DelayTaps(2), "piece by piece"),
+        (ng.Conv(2, 3, padding="same"), "piece by piece"),
         (ng.StateSpace([ng.Dense(2)]), "piece by piece"),
     ],
 )

@@ -166,7 +166,7 @@ class Attention(Layer):
             return {}  # the memory is whole, whatever comes of the sequence that asks
         if several or not self.causal:
             why = "of its two sequences only one comes in pieces" if several else "it looks ahead: causal=True does not"
-            raise NetgradError(f"{self.label} cannot work through a sequence piece by piece: {why}")
+            raise self.needs_whole(why)
         steps, d = in_shape
         u = self._split(self.units or d)
         kept = jnp.zeros((n, self.heads, steps, u // self.heads), float)

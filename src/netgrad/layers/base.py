@@ -181,8 +181,13 @@ class Layer:
         keeps nothing from one piece to the next. `forward` starts from it, `next_state` says how it goes on.
 
         in_shape: of whole sequences; its T is the number of steps that a layer has room for which `holds_steps`.
+        Raises `needs_whole` where the steps see each other and nothing is kept that would bring one piece to the next.
         """
         return {}
+
+    def needs_whole(self, why: str) -> NetgradError:
+        """What `stream_state` raises of a layer that must see a sequence at once."""
+        return NetgradError(f"{self.label} cannot work through a sequence piece by piece: {why}")
 
     def check_input(self, x: np.ndarray, name: str, lengths: np.ndarray | None) -> np.ndarray:
         """Checked data that enter the network at this layer, as the layer wants them, or a `DataError`."""

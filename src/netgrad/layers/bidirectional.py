@@ -110,9 +110,7 @@ class Bidirectional(Wrapper):
         return {quantity: {name: looked[name][quantity] for name in looked} for quantity in looked["forward"]}
 
     def stream_state(self, n: int, in_shape: Shape) -> State:
-        raise NetgradError(
-            f"{self.label} cannot work through a sequence piece by piece: it looks ahead to the end of the sequence"
-        )
+        raise self.needs_whole("it looks ahead to the end of the sequence")
 
     def out_shape(self, in_shape: Shape) -> Shape:
         if in_shape and isinstance(in_shape[0], tuple):

@@ -16,7 +16,7 @@ from netgrad.layers.correlation import arguments, as_filters, has_kernel
 from netgrad.layers.pooling import MaxPool
 from netgrad.layers.window import as_image, image
 from netgrad.layers.wrapper import Wrapper
-from netgrad.types import Array, Params, Saved, Shape
+from netgrad.types import Array, Params, Saved, Shape, Shapes, State
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,9 @@ class ConvPool(Wrapper):
         dW, db = kernels.conv_pool_weight_gradient(image(x), d_a, a, index, (1, *at.window)[-2:], **settings)
         d_params = {"W": dW.reshape(params["W"].shape)} | ({"b": db} if self.layer.bias else {})
         return Backward(d_x.reshape(x.shape), d_params, d_out)
+
+    def stream_state(self, n: int, in_shape: Shapes) -> State:
+        return self.layer.stream_state(n, in_shape) | self.pool.stream_state(n, self.layer.result_shape(in_shape))
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return self.pool.out_shape(self.layer.out_shape(in_shape))

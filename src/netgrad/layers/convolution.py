@@ -24,7 +24,7 @@ from netgrad.layers.correlation import (
 )
 from netgrad.layers.window import Windows, as_padding, as_setting, image, positions, windows_onto, windows_over, within
 from netgrad.registry import find, register
-from netgrad.types import Array, Lengths, Params, Saved, Shape
+from netgrad.types import Array, Lengths, Params, Saved, Shape, State
 
 FUSED = (Identity(), ReLU(), Tanh(), Logistic())  # what the kernels apply in the same pass
 
@@ -77,6 +77,11 @@ class _Filters(Layer):
         if of_activation := self.activation.init(f_key, (self.filters,)):
             params["activation"] = of_activation
         return params
+
+    def stream_state(self, n: int, in_shape: Shape) -> State:
+        if self.windows(in_shape).mixes_steps:
+            raise self.needs_whole("its windows reach over the border")
+        return {}
 
     def scannable(self, in_shape: Shape) -> bool:
         return runs_natively(self.windows(in_shape))

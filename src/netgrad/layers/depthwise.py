@@ -11,7 +11,7 @@ from netgrad.layers.activation import Identity
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.convolution import Conv
 from netgrad.registry import find, register
-from netgrad.types import Array, Lengths, Params, Saved, Shape
+from netgrad.types import Array, Lengths, Params, Saved, Shape, State
 
 
 @register("layer", "depthwise_conv")
@@ -85,6 +85,9 @@ class DepthwiseConv(Layer):
     def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """That of the convolution: delta = f'(z) * dE/da, and each channel's filters and inputs by themselves."""
         return self.conv(saved["x"].shape).backward(params, saved, d_out)
+
+    def stream_state(self, n: int, in_shape: Shape) -> State:
+        return self.conv(in_shape).stream_state(n, in_shape)
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return self.conv(in_shape).out_shape(in_shape)

@@ -11,7 +11,7 @@ from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.normalisation import check_epsilon, scale_and_shift, total_of, valid_positions
 from netgrad.registry import register
-from netgrad.types import Array, Params, Saved, Shape
+from netgrad.types import Array, Params, Saved, Shape, State
 
 
 @register("layer", "group_norm")
@@ -73,6 +73,11 @@ class GroupNorm(Layer):
         shape, units = x.shape, x.shape[-1]
         sums = x.reshape(shape[0], -1, self.groups, units // self.groups).sum((1, 3))
         return jnp.repeat(sums, units // self.groups, axis=-1).reshape(shape[0], *(1,) * (x.ndim - 2), units)
+
+    def stream_state(self, n: int, in_shape: Shape) -> State:
+        if len(in_shape) > 1:
+            raise self.needs_whole("its mean and variance are those of all steps")
+        return {}
 
     def out_shape(self, in_shape: Shape) -> Shape:
         if not in_shape or not isinstance(in_shape[-1], int) or in_shape[-1] % self.groups:

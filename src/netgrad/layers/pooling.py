@@ -32,7 +32,7 @@ from netgrad.layers.window import (
     within,
 )
 from netgrad.registry import find, register
-from netgrad.types import Array, Lengths, Params, Saved, Shape
+from netgrad.types import Array, Lengths, Params, Saved, Shape, State
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,11 @@ class Pool(Layer):
 
     def out_lengths(self, lengths: Lengths, in_shape: Shape) -> Lengths:
         return None if lengths is None else self.windows(in_shape).out_lengths(lengths)
+
+    def stream_state(self, n: int, in_shape: Shape) -> State:
+        if self.windows(in_shape).mixes_steps:
+            raise self.needs_whole("its windows reach over the border")
+        return {}
 
     def connections(self, in_shape: Shape) -> int:
         at = self.windows(in_shape)
@@ -263,6 +268,9 @@ class GlobalPool(Layer):
     def out_lengths(self, lengths: Lengths, in_shape: Shape) -> Lengths:
         return None
 
+    def stream_state(self, n: int, in_shape: Shape) -> State:
+        raise self.needs_whole("it makes one vector of all steps")
+
     def connections(self, in_shape: Shape) -> int:
         return math.prod(in_shape)
 
@@ -338,6 +346,9 @@ class Subsample(Layer):
 
     def out_lengths(self, lengths: Lengths, in_shape: Shape) -> Lengths:
         return self.pool.out_lengths(lengths, in_shape)
+
+    def stream_state(self, n: int, in_shape: Shape) -> State:
+        return self.pool.stream_state(n, in_shape)
 
     def operations(self, in_shape: Shape) -> int:
         return positions(self.pool.windows(in_shape)) * in_shape[-1]

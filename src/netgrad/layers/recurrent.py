@@ -203,10 +203,7 @@ class Recurrent(Layer):
 
     def stream_state(self, n: int, in_shape: Shapes) -> State:
         if self.reverse or self.learned_state or self.returns != "sequence":
-            raise NetgradError(
-                f"{self.label} cannot work through a sequence piece by piece: that needs reverse=False, "
-                "learned_state=False and returns='sequence'"
-            )
+            raise self.needs_whole("that needs reverse=False, learned_state=False and returns='sequence'")
         state = {"state": jnp.zeros((n, self.state_size), float)}
         given = bool(in_shape) and isinstance(in_shape[0], tuple)  # the first piece starts from the state that is given
         return state | {"begun": jnp.zeros((), bool)} if given else state

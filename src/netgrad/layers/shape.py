@@ -9,7 +9,7 @@ from typing import ClassVar
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
-from netgrad.types import Array, Lengths, Params, Saved, Shape
+from netgrad.types import Array, Lengths, Params, Saved, Shape, State
 
 
 @register("layer", "reshape")
@@ -36,6 +36,11 @@ class Reshape(Layer):
     def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         return Backward(d_out.reshape(saved["x"].shape), {}, d_out)
 
+    def stream_state(self, n: int, in_shape: Shape) -> State:
+        if self.shape[:1] != (-1,) or self.out_shape(in_shape)[0] != in_shape[0]:
+            raise self.needs_whole("it gives the whole another shape; one that begins with -1 may keep the steps")
+        return {}
+
     def out_shape(self, in_shape: Shape) -> Shape:
         have, want = math.prod(in_shape), math.prod(n for n in self.shape if n != -1)
         free = self.shape.count(-1)
@@ -60,6 +65,11 @@ class Flatten(Layer):
 
     def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         return Backward(d_out.reshape(saved["x"].shape), {}, d_out)
+
+    def stream_state(self, n: int, in_shape: Shape) -> State:
+        if len(in_shape) > 1:
+            raise self.needs_whole("it makes one row of all steps")
+        return {}
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return (math.prod(in_shape),)
@@ -101,6 +111,11 @@ class Permute(Layer):
     def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         back = sorted(range(len(self.order)), key=lambda axis: self.order[axis])
         return Backward(d_out.transpose(0, *(axis + 1 for axis in back)), {}, d_out)
+
+    def stream_state(self, n: int, in_shape: Shape) -> State:
+        if self.order[:1] != (0,):
+            raise self.needs_whole("it puts another axis in the place of the steps")
+        return {}
 
     def out_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != len(self.order):

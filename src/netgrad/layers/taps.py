@@ -54,9 +54,7 @@ class DelayTaps(Layer):
         return Backward(sum(part[:, k : k + steps] for k, part in enumerate(parts)), {}, d_out)
 
     def stream_state(self, n: int, in_shape: Shape) -> State:
-        raise NetgradError(
-            f"{self.label} cannot work through a sequence piece by piece: its taps reach back over the border"
-        )
+        raise self.needs_whole("its taps reach back over the border")
 
     def out_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 2 or not all(isinstance(n, int) for n in in_shape):

@@ -63,6 +63,12 @@ class Windows:
         """Where each element of a window stands from the window's beginning, in row-major order."""
         return itertools.product(*(range(0, span, d) for span, d in zip(self.spans, self.dilation, strict=True)))
 
+    @property
+    def mixes_steps(self) -> bool:
+        """Whether a window reaches over more than one entry of the first axis, that of time, or its steps are others
+        than the input's."""
+        return (self.window[0], self.stride[0], self.padding[0]) != (1, 1, (0, 0))
+
     def check(self, label: str) -> None:
         """Raise `ShapeError` with the formula and its numbers where an axis has no output."""
         for axis, out in enumerate(self.out):

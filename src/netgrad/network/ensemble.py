@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from netgrad.errors import NetgradError
 from netgrad.layers.base import Backward, Context
 from netgrad.network.composite import Copies
 from netgrad.network.execution import look_back
@@ -79,10 +78,9 @@ class Ensemble(Copies):
         return jax.vmap(one)(params, saved["inside"], self._shares(saved, d_out))
 
     def stream_state(self, n: int, in_shape: Shape) -> State:
-        if kept := [node.name for node in self.block.nodes if node.layer.stream_state(n, in_shape)]:
-            raise NetgradError(
-                f"{self.label} cannot work through a sequence piece by piece: its copies are trained on different "
-                f"sequences, and {kept[0]} in it carries a state on"
+        if kept := super().stream_state(n, in_shape):
+            raise self.needs_whole(
+                f"its copies are trained on different sequences, and {next(iter(kept))} in it carries a state on"
             )
         return {}
 

@@ -98,9 +98,7 @@ class StateSpace(Composite):
         return after
 
     def stream_state(self, n: int, in_shape: Shape) -> State:
-        raise NetgradError(
-            f"{self.label} cannot work through a sequence piece by piece: it keeps no state from one to the next"
-        )
+        raise self.needs_whole("it keeps no state from one to the next")
 
     def check_input(self, x: np.ndarray, name: str, lengths: np.ndarray | None) -> np.ndarray:
         return x  # the observations enter the block beside the state
