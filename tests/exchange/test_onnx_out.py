@@ -123,3 +123,18 @@ def test_an_encoder_and_a_decoder_take_sequences_of_any_two_lengths(kind):
     (given,) = run(proto, other | {f"{name}_lengths": own for name, own in lengths.items()}).values()
     valid = np.arange(6) < lengths["target"][:, None]
     np.testing.assert_allclose(given[valid], model.predict_proba(other, lengths)[valid], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["dense", "residual"])
+def test_a_grid_of_two_sequences_keeps_the_lengths_of_both(form):
+    """With the steps that it was made with, as all convolutions, in a stack, too."""
+    rng = np.random.default_rng(0)
+    net = ng.architectures.pervasive_attention(6, 5, 4, layers=2, form=form, pool="attention")
+    x = {"source": rng.integers(0, 6, (3, 7)), "target": rng.integers(0, 5, (3, 4))}
+    model = ng.untrained(net, x, rng.integers(0, 5, (3, 4)))
+    proto = graph_of(model, lengths=True)
+    assert [[d.dim_value for d in i.type.tensor_type.shape.dim][1:] for i in proto.graph.input[:2]] == [[7], [4]]
+    lengths = {"source": np.array([7, 1, 4]), "target": np.array([4, 1, 2])}
+    (given,) = run(proto, x | {f"{name}_lengths": own for name, own in lengths.items()}).values()
+    valid = np.arange(4) < lengths["target"][:, None]
+    np.testing.assert_allclose(given[valid], model.predict_proba(x, lengths)[valid], rtol=1e-4, atol=1e-5)

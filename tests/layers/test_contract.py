@@ -213,7 +213,8 @@ def step_by_step(layer, params, x, state):
     else:
         refused = ""
     if refused:
-        assert "cannot work through a sequence piece by piece: " in refused and "\n" not in refused
+        assert "cannot work through a sequence piece by piece: " in refused
+        assert "\n" not in refused
         return None
     found = []
     for t in range(2):

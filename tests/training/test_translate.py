@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import netgrad as ng
-from netgrad.architectures import encoder_decoder, transformer
+from netgrad.architectures import encoder_decoder, pervasive_attention, transformer
 
 RNG = np.random.default_rng(0)
 START, END, CLASSES, STEPS = 3, 2, 4, 4
@@ -14,16 +14,26 @@ NETS = {
     "recurrent": lambda: encoder_decoder(5, CLASSES, 6, embedding=4),
     "lstm without attention": lambda: encoder_decoder(5, CLASSES, 6, cell="lstm", attention=None, embedding=4),
     "transformer": lambda: transformer(5, CLASSES, 8, heads=2),
+    "grid": lambda: pervasive_attention(5, CLASSES, 4, layers=2, embedding=4),
 }
 
 
-def drawn(net, n=8):
+def beside(*layers):
+    """A network whose source runs beside its target, step by step."""
+    source, target = ng.Input("source"), ng.Input("target")
+    h = ng.Concatenate()(ng.Embedding(5, 4)(source), ng.Embedding(CLASSES, 4)(target))
+    for layer in layers:
+        h = layer(h)
+    return ng.Network([source, target], ng.Dense(CLASSES)(h))
+
+
+def drawn(net, n=8, width=5):
     """A model of weights so large that its probabilities are far apart."""
-    x = {"source": RNG.integers(0, 5, (n, 5)), "target": RNG.integers(0, CLASSES, (n, STEPS))}
+    x = {"source": RNG.integers(0, 5, (n, width)), "target": RNG.integers(0, CLASSES, (n, STEPS))}
     model = ng.untrained(net, x, RNG.integers(0, CLASSES, (n, STEPS)), loss="softmax_cross_entropy", seed=1)
     (last,) = [name for name in model.params if name == net.nodes[-1].name]
     model.params[last]["W"] = 3 * model.params[last]["W"]
-    return model, x["source"], RNG.integers(1, 6, n)
+    return model, x["source"], RNG.integers(1, width + 1, n)
 
 
 def log_p(model, source, lengths, written):
@@ -115,3 +125,24 @@ def test_what_cannot_be_translated():
     numbers = ng.untrained(ng.Network([a, b, target], ng.Dense(1)(h)), x, y, loss="squared_error")
     with pytest.raises(ng.NetgradError, match="translate writes symbols"):
         ng.translate(numbers, {"a": x["a"], "b": x["b"]}, start=0, end=2)
+
+
+@pytest.mark.parametrize(
+    "layer", [ng.Bidirectional(ng.RNN(3)), ng.Conv(3, 3, padding="same"), ng.Attention()], ids=lambda layer: layer.label
+)
+def test_a_network_that_looks_ahead_is_refused(layer):
+    """What it learned from are symbols that nobody knows while they are written."""
+    model, source, _ = drawn(beside(layer), width=STEPS)
+    with pytest.raises(ng.NetgradError, match=r"piece by piece: .*; and run whole, the network sees symbols"):
+        ng.translate(model, source, start=START, end=END)
+
+
+@pytest.mark.parametrize("layer", [ng.LSTM(6), ng.Conv(6, 3, padding=((2, 0),))], ids=lambda layer: layer.label)
+def test_a_source_that_runs_beside_its_target(layer):
+    """One step of the target with all steps of the source is no pair of sequences: the whole is run."""
+    model, source, _ = drawn(beside(layer), width=STEPS)
+    own = np.full((len(source), STEPS + 1), START)
+    for t in range(STEPS):
+        own[:, t + 1] = model.predict_proba({"source": source, "target": own[:, :STEPS]})[:, t].argmax(-1)
+    for said, symbols in zip(ng.translate(model, source, start=START, end=END), own[:, 1:].tolist(), strict=True):
+        assert said.tolist() == [*symbols, END][: [*symbols, END].index(END)]

@@ -13,6 +13,7 @@ from netgrad.architectures.encoder_decoder import describer, encoder_decoder
 from netgrad.architectures.googlenet import googlenet
 from netgrad.architectures.inception import inception_resnet_v2, inception_v4
 from netgrad.architectures.lenet import lenet5, lenet5_modern
+from netgrad.architectures.pervasive_attention import pervasive_attention
 from netgrad.architectures.resnet import resnet18, resnet20, resnet34, resnet50, resnet101, resnet152
 from netgrad.architectures.transformer import transformer, transformer_decoder, transformer_encoder
 from netgrad.architectures.vgg import vgg16, vgg19
@@ -26,6 +27,7 @@ __all__ = [
     "inception_v4",
     "lenet5",
     "lenet5_modern",
+    "pervasive_attention",
     "resnet18",
     "resnet20",
     "resnet34",

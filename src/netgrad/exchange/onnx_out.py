@@ -10,7 +10,7 @@ from typing import Any
 import netgrad
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
-from netgrad.exchange import out_attention, out_recurrent  # noqa: F401 - register their rules
+from netgrad.exchange import out_attention, out_grid, out_recurrent  # noqa: F401 - register their rules
 from netgrad.exchange.onnx_library import onnx
 from netgrad.exchange.out_basic import FLOAT, activated
 from netgrad.exchange.out_network import write_nodes
@@ -139,9 +139,7 @@ def has_steps(model: Model, name: str) -> bool:
 
 def if_longer(model: Model) -> dict[str, Shape]:
     """All shapes for sequences one step longer; {} where a layer is written for one number of steps only."""
-    layers = [node.layer for node in model.network.nodes]
-    layers = [bare(layer) for layer in layers]
-    if FIXED_STEPS.intersection(map(type, layers)):
+    if FIXED_STEPS.intersection(type(bare(node.layer)) for node in every_layer(model.network)):
         return {}
     shapes = {
         name: (shape[0] + 1, *shape[1:]) if has_steps(model, name) else shape for name, shape in model.shapes.items()
@@ -153,8 +151,8 @@ def if_longer(model: Model) -> dict[str, Shape]:
 
 
 def looks_elsewhere(model: Model) -> bool:
-    """Whether one sequence attends to another, so that they may have different numbers of steps."""
-    return any(isinstance(n.layer, ng.Attention) and len(n.inputs) > 1 for n in every_layer(model.network))
+    """Whether one sequence looks at another, so that they may have different numbers of steps."""
+    return any(isinstance(n.layer, ng.Attention | ng.Grid) and len(n.inputs) > 1 for n in every_layer(model.network))
 
 
 def value_info(name: str, kind: int, shape: Shape, longer: Shape | None, steps: str | None) -> Any:

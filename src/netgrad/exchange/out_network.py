@@ -52,7 +52,11 @@ def write_nodes(
             values[node.name] = rule_for(node.layer, at.name)(w, at)
             lengths = [None if name is None else jnp.ones(1, int) for name in each]
             some = lengths[0] if len(lengths) == 1 else tuple(lengths)
-            if at.lengths is not None and node.layer.out_lengths(some, at.in_shape) is not None:
+            left = node.layer.out_lengths(some, at.in_shape)
+            handed_on = [name for name, own in zip(each, lengths, strict=True) if own is not None and own is left]
+            if handed_on:
+                lengths_at[node.name] = handed_on[0]
+            elif at.lengths is not None and left is not None:
                 lengths_at[node.name] = out_lengths(w, node.layer, at.lengths, at.in_shape)
     return values
 

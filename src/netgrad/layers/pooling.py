@@ -242,7 +242,7 @@ class GlobalPool(Layer):
     aggregation: str = "average"
 
     def __post_init__(self) -> None:
-        _check_aggregation(self.aggregation)
+        check_aggregation(self.aggregation)
 
     def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         self.out_shape(x.shape[1:])
@@ -307,7 +307,7 @@ class Subsample(Layer):
     activation: Any = ReLU()
 
     def __post_init__(self) -> None:
-        _check_aggregation(self.aggregation)
+        check_aggregation(self.aggregation)
         pool = self.pool
         for name in ("window", "stride", "padding"):
             object.__setattr__(self, name, getattr(pool, name))
@@ -407,6 +407,7 @@ def _index(element: jax.Array, at: Windows) -> jax.Array:
     return index
 
 
-def _check_aggregation(name: str) -> None:
+def check_aggregation(name: str) -> None:
+    """Refuse what is none of `AGGREGATIONS`."""
     if name not in AGGREGATIONS:
         raise unknown_name("aggregation", name, AGGREGATIONS)

@@ -19,7 +19,7 @@ from netgrad.network.edit import halves
 from netgrad.training.model import Model
 from netgrad.training.prepare import check_inputs
 from netgrad.training.truncated import with_streams
-from netgrad.types import Params
+from netgrad.types import Params, State
 
 TARGET = "target"
 
@@ -38,7 +38,9 @@ def translate(
 
     For any network with an input "target" (N, T) of symbols, one step late, whose output (N, T, classes) says them:
     recurrent encoder-decoders, Transformers, and decoders that begin from a vector (`netgrad.architectures`). What does
-    not depend on the target is computed once; the rest goes step by step with the state of the steps before.
+    not depend on the target is computed once; the rest goes step by step with the state of the steps before. Where a
+    layer needs its sequence whole (a convolution along the target, `netgrad.architectures.pervasive_attention`), the
+    rest is run on all ``steps`` again for every symbol, if no output depends on symbols after its own.
 
     Args:
         model: trained on `netgrad.data.Pairs`, which ``model.card["pairs"] = pairs.to_config()`` keeps, for texts; or
@@ -50,7 +52,8 @@ def translate(
         lengths: of the sources, for arrays.
 
     Returns a text for each text, or for arrays a list of arrays (T_i,) of symbols, without ``start`` and ``end``.
-    Raises `NetgradError` for a beam below 1 and for a model, symbols or vocabularies that do not go together.
+    Raises `NetgradError` for a beam below 1, for a model, symbols or vocabularies that do not go together, and for a
+    network that looks ahead along the target.
 
     >>> import netgrad as ng
     >>> pairs = ng.data.Pairs(["ab", "ba", "aab", "b"], ["AB", "BA", "AAB", "B"])
@@ -85,8 +88,12 @@ def translate(
     n = len(next(iter(inputs.values())))
     checked, checked_lengths = check_inputs(model.network, inputs | {TARGET: np.full((n, steps), start)}, lengths)
     del checked[TARGET]
-    program = _searcher(model.network, loss, steps, beam, start, end)
-    written = np.asarray(program(model.params, model.state, checked, checked_lengths))
+    refused = _refusal(model.network, steps, tuple((name, value.shape[1:]) for name, value in checked.items()))
+    told = model.params, model.state, checked, checked_lengths
+    if refused and _looks_ahead(model.network, steps, [start, *(c for c in range(classes) if c != end)], *told):
+        raise NetgradError(f"{refused}; and run whole, the network sees symbols of 'target' that are not yet written")
+    program = _searcher(model.network, loss, steps, beam, start, end, refused is not None)
+    written = np.asarray(program(*told))
     cut = [row[: np.argmax(row == end) if (row == end).any() else steps] for row in written]
     if pairs is None:
         return cut
@@ -125,8 +132,55 @@ def _given(model: Model, source: Any, lengths: Any, pairs: Pairs | None) -> tupl
 
 
 @lru_cache(maxsize=16)
-def _searcher(network: Network, loss: Any, steps: int, beam: int, start: int, end: int) -> Any:
-    """(params, state, inputs, lengths) -> the likeliest symbols (N, steps), in one program."""
+def _refusal(network: Network, steps: int, shapes: tuple[tuple[str, Any], ...]) -> str | None:
+    """Why the target cannot come symbol by symbol, in one line; None where it can. shapes: of the other inputs."""
+    after = halves(network, TARGET)[1]
+    made = network.shapes(dict(shapes) | {TARGET: (steps,)})
+    given = {name: made[name] for name in after.inputs}
+    try:
+        with_streams(after, {}, 1, given)
+        after.shapes(given | {TARGET: (1,)})  # what runs beside the target has all of its steps
+    except NetgradError as error:
+        return str(error)
+    return None
+
+
+def _looks_ahead(
+    network: Network, steps: int, symbols: list[int], params: Params, state: State, inputs: Params, lengths: Params
+) -> bool:
+    """Whether another symbol at some step of the target changes what the network says before it: tried on the first
+    source, with symbols drawn once and then others from the second step on, from the middle, and at the end."""
+    at = sorted({1, steps // 2, steps - 1} - {0, steps}) if steps > 1 else []
+    draw = np.random.default_rng(0)
+    chosen = draw.integers(len(symbols), size=(1, steps))
+    others = (chosen + draw.integers(1, max(2, len(symbols)), size=(len(at), steps))) % len(symbols)
+    rows = np.where(np.arange(steps) < np.array(at, int)[:, None], chosen, others)
+    target = np.asarray(symbols, np.int32)[np.concatenate([chosen, rows])]
+    repeated = {name: jnp.repeat(value[:1], len(target), axis=0) for name, value in inputs.items()}
+    told = {name: jnp.repeat(value[:1], len(target)) for name, value in lengths.items()}
+    said = np.asarray(_whole(network)(params, state, repeated | {TARGET: jnp.asarray(target)}, told))
+    near = 1e-4 * np.abs(said).max()
+    return any(np.abs(own[:t] - said[0, :t]).max() > near for t, own in zip(at, said[1:], strict=True))
+
+
+@lru_cache(maxsize=16)
+def _whole(network: Network) -> Any:
+    """(params, state, inputs, lengths) -> the only output, in one program."""
+
+    def run(params: Params, state: State, inputs: Params, lengths: Params) -> jax.Array:
+        output: jax.Array
+        (output,) = forward(network, params, state, inputs, lengths=lengths).outputs.values()
+        return output
+
+    return Program(run)
+
+
+@lru_cache(maxsize=16)
+def _searcher(network: Network, loss: Any, steps: int, beam: int, start: int, end: int, whole: bool) -> Any:
+    """(params, state, inputs, lengths) -> the likeliest symbols (N, steps), in one program.
+
+    whole: run what depends on the target on all of it for every symbol, not symbol by symbol.
+    """
     before, after = halves(network, TARGET)
 
     def run(params: Params, state: Params, inputs: Params, lengths: Params) -> jax.Array:
@@ -141,8 +195,8 @@ def _searcher(network: Network, loss: Any, steps: int, beam: int, start: int, en
         told = {name: jnp.repeat(lengths_at[name], beam) for name in shared if lengths_at.get(name) is not None}
         shapes = {name: value.shape[1:] for name, value in shared.items()} | {TARGET: (steps,)}
         kept = {node.params: state[node.params] for node in after.nodes if node.params in state}
-        streams = with_streams(after, kept, n * beam, shapes)
-        axes = _axes(after, kept, n * beam, shapes)
+        streams = kept if whole else with_streams(after, kept, n * beam, shapes)
+        axes = {} if whole else _axes(after, kept, n * beam, shapes)
 
         def going(carry: Any) -> Any:
             t, _, _, _, over, _ = carry
@@ -150,17 +204,23 @@ def _searcher(network: Network, loss: Any, steps: int, beam: int, start: int, en
 
         def one(carry: Any) -> Any:
             t, streams, last, scores, over, written = carry
-            ran = forward(after, params, streams, shared | {TARGET: last.reshape(-1, 1)}, lengths=told)
+            fed = last.reshape(-1, 1)
+            if whole:  # whatever stands after this step is not looked at
+                fed = jnp.concatenate([first.reshape(-1, 1), written.reshape(-1, steps)[:, :-1]], axis=1)
+                fed = jnp.where(jnp.arange(steps) > t, start, fed)
+            ran = forward(after, params, streams, shared | {TARGET: fed}, lengths=told)
             (output,) = ran.outputs.values()
-            log_p = jax.nn.log_softmax(output[:, 0]) if loss.logits else jnp.log(output[:, 0])
+            output = jax.lax.dynamic_index_in_dim(output, t if whole else 0, axis=1, keepdims=False)
+            log_p = jax.nn.log_softmax(output) if loss.logits else jnp.log(output)
             classes = log_p.shape[-1]
             stays = jnp.where(jnp.arange(classes) == end, 0.0, -jnp.inf)  # what has ended goes on with nothing
             log_p = jnp.where(over[..., None], stays, log_p.reshape(n, beam, classes))
             scores, best = jax.lax.top_k((scores[..., None] + log_p).reshape(n, beam * classes), beam)
             parent, symbol = best // classes, best % classes
             rows = (jnp.arange(n)[:, None] * beam + parent).ravel()
-            streams = next_state(after, streams, ran.saved)
-            streams = jax.tree.map(lambda v, axis: v if axis < 0 else jnp.take(v, rows, axis=axis), streams, axes)
+            if not whole:
+                streams = next_state(after, streams, ran.saved)
+                streams = jax.tree.map(lambda v, axis: v if axis < 0 else jnp.take(v, rows, axis=axis), streams, axes)
             written = jnp.take_along_axis(written, parent[..., None], axis=1).at[:, :, t].set(symbol)
             over = jnp.take_along_axis(over, parent, axis=1) | (symbol == end)
             return t + 1, streams, symbol, scores, over, written
