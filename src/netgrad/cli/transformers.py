@@ -24,12 +24,11 @@ def sizes(given: dict[str, Any], usual: tuple[int, ...]) -> dict[str, Any]:
 
 
 def blocks(given: dict[str, Any], usual: tuple[int, ...], returns: str) -> list[Any]:
-    """From the rows of a table to what the last layer reads; a forecast sees no step that is to come."""
+    """From the rows of a table to what the last layer reads."""
     from netgrad.architectures import transformer_encoder
 
-    causal = given["goal"] == "forecast"
     mean = "mean" if returns == "last" else "sequence"
-    return [transformer_encoder(None, **sizes(given, usual), returns=mean, causal=causal)]
+    return [transformer_encoder(None, **sizes(given, usual), returns=mean)]
 
 
 def decoder(given: dict[str, Any], symbols: int) -> Any:

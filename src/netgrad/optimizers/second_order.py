@@ -158,7 +158,9 @@ def newton(damping: float = 1e-3) -> optax.GradientTransformationExtraArgs:
         values, vectors = jnp.linalg.eigh(0.5 * (H + H.T))
         level = damping * jnp.maximum(jnp.abs(values).mean(), jnp.finfo(g.dtype).tiny)
         mu = jnp.maximum(level - jnp.minimum(values[0], 2 * values[0]), 0)
-        return unravel(-vectors @ ((vectors.T @ g) / (values + mu))), state
+        step = vectors @ ((vectors.T @ g) / (values + mu))
+        # What the error does not depend on, weights behind a mask, is not to move by the rounding of eigenvectors.
+        return unravel(jnp.where((H == 0).all(1) & (g == 0), 0, -step)), state
 
     # Where H was nearly singular a step may be a thousand times too long.
     search = optax.scale_by_backtracking_linesearch(
