@@ -10,6 +10,7 @@ import optax
 
 import netgrad as ng
 from netgrad.network import backward, forward
+from netgrad.tasks.pairs import Siamese, _examples
 from netgrad.training.supervised import Supervised
 
 
@@ -127,11 +128,22 @@ def supervised():
     return Supervised.of(ng.untrained(net, x, y), optax.adam(0.01)), (x, y)
 
 
+def siamese():
+    """Twenty labelled examples, and pairs of 100."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(101, 3))
+    start = ng.untrained(ng.Sequential([ng.Dense(4, activation="tanh"), ng.Dense(1)]), x[:20], x[:20].sum(1))
+    first = np.arange(100)
+    given = {"similar": np.stack([first, first + 1], 1)[:60], "dissimilar": np.stack([first, (first + 2) % 101], 1)}
+    return Siamese.of(start, optax.adam(0.01)), _examples(start, x, x[:20].sum(1), None, given, 0)
+
+
 # By registered name: the task and data for it, in the form that its `batch` takes.
 CASES = {
     "supervised": supervised(),
     "test_gan": (GAN(), mixture(100)),
     "test_rbm": (RBM(), patterns(100)),
     "rbm": (ng.tasks.RBM(6, k=2, persistent=True, chains=20, momentum=0.5, learning_rate=0.05), patterns(100)),
+    "siamese": siamese(),
     "adversarial": (ng.tasks.Adversarial(perceptron(2, "relu"), perceptron(1, "leaky_relu"), latent=3), mixture(100)),
 }

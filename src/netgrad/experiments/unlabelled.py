@@ -1,4 +1,5 @@
-"""Learning without labels: pre-training of deep logistic networks, and adversarial networks that lose no mode."""
+"""Learning without labels, or with few: pre-training of deep logistic networks, adversarial networks that lose no mode,
+and pairs of similar and dissimilar examples."""
 
 from __future__ import annotations
 
@@ -62,6 +63,50 @@ def pretraining(seed: int = 0) -> Result:
     modern = ng.fit(deep("relu"), few, labels, epochs=60, epochs_per_call=60, batch_size=10, seed=seed)
     score = 100 * float((modern.predict(digits.x_test) == digits.y_test).mean())
     result.tell("rectifiers and Adam without pre-training, one run, for comparison: accuracy, %", round(score, 1))
+    return result
+
+
+DRAWS = 10
+
+
+@experiment(
+    "pairs",
+    "Pairs of similar and dissimilar digits beside two labels a class",
+    "Pattipati 'Semi-supervised Learning of MLPs'; Weston et al. (2008)",
+    seconds=12,
+)
+def pairs(seed: int = 0) -> Result:
+    """Ten draws of 20 labelled digits, two of each class: trained on these alone, and on pairs among all training
+    pictures as well, five neighbours each and as many that are none. Networks, first weights and labels are the same,
+    and about as many updates go by the labelled ones."""
+    digits = datasets.load("digits").flat()
+    alike = ng.tasks.neighbour_pairs(digits.x, 5)
+    apart = ng.tasks.random_pairs(len(digits.x), len(alike), besides=alike, seed=seed)
+    net = ng.Sequential([ng.Dense(64, activation="relu"), ng.Dense(10)])
+    scores: dict[str, list[float]] = {"alone": [], "similar": [], "both": []}
+    for k in range(DRAWS):
+        own = DRAWS * seed + k
+        rng = np.random.default_rng(own)
+        few = np.concatenate([rng.choice(np.flatnonzero(digits.y == c), 2, replace=False) for c in range(10)])
+        labels = digits.y[few]
+        model = ng.fit(net, digits.x[few], labels, epochs=2000, epochs_per_call=2000, batch_size=None, seed=own)
+        scores["alone"].append(100 * float((model.predict(digits.x_test) == digits.y_test).mean()))
+        for name, other in (("similar", None), ("both", apart)):
+            model = ng.tasks.fit_pairs(
+                net, digits.x, labels, labelled=few, similar=alike, dissimilar=other, margin=10.0, epochs=12,
+                epochs_per_call=12, seed=own,
+            )  # fmt: skip
+            scores[name].append(100 * float((model.predict(digits.x_test) == digits.y_test).mean()))
+    alone, similar, both = (np.array(found) for found in scores.values())
+    result = Result()
+    truth = [100 * float((digits.y[one] == digits.y[two]).mean()) for one, two in (alike.T, apart.T)]
+    result.tell("neighbours that are of one class, %", round(truth[0], 1))
+    result.tell("pairs taken as dissimilar that are of one class, %", round(truth[1], 1))
+    result.tell("20 labels alone: accuracy on test pictures, median, %", round(float(np.median(alone)), 1))
+    gain = both - alone
+    result.most("more with pairs of both kinds, in points of accuracy", "learns from them", gain, gain > 0, share=0.9)
+    result.holds("the same, mean over the draws", "more than 5 points", round(float(gain.mean()), 1), gain.mean() > 5)
+    result.tell("more with similar pairs alone, in points, mean", round(float((similar - alone).mean()), 1))
     return result
 
 
