@@ -125,10 +125,10 @@ def _make_room(newest: Program) -> None:
     if event % BETWEEN_CLEARINGS == 0 or (event % 32 == 0 and _regions() > MOST_REGIONS):
         jax.clear_caches()
         gc.collect()
-        _give_memory_back()
+        give_memory_back()
 
 
-def _give_memory_back() -> None:
+def give_memory_back() -> None:
     """Hand free memory back to the system, where the C library can: glibc keeps what lies between blocks in use."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
+from netgrad.compiling import give_memory_back
+
 from .guard import WAITING, Harm, harmless, limit_memory, resident
 from .targets import SHARES
 
@@ -62,6 +64,7 @@ def work(target, seed, first, end, out, place, results):
             place.value = i
             if i == min(first + 100, (first + end) // 2):
                 limit_memory()
+                give_memory_back()
                 before = resident("VmRSS")
             data = made(ours, seed, i)
             if (found := harm(ours, data)) is not None:
@@ -73,6 +76,7 @@ def work(target, seed, first, end, out, place, results):
                 harms.append(f"{target.__name__} --seed {seed} --at {i} ({len(small)} bytes): {found}")
                 if len(harms) == MANY:
                     break
+    give_memory_back()  # what making the inputs took and is free again has not stayed
     results.put((i + 1 - first, time.monotonic() - began, resident("VmRSS") - before, harms))
 
 

@@ -173,6 +173,8 @@ VIEW = {"kind": "view"}
         ),
         ({"encoder": {"columns": [{"name": "a", "kind": "number", "offset": "1", "categories": []}]}}, "TableEncoder"),
         ({"encoder": {"columns": [{"name": 1, "kind": "number", "categories": []}]}}, "TableEncoder"),
+        ({"shapes": {"x": [1] * 101}}, "more than 60 axes"),
+        ({"history": [{"\ud800": 1.0}]}, r"half a symbol, such as \\ud800 alone"),
     ],
 )
 def test_descriptions_that_lead_to_no_model(model, tmp_path, change, message):

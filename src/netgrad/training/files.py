@@ -39,6 +39,7 @@ FORMAT = 3  # 2 has no posterior, 1 no views of parameters and no optimiser's st
 LARGEST = 2**28  # numbers that the output of a layer may have for one example: a gibibyte
 
 # What a description consists of: a type; [of] a list; (of, of) a list of so many; {str: of} a dict of those.
+MOST_AXES = 60  # of an example: NumPy's arrays have up to 64
 DESCRIPTION: dict[str, Any] = {
     "format": int,
     "inputs": [str],
@@ -243,6 +244,12 @@ def check_description(config: Any) -> None:
         raise FileError(f"its losses are not those of its outputs, {', '.join(outputs)[:100]}")
     if min((n for shape in config["shapes"].values() for n in shape), default=1) < 1:
         raise FileError("the shapes in its description are not all positive")
+    if max(map(len, config["shapes"].values()), default=0) > MOST_AXES:
+        raise FileError(f"one example of it would have more than {MOST_AXES} axes")
+    try:
+        json.dumps(config, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise FileError("its description holds half a symbol, such as \\ud800 alone") from None
 
 
 def fits(value: Any, kind: Any) -> bool:
