@@ -23,7 +23,7 @@ bench: $(VENV)/installed-bench  ## netgrad beside PyTorch, JAX, Keras and scikit
 versions: $(VENV)/installed-dev  ## install, demo and contract tests on every Python here, with the newest and the oldest versions of what netgrad needs
 	.ci/versions
 
-fuzz: $(VENV)/installed-dev  ## 200,000 almost valid files, requests and streams: none may do harm (a quarter of an hour or more)
+fuzz: $(VENV)/installed-dev  ## 200,000 almost valid files, requests and streams: none may do harm (five minutes or more)
 	$(BIN)/python -m tests.fuzz.run
 
 # A library that the database does not know counts as a failure, not as clean.
