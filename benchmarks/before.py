@@ -46,7 +46,7 @@ def pairs(name: str, mode: str, older: Path, count: int, seconds: float) -> tupl
     for process in both:
         process.close()
         if process.problem:
-            raise SystemExit(f"{name}: {process.problem}")
+            raise RuntimeError(process.problem)
     return both[0].rounds[1:], both[1].rounds[1:]
 
 
@@ -72,7 +72,11 @@ def main() -> None:
         flush=True,
     )
     for name, mode in asked:
-        here, older = pairs(name, mode, chosen.older.resolve(), chosen.pairs, chosen.seconds)
+        try:
+            here, older = pairs(name, mode, chosen.older.resolve(), chosen.pairs, chosen.seconds)
+        except RuntimeError as problem:  # a work that the older one does not know, say
+            print(f"| {find(name).title} | | | {problem} | |", flush=True)
+            continue
         ratios = sorted(a / b for a, b in zip(here, older, strict=True))
         low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
         title = find(name).title + (", prediction" if mode == "predict" else "")
