@@ -54,7 +54,7 @@ def quietly(net, shape):
         return net.shapes(shape)
 
 
-SEQUENCES = {"encoder_decoder", "transformer"}  # the modules of networks that are for no pictures
+SEQUENCES = {"encoder_decoder", "pervasive_attention", "transformer"}  # modules of networks for no pictures
 PICTURES = [n for n in architectures.__all__ if getattr(architectures, n).__module__.split(".")[-1] not in SEQUENCES]
 
 

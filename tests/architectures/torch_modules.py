@@ -1,7 +1,9 @@
 """The named networks as PyTorch's modules, with torchvision's names, in any width and depth; batch statistics aside."""
 
-import torch
-from torch import nn
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")  # this file is collected, too
+nn = torch.nn
 
 
 def unit(inputs, maps, window, stride=1, padding=0):
