@@ -79,8 +79,9 @@ class Program:
         return jax.jit(self._function, compiler_options=options if on_cpu else None, **self._static)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((arguments, named))):
-            return self.within(*arguments, **named)
+        for leaf in jax.tree.leaves((arguments, named)):
+            if isinstance(leaf, jax.core.Tracer):
+                return self.within(*arguments, **named)
         try:
             result = self.alone(*arguments, **named)
         except jax.errors.JaxRuntimeError as error:

@@ -171,7 +171,7 @@ class Model:
     def score_batch(self, batch: Batch) -> dict[str, float]:
         """`evaluate` on a batch that has been checked already."""
         outputs, lengths = self.run_batch(batch)
-        measured = compiled_score(self._without_penalties)(outputs, batch, lengths)
+        measured = compiled_score(self.objective.without_penalties)(outputs, batch, lengths)
         scores = {name: float(value) for name, value in measured.items()}
         encoder = self.target_encoder
         if "rmse" in scores and encoder is not None and encoder.one_dimensional:
@@ -193,17 +193,12 @@ class Model:
         spread = float(np.average((truth - np.average(truth, weights=weight)) ** 2, weights=weight))
         return {"rmse": square**0.5, "r2": 1 - square / spread if spread else float("nan")}
 
-    @property
-    def _without_penalties(self) -> Objective:
-        """What prediction needs of the objective: models that differ in penalties alone share their programs."""
-        return replace(self.objective, penalties=())
-
     def run_batch(self, batch: Batch, key: jax.Array | None = None, link: bool = False) -> tuple[Named, Named]:
         """Outputs and their lengths, a bounded number of examples at a time.
 
         With a key, dropout drops; with ``link`` the outputs are what they mean, see `Loss.link`.
         """
-        linked = self._without_penalties if link else None
+        linked = self.objective.without_penalties if link else None
         return run(self.network, linked, self.params, self.state, batch, key)
 
     # --- looking inside

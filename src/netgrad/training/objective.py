@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -45,6 +46,11 @@ class Objective:
             raise NetgradError(f"weight_noise must be a number of at least 0, found {self.weight_noise}")
         if self.reduction not in ("mean", "sum"):
             raise NetgradError(f"reduction must be 'mean' or 'sum', found {self.reduction!r}")
+
+    @cached_property
+    def without_penalties(self) -> Objective:
+        """What prediction needs of it: models that differ in penalties alone share their programs."""
+        return replace(self, penalties=())
 
     def errors(self, outputs: Mapping[str, Any], batch: Batch, lengths: Mapping[str, Any]) -> tuple[Any, Named]:
         """The error without penalties, and its gradient with respect to every output (zeros where untrained)."""

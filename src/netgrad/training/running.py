@@ -29,8 +29,11 @@ def run(
         part = batch if n <= AT_ONCE else batch.take(slice(start, start + AT_ONCE))
         part_key = None if key is None else jax.random.fold_in(key, start)
         parts.append(program(params, state, part.x, part.lengths, part_key))
-    whole: tuple[Named, Named] = jax.tree.map(lambda *p: np.concatenate(p) if p[1:] else np.asarray(p[0]), *parts)
-    return whole
+    outputs, lengths = (
+        {name: np.asarray(part[name]) if n <= AT_ONCE else np.concatenate([p[i][name] for p in parts]) for name in part}
+        for i, part in enumerate(parts[0])
+    )
+    return outputs, lengths
 
 
 @lru_cache(maxsize=64)
