@@ -1,4 +1,4 @@
-"""The machine's own limits, measured in the same run: the rate of a matrix product and the bandwidth of a copy."""
+"""The machine: its limits, measured in the same run, its state from work to work, and a narrower one in its place."""
 
 from __future__ import annotations
 
@@ -6,8 +6,22 @@ import os
 import platform
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+# What holds every contender to an older instruction set than the processor has. NumPy's OpenBLAS and XLA obey; so does
+# PyTorch's own code and oneDNN; MKL does on processors of its maker alone.
+NARROWER = {
+    "avx2": {
+        "NETGRAD_KERNELS": "avx2",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+    }
+}
 
 
 def matrix_rate(n: int = 1024) -> float:
@@ -22,6 +36,19 @@ def copy_bandwidth(megabytes: int = 256) -> float:
     a = np.ones(megabytes << 17)
     b = np.empty_like(a)
     return 2 * a.nbytes / _best(lambda: np.copyto(b, a))
+
+
+def state() -> dict[str, Any]:
+    """How the machine is just now: load, and both limits in a quick form; neighbours and a hot processor show here."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    return {"load": load, "matrix_rate": matrix_rate(512), "copy_bandwidth": copy_bandwidth(64)}
+
+
+def instruction_set() -> str:
+    """The one that netgrad's kernels were compiled for, of those there are the newest that runs here."""
+    from netgrad import kernels
+
+    return kernels.status().instruction_set or str(kernels.status())
 
 
 def _best(work: object, rounds: int = 7) -> float:

@@ -1,4 +1,4 @@
-"""Prediction: the time of one example (latency) and of ten thousand (throughput), from NumPy array to NumPy array."""
+"""Prediction: the time of one example (latency), of 64, and of ten thousand (throughput), NumPy arrays in and out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 from benchmarks.processes import measure
 from benchmarks.works import find
 
-WORKS = ("mlp-1000/examples=1", "mlp-1000/examples=10000", "lenet-1000/examples=1", "lenet-1000/examples=10000",
-         "reber-lstm/examples=1", "reber-lstm/examples=10000")  # fmt: skip
+WORKS = tuple(f"{work}/examples={n}" for work in ("mlp-1000", "lenet-1000", "reber-lstm") for n in (1, 64, 10000))
 
 
 def run(names: list[str], rounds: int, seconds: float, quick: bool = False) -> dict[str, Any]:

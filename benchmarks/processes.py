@@ -81,7 +81,7 @@ def measure(
     """
     processes = []
     for name in names:
-        if CONTENDERS[name].applies(work):
+        if CONTENDERS[name].applies(work, mode):
             processes.append(Process(name, CONTENDERS[name], work, mode))
             if not start_together:
                 processes[-1].wait()

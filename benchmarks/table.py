@@ -15,12 +15,17 @@ def others(measured: dict[str, Any]) -> dict[str, float]:
 
 
 def render(results: dict[str, Any]) -> str:
-    """Markdown: milliseconds a step by contender, the ratio to the best other, the aim, the share of the limit."""
+    """Markdown: milliseconds a step by contender and their spread, the ratio to the best other, the aim, the limit.
+
+    A step can be no shorter than its operations take at the rate of the machine's matrix product, nor, where arrays
+    leave the caches, than its bytes take at that of its copies; the limit that a work meets is the longer of the two.
+    """
     names = list(dict.fromkeys(name for measured in results["works"].values() for name in measured))
-    head = ["work", *names, "best other / netgrad", "aim", "GFLOP", "share of limit"]
+    head = ["work", *names, "best other / netgrad", "aim", "GFLOP", "MB", "limit", "share of it", "load"]
     lines = [
         f"{results['machine']}; matrix products {results['matrix_rate'] / 1e9:.0f} GFLOP/s, "
-        f"copies {results['copy_bandwidth'] / 1e9:.0f} GB/s. Milliseconds a training step, medians.",
+        f"copies {results['copy_bandwidth'] / 1e9:.0f} GB/s. Milliseconds a training step: the median of the rounds "
+        "and half the distance between the shortest and the longest.",
         "",
         "| " + " | ".join(head) + " |",
         "|" + "---|" * len(head),
@@ -34,7 +39,8 @@ def render(results: dict[str, Any]) -> str:
             if result is None:
                 cells.append("")
             elif "step" in result:
-                cells.append(f"{1e3 * result['step']:.3g}")
+                half = (max(result["rounds"]) - min(result["rounds"])) / 2 / result["step"]
+                cells.append(f"{1e3 * result['step']:.3g} ±{100 * half:.0f} %")
             else:
                 cells.append("-")
                 problems.append(f"{name} on {key}: {result['problem']}")
@@ -42,7 +48,14 @@ def render(results: dict[str, Any]) -> str:
         cells.append(f"**{ratio:.2f}**" if ratio else "-")
         cells.append(f"{work.ratio:g}" if work.ratio else "1")
         cells.append(f"{work.operations() / 1e9:.3g}")
-        cells.append(f"{100 * work.operations() / ours / results['matrix_rate']:.0f} %" if ours else "-")
+        limits = {
+            "operations": work.operations() / results["matrix_rate"],
+            "memory": work.traffic() / results["copy_bandwidth"],
+        }
+        limit = max(limits, key=lambda name: limits[name])
+        cells += [f"{work.traffic() / 1e6:.3g}", limit, f"{100 * limits[limit] / ours:.0f} %" if ours else "-"]
+        before, after = results["states"][key]
+        cells.append(f"{before['load']:.1f} to {after['load']:.1f}")
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", *(f"- {problem}" for problem in problems)] if problems else []
     lines += ["", "Import, first step (seconds) and peak memory (MiB):", "", "| work | " + " | ".join(names) + " |"]

@@ -45,7 +45,7 @@ def main() -> None:
 
     module = importlib.import_module(f"benchmarks.contenders.{contender.module}")
     imported = time.perf_counter()
-    make = {"train": module.make, "predict": module.make_prediction}[mode]
+    make = getattr(module, {"train": "make", "predict": "make_prediction"}[mode])
     step = make(work, contender.variant)
     step()
     answer(import_seconds=imported - started, first_step_seconds=time.perf_counter() - imported)

@@ -7,7 +7,7 @@ as data (a list of layers) so that every contender builds the same network from 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,35 +54,66 @@ class Work:
 
         The first layer needs no input gradient, which spares its third part.
         """
-        first, rest = self._multiply_adds()
-        return 2 * self.examples * (2 * first + 3 * rest)
+        first, *rest = (part.multiply_adds for part in self._parts())
+        return 2 * self.examples * (2 * first + 3 * sum(rest))
 
-    def _multiply_adds(self) -> tuple[int, int]:
-        shape, counts = list(self.shape), []
+    def traffic(self) -> int:
+        """Bytes that one step reads and writes if nothing stays in a cache from one layer and pass to the next.
+
+        Forward, a layer reads its inputs and writes its outputs and what it keeps (gates); back, it reads the gradient
+        of its outputs, what it kept and its inputs again, and writes the gradient of its inputs, but for the first
+        layer. Weights are read twice, their gradient is written and read, and the update reads and writes them.
+        """
+        numbers = 0
+        for i, part in enumerate(self._parts()):
+            through = 2 * part.inputs + 2 * part.outputs + 2 * part.kept + (part.inputs if i else 0)
+            numbers += self.examples * through + 6 * part.weights
+        return 4 * numbers
+
+    def _parts(self) -> list[Part]:
+        shape, parts = list(self.shape), []
         for name, *settings in self.layers:
+            inputs, adds, kept, weights = int(np.prod(shape)), 0, 0, 0
             if name in GATES:
                 units, both = settings[0], 2 if len(settings) > 1 else 1
-                counts.append(both * GATES[name] * shape[0] * units * (shape[1] + units))
+                weights = both * GATES[name] * units * (shape[1] + units)
+                adds, kept = shape[0] * weights, both * GATES[name] * shape[0] * units if name != "rnn" else 0
                 shape = [shape[0], both * units]
             elif name == "conv":
                 filters, window, padding = settings
                 out = [n if padding == "same" else n - window + 1 for n in shape[:-1]]
-                counts.append(int(np.prod(out)) * window ** len(out) * shape[-1] * filters)
-                shape = [*out, filters]
+                weights = window ** len(out) * shape[-1] * filters
+                adds, shape = int(np.prod(out)) * weights, [*out, filters]
             elif name == "transformer":  # all pairs of steps, also those that are masked
-                units, blocks, _ = settings
-                counts += [0, blocks * shape[0] * units * (12 * units + 2 * shape[0])]
+                units, blocks, heads = settings
+                parts.append(Part(0, inputs, inputs * units, 0, 0))  # the embedding
+                adds = blocks * shape[0] * units * (12 * units + 2 * shape[0])
+                inputs, weights = shape[0] * units, 12 * blocks * units**2
+                kept = blocks * shape[0] * (10 * units + heads * shape[0])  # q, k, v, scores, the wide layer
                 shape = [shape[0], units]
             elif name == "pool":
                 shape = [*(n // settings[0] for n in shape[:-1]), shape[-1]]
             elif name == "global_pool":
                 shape = shape[-1:]
             elif name == "flatten":
-                shape = [int(np.prod(shape))]
+                shape = [inputs]
+                continue  # the same numbers
             elif name == "dense":
-                counts.append(int(np.prod(shape)) * settings[0])
+                weights = shape[-1] * settings[0]
+                adds = int(np.prod(shape)) * settings[0]
                 shape = [*shape[:-1], settings[0]]
-        return counts[0], sum(counts[1:])
+            parts.append(Part(adds, inputs, int(np.prod(shape)), kept, weights))
+        return parts
+
+
+class Part(NamedTuple):
+    """A layer, counted for one example: multiply-adds forward, numbers in, out and kept between; and its weights."""
+
+    multiply_adds: int
+    inputs: int
+    outputs: int
+    kept: int
+    weights: int
 
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}  # products of the size of one recurrent cell, by its number of gates

@@ -15,16 +15,17 @@ from benchmarks.works import Work
 
 @dataclass(frozen=True)
 class Contender:
-    """module: under benchmarks.contenders; variant: handed to its make; kinds: of works it can do, all by default."""
+    """module: under benchmarks.contenders; variant: handed to its make; kinds: of works, and modes, it can do."""
 
     module: str
     variant: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     kinds: tuple[str, ...] = ("sequence", "image", "signal", "vector")
+    modes: tuple[str, ...] = ("train", "predict")
 
-    def applies(self, work: Work) -> bool:
+    def applies(self, work: Work, mode: str = "train") -> bool:
         """Whether this contender can do the work."""
-        return work.kind in self.kinds
+        return work.kind in self.kinds and mode in self.modes
 
 
 EVERY = ("sequence", "text", "image", "signal", "vector")
@@ -34,6 +35,8 @@ CONTENDERS = {
     "JAX (Equinox)": Contender("with_equinox"),
     "PyTorch": Contender("with_torch", kinds=EVERY),
     "PyTorch compiled": Contender("with_torch", "compile", kinds=EVERY),
+    "PyTorch channels last": Contender("with_torch", "channels_last", kinds=("image",)),
     "Keras (JAX)": Contender("with_keras", environment={"KERAS_BACKEND": "jax"}),
     "scikit-learn": Contender("with_sklearn", kinds=("vector",)),
+    "onnxruntime": Contender("with_onnxruntime", modes=("predict",)),
 }

@@ -1,4 +1,4 @@
-"""PyTorch, eager or through torch.compile; its own fused recurrent and convolution layers."""
+"""PyTorch, eager, through torch.compile or with channels last; its own fused recurrent and convolution layers."""
 
 from __future__ import annotations
 
@@ -77,20 +77,26 @@ class Pooled(nn.Module):
         return self.parts(x)
 
 
-def network(work: Work) -> tuple[Any, dict[str, torch.Tensor]]:
-    """The network and its data, channels first where it convolves."""
+def network(work: Work, variant: str) -> tuple[Any, dict[str, torch.Tensor]]:
+    """The network and its data, channels first where it convolves, in name if not in memory."""
     torch.manual_seed(0)
     data = {name: torch.from_numpy(v) for name, v in work.data().items()}
     if work.kind in ("image", "signal"):
         data["x"] = data["x"].movedim(-1, 1).contiguous()
     if work.kind == "text":
         return Decoder(work), data
-    return Tagger(work) if work.kind == "sequence" else Pooled(work, data["x"][:2]), data
+    if work.kind == "sequence":
+        return Tagger(work), data
+    net = Pooled(work, data["x"][:2])
+    if variant == "channels_last":
+        net = net.to(memory_format=torch.channels_last)
+        data["x"] = data["x"].contiguous(memory_format=torch.channels_last)
+    return net, data
 
 
 def make_prediction(work: Work, variant: str) -> Callable[[], None]:
     """One forward pass without gradients, probabilities back to NumPy."""
-    net, data = network(work)
+    net, data = network(work, variant)
     call = torch.compile(net) if variant == "compile" else net
     link = torch.sigmoid if work.target == "bits" else lambda out: torch.softmax(out, -1)
 
@@ -103,7 +109,7 @@ def make_prediction(work: Work, variant: str) -> Callable[[], None]:
 
 def trainer(work: Work, variant: str) -> tuple[Callable[..., None], dict[str, torch.Tensor]]:
     """``update(x, y, lengths)``, eager or with a network that went through torch.compile, and all data."""
-    net, data = network(work)
+    net, data = network(work, variant)
     descent = torch.optim.SGD(net.parameters(), lr=work.rate)
     if variant == "compile":
         net = torch.compile(net)
