@@ -25,6 +25,9 @@ if "NETGRAD_PROGRAMS" not in os.environ:
 import jax  # noqa: E402 - reads both
 import pytest  # noqa: E402
 
+if jax.default_backend() != "cpu":  # what is called outside of netgrad's programs rounds as JAX is told
+    jax.config.update("jax_default_matmul_precision", "float32")
+
 TESTS = count(1)
 MAPPED = Path("/proc/self/maps")
 MOST_MAPPED = 15_000  # Linux allows a process 65,530 mapped regions, and XLA takes several for every program

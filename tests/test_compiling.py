@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -230,3 +231,14 @@ def test_other_errors_of_xla_are_not_swallowed():
 
     with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
         compiling.Program(fails)(1.0)
+
+
+@pytest.mark.parametrize(
+    ("backend", "asked", "precision"), [("cpu", None, None), ("gpu", None, "HIGHEST"), ("gpu", "tensorfloat32", "HIGH")]
+)
+def test_products_on_an_accelerator_are_whole_float32_unless_said_otherwise(monkeypatch, backend, asked, precision):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    program = compiling.Program(lambda a: a @ a)
+    with jax.default_matmul_precision(asked):
+        text = str(jax.make_jaxpr(program)(np.eye(2)))
+    assert set(re.findall(r"Precision\.(\w+)", text)) == ({precision} if precision else set())

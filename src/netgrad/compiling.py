@@ -17,7 +17,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from functools import cached_property, partial, update_wrapper
+from functools import cached_property, partial, update_wrapper, wraps
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,9 @@ class Program:
 
     def __init__(self, function: Callable[..., Any], *, optimisation: int = 1, **static: Any):
         update_wrapper(self, function)
-        self._function, self._static = function, static
+        self._function, self._static = _exact(function), static
         self._settings = {"xla_backend_optimization_level": optimisation, **SETTINGS}
-        self.within = jax.jit(function, **static)
+        self.within = jax.jit(self._function, **static)
         self._used = self._kept = 0  # when it was called last; how many programs it stands for, one for each shape
 
     @cached_property
@@ -99,6 +99,22 @@ class Program:
     def _forget(self) -> None:
         self.alone.clear_cache()
         self._kept = 0
+
+
+def _exact(function: Callable[..., Any]) -> Callable[..., Any]:
+    """On an accelerator, products in whole float32, which JAX rounds to some 10 bits there unless told how precise.
+
+    What the user says goes before it: JAX_DEFAULT_MATMUL_PRECISION=tensorfloat32, or `jax.default_matmul_precision`.
+    """
+
+    @wraps(function)
+    def traced(*arguments: Any, **named: Any) -> Any:
+        if jax.default_backend() == "cpu" or jax.config.jax_default_matmul_precision is not None:
+            return function(*arguments, **named)
+        with jax.default_matmul_precision("float32"):
+            return function(*arguments, **named)
+
+    return traced
 
 
 _clock = count()
