@@ -218,15 +218,15 @@ def test_a_function_or_one_callback_alone_will_do():
     assert fit(callbacks=ng.StopBelow(1e9), epochs=5).history["epoch"].tolist() == [1]
 
 
-class OnBatch(ng.Callback):
-    def on_batch(self, run):
+class OnBatchEnd(ng.Callback):
+    def on_batch_end(self, run):
         """Nothing calls this."""
 
 
 @pytest.mark.parametrize(
     ("callback", "said"),
     [
-        (OnBatch(), "OnBatch.on_batch would never be called: a callback has on_end, on_epoch, on_start"),
+        (OnBatchEnd(), "on_batch_end would never be called: a callback has on_batch, on_end, on_epoch, on_start"),
         (ng.EarlyStopping, r"found the class EarlyStopping: write EarlyStopping\(\)"),
         ([3], "int is no callback"),
     ],

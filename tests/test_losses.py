@@ -21,11 +21,17 @@ CASES = {
         (ng.SoftmaxCrossEntropy(), OUT, np.array([0, 3, 1])),
         (ng.SoftmaxCrossEntropy(), OUT, RNG.dirichlet(np.ones(4), 3)),
         (ng.SoftmaxCrossEntropy(), RNG.normal(size=(3, 2, 4)), np.array([[0, 1], [2, 3], [1, 1]])),
+        (ng.SoftmaxCrossEntropy(label_smoothing=0.1), OUT, np.array([0, 3, 1])),
+        (ng.SoftmaxCrossEntropy(label_smoothing=0.3), OUT, RNG.dirichlet(np.ones(4), 3)),
     ],
-    "binary_cross_entropy": [(ng.BinaryCrossEntropy(), 3 * OUT, RNG.integers(0, 2, (3, 4)).astype(float))],
+    "binary_cross_entropy": [
+        (ng.BinaryCrossEntropy(), 3 * OUT, RNG.integers(0, 2, (3, 4)).astype(float)),
+        (ng.BinaryCrossEntropy(label_smoothing=0.1), 3 * OUT, RNG.integers(0, 2, (3, 4)).astype(float)),
+    ],
     "cross_entropy": [
         (ng.CrossEntropy(), RNG.dirichlet(np.ones(4), 3), np.array([0, 3, 1])),
         (ng.CrossEntropy(), RNG.dirichlet(np.ones(4), 3), RNG.dirichlet(np.ones(4), 3)),
+        (ng.CrossEntropy(label_smoothing=0.2), RNG.dirichlet(np.ones(4), 3), np.array([0, 3, 1])),
     ],
     "huber": [(ng.Huber(), OUT, RNG.normal(size=(3, 4))), (ng.Huber(0.3), OUT, RNG.normal(size=(3, 4)))],
     "function": [(ng.losses.FunctionLoss(lambda a, t: (a - t) ** 4), OUT, RNG.normal(size=(3, 4)))],
@@ -93,6 +99,28 @@ def test_softmax_cross_entropy_is_cross_entropy_of_softmax():
     a = ng.SoftmaxCrossEntropy().value(jnp.asarray(OUT), jnp.array([0, 3, 1]))
     b = ng.CrossEntropy().value(jax.nn.softmax(jnp.asarray(OUT)), jnp.array([0, 3, 1]))
     np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_smoothed_labels_are_spread_over_all_classes():
+    logits, target, s = jnp.asarray(OUT), jnp.array([0, 3, 1]), 0.1
+    plain = ng.SoftmaxCrossEntropy().value(logits, target)
+    spread = -jax.nn.log_softmax(logits).mean(-1)
+    smoothed = ng.SoftmaxCrossEntropy(label_smoothing=s)
+    np.testing.assert_allclose(smoothed.value(logits, target), (1 - s) * plain + s * spread, rtol=1e-5)
+    on_p = ng.CrossEntropy(label_smoothing=s).value(jax.nn.softmax(logits), target)
+    np.testing.assert_allclose(smoothed.value(logits, target), on_p, rtol=1e-5)
+    two = ng.BinaryCrossEntropy(label_smoothing=s).value(logits[:, :1], jnp.ones((3, 1)))
+    pair = smoothed.value(jnp.concatenate([jnp.zeros((3, 1)), logits[:, :1]], 1), jnp.ones(3, int))
+    np.testing.assert_allclose(two, pair, rtol=1e-5)  # one logistic unit is a softmax over two
+    with pytest.raises(ng.NetgradError, match="label_smoothing is a share from 0 to below 1, found 1"):
+        ng.SoftmaxCrossEntropy(label_smoothing=1)
+
+
+def test_smoothed_labels_are_kept_in_the_model_file(tmp_path):
+    loss = ng.SoftmaxCrossEntropy(label_smoothing=0.2)
+    model = ng.fit(ng.Sequential([ng.Dense(3)]), np.eye(3), [0, 1, 2], loss=loss, epochs=200, learning_rate=0.3)
+    assert ng.load(model.save(tmp_path / "m.safetensors")).objective.terms[0][1] == loss
+    np.testing.assert_allclose(model.predict_proba(np.eye(3)).max(1), 1 - 0.2 + 0.2 / 3, atol=0.02)
 
 
 def test_a_certain_and_wrong_answer_costs_infinitely_much():

@@ -103,6 +103,8 @@ OF_FIT = {
     "gradient_clip_val": "clip_norm",
     "initial_weights": "params",
     "n_starts": "starts",
+    "label_smoothing": "loss=ng.SoftmaxCrossEntropy(label_smoothing=0.1)",
+    "scoring": "metrics",
     "device": "JAX_PLATFORMS in the environment",
 }
 OF_PARTS = {

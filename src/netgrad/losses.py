@@ -211,12 +211,36 @@ class Poisson(Loss):
         return target
 
 
+@dataclass(frozen=True)
+class Smoothed(Loss):
+    """Base of the cross-entropies: their targets may be smoothed.
+
+    label_smoothing: the share of a target that is spread evenly over all classes, so that no answer is worth being
+    entirely sure of: t' = (1 - s) t + s / K; of a unit that says yes or no, K = 2. 0 by default; 0.1 is usual.
+    Source: Szegedy et al., "Rethinking the Inception architecture" (2016), section 7.
+    """
+
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise NetgradError(f"label_smoothing is a share from 0 to below 1, found {self.label_smoothing}")
+
+    def learned(self, output: Output, target: Target) -> Target:
+        """The targets that the loss is computed with: as they are, or smoothed, (N, ..., units)."""
+        if not self.label_smoothing:
+            return target
+        classes = output.shape[-1]
+        rows = jax.nn.one_hot(target, classes, dtype=output.dtype) if _are_classes(output, target) else target
+        return (1 - self.label_smoothing) * rows + self.label_smoothing / (classes if self.task != "multilabel" else 2)
+
+
 @register("loss", "softmax_cross_entropy")
 @dataclass(frozen=True)
-class SoftmaxCrossEntropy(Loss):
+class SoftmaxCrossEntropy(Smoothed):
     """E = -sum_k t_k ln p_k with p = softmax(logits), delta = p - t (Kelleher eq. 71-89; Allauzen eq. 2).
 
-    Targets are class numbers (N, ...) or rows of probabilities (N, ..., classes).
+    Targets are class numbers (N, ...) or rows of probabilities (N, ..., classes). label_smoothing: see `Smoothed`.
 
     >>> loss = SoftmaxCrossEntropy()
     >>> loss.delta(jnp.array([[1.5, -0.9, 0.6]]), jnp.array([0])).round(4)
@@ -227,19 +251,21 @@ class SoftmaxCrossEntropy(Loss):
     logits: ClassVar[bool] = True
 
     def value(self, output: Output, target: Target) -> Error:
+        target = self.learned(output, target)
         log_p = jax.nn.log_softmax(output, axis=-1)
         if _are_classes(output, target):
             return -jnp.take_along_axis(log_p, target[..., None], axis=-1)[..., 0]
         return -jnp.sum(target * log_p, axis=-1)
 
     def delta(self, output: Output, target: Target) -> Output:
+        target = self.learned(output, target)
         p = jax.nn.softmax(output, axis=-1)
         if _are_classes(output, target):
             return p - jax.nn.one_hot(target, output.shape[-1], dtype=p.dtype)
         return p * jnp.sum(target, axis=-1, keepdims=True) - target
 
     def weighted(self, output: Output, target: Target, weight: Weight) -> tuple[Total, Output]:
-        if not _are_classes(output, target):
+        if self.label_smoothing or not _are_classes(output, target):
             return super().weighted(output, target, weight)
         return weighted_loss("softmax_cross_entropy", super().weighted, output, target, weight)
 
@@ -278,23 +304,27 @@ class SoftmaxCrossEntropy(Loss):
 
 @register("loss", "binary_cross_entropy")
 @dataclass(frozen=True)
-class BinaryCrossEntropy(Loss):
+class BinaryCrossEntropy(Smoothed):
     """E = -sum_k t_k ln p_k + (1 - t_k) ln(1 - p_k), p = logistic(logits), delta = p - t: each unit says yes or no.
 
-    One unit for two classes, or one for each label where several can hold at once. Z&M 26.2.3; Kelleher 8.4.
+    One unit for two classes, or one for each label where several can hold at once. label_smoothing: see `Smoothed`.
+    Z&M 26.2.3; Kelleher 8.4.
     """
 
     task: ClassVar[str] = "multilabel"
     logits: ClassVar[bool] = True
 
     def value(self, output: Output, target: Target) -> Error:
+        target = self.learned(output, target)
         # max(z, 0) - z t + ln(1 + e^-|z|), which never exponentiates a positive number.
         return jnp.sum(jnp.maximum(output, 0) - output * target + jnp.log1p(jnp.exp(-jnp.abs(output))), axis=-1)
 
     def delta(self, output: Output, target: Target) -> Output:
-        return jax.nn.sigmoid(output) - target
+        return jax.nn.sigmoid(output) - self.learned(output, target)
 
     def weighted(self, output: Output, target: Target, weight: Weight) -> tuple[Total, Output]:
+        if self.label_smoothing:
+            return super().weighted(output, target, weight)
         return weighted_loss("logistic_cross_entropy", super().weighted, output, target, weight)
 
     def curvature_root(self, output: Output, target: Target) -> Array:
@@ -314,7 +344,7 @@ class BinaryCrossEntropy(Loss):
 
 @register("loss", "cross_entropy")
 @dataclass(frozen=True)
-class CrossEntropy(Loss):
+class CrossEntropy(Smoothed):
     """E = -sum_k t_k ln a_k on probabilities a, for a network that ends in `Softmax` itself.
 
     Prefer "softmax_cross_entropy" on a linear last layer: it stays exact where a probability rounds to 0.
@@ -323,12 +353,14 @@ class CrossEntropy(Loss):
     task: ClassVar[str] = "classification"
 
     def value(self, output: Output, target: Target) -> Error:
+        target = self.learned(output, target)
         if _are_classes(output, target):
             return -jnp.log(jnp.take_along_axis(output, target[..., None], axis=-1)[..., 0])
         # 0 ln 0 is 0; elsewhere ln 0 stays infinite, since a certain and wrong answer must show.
         return -jnp.sum(jnp.where(target > 0, target * jnp.log(jnp.where(target > 0, output, 1)), 0), axis=-1)
 
     def delta(self, output: Output, target: Target) -> Output:
+        target = self.learned(output, target)
         t = jax.nn.one_hot(target, output.shape[-1], dtype=output.dtype) if _are_classes(output, target) else target
         return jnp.where(t > 0, -t / jnp.where(t > 0, output, 1), 0)
 

@@ -90,6 +90,9 @@ def test_a_header_and_an_encoding_can_be_said(netgrad, tmp_path):
             "the target 'kind' is of classes, without a logarithm: leave --log-target",
         ),
         (("--augment", "shift=1"), "--augment is for pictures"),
+        (("--label-smoothing", "0.1"), "--label-smoothing is for classes, and the loss here is squared_error"),
+        (("--target", "kind", "--label-smoothing", "2"), "--label-smoothing is a share from 0 to below 1: found 2"),
+        (("--metric", "ma"), "unknown --metric 'ma': did you mean 'mae'"),
     ],
 )
 def test_what_cannot_be_is_refused(refused, houses, tmp_path, asked, message):

@@ -29,10 +29,27 @@ def steps(tmp_path_factory):
     ("options", "columns", "rows", "shown"),
     [
         (("--net", "lstm", "--bidirectional", "--target", "mood"), "id,t,step,prediction", None, "Confusion matrix"),
-        (("--net", "coupled_lstm", "--target", "kind", "--goal", "label"), "id,prediction", 40, "Confusion matrix"),
+        (
+            [
+                "--net",
+                "coupled_lstm",
+                "--target",
+                "kind",
+                "--goal",
+                "label",
+                "--fix",
+                "--metric",
+                "f1_macro",
+                "--label-smoothing",
+                "0.1",
+            ],
+            "id,prediction",
+            40,
+            "Confusion matrix",
+        ),
         (("--net", "transformer", "--target", "mood"), "id,t,step,prediction", None, "Confusion matrix"),
         (
-            ("--net", "gru", "--target", "v", "--goal", "tag", "--drop", "kind"),
+            ("--net", "gru", "--target", "v", "--goal", "tag", "--drop", "kind", "--metric", "mae"),
             "id,t,step,prediction",
             None,
             "Predictions beside the truth",
@@ -47,6 +64,16 @@ def test_fit_report_and_predict(netgrad, steps, tmp_path, options, columns, rows
     through = set() if "transformer" in options else {"Gradients through time"}
     assert {"Learning curve", shown} | through <= set(re.findall("<h2>(.*?)</h2>", page))
     assert "on 8 test sequences" in page
+    model = ng.load(tmp_path / "model.safetensors")
+    if "--metric" in options:
+        metric = options[options.index("--metric") + 1]
+        assert {metric, f"val_{metric}"} <= set(model.history.columns)
+        assert f"<dt>{metric}</dt>" in page
+    if "mae" in options:  # in the target's own terms: a little less than the root of the mean square
+        rmse, mae = (model.card["scores"][f"test_{name}"] for name in ("rmse", "mae"))
+        assert 0.5 * rmse < mae < 1.01 * rmse
+    if "--label-smoothing" in options:
+        assert model.objective.terms[0][1].label_smoothing == 0.1
     predicted = netgrad("predict", tmp_path / "model.safetensors", steps)
     lines = predicted.out.strip().splitlines()
     assert lines[0] == columns

@@ -23,14 +23,19 @@ def fit(monkeypatch, netgrad, houses, tmp_path):
         ("--optimizer", "levenberg_marquardt", "--batch-size", "0"),
         ("--optimizer", "delta_bar_delta", "--schedule", "warm_up_cosine"),
         ("--optimizer", "rprop"),
-        ("--schedule", "plateau"),
+        ("--schedule", "plateau", "--metric", "mae,explained_variance"),
     ],
     ids=" ".join,
 )
 def test_reach_the_training(fit, tmp_path, options):
     result = fit("--epochs", "3", *options)
     assert (result.status, result.err) == (0, "")
-    assert len(ng.load(tmp_path / "out" / "model.safetensors").history) == 3
+    model = ng.load(tmp_path / "out" / "model.safetensors")
+    assert len(model.history) == 3
+    if "--metric" in options:
+        assert {"mae", "val_mae", "val_explained_variance"} <= set(model.history.columns)
+        assert "MAE" in result.out
+        assert model.card["scores"]["test_mae"] > 100  # in the price's own terms
 
 
 def test_a_checkpoint_goes_on(fit, tmp_path):

@@ -167,3 +167,62 @@ def test_columns_of_a_parquet_file(files):
         ng.Stream.parquet(files / "table.parquet", "y")
     with pytest.raises(ng.FileError, match="as Parquet"):
         ng.Stream.parquet(files / "x.npy", "y")
+
+
+class Loader:
+    """What other libraries' loaders look like: batches as lists, anew in each pass, as many as `len` says."""
+
+    def __init__(self, size=32, third=None):
+        self.size, self.third = size, third
+
+    def __len__(self):
+        return -(-100 // self.size)
+
+    def __iter__(self):
+        for i in range(0, 100, self.size):
+            part = slice(i, i + self.size)
+            yield [X[part], Y[part], *([] if self.third is None else [self.third])]
+
+
+def test_a_loader_gives_the_batches():
+    in_memory = ng.fit(net(), X, Y, epochs=3, shuffle=False, schedule="cosine", batch_size=40)
+    loaded = ng.fit(net(), Loader(40), epochs=3, schedule="cosine", validation=Loader(30))
+    for p, q in zip(jax.tree.leaves(in_memory.params), jax.tree.leaves(loaded.params), strict=True):
+        np.testing.assert_allclose(p, q, rtol=1e-5, atol=1e-6)
+    assert loaded.history["val_loss"][-1] == pytest.approx(loaded.evaluate(X, Y)["loss"], rel=1e-5)
+
+
+class OneByOne:
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, i):
+        return X[i], Y[i]
+
+
+@pytest.mark.parametrize(
+    ("given", "settings", "said"),
+    [
+        (in_chunks(50)(), {}, "a generator is used up after one epoch: give the function that makes it"),
+        (OneByOne(), {}, r"a OneByOne gives its examples one by one: give a loader of batches"),
+        (Loader(), {"batch_size": 16}, "batch_size=16 cannot be given with a loader, whose batches are taken as they"),
+        (Loader(third=np.ones(32)), {}, "the third part of a stream's chunk is a dict .*, found a ndarray"),
+        (Loader(), {"validation": OneByOne()}, "a OneByOne gives its examples one by one"),
+    ],
+)
+def test_what_is_no_loader_is_refused(given, settings, said):
+    with pytest.raises(ng.NetgradError, match=said):
+        ng.fit(net(), given, **settings)
+
+
+def test_pytorchs_loader_is_taken_as_it_is():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from torch.utils.data import DataLoader, TensorDataset
+
+    data = TensorDataset(torch.tensor(X, dtype=torch.float32), torch.tensor(Y, dtype=torch.float32))
+    loaded = ng.fit(net(), DataLoader(data, batch_size=20), epochs=2)
+    same = ng.fit(net(), X, Y, epochs=2, batch_size=20, shuffle=False)
+    for p, q in zip(jax.tree.leaves(same.params), jax.tree.leaves(loaded.params), strict=True):
+        np.testing.assert_allclose(p, q, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ng.NetgradError, match="a TensorDataset gives its examples one by one"):
+        ng.fit(net(), data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -165,6 +165,19 @@ def fit(
         bool, typer.Option("--bidirectional", help="Read sequences from both ends.", rich_help_panel=NETWORK)
     ] = False,
     loss: Annotated[Text, typer.Option(help="By default as the task asks.", rich_help_panel=TRAINING)] = None,
+    label_smoothing: Annotated[
+        float,
+        typer.Option(
+            help="Share of a class's target that is spread over all classes: 0.1, say.", rich_help_panel=TRAINING
+        ),
+    ] = 0.0,
+    metric: Annotated[
+        str,
+        typer.Option(
+            help="Measured besides, in every epoch and on the test: scikit-learn's names, f1_macro,roc_auc.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = "",
     optimizer: Annotated[
         str, typer.Option(help="adam, sgd, rprop, lbfgs, levenberg_marquardt, ...", rich_help_panel=TRAINING)
     ] = "adam",
@@ -340,7 +353,12 @@ def fit(
     how = options.changed(options.PLAIN if plain else ng.recipe(x, source.task), ctx.params)
     network = nets.build(net, source, shape) if plain else nets.by_recipe(how, source, x, shape)
     strength = how.alpha if alpha is None else alpha
-    aims = {"loss": nets.loss_of(source, shape), "penalty": options.penalties(penalty, strength)}
+    chosen = nets.loss_of(source, shape)
+    aims = {
+        "loss": options.smoothed(chosen, label_smoothing),
+        "penalty": options.penalties(penalty, strength),
+    }
+    metrics = options.names(metric) or None
     start = replace(
         ng.untrained(network, x, y, seed=seed, **aims),
         encoder=source.encoder,
@@ -362,6 +380,7 @@ def fit(
         resample=resample,
         clip_norm=clip_norm,
         patience=how.patience,
+        metrics=metrics,
         checkpoint=checkpoint,
         callbacks=[ng.Watch(), *options.onlookers(log)],
         progress=not quiet,
@@ -381,6 +400,8 @@ def fit(
             "penalty",
             "alpha",
             "pretrain",
+            "label_smoothing",
+            "metric",
         ),
         *("class_weight", "resample", "clip_norm", "patience", "validation", "test", "separator", "encoding", "header"),
         "seed",
@@ -391,11 +412,17 @@ def fit(
     }
     found |= {"alpha": strength}
     settings = card.plain({name: ctx.params[name] for name in used} | found)
-    model.card = card.make(ctx, source, model.network, settings | {"loss": aims["loss"]})
+    model.card = card.make(ctx, source, model.network, settings | {"loss": chosen})
+    seen: dict[str, Any] = {"x": source.x_test, "y": source.y_test}
+
+    def score() -> dict[str, float]:
+        seen["scores"] = model.evaluate(source.x_test, source.y_test, metrics=metrics)
+        return dict(seen["scores"])
+
     trained = Trained(
         model,
-        lambda: model.evaluate(source.x_test, source.y_test),
-        {"x": source.x_test, "y": source.y_test},
+        score,
+        seen,
         lambda: (model.batch(source.x, source.y), model.batch(source.x_test, source.y_test)),
     )
     finish(trained, folder, quiet=quiet, report=not no_report)

@@ -61,6 +61,20 @@ def schedule_of(schedule: str, optimizer: str) -> str | None:
     return schedule if takes_schedule(optimizer) else None
 
 
+def smoothed(loss: str, share: float) -> Any:
+    """The loss of this name, whose targets are smoothed by this share."""
+    from netgrad.losses import Smoothed
+    from netgrad.registry import find
+
+    if not share:
+        return loss
+    if not isinstance(found := find("loss", loss), Smoothed):
+        raise NetgradError(f"--label-smoothing is for classes, and the loss here is {loss}: leave it out")
+    if not 0 <= share < 1:
+        raise NetgradError(f"--label-smoothing is a share from 0 to below 1: found {share:g}")
+    return replace(found, label_smoothing=share)
+
+
 def penalties(penalty: str, alpha: float) -> Any:
     """The penalty on the weights, or None where its strength is 0."""
     from netgrad.registry import find

@@ -43,7 +43,7 @@ COMMON = [
 ONLY_HERE = ("id", "time", "goal", "bidirectional", "truncate")
 OF_TEXT = [*COMMON, "truncate"]
 OF_TABLE = [*COMMON, "id", "time", "goal", "target", "task", "bidirectional", "validation", "missing", "missing_values"]
-OF_TABLE += ["drop", "only", "separator", "encoding", "header"]
+OF_TABLE += ["drop", "only", "separator", "encoding", "header", "fix", "metric", "label_smoothing"]
 
 # What is taken where nothing was said.
 USUAL = {"epochs": 40, "batch_size": 32, "dropout": 0.0, "validation": 0.1, "alpha": 1e-4}
@@ -160,10 +160,11 @@ def train_text(given: dict[str, Any]) -> Trained:
 def train_table(given: dict[str, Any]) -> Trained:
     """Tags, labels or forecasts from a table with one row for each time-step; whole sequences are kept for testing."""
     import netgrad as ng
-    from netgrad.cli.options import form
+    from netgrad.cli.options import form, smoothed
     from netgrad.cli.options import names as names_of
     from netgrad.data import TargetEncoder, read_sequences, read_table
     from netgrad.data.tables import chosen
+    from netgrad.training.measures import measured
 
     if given["target"] is None:
         raise NetgradError("which column is to be predicted? name it with --target")
@@ -191,14 +192,16 @@ def train_table(given: dict[str, Any]) -> Trained:
     if test.y is None:
         raise NetgradError(f"{given['test_file']} has no column {target!r}: expected the truth to test against")
     known = train.x, encoder.decode(train.y), train.lengths
-    seen = {"x": test.x, "y": encoder.decode(test.y), "lengths": test.lengths, "names": test.ids}
+    seen: dict[str, Any] = {"x": test.x, "y": encoder.decode(test.y), "lengths": test.lengths, "names": test.ids}
     layers = recurrent(given, (64,), returns="last" if given["goal"] == "label" else "sequence")
     units = max(2, len(encoder.classes)) if encoder.task == "classification" else 1
-    loss = "softmax_cross_entropy" if encoder.task == "classification" else "squared_error"
+    usual = "softmax_cross_entropy" if encoder.task == "classification" else "squared_error"
+    loss, metrics = smoothed(usual, given["label_smoothing"]), names_of(given["metric"]) or None
     validation = given["validation"] or None
     batch_size = given["batch_size"] or None
     options = options_of(given)
-    options |= {"batch_size": batch_size, "validation": validation, "loss": loss}
+    options |= {"batch_size": batch_size, "validation": validation, "loss": loss, "fix": given["fix"]}
+    options |= {"metrics": in_own_terms(encoder, metrics)} if metrics else {}
     model = ng.fit(ng.Sequential([*layers, ng.Dense(units)]), train.x, train.y, lengths=train.lengths, **options)
     bare, model = model, replace(model, encoder=train.encoder, target_encoder=encoder)
     model.card = {
@@ -208,7 +211,30 @@ def train_table(given: dict[str, Any]) -> Trained:
         "task": encoder.task,
         "sequences": columns,
     }
-    return to_finish(model, lambda: model.score_batch(bare.batch(test.x, test.y, None, test.lengths)), seen, known)
+
+    def score() -> dict[str, float]:
+        batch = bare.batch(test.x, test.y, None, test.lengths)
+        seen["scores"] = model.score_batch(batch) | (measured(model, batch, metrics) if metrics else {})
+        return dict(seen["scores"])
+
+    return to_finish(model, score, seen, known)
+
+
+def in_own_terms(encoder: Any, metrics: tuple[str, ...]) -> Any:
+    """These metrics for a network that is trained on encoded targets: of quantities they are measured decoded."""
+    from netgrad.training.measures import Answers, named_measures
+
+    if encoder.task == "classification":
+        return metrics
+
+    def decoded(measure: Any) -> Any:
+        def of(truth: np.ndarray, predicted: np.ndarray) -> float:
+            own, said = encoder.decode(truth[:, None], limited=False), encoder.decode(predicted[:, None])
+            return float(measure(Answers(own, said, own, said)))
+
+        return of
+
+    return {column: decoded(measure) for column, measure in named_measures(metrics).items()}
 
 
 def usual_goal(table: Any, id: str, target: str) -> str:

@@ -57,6 +57,8 @@ class Estimator(BaseEstimator):
     dtype : "float32", "float64", or "auto": single precision, which is faster; but double, as in scikit-learn, for
         tables of up to 10,000 numbers that are not of single precision themselves. On "auto" predictions, ``coefs_``
         and ``intercepts_`` come in the precision of X, whatever was computed in.
+    metrics : what is measured besides in every epoch, into ``model_.history``, see `netgrad.fit`; classes are their
+        numbers among ``classes_``.
     callbacks : further `netgrad.Callback`s.
 
     Attributes
@@ -92,6 +94,7 @@ class Estimator(BaseEstimator):
     n_starts: int = 1
     clip_norm: float | None = None
     dtype: str = "auto"
+    metrics: Any = None
     callbacks: Any = ()
 
     # --- what a kind of estimator defines
@@ -195,7 +198,7 @@ class Estimator(BaseEstimator):
         if not first:
             pace.go_on(self, optimizer_too=incremental)
         starts = int(self.n_starts) if first else 1
-        together = pace.only_history and not self.callbacks and starts == 1
+        together = pace.only_history and not self.callbacks and self.metrics is None and starts == 1
         training = partial(
             fit,
             start,
@@ -209,6 +212,7 @@ class Estimator(BaseEstimator):
             lengths=examples.lengths,
             shuffle=bool(self.shuffle),
             starts=starts,
+            metrics=self.metrics,
             epochs_per_call=solvers.EPOCHS_PER_CALL if together else 1,
             callbacks=[pace, *self.callbacks],
             seed=int(rng.randint(np.iinfo(np.int32).max)),

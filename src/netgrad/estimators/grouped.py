@@ -58,8 +58,8 @@ class Grouped:
     def _train(self: Any, start: Any, data: Any, validation: Any, rng: Any, first: bool, incremental: bool) -> None:
         if self.pretrain is not None:
             raise NetgradError("groups are trained without pretrain: leave it out, or fit each group by itself")
-        if self.early_stopping or self.n_starts > 1:
-            raise NetgradError("groups are trained without early_stopping, and from one start each")
+        if self.early_stopping or self.n_starts > 1 or self.metrics is not None:
+            raise NetgradError("groups are trained without early_stopping and metrics, and from one start each")
         examples, target, weights = data
         labels = self.__dict__.pop("_labels")
         groups = np.unique(labels)

@@ -32,6 +32,23 @@ class Callback:
     def on_start(self, run: Run) -> None:
         """Before the first epoch."""
 
+    def on_batch(self, run: Run) -> None:
+        """After a step, an update of the parameters: ``run.batch`` is its number in the epoch, from 1, ``run.report``
+        what it reports ("loss", "grad_norm"), ``run.carry.params`` are the parameters after it, which it may replace.
+
+        Where a callback has it, an epoch is not one program but one for each step, which is slower.
+
+        >>> import netgrad as ng, numpy as np
+        >>> class Losses(ng.Callback):
+        ...     seen = []
+        ...     def on_batch(self, run):
+        ...         self.seen.append((run.epoch + 1, run.batch, run.report["loss"]))
+        >>> net = ng.Sequential([ng.Dense(1)])
+        >>> model = ng.fit(net, np.eye(4), [1.0, 2.0, 3.0, 4.0], batch_size=2, epochs=2, callbacks=[Losses()])
+        >>> [(epoch, batch) for epoch, batch, _ in Losses.seen]
+        [(1, 1), (1, 2), (2, 1), (2, 2)]
+        """
+
     def on_epoch(self, run: Run) -> None:
         """After an epoch: ``run.history.rows[-1]`` is its row, ``run.carry.params`` are its parameters."""
 

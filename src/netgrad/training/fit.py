@@ -23,6 +23,7 @@ from netgrad.training.callbacks import Callback, ReduceOnPlateau
 from netgrad.training.checkpoint import rates
 from netgrad.training.history import History
 from netgrad.training.kept import Kept, kept_by
+from netgrad.training.measures import Metrics
 from netgrad.training.model import Model
 from netgrad.training.pictures import for_pictures
 from netgrad.training.prepare import (
@@ -39,7 +40,7 @@ from netgrad.training.reconstruction import (
     inputs_as_targets,
     warn_of_copies,
 )
-from netgrad.training.stream import as_stream, first_pair
+from netgrad.training.stream import Stream, as_stream, collected, first_pair
 from netgrad.training.supervised import Supervised, compiled_start
 from netgrad.training.task import Carry
 from netgrad.training.train import carry_out, counts, watching
@@ -70,6 +71,7 @@ def fit(
     reduction: str | None = None,
     clip_norm: float | None = None,
     patience: int | None = None,
+    metrics: Any = None,
     shuffle: bool = True,
     epochs_per_call: int = 1,
     starts: int = 1,
@@ -90,10 +92,11 @@ def fit(
         network: the network; or a model, which goes on from its parameters with its own objective.
         x: (N, ...) inputs, or a dict of them by input name (pictures of the type uint8 are divided by 255, which is
             said: `netgrad.training.pictures`); or a `netgrad.Stream` of chunks (x, y), or a function that
-            starts one, for more examples than fit into memory.
+            starts one, for more examples than fit into memory; or a loader of batches, PyTorch's or Grain's, say.
         y: targets, or a dict of them by output name: class numbers (N,), labels of any kind, or numbers (N, units).
             Without them the network reconstructs its inputs (`netgrad.Autoencoder`).
-        loss: name or instance, or a dict by output; inferred from the targets where left out.
+        loss: name or instance, or a function (output, target) -> error of each example that JAX differentiates
+            (`netgrad.losses.FunctionLoss`), or a dict by output; inferred from the targets where left out.
         optimizer: a name (see `netgrad.optimizers.OPTIMIZERS`) or any optax optimiser.
         learning_rate: a number or optax schedule, for an optimiser given by name; or a dict of them by layer.
         schedule: how the rate goes on from there over the run: "constant", "step", "one_over_t", "cosine", "warm_up",
@@ -101,7 +104,7 @@ def fit(
         epochs: how often every example is used. batch_size: examples a step; None for all of them at once, 1 for
             one at a time. The last batch of an epoch is smaller where they do not divide.
         validation: a share of the examples to hold out, or a pair (x, y): measured after every epoch. Lengths of
-            sequences and weights may follow: (x, y, lengths, sample_weight), None where there are none.
+            sequences and weights may follow: (x, y, lengths, sample_weight), None where there are none; or a loader.
         sample_weight: (N,) or by output. lengths: (N,) valid time-steps of sequences, or by input.
         loss_weights: how much each of several outputs counts, by output.
         class_weight: "balanced", or a dict from class to weight; by output where there are several
@@ -114,6 +117,9 @@ def fit(
         clip_norm: the largest norm a step's gradient may have; a longer one is scaled down.
         patience: stop after so many epochs without a better validation loss (training loss where there is no
             validation set), and return the best parameters.
+        metrics: what is measured besides after every epoch, on training and validation examples, into the history: a
+            name of scikit-learn's ("f1_macro", "roc_auc", "mean_absolute_error"), a function (truth, predicted) ->
+            number, or several, or a dict by name; by output where there are several (`netgrad.training.measures`).
         shuffle: draw the examples in a new random order in every epoch, and with it other batches; Kelleher
             ("Backpropagation: The Algorithm") draws the batches once and shuffles their order.
         epochs_per_call: epochs that run as one compiled program; callbacks see the last of them only, except for those
@@ -161,7 +167,8 @@ def fit(
         sample_weight=sample_weight,
         lengths=lengths,
         validation=validation if isinstance(validation, int | float) else None,
-        batch_size=None if batch_size else 0,
+        batch_size=batch_size,
+        usual=32,
         class_weight=class_weight,
         resample=resample,
         truncate=truncate,
@@ -170,6 +177,7 @@ def fit(
     )
     more: dict[str, Any] = {"sample_weight": sample_weight, "lengths": lengths}
     if stream is not None:
+        batch_size = None if stream.batched else batch_size
         goes_on = isinstance(network, Model) and network.objective.reconstructs
         alone = isinstance(network, Autoencoder) or goes_on
         x, y, more = first_pair(stream, alone)
@@ -181,12 +189,14 @@ def fit(
     data, held = _examples(start, x, y, more, validation, resample, class_weight, seed)
     if truncate is not None:
         check_pieces(start.network, data)
-    watchers = watching(progress, callbacks, patience) + [ReduceOnPlateau()] * (schedule == "plateau")
+    measuring = [] if metrics is None else [_metrics(metrics, None if stream else data, held)]
+    watchers = measuring + watching(progress, callbacks, patience) + [ReduceOnPlateau()] * (schedule == "plateau")
     asked_rate = learning_rate
     before = kept_by(start) if keep_optimizer else None
     done = before.epochs if before else 0
     if schedule not in (None, "plateau"):
-        steps = None if stream else (done + epochs) * steps_an_epoch(data, batch_size, truncate)
+        an_epoch = stream.steps if stream else steps_an_epoch(data, batch_size, truncate)
+        steps = None if an_epoch is None else (done + epochs) * an_epoch
         learning_rate = scheduled(schedule, optimizer, learning_rate, steps)
     chosen = optimizers.get(optimizer, learning_rate, clip_norm, start.network.untrained)
     for callback in watchers:
@@ -265,6 +275,8 @@ def _examples(
     if isinstance(validation, tuple):
         v_x, v_y, v_lengths, v_weights = (*validation, None, None)[:4]
         held = start.batch(v_x, v_y, v_weights, v_lengths)
+    elif not isinstance(validation, float | int | None) and (loader := Stream.of(validation)) is not None:
+        held = start.batch(*collected(loader))
     elif hasattr(validation, "__len__"):
         raise NetgradError(f"validation is a share or a pair (x, y), found a {type(validation).__name__}")
     elif validation:
@@ -275,6 +287,14 @@ def _examples(
         ends = output_lengths(start.network, data.x, data.lengths)
         data = balance.weigh_classes(data, start.objective, start.target_encoder, class_weight, ends)
     return data, held
+
+
+def _metrics(metrics: Any, data: Batch | None, held: Batch | None) -> Metrics:
+    """The callback that measures these metrics on the examples in memory."""
+    parts = {prefix: batch for prefix, batch in (("", data), ("val_", held)) if batch is not None}
+    if not parts:
+        raise NetgradError("metrics are measured on examples in memory: with a stream give validation=(x, y), too")
+    return Metrics(metrics, parts)
 
 
 def untrained(

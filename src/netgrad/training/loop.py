@@ -11,15 +11,16 @@ import numpy as np
 
 from netgrad.errors import NetgradError, warn
 from netgrad.training.batch import Batch
+from netgrad.training.callbacks import Callback
 from netgrad.training.history import History
 from netgrad.training.memory import InMemory
 from netgrad.training.multistart import Starts
 from netgrad.training.stream import Streaming
-from netgrad.training.task import Carry, Task
+from netgrad.training.task import Carry, StepReport, Task
+from netgrad.training.watched import After
 
 if TYPE_CHECKING:
     from netgrad.network import Network
-    from netgrad.training.callbacks import Callback
 
 
 @dataclass
@@ -34,6 +35,8 @@ class Run:
     callbacks: Sequence[Callback] = ()
     settings: dict[str, Any] = field(default_factory=dict)  # what decides the numbers, as JSON; with checkpoints, all
     lost: set[int] = field(default_factory=set)  # the callbacks that only look and failed, by their id
+    batch: int = 0  # the number of the last step in its epoch, and what it reported, for `Callback.on_batch`
+    report: dict[str, float] = field(default_factory=dict)
     starts: Starts | None = None  # where several initialisations are trained at once; carry is then the best one's
 
     @property
@@ -69,7 +72,8 @@ class Run:
 def run_to_end(run: Run, source: InMemory | Streaming, held: Batch | None, epochs_per_call: int = 1) -> None:
     """Compiled epochs, history and callbacks, until the last epoch or until a callback stops the run."""
     each = bool(run.callbacks) and all(c.only_history for c in run.callbacks)
-    each = each and epochs_per_call > 1 and held is None and run.starts is None
+    after = after_step(run)
+    each = each and epochs_per_call > 1 and held is None and run.starts is None and after is None
     begun: list[Callback] = []
     try:
         for callback in run.callbacks:
@@ -83,7 +87,7 @@ def run_to_end(run: Run, source: InMemory | Streaming, held: Batch | None, epoch
             if run.starts is not None and isinstance(source, InMemory):
                 reports = run.starts.advance(run, source.program(count), source.data, held, source.key, source.sizes)
             else:
-                run.carry, reports = source.advance(run.carry, run.epoch, count)
+                run.carry, reports = source.advance(run.carry, run.epoch, count, after=after)
             for i in range(count):
                 run.epoch += 1
                 run.history.append(_row(run, reports, i, source.sizes))
@@ -112,6 +116,28 @@ def _epochs_looked_at(run: Run, source: InMemory, count: int, of: int) -> None:
             if i + 1 < count:
                 run.carry, _ = source.advance(begun, first, i + 1, of)
             return
+
+
+def after_step(run: Run) -> After | None:
+    """What the callbacks that look at each step do after one; None where there are none."""
+    watchers = [callback for callback in run.callbacks if type(callback).on_batch is not Callback.on_batch]
+    if not watchers:
+        return None
+    if run.starts is not None:
+        raise NetgradError(
+            f"on_batch of {type(watchers[0]).__name__} looks at one run, and there are {run.starts.count} starts: "
+            "leave starts out"
+        )
+
+    def after(carry: Carry, report: StepReport, number: int) -> Carry:
+        run.carry, run.batch = carry, number
+        run.report = {name: float(value) for name, value in report.items()}
+        for callback in watchers:
+            if id(callback) not in run.lost:
+                told(callback, "on_batch", run)
+        return run.carry
+
+    return after
 
 
 def after_epoch(run: Run) -> None:

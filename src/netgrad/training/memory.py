@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ from netgrad.training.batch import Batch
 from netgrad.training.divergence import divergence, first_bad
 from netgrad.training.epoch import batches_of, compiled_epochs, epoch_order, step_key
 from netgrad.training.task import Carry, StepReport, Task
+from netgrad.training.watched import After, watched
 
 
 @dataclass
@@ -40,17 +42,27 @@ class InMemory:
         """``count`` epochs as one program, see `netgrad.training.epoch.compiled_epochs`."""
         return compiled_epochs(self.task, self.batch_size, self.shuffle, count)
 
-    def advance(self, carry: Carry, first: int, count: int, of: int | None = None) -> tuple[Carry, StepReport]:
+    def advance(
+        self, carry: Carry, first: int, count: int, of: int | None = None, after: After | None = None
+    ) -> tuple[Carry, StepReport]:
         """``count`` epochs, numbered from ``first``; raises `DivergenceError` where a number is not finite.
 
-        of: use the program that can do up to so many, whatever the count; otherwise each count has its own.
+        of: use the program that can do up to so many, whatever the count; otherwise each count has its own. after: go
+        step by step, and call it after each, see `netgrad.training.watched`.
         """
+        if after is not None:
+            steps = self._steps(first)
+            each: list[StepReport] = []
+            for _ in range(count):
+                carry, report = watched(self.task, carry, islice(steps, len(self.sizes)), after)
+                each.append(report)
+            return carry, {name: np.concatenate([report[name] for report in each]) for name in each[0]}
         limit = {} if of is None else {"limit": count}
-        after, reports = self.program(of or count)(carry, self.data, self.key, first, **limit)
+        done, reports = self.program(of or count)(carry, self.data, self.key, first, **limit)
         reports = jax.tree.map(np.asarray, reports)
         if (bad := first_bad(reports)) is not None:
             raise divergence(self.task, carry, self._steps(first), bad, reports)
-        return after, reports
+        return done, reports
 
     def _steps(self, first: int) -> Iterator[tuple[str, Batch, jax.Array]]:
         """The steps from epoch ``first`` on, without end: where each is, its batch and its random key."""

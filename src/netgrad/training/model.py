@@ -21,6 +21,7 @@ from netgrad.offered import offered
 from netgrad.training.batch import Batch
 from netgrad.training.history import History
 from netgrad.training.kept import Kept
+from netgrad.training.measures import measured
 from netgrad.training.objective import Objective, trace_batch
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch
 from netgrad.training.reconstruction import inputs_as_targets, part_of, sample
@@ -159,14 +160,17 @@ class Model:
             labels = labels[..., 0] if labels.shape[-1] == 1 else labels
         return self.target_encoder.decode(labels) if self.target_encoder is not None else labels
 
-    def evaluate(self, x: Any, y: Any = None, sample_weight: Any = None, lengths: Any = None) -> dict[str, float]:
-        """Loss and metrics on these examples, see `netgrad.training.metrics.score`.
+    def evaluate(
+        self, x: Any, y: Any = None, sample_weight: Any = None, lengths: Any = None, metrics: Any = None
+    ) -> dict[str, float]:
+        """Loss and metrics on these examples, see `netgrad.training.metrics.score`; further ``metrics`` as for
+        `netgrad.fit`.
 
         The loss is on the scale that the network was trained on; ``rmse`` in the target's own units, where an
         encoder scaled one. y: left out for a model that reconstructs x.
         """
         batch = self.batch(x, y, sample_weight, lengths)
-        return self.score_batch(batch)
+        return self.score_batch(batch) | ({} if metrics is None else measured(self, batch, metrics))
 
     def score_batch(self, batch: Batch) -> dict[str, float]:
         """`evaluate` on a batch that has been checked already."""

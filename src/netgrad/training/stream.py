@@ -9,8 +9,9 @@ are a multiple of the batch size, a stream trains to the same bits as the same e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from netgrad.training.batch import Batch
 from netgrad.training.divergence import divergence, first_bad
 from netgrad.training.epoch import batches_of, compiled_epochs, epoch_order, step_key
 from netgrad.training.task import Carry, StepReport, Task
+from netgrad.training.watched import After, watched
+
+WHOLE = 2**31 - 1  # the batch size that takes every chunk as one batch
 
 
 class Stream:
@@ -30,7 +34,8 @@ class Stream:
 
     chunks: a function that starts a new pass, such as a generator function; its chunks come in the order it gives.
     x and y are what `netgrad.fit` takes, targets as numbers; a third part may be a dict with ``sample_weight`` and
-    ``lengths``. For `netgrad.train` a chunk is whatever data its task takes.
+    ``lengths``. For `netgrad.train` a chunk is whatever data its task takes. A loader of another library (PyTorch's
+    DataLoader, Grain's), or anything else that gives batches (x, y) again and again, is one, too (`Stream.loader`).
 
     >>> import netgrad as ng, numpy as np
     >>> def chunks():
@@ -51,6 +56,8 @@ class Stream:
             )
         self._pass: Callable[[], Iterable[Any]] = chunks
         self._count: int | None = None
+        self.batched = False  # whether each chunk is a batch
+        self.steps: int | None = None  # batches in an epoch, where that is known
         self._read: Callable[[int], Any] = lambda i: None
 
     @classmethod
@@ -59,6 +66,41 @@ class Stream:
         stream = cls(lambda: map(read, range(count)))
         stream._count, stream._read = count, read
         return stream
+
+    @classmethod
+    def loader(cls, loader: Iterable[Any]) -> Stream:
+        """The batches of a loader: a list or tuple (x, y) of arrays or tensors each, as it shuffles and cuts them.
+
+        Raises `NetgradError` for what can be gone through only once.
+        """
+        if iter(loader) is loader:
+            raise NetgradError(
+                f"a {type(loader).__name__} is used up after one epoch: give the function that makes it, or a loader "
+                "that can be gone through again"
+            )
+        stream = cls(lambda: map(_as_arrays, loader))
+        stream.batched, stream.steps = True, len(loader) if isinstance(loader, Sized) else None
+        return stream
+
+    @classmethod
+    def of(cls, x: Any) -> Stream | None:
+        """The stream that ``x`` is: a `Stream`, a function that starts one, or a loader; None for examples in memory.
+
+        >>> Stream.of(np.eye(3)) is None, Stream.of(lambda: iter([])) is None
+        (True, False)
+        """
+        if isinstance(x, Stream):
+            return x
+        if any(hasattr(x, name) for name in ("__array__", "columns", "toarray")) or isinstance(x, Sequence | Mapping):
+            return None
+        if hasattr(x, "__iter__") and not isinstance(x, type):
+            return cls.loader(x)
+        if hasattr(x, "__getitem__") and hasattr(x, "__len__") and not isinstance(x, type):
+            raise NetgradError(
+                f"a {type(x).__name__} gives its examples one by one: give a loader of batches, as "
+                "torch.utils.data.DataLoader(it, batch_size=32)"
+            )
+        return cls(x) if callable(x) else None
 
     @classmethod
     def arrays(cls, x: Any, y: Any = None, chunk: int = 65_536) -> Stream:
@@ -131,7 +173,24 @@ def pair(chunk: Any, alone: bool = False) -> tuple[Any, Any, dict[str, Any]]:
     if not isinstance(chunk, tuple) or len(chunk) not in (2, 3):
         raise DataError(f"a stream's chunks are pairs (x, y), found {type(chunk).__name__}")
     x, y, *more = chunk
+    if more and not isinstance(more[0], dict):
+        raise DataError(
+            f"the third part of a stream's chunk is a dict with sample_weight and lengths, found a "
+            f"{type(more[0]).__name__}: give (x, y, {{'lengths': ...}}), say"
+        )
     return x, y, (more[0] if more else {})
+
+
+def collected(stream: Stream) -> tuple[Any, Any]:
+    """All examples (x, y) of a stream as arrays."""
+    parts = [pair(chunk)[:2] for chunk in stream.chunks()]
+    if not parts:
+        raise DataError("the stream has no chunks")
+    x, y = (
+        jax.tree.map(lambda *of: np.concatenate([np.asarray(a) for a in of]), *side)
+        for side in zip(*parts, strict=True)
+    )
+    return x, y
 
 
 def first_pair(stream: Stream, alone: bool = False) -> tuple[Any, Any, dict[str, Any]]:
@@ -158,8 +217,11 @@ class Streaming:
     def __post_init__(self) -> None:
         self.sizes: list[int] = []  # of the batches of the last epoch
 
-    def advance(self, carry: Carry, first: int, count: int) -> tuple[Carry, StepReport]:
-        """One epoch, numbered ``first``; raises `DivergenceError` where a number is not finite."""
+    def advance(self, carry: Carry, first: int, count: int, after: After | None = None) -> tuple[Carry, StepReport]:
+        """One epoch, numbered ``first``; raises `DivergenceError` where a number is not finite.
+
+        after: go step by step, and call it after each, see `netgrad.training.watched`.
+        """
         key = jax.random.fold_in(self.key, first)
         program = compiled_epochs(self.task, self.batch_size, self.shuffle, 1)
         self.sizes, reports, running = [], [], None
@@ -169,16 +231,22 @@ class Streaming:
             if running is not None:
                 reports.append(self._finish(first, key, *running))
             begun = len(self.sizes)
-            after, report = program(carry, data, self.key, first, begun)
-            running, carry = (carry, data, begun, report), after
+            if after is not None:
+                steps = islice(self._steps(first, key, data, begun), -(-data.size // self.batch_size))
+                carry, report = watched(self.task, carry, steps, after, begun)
+                reports.append(report)
+            else:
+                done, report = program(carry, data, self.key, first, begun)
+                running, carry = (carry, data, begun, report), done
             batch_size = min(self.batch_size, data.size)
             full, rest = batches_of(data.size, batch_size)
             self.sizes += [batch_size] * full + [rest] * (rest > 0)
-        if running is None:
+        if not self.sizes:
             raise DataError(
                 f"the stream gave no chunk in epoch {first + 1}: its function must start a new pass each time"
             )
-        reports.append(self._finish(first, key, *running))
+        if running is not None:
+            reports.append(self._finish(first, key, *running))
         return carry, jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *reports)
 
     def _finish(
@@ -189,25 +257,33 @@ class Streaming:
         if (bad := first_bad(report)) is None:
             return report
 
-        def steps() -> Iterator[tuple[str, Batch, jax.Array]]:
-            order = epoch_order(key, data.size, self.shuffle, begun)
-            for i in range(report["loss"].size):
-                part = (
-                    data if self.batch_size >= data.size else data.take(order[i * self.batch_size :][: self.batch_size])
-                )
-                yield f"epoch {epoch + 1}, batch {begun + i + 1}", part, step_key(key, begun + i)
+        raise divergence(self.task, carry, self._steps(epoch, key, data, begun), bad, report)
 
-        raise divergence(self.task, carry, steps(), bad, report)
+    def _steps(self, epoch: int, key: jax.Array, data: Batch, begun: int) -> Iterator[tuple[str, Batch, jax.Array]]:
+        """The steps of a chunk: where each is, its batch and its random key."""
+        order = epoch_order(key, data.size, self.shuffle, begun)
+        for i in range(-(-data.size // self.batch_size)):
+            part = data if self.batch_size >= data.size else data.take(order[i * self.batch_size :][: self.batch_size])
+            yield f"epoch {epoch + 1}, batch {begun + i + 1}", part, step_key(key, begun + i)
 
 
-def as_stream(x: Any, y: Any, **unsuited: Any) -> Stream | None:
-    """The stream that ``x`` is, or None for examples in memory; refuses what cannot be had with one."""
-    if not isinstance(x, Stream) and not (callable(x) and not hasattr(x, "__array__")):
+def as_stream(x: Any, y: Any, batch_size: int | None, usual: int, **unsuited: Any) -> Stream | None:
+    """The stream that ``x`` is, or None for examples in memory; refuses what cannot be had with one.
+
+    usual: the batch size that nobody asked for; a loader has its own.
+    """
+    if (stream := Stream.of(x)) is None:
         return None
     for name, value in {"y": y, **unsuited}.items():
         if value is not None:
             raise NetgradError(f"{name} cannot be given with a stream{_INSTEAD.get(name, '')}")
-    return x if isinstance(x, Stream) else Stream(x)
+    if batch_size is None and not stream.batched:
+        raise NetgradError("batch_size cannot be given with a stream as None: a batch is not more than a chunk")
+    if stream.batched and batch_size not in (None, usual):
+        raise NetgradError(
+            f"batch_size={batch_size} cannot be given with a loader, whose batches are taken as they come"
+        )
+    return stream
 
 
 _INSTEAD = {
@@ -215,8 +291,18 @@ _INSTEAD = {
     "sample_weight": ": its chunks can hold them, as (x, y, {'sample_weight': ...})",
     "lengths": ": its chunks can hold them, as (x, y, {'lengths': ...})",
     "validation": " as a share: give a pair (x, y)",
-    "batch_size": " as None: a batch is not more than a chunk",
 }
+
+
+def _as_arrays(batch: Any) -> Any:
+    """A loader's batch with tuples for lists, and arrays for the tensors of another library."""
+    if isinstance(batch, list | tuple):
+        return tuple(_as_arrays(part) for part in batch)
+    if isinstance(batch, dict):
+        return {name: _as_arrays(part) for name, part in batch.items()}
+    if hasattr(batch, "detach"):  # PyTorch's, wherever they are computed
+        batch = batch.detach().cpu()
+    return np.asarray(batch) if hasattr(batch, "__array__") else batch
 
 
 def _opened(array: Any) -> Any:

@@ -121,6 +121,7 @@ def fit_table(
     log_target: bool | None = None,
     drop: Sequence[str] = (),
     only: Sequence[str] | None = None,
+    metrics: Any = None,
     callbacks: Sequence[Callback] = (),
     checkpoint: Any = None,
     progress: bool = False,
@@ -133,8 +134,8 @@ def fit_table(
     column to predict, rows without it are left out. task: "classification" or "regression"; told from the target.
     encoder: how columns become features, not yet fitted; by default ``TableEncoder("robust")``. log_target: learn the
     logarithm of a quantity; None: where it is positive and skewed. drop, only: columns that are left out, or alone
-    used. callbacks, checkpoint, progress, seed: as for `netgrad.fit`. changes: fields of `Recipe` that are to be
-    otherwise.
+    used. metrics, callbacks, checkpoint, progress, seed: as for `netgrad.fit`. changes: fields of `Recipe` that
+    are to be otherwise.
 
     >>> import netgrad as ng, numpy as np, pandas as pd
     >>> size = np.random.default_rng(0).uniform(30, 90, 60)
@@ -167,6 +168,7 @@ def fit_table(
         batch_size=how.batch_size,
         validation=how.validation,
         patience=how.patience,
+        metrics=metrics,
         callbacks=callbacks,
         checkpoint=checkpoint,
         progress=progress,

@@ -17,7 +17,7 @@ from netgrad.training.loop import Run, run_to_end
 from netgrad.training.memory import InMemory
 from netgrad.training.multistart import Starts
 from netgrad.training.progress import Progress
-from netgrad.training.stream import Stream, Streaming
+from netgrad.training.stream import WHOLE, Stream, Streaming
 from netgrad.training.task import Carry, Task, check_task
 
 
@@ -102,14 +102,13 @@ def train(
     watchers = watching(progress, callbacks, patience)
     for callback in watchers:
         task = task.wrapped(callback)
-    stream = data if isinstance(data, Stream) else None
-    if callable(data) and not hasattr(data, "__array__"):
-        stream = Stream(data)
+    stream = Stream.of(data)
     share = isinstance(validation, float | int)
     if stream is not None:
         unsuited = {
             "validation as a share": share,
-            "batch_size=None": batch_size is None,
+            "batch_size=None": batch_size is None and not stream.batched,
+            f"batch_size={batch_size or 32}": stream.batched and batch_size not in (None, 32),
             "epochs_per_call": epochs_per_call > 1,
             "starts": starts > 1,
         }
@@ -169,7 +168,7 @@ def carry_out(
     key = random_key(seed, ORDER)
     source: InMemory | Streaming
     if stream is not None:
-        source = Streaming(task, stream, batch_size or 1, shuffle, key)
+        source = Streaming(task, stream, WHOLE if stream.batched else batch_size or 1, shuffle, key)
     else:
         source = InMemory(task, examples, batch_size or examples.size, shuffle, key)
     run.settings = settings | {
