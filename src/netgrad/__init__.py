@@ -77,6 +77,7 @@ from netgrad.training.tabular import Recipe, fit_table, recipe
 from netgrad.training.task import Task
 from netgrad.training.tracking import JsonLog, MLflow, TensorBoard
 from netgrad.training.train import train
+from netgrad.training.transfer import transfer
 from netgrad.training.translate import translate
 
 if TYPE_CHECKING:
@@ -184,6 +185,7 @@ __all__ = [
     "unroll",
     "three_way_split",
     "train",
+    "transfer",
     "translate",
     "uncertainty",
     "untrained",

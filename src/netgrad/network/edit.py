@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from netgrad.errors import NetgradError
 from netgrad.layers.base import Layer
+from netgrad.layers.dense import Dense
+from netgrad.layers.wrapper import Wrapper, bare
 from netgrad.network.building import Node
 from netgrad.network.composite import Composite
 from netgrad.network.graph import Network
@@ -72,6 +75,45 @@ def with_last(network: Network, layer: Layer, name: str, output: str | None = No
     outputs = [(k, name if k == key else node) for k, node in network.outputs]
     last = Node(name, layer, (dict(network.outputs)[key],), name)
     return Network.from_nodes(network.inputs, [*network.nodes, last], outputs, network.views)
+
+
+def with_outputs(network: Network, units: int) -> tuple[Network, str]:
+    """The network with so many units in the last layer that has any, and the name of that layer.
+
+    For networks of one output whose last dense layer is behind whatever has no weights, also inside an `Ensemble`;
+    raises `NetgradError` for others.
+
+    >>> import netgrad as ng
+    >>> changed, name = with_outputs(ng.Sequential([ng.Dense(4), ng.Dense(1), ng.Softmax()]), 5)
+    >>> name, changed.by_name["dense_2"].layer.units
+    ('dense_2', 5)
+    """
+    if len(network.outputs) > 1:
+        raise NetgradError(f"this network has the outputs {', '.join(network.output_names)}: it has no one last layer")
+    name = network.outputs[0][1]
+    while name in network.by_name and type(network.by_name[name].layer).init is Layer.init:
+        if len(network.by_name[name].inputs) > 1:
+            raise NetgradError(f"the output is made by {name}, of several layers: there is no last dense one")
+        (name,) = network.by_name[name].inputs
+    if name not in network.by_name:
+        raise NetgradError("this network has no layer with weights: there is no last dense one")
+    node = network.by_name[name]
+    head, layer = name, node.layer
+    if isinstance(layer, Composite):
+        block, inner = with_outputs(layer.block, units)
+        head, layer = f"{name}/{inner}", layer.with_block(block)
+    elif isinstance(bare(layer), Dense):
+        layer = _with_units(layer, units)
+    else:
+        raise NetgradError(f"the last layer, {name}, is a {type(layer).__name__}, no dense one")
+    nodes = [replace(n, layer=layer) if n.params == node.params else n for n in network.nodes]
+    return Network.from_nodes(network.inputs, nodes, network.outputs, network.views), head
+
+
+def _with_units(layer: Layer, units: int) -> Layer:
+    if isinstance(layer, Wrapper):
+        return layer.replace(layer=_with_units(layer.layer, units))
+    return layer.replace(units=units)
 
 
 def halves(network: Network, entry: str) -> tuple[Network | None, Network]:

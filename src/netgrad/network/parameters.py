@@ -172,7 +172,7 @@ class Parameters:
         >>> [bool((model.params[name]["W"] == start.params[name]["W"]).all()) for name in ("dense_1", "dense_2")]
         [True, False]
         """
-        return self.viewed(*(self._frozen(one) for one in which))
+        return self.viewed(*(Frozen(self.places(one), _called(one)) for one in which))
 
     def thawed(self: N) -> N:
         """This network without what `frozen` has said of it."""
@@ -266,16 +266,23 @@ class Parameters:
                 return f"{node.params}{path[len(node.name) :]}"
         raise unknown_name("layer", path.rpartition("/")[0], {node.params for node in self.nodes})
 
-    def _frozen(self, which: str | type) -> Frozen:
+    def places(self, which: str | type) -> tuple[tuple[str, str], ...]:
+        """Where what is named stands, as for `frozen`: pairs of a layer's path and a pattern for its parameters.
+
+        >>> import netgrad as ng
+        >>> net = ng.Sequential([ng.Dense(2), ng.Dense(2)])
+        >>> net.places("dense_*"), net.places("dense_1/b")
+        ((('dense_1', '*'), ('dense_2', '*')), (('dense_1', 'b'),))
+        """
         if isinstance(which, type):
             found = [path for _, path, node in self.parts() if isinstance(node.layer, which)]
             if not found:
                 raise NetgradError(f"no layer of this network is a {which.__name__}")
-            return Frozen(tuple((path, "*") for path in dict.fromkeys(found)), which.__name__)
+            return tuple((path, "*") for path in dict.fromkeys(found))
         head, pattern = str(which), "*"
         while head:  # a layer's name, or its beginning before a parameter's
             if found := [path for name, path, _ in self.parts() if fits(name, head)]:
-                return Frozen(tuple((path, pattern) for path in dict.fromkeys(found)), str(which))
+                return tuple((path, pattern) for path in dict.fromkeys(found))
             head, _, last = head.rpartition("/")
             pattern = last if pattern == "*" else f"{last}/{pattern}"
         raise unknown_name("layer", which, [name for name, _, _ in self.parts()])
@@ -308,3 +315,8 @@ def _block(layer: Any) -> Parameters | None:
     """The network that a layer runs, where it is a composite."""
     block = getattr(bare(layer), "block", None)
     return block if isinstance(block, Parameters) else None
+
+
+def _called(which: str | type) -> str:
+    """What a user has written, in words."""
+    return which.__name__ if isinstance(which, type) else str(which)

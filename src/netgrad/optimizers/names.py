@@ -13,7 +13,7 @@ from netgrad.habits import translated
 from netgrad.optimizers.conjugate import conjugate_gradient, memoryless_quasi_newton, scaled_conjugate_gradient
 from netgrad.optimizers.first_order import delta_bar_delta, quickprop
 from netgrad.optimizers.kalman import meka
-from netgrad.optimizers.layerwise import layerwise
+from netgrad.optimizers.layerwise import Paces, layerwise, paced
 from netgrad.optimizers.line_search import lbfgs
 from netgrad.optimizers.second_order import gauss_newton, levenberg_marquardt, newton
 from netgrad.optimizers.still import leaving
@@ -64,12 +64,14 @@ def get(
     learning_rate: Any = None,
     clip_norm: float | None = None,
     untrained: tuple[tuple[str, str], ...] = (),
+    factors: Paces = (),
 ) -> Any:
     """The optimiser of this name, or the given one, behind gradient clipping where ``clip_norm`` is set.
 
     learning_rate: a number or an optax schedule (a function of the step); or a dict of them by layer, where layers
     left out keep the name's own; by default that of `OPTIMIZERS`. untrained: the parameters that it leaves alone, a
-    network's `untrained`. Equal arguments give the same object, so that compiled programs are found again.
+    network's `untrained`. factors: on the rates of some parameters, see `paced`. Equal arguments give the same object,
+    so that compiled programs are found again.
     Raises `NetgradError` for unknown names, rates that are not positive, a rate beside a ready optimiser, and a rate or
     clipping for a method that finds its own step.
 
@@ -77,7 +79,10 @@ def get(
     True
     """
     rates = tuple(sorted(learning_rate.items())) if isinstance(learning_rate, Mapping) else None
-    return leaving(_get(optimizer, learning_rate if rates is None else None, rates, clip_norm), untrained)
+    if factors and isinstance(optimizer, str) and not takes_schedule(name := named(optimizer)):
+        raise NetgradError(f"{name} finds the length of its steps itself: leave layer_rates out")
+    chosen = _get(optimizer, learning_rate if rates is None else None, rates, clip_norm)
+    return leaving(paced(chosen, factors), untrained)
 
 
 @lru_cache(maxsize=256)

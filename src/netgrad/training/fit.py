@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from netgrad.errors import DataError, NetgradError
 from netgrad.habits import OF_FIT, answering
 from netgrad.network import Autoencoder, Network
 from netgrad.offered import offered
+from netgrad.optimizers.layerwise import Paces
 from netgrad.optimizers.schedules import scheduled
 from netgrad.training import balance
 from netgrad.training.batch import Batch, split
@@ -45,6 +47,7 @@ from netgrad.training.supervised import Supervised, compiled_start
 from netgrad.training.task import Carry
 from netgrad.training.train import carry_out, counts, watching
 from netgrad.training.truncated import check_pieces
+from netgrad.trees import by_path, covers
 from netgrad.types import Params
 
 
@@ -83,6 +86,7 @@ def fit(
     seed: int = 0,
     params: Params | None = None,
     frozen: Any = None,
+    layer_rates: Mapping[str, float] | None = None,
     keep_optimizer: bool = False,
     fix: bool = False,
 ) -> Model:
@@ -135,6 +139,8 @@ def fit(
         params: start from these parameters instead of drawing them.
         frozen: what this run leaves as it is, a pattern of names ("encoder/*"), a class of layers, or several, see
             `netgrad.Network.frozen`; the model that comes back is free again.
+        layer_rates: factors on the learning rate by such patterns, {"encoder/*": 0.1}: what was learned before
+            (`netgrad.transfer`) moves less than what is new. Of several patterns that fit the last counts.
         keep_optimizer: keep the optimiser's state in the model that comes back, and in its file, and go on from that of
             a model that keeps one: 2 epochs and 2 more are then 4, to the bit, with the same data and settings. Epochs
             and history go on counting. A ``schedule`` by name runs over all epochs from the first on.
@@ -198,7 +204,8 @@ def fit(
         an_epoch = stream.steps if stream else steps_an_epoch(data, batch_size, truncate)
         steps = None if an_epoch is None else (done + epochs) * an_epoch
         learning_rate = scheduled(schedule, optimizer, learning_rate, steps)
-    chosen = optimizers.get(optimizer, learning_rate, clip_norm, start.network.untrained)
+    factors = rate_factors(start, layer_rates)
+    chosen = optimizers.get(optimizer, learning_rate, clip_norm, start.network.untrained, factors)
     for callback in watchers:
         chosen = callback.wrap(chosen, start)
     if starts > 1 and (isinstance(network, Model) or params is not None):
@@ -225,6 +232,8 @@ def fit(
         "clip_norm": clip_norm,
         "truncate": truncate,
     }
+    if factors:
+        deciding["layer_rates"] = [list(factor) for factor in factors]
     opt_state, history = compiled_start(chosen)(start.params), History()
     if before is not None:
         opt_state, history = before.restored(optimizer, opt_state), History(list(start.history.rows))
@@ -349,6 +358,20 @@ def untrained(
     else:
         params, state = given_params(network, shapes, params), network.init_state(shapes)
     return Model(network, params, state, objective, shapes, encoder=encoder, target_encoder=target_encoder)
+
+
+def rate_factors(start: Model, layer_rates: Mapping[str, float] | None) -> Paces:
+    """The factors on learning rates by where they stand, see `netgrad.optimizers.layerwise.paced`."""
+    found: list[tuple[str, str, float]] = []
+    for which, factor in (layer_rates or {}).items():
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:
+            still = f": keep it as it is by frozen={which!r}" if factor == 0 else ""
+            raise NetgradError(f"layer_rates are positive factors, found {factor!r} for {which!r}{still}")
+        places = start.network.places(which)
+        if not any(covers(*place, path) for path in by_path(start.params) for place in places):
+            raise NetgradError(f"there is nothing to train in {which!r}: name layers or parameters that have weights")
+        found += [(*place, float(factor)) for place in places]
+    return tuple(found)
 
 
 def steps_an_epoch(data: Batch, batch_size: int | None, truncate: int | None) -> int:
