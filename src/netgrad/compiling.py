@@ -109,7 +109,7 @@ def _exact(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def traced(*arguments: Any, **named: Any) -> Any:
-        if jax.default_backend() == "cpu" or jax.config.jax_default_matmul_precision is not None:
+        if jax.default_backend() == "cpu" or jax.config.jax_default_matmul_precision is not None:  # type: ignore[attr-defined]
             return function(*arguments, **named)
         with jax.default_matmul_precision("float32"):
             return function(*arguments, **named)
