@@ -7,6 +7,7 @@ import line is enough for existing code::
 """
 
 from netgrad.estimators.autoencoder import Autoencoder
+from netgrad.estimators.boltzmann import BernoulliRBM
 from netgrad.estimators.conv import ConvClassifier
 from netgrad.estimators.extreme import ELMClassifier, ELMRegressor
 from netgrad.estimators.grouped import GroupedClassifier, GroupedRegressor
@@ -18,6 +19,7 @@ from netgrad.estimators.registry import ESTIMATORS
 __all__ = [
     "ESTIMATORS",
     "Autoencoder",
+    "BernoulliRBM",
     "ConvClassifier",
     "ELMClassifier",
     "ELMRegressor",

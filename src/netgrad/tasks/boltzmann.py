@@ -274,15 +274,23 @@ class BoltzmannMachine:
         """ln p(v), (N,), with this ln Z, by default the exact one."""
         return -self.free_energy(v) - (self.log_partition() if log_partition is None else log_partition)
 
-    def pseudo_log_likelihood(self, v: Any, seed: int = 0) -> np.ndarray:
-        """Visible units times ln p(one of them | the others), (N,), one drawn for each; scikit-learn's score."""
+    def pseudo_log_likelihood(self, v: Any, seed: int | None = 0) -> np.ndarray:
+        """The sum over the visible units of ln p(it | the others), (N,): as many times that of one unit, drawn for each
+        example, which is scikit-learn's score; or, where ``seed`` is None, of all of them in turn."""
         if self.visible != "binary":
             raise NetgradError("the pseudo-likelihood is that of binary units: use log_likelihood")
         v = self._given(v)
-        other, rows = v.copy(), np.arange(len(v))
-        flipped = np.random.default_rng(as_seed(seed)).integers(0, v.shape[1], len(v))
-        other[rows, flipped] = 1 - v[rows, flipped]
-        return -v.shape[1] * np.logaddexp(0, self._free_energy(v) - self._free_energy(other))
+        rows, units = np.arange(len(v)), v.shape[1]
+
+        def of(flipped: Any) -> np.ndarray:
+            other = v.copy()
+            other[rows, flipped] = 1 - v[rows, flipped]
+            return -np.logaddexp(0, known - self._free_energy(other))
+
+        known = self._free_energy(v)
+        if seed is None:
+            return np.sum([of(unit) for unit in range(units)], axis=0)
+        return units * of(np.random.default_rng(as_seed(seed)).integers(0, units, len(v)))
 
     # --- as a network
 
