@@ -50,26 +50,26 @@ def judged(model: Model, x: Any, y: Any, lengths: Any = None, names: Any = None)
     p = model.predict_proba(x, lengths)
     if p.ndim != 3:
         return
-    spans = as_lengths(_of_output(model, lengths), *p.shape[:2])
+    each = as_lengths(_of_output(model, lengths), *p.shape[:2])
     names = list(range(len(p))) if names is None else list(names)
     task = model.objective.terms[0][1].task
     if task == "regression":
         if p.shape[-1] == 1:
             truth = np.asarray(y, float).reshape(p.shape[:2])
-            yield from forecasts(model, truth, np.asarray(model.predict(x, lengths)), spans, names)
+            yield from forecasts(model, truth, np.asarray(model.predict(x, lengths)), each, names)
         return
     truth = np.asarray(model.encode_targets(y))
     if task == "multilabel":
         truth = truth.reshape(p.shape)
-        wrong = ((p >= 0.5) != (truth >= 0.5)).any(-1) & valid_steps(spans, p.shape[1])
-        yield from by_step(wrong, spans)
-        yield worst_sequences(wrong, spans, names)
+        wrong = ((p >= 0.5) != (truth >= 0.5)).any(-1) & valid_steps(each, p.shape[1])
+        yield from by_step(wrong, each)
+        yield worst_sequences(wrong, each, names)
         return
     truth = truth.argmax(-1) if truth.ndim == 3 else truth.astype(int)
     if is_text(model):  # which stands in one row, or in several one after the other
-        yield from text_judged(model, truth.reshape(1, -1), p.reshape(1, -1, p.shape[-1]), spans.sum(keepdims=True))
+        yield from text_judged(model, truth.reshape(1, -1), p.reshape(1, -1, p.shape[-1]), each.sum(keepdims=True))
     else:
-        yield from tags(model, truth, p.argmax(-1), spans, names)
+        yield from tags(model, truth, p.argmax(-1), each, names)
 
 
 def _of_output(model: Model, lengths: Any) -> Any:
@@ -83,31 +83,31 @@ def _of_output(model: Model, lengths: Any) -> Any:
 # --- tags
 
 
-def tags(model: Model, truth: np.ndarray, predicted: np.ndarray, spans: np.ndarray, names: list) -> Iterator[Section]:
+def tags(model: Model, truth: np.ndarray, predicted: np.ndarray, lengths: np.ndarray, names: list) -> Iterator[Section]:
     """Confusion of the classes over all time-steps, and where in the sequences the mistakes are."""
-    valid = valid_steps(spans, truth.shape[1])
+    valid = valid_steps(lengths, truth.shape[1])
     encoder = model.target_encoder
     classes = encoder.classes if encoder else list(range(1 + max(truth[valid].max(), predicted[valid].max())))
     if len(classes) <= figures.MOST_CLASSES:
         counts = figures.confusion(truth[valid], predicted[valid], range(len(classes)))
         yield confusion_shown(counts, classes)
     wrong = (truth != predicted) & valid
-    yield from by_step(wrong, spans)
+    yield from by_step(wrong, lengths)
     yield worst_sequences(
-        wrong, spans, names, np.array(classes)[np.where(valid, truth, 0)], np.array(classes)[predicted]
+        wrong, lengths, names, np.array(classes)[np.where(valid, truth, 0)], np.array(classes)[predicted]
     )
 
 
-def by_step(wrong: np.ndarray, spans: np.ndarray) -> Iterator[Section]:
+def by_step(wrong: np.ndarray, lengths: np.ndarray) -> Iterator[Section]:
     """Which share of the sequences is wrong at each time-step, (N, T) -> from the start and from the end."""
     if not wrong.any():
         return
-    valid = valid_steps(spans, wrong.shape[1])
+    valid = valid_steps(lengths, wrong.shape[1])
     starts = wrong.sum(0) / np.maximum(valid.sum(0), 1)
-    unequal = len(set(spans.tolist())) > 1
-    ends = np.nanmean(from_end(wrong, spans), axis=0)
+    unequal = len(set(lengths.tolist())) > 1
+    ends = np.nanmean(from_end(wrong, lengths), axis=0)
     t, before = int(starts.argmax()), int(ends.argmax())
-    text = f"{int(wrong.sum()):,} of {int(spans.sum()):,} time-steps are wrong, in {int(wrong.any(1).sum()):,} of "
+    text = f"{int(wrong.sum()):,} of {int(lengths.sum()):,} time-steps are wrong, in {int(wrong.any(1).sum()):,} of "
     text += f"{len(wrong):,} sequences. Each bar is the share of the sequences that are wrong there, of those that "
     text += "have that time-step."
     alt = f"Share of sequences that are wrong by time-step: most at step {t + 1}, {starts[t]:.0%}"
@@ -117,21 +117,21 @@ def by_step(wrong: np.ndarray, spans: np.ndarray) -> Iterator[Section]:
 
 
 def worst_sequences(
-    wrong: np.ndarray, spans: np.ndarray, names: list, truth: Any = None, predicted: Any = None
+    wrong: np.ndarray, lengths: np.ndarray, names: list, truth: Any = None, predicted: Any = None
 ) -> Section:
     """The sequences with the most mistakes, and where these are."""
     counts = wrong.sum(1)
     order = np.argsort(-counts, kind="stable")[:WORST]
     order = order[counts[order] > 0]
     if not len(order):
-        return Section("Mistakes", f"There are none in these {int(spans.sum()):,} time-steps.")
+        return Section("Mistakes", f"There are none in these {int(lengths.sum()):,} time-steps.")
     header = ["sequence", "time-steps", "mistakes", "at"] + ([] if truth is None else ["the first: true", "predicted"])
     rows = []
     for i in order:
         at = np.flatnonzero(wrong[i])
         shown = ", ".join(str(t + 1) for t in at[:8]) + (", ..." if len(at) > 8 else "")
         said = [] if truth is None else [str(truth[i, at[0]]), str(predicted[i, at[0]])]
-        rows.append([str(names[i]), str(spans[i]), str(counts[i]), shown, *said])
+        rows.append([str(names[i]), str(lengths[i]), str(counts[i]), shown, *said])
     return Section("Sequences with most mistakes", header=header, rows=rows)
 
 
@@ -139,12 +139,12 @@ def worst_sequences(
 
 
 def forecasts(
-    model: Model, truth: np.ndarray, predicted: np.ndarray, spans: np.ndarray, names: list
+    model: Model, truth: np.ndarray, predicted: np.ndarray, lengths: np.ndarray, names: list
 ) -> Iterator[Section]:
     """Predicted beside true series, the error by time-step, and all predictions against the truth. (N, T) both."""
-    valid = valid_steps(spans, truth.shape[1])
+    valid = valid_steps(lengths, truth.shape[1])
     square = np.where(valid, (predicted - truth) ** 2, 0.0)
-    errors = np.sqrt(square.sum(1) / spans)
+    errors = np.sqrt(square.sum(1) / lengths)
     order = np.argsort(errors, kind="stable")
     chosen = {"best": order[0], "middle": order[len(order) // 2], "worst": order[-1]}
     chosen = chosen if len(order) >= 3 else {str(k + 1): i for k, i in enumerate(order)}
@@ -154,7 +154,7 @@ def forecasts(
         late = valid[:, 1:]  # from the second step on there is a value before
         step, own = np.sqrt(np.mean(np.diff(truth, axis=1)[late] ** 2)), np.sqrt(square[:, 1:][late].mean())
         text += f" The error of the value before, taken as the forecast, is {number(step)}, the model's {number(own)}."
-    parts = [(i, slice(max(0, spans[i] - 3 * WINDOW), spans[i])) for i in chosen.values()]
+    parts = [(i, slice(max(0, lengths[i] - 3 * WINDOW), lengths[i])) for i in chosen.values()]
     figure = time_figures.series(
         [truth[i, part] for i, part in parts],
         [predicted[i, part] for i, part in parts],
@@ -164,8 +164,8 @@ def forecasts(
     alt = "True and predicted series over time: " + ", ".join(f"{names[i]} {number(errors[i])}" for i in order[:3])
     yield Section("Predictions beside the truth", text, figures.svg(figure, alt, "series"))
     starts = np.sqrt(square.sum(0) / np.maximum(valid.sum(0), 1))
-    unequal = len(set(spans.tolist())) > 1
-    ends = np.sqrt(np.nanmean(from_end(square, spans), axis=0))
+    unequal = len(set(lengths.tolist())) > 1
+    ends = np.sqrt(np.nanmean(from_end(square, lengths), axis=0))
     alt = f"Error by time-step, largest at step {int(starts.argmax()) + 1}: {number(float(starts.max()))}"
     figure = time_figures.places(starts, ends if unequal else None, "root mean square error")
     yield Section(
@@ -198,13 +198,13 @@ def surprise(loss: float) -> dict[str, float]:
     return {"bits": bits, "perplexity": 2**bits}
 
 
-def text_judged(model: Model, truth: np.ndarray, p: np.ndarray, spans: np.ndarray) -> Iterator[Section]:
+def text_judged(model: Model, truth: np.ndarray, p: np.ndarray, lengths: np.ndarray) -> Iterator[Section]:
     """What the symbols of a text cost, where, and what the model writes itself."""
     from netgrad.training.generate import sample
 
     vocabulary = Vocabulary.from_config(model.card["vocabulary"])
     bits = -np.log2(np.maximum(np.take_along_axis(p, truth[..., None], -1)[..., 0], np.finfo(p.dtype).tiny))
-    row = slice(0, int(spans[0]))
+    row = slice(0, int(lengths[0]))
     lines, costs = typeset(vocabulary.decode(truth[0, row]), bits[0, row])
     alt = "The beginning of the test text, each symbol shaded by the bits it cost: " + " / ".join(lines)
     yield Section(
@@ -213,7 +213,7 @@ def text_judged(model: Model, truth: np.ndarray, p: np.ndarray, spans: np.ndarra
         "shade cost 8 bits or more.",
         figures.svg(time_figures.surprise(lines, costs), alt, "surprise"),
     )
-    valid = valid_steps(spans, truth.shape[1])
+    valid = valid_steps(lengths, truth.shape[1])
     asked, cost, said = truth[valid], bits[valid], p.argmax(-1)[valid]
     total = np.bincount(asked, cost, len(vocabulary))
     rows = []
@@ -272,13 +272,13 @@ def through_time(model: Model, x: Any, y: Any, lengths: Any = None) -> Iterator[
     if not nodes or isinstance(x, dict) or len(model.objective.terms) > 1:
         return
     steps = np.shape(x)[1]
-    spans = as_lengths(lengths, len(x), steps)
+    each = as_lengths(lengths, len(x), steps)
     plain = [n for n in nodes if isinstance(n.layer, Recurrent) and not n.layer.reverse]
     states, text = None, ""
     if plain:
         few = slice(0, int(np.clip(JACOBIANS / (steps * plain[0].layer.state_size ** 2), 1, 16)))
-        norms = jacobian_norms(model, x[few], None if lengths is None else spans[few], plain[0].name)
-        states = plain[0].name, from_end(norms, spans[few])
+        norms = jacobian_norms(model, x[few], None if lengths is None else each[few], plain[0].name)
+        states = plain[0].name, from_end(norms, each[few])
         back = min(20, int(np.isfinite(states[1]).any(0).sum()) - 1)
         pull = float(np.nanmedian(states[1][:, back]))
         text = (
@@ -286,8 +286,8 @@ def through_time(model: Model, x: Any, y: Any, lengths: Any = None) -> Iterator[
         )
     some = slice(0, 32)
     arriving = {
-        name: from_end(norms, spans[some])
-        for name, norms in _arriving(model, x[some], y[some], None if lengths is None else spans[some]).items()
+        name: from_end(norms, each[some])
+        for name, norms in _arriving(model, x[some], y[some], None if lengths is None else each[some]).items()
     }
     text += "A curve that falls towards the left is a gradient that vanishes, one that rises a gradient that explodes; "
     text += "lines are medians over sequences, bands the middle 80 %. A spectral radius of W_h below 1 makes gradients "
@@ -302,14 +302,14 @@ def through_time(model: Model, x: Any, y: Any, lengths: Any = None) -> Iterator[
     )
 
 
-def from_end(values: np.ndarray, spans: np.ndarray) -> np.ndarray:
+def from_end(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """(N, T) by time-step -> (N, T) by time-steps before each sequence's last, NaN where it has none so early.
 
     >>> from_end(np.array([[1, 2, 3], [4, 5, 0]]), np.array([3, 2]))
     array([[ 3.,  2.,  1.],
            [ 5.,  4., nan]])
     """
-    at = spans[:, None] - 1 - np.arange(values.shape[1])
+    at = lengths[:, None] - 1 - np.arange(values.shape[1])
     turned = np.take_along_axis(values.astype(float), np.maximum(at, 0), axis=1)
     return np.where(at >= 0, turned, np.nan)
 
