@@ -58,6 +58,7 @@ PARTS = {
     "the table of its layers": "netgrad.report.layers.traced",
     "the diagnosis": "netgrad.diagnosis.evidence.Evidence.__init__",
     "its report": "netgrad.report.html.render",
+    "the part 'Learning curve' of its report": "netgrad.report.html.learning",
     "showing the results": "netgrad.cli.tables.score_line",
 }
 

@@ -1,11 +1,13 @@
 """Class by class, and what columns are worth."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
 import netgrad as ng
 from netgrad.report.classes import by_class
-from netgrad.report.columns import columns_judged, importance
+from netgrad.report.columns import columns_judged, dependence, importance
 from netgrad.report.judgement import Judgement
 
 
@@ -18,15 +20,16 @@ def judged(truth, p, classes):
 def test_each_class_and_a_threshold_for_two_of_unequal_size():
     rare = np.array([0.45, 0.4, 0.1, 0.2, 0.05, 0.3, 0.1, 0.1, 0.2, 0.1, 0.1, 0.05])
     p = np.stack([1 - rare, rare], axis=1)
-    (section,) = by_class(judged(["yes"] * 2 + ["no"] * 10, p[:, [0, 1]], ["no", "yes"]))
+    section, sure = by_class(judged(["yes"] * 2 + ["no"] * 10, p[:, [0, 1]], ["no", "yes"]))
     assert section.rows == [["no", "10", "83.3%", "100.0%", "1.000"], ["yes", "2", "", "0.0%", "1.000"]]
     assert "taken for yes from a probability of 0.40 on, precision would be 100% and recall 100%" in section.text
-    assert "right in 83%" in section.text
+    assert "On average the model is 82% sure and right in 83%" in sure.text
+    assert "55% sure, 0% right, 1 examples" in sure.figure
 
 
 def test_a_class_without_examples_and_probabilities_that_are_none():
     p = np.full((4, 3), 1 / 3) + np.eye(3)[[0, 1, 0, 1]] * 0.1
-    (section,) = by_class(judged(["a", "b", "a", "b"], p, ["a", "b", "c"]))
+    section, _ = by_class(judged(["a", "b", "a", "b"], p, ["a", "b", "c"]))
     assert section.rows[2] == ["c", "0", "", "", ""]
     assert "unequal" not in section.text
     assert list(by_class(judged(["a", "b"], np.full((2, 2), np.nan), ["a", "b"]))) == []
@@ -40,6 +43,32 @@ def test_a_column_that_nothing_hangs_on_is_worth_nothing():
     found = importance(model, table, y)
     assert list(found) == ["size", "kind", "noise"]
     assert abs(found["noise"]) < 0.01 * found["size"]
-    (section,) = columns_judged(model, table, y)
-    assert [row[0] for row in section.rows] == list(found)
+    worth, depends = columns_judged(model, table, y)
+    assert re.search("Bars: size .*, kind .*, noise ", worth.figure)
+    assert "size: -" in depends.figure
     assert list(columns_judged(model, np.zeros((3, 2)), y[:3])) == []
+
+
+def test_the_answer_by_values_of_a_column():
+    rng = np.random.default_rng(0)
+    days = pd.date_range("2024-01-01", periods=120).strftime("%Y-%m-%d")
+    table = pd.DataFrame({"size": rng.normal(size=120), "kind": rng.choice(["a", "b", "c"], 120, p=[0.6, 0.3, 0.1])})
+    table["day"], table["odd"] = days, rng.choice(["yes", "no"], 120)
+    table.loc[3, "size"] = np.nan
+    y = np.where(table["kind"] == "a", "high", "low")
+    model = ng.fit(ng.Sequential([ng.Dense(2)]), table, y, epochs=150, learning_rate=0.1)
+    kind = dependence(model, table, "kind")
+    assert (kind.named, set(kind.labels)) == (True, {"a", "b", "c"})
+    assert kind.labels[np.argmin(kind.answers[:, 0])] == "a"  # of two classes the probability of the second, low
+    size = dependence(model, table, "size")
+    assert size.labels == ()
+    assert (np.diff(size.places) > 0).all()
+    assert len(size.places) == 15
+    assert dependence(model, table, "day").labels[0] < "2024-01-20" < dependence(model, table, "day").labels[-1]
+    assert sorted(dependence(model, table, "odd").labels) == ["no", "yes"]
+    worth, depends = columns_judged(model, table, y)
+    assert "The mean probability of low" in depends.text
+    assert worth.figure.index("kind") > 0
+    three = ng.fit(ng.Sequential([ng.Dense(3)]), table, table["kind"].to_numpy(), epochs=30, learning_rate=0.1)
+    depends = list(columns_judged(three, table, table["kind"].to_numpy()))[-1]
+    assert "The mean probability of each class" in depends.text

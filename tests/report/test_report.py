@@ -44,7 +44,7 @@ def test_the_page_needs_nothing_beside_it_and_every_figure_has_words(classifier)
     assert all(link.startswith(("#", "data:")) for link in links)
     assert "@import" not in page
     found = svgs(page)
-    assert len(found) == 5
+    assert len(found) == 8
     for svg in found:
         root = ElementTree.fromstring(svg)
         assert root.get("role") == "img"
@@ -170,3 +170,33 @@ def test_figures_leave_the_users_matplotlib_settings_alone(classifier):
 
 def test_png_is_png(classifier):
     assert figures.png(figures.learning_curve(classifier[0].history), 40).startswith(b"\x89PNG")
+
+
+def test_a_part_that_fails_costs_the_report_nothing_but_itself(classifier, tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("of its\nown")
+
+    monkeypatch.setattr("netgrad.report.html.columns_judged", broken)
+    lost = []
+    page = render(*classifier, failed=lost)
+    assert [(part, type(error)) for part, error in lost] == [("Columns", ZeroDivisionError)]
+    assert "This part could not be made: ZeroDivisionError: of its own" in page
+    assert {"Confusion matrix", "Columns", "Diagnosis", "Layers"} <= set(re.findall("<h2>(.*?)</h2>", page))
+    with pytest.warns(ng.NetgradWarning, match=r"without what could not be made: Columns \(ZeroDivisionError: of its"):
+        ng.report.write(*classifier, tmp_path / "report.html")
+    with pytest.raises(ZeroDivisionError):
+        list(sections(*classifier))
+
+
+def test_axes_are_those_that_quantities_of_their_kind_are_read_on():
+    rng = np.random.default_rng(0)
+    wide = np.exp(rng.normal(5, 2, 500))
+    assert figures.quantities(wide, wide * 1.1, "price").axes[0].get_xscale() == "log"
+    plain = rng.normal(size=3000)
+    plain[0] = 1e5
+    left = figures.quantities(plain, plain, "gain").axes[0]
+    assert left.get_xscale() == "linear"
+    assert left.get_xlim()[1] < 10
+    assert any(text.get_text().endswith(" beyond") for text in left.texts)
+    big = figures.quantities(np.linspace(10000, 20000, 50), np.linspace(10000, 20000, 50), "price")
+    assert re.search(r">1\d,\d00<", figures.svg(big, "a price", "p"))

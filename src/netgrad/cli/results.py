@@ -6,6 +6,7 @@ import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,10 @@ def scored(kept: Kept, trained: Trained) -> None:
         kept.say(f"the model is in {kept.files['model']}, but its test {', '.join(bad)} is not finite")
 
 
+def _raise(error: Exception) -> None:
+    raise error
+
+
 def reported(kept: Kept, trained: Trained, quiet: bool, layers: bool) -> None:
     """Show the layers, write the report, and show what the diagnosis found."""
     from netgrad import report
@@ -117,9 +122,12 @@ def reported(kept: Kept, trained: Trained, quiet: bool, layers: bool) -> None:
     if evidence is None:
         return
     path = kept.folder / "report.html"
-    written = kept.attempt("its report", lambda: report.write(model, path=path, evidence=evidence, **test))
+    lost: list[tuple[str, Exception]] = []
+    written = kept.attempt("its report", lambda: report.write(model, path=path, evidence=evidence, failed=lost, **test))
     if written is None:
         return
+    for part, error in lost:
+        kept.attempt(f"the part {part!r} of its report", partial(_raise, error))
     kept.files["report"] = written
     if not quiet and (found := kept.attempt("the diagnosis", lambda: examine(evidence))):
         kept.show(tables.findings(found, only_serious=True))

@@ -204,6 +204,21 @@ class TableEncoder:
             said.append(self._unknown(column, values, unknown))
         return column.features(x)
 
+    def numbers(self, table: pd.DataFrame, name: str) -> np.ndarray:
+        """One column's values (N,) as its kind reads them: numbers, days, hours, 0 and 1, or the numbers of categories
+        (-1 for unknown ones); NaN where they are missing.
+
+        >>> import pandas as pd
+        >>> prices = pd.DataFrame({"price": ["$1,500", "$900", None]})
+        >>> TableEncoder().fit(prices).numbers(prices, "price")
+        array([1500.,  900.,   nan])
+        """
+        self._check_fitted()
+        named = _with_text_names(table)
+        _check_names(named, [name])
+        column = next(column for column in self.columns if column.name == name)
+        return column.numbers(self._values(name, named[name]), self._words)
+
     def fit_transform(self, table: pd.DataFrame) -> np.ndarray:
         """`fit` and `transform` of the same table."""
         return self.fit(table).transform(table)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from netgrad.report import column_figures, figures
 from netgrad.report.judgement import Judgement
 from netgrad.report.section import Section
 
@@ -31,15 +32,27 @@ def by_class(judgement: Judgement) -> Iterator[Section]:
         rows.append([str(name), f"{count[k]:,}", _share(precision[k]), _share(recall[k]), _number(area)])
     sure, right = p.max(1), said == truth
     text = "Precision: of those taken for the class, how many are of it; recall: of those of the class, how many were "
-    text += "found; AUC: how often one of the class gets a higher probability for it than one that is not. "
-    text += f"On average the model is {sure.mean():.0%} sure and right in {right.mean():.0%}; in groups of equal "
-    text += f"certainty the two lie {calibration_error(sure, right):.0%} apart."
+    text += "found; AUC: how often one of the class gets a higher probability for it than one that is not."
     if len(classes) == 2 and 0 < count.min() < UNEQUAL * len(truth):
         rare = int(np.argmin(count))
         cut, found, caught = threshold(p[:, rare], truth == rare)
         text += f" The classes are unequal: taken for {classes[rare]} from a probability of {cut:.2f} on, precision "
         text += f"would be {found:.0%} and recall {caught:.0%} here, the best mean of both (F1)."
     yield Section("Class by class", text, header=["class", "examples", "precision", "recall", "AUC"], rows=rows)
+    yield calibrated(sure, right)
+
+
+def calibrated(sure: np.ndarray, right: np.ndarray) -> Section:
+    """How sure a classifier is (N,) beside whether it is right (N,)."""
+    group = np.minimum((sure * BINS).astype(int), BINS - 1)
+    groups = np.unique(group)
+    means = np.array([[part[group == k].mean() for part in (sure, right)] + [(group == k).sum()] for k in groups])
+    text = f"On average the model is {sure.mean():.0%} sure and right in {right.mean():.0%}; in groups of equal "
+    text += f"certainty the two lie {calibration_error(sure, right):.0%} apart. Below the dotted line it is surer than "
+    text += "it may be. Few examples make a group's place uncertain."
+    alt = "; ".join(f"{s:.0%} sure, {r:.0%} right, {n:.0f} examples" for s, r, n in means)
+    figure = figures.svg(column_figures.calibration(*means.T), f"How sure beside how often right. {alt}", "calibration")
+    return Section("How sure the model is", text, figure)
 
 
 def calibration_error(sure: np.ndarray, right: np.ndarray) -> float:

@@ -53,7 +53,18 @@ STYLE: Any = {
 }
 MOST_POINTS = 2000  # of a scatter plot: more are not told apart, and make the file large
 CAPTION, LINES = 17, 6  # letters and lines of a caption
+LONGEST = 24  # letters of a name beside an axis
 MOST_CLASSES = 30  # of a confusion matrix that can be read
+
+
+def shortened(name: Any) -> str:
+    """A name that has room beside an axis.
+
+    >>> shortened("a name that goes on and on and on")
+    'a name that goes on and…'
+    """
+    text = str(name)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
@@ -116,9 +127,12 @@ def confusion(truth: Any, predicted: Any, classes: Sequence[Any]) -> np.ndarray:
 def confusion_matrix(counts: np.ndarray, classes: Sequence[Any]) -> Figure:
     """The counts of `confusion`, each cell shaded by its share of the row."""
     n = len(classes)
-    longest = max(len(str(c)) for c in classes)
-    size = 1.6 + max(0.42, min(0.9, 0.11 * len(str(counts.max())) + 0.2)) * n
-    fig = Figure(figsize=(size + 0.06 * longest, size), layout="constrained")
+    names = [shortened(c) for c in classes]
+    longest = max(map(len, names))
+    turned = longest > 6
+    cells = 0.3 + max(0.42, min(0.9, 0.11 * len(str(counts.max())) + 0.2)) * n
+    beside, below = 0.6 + 0.085 * longest, 0.6 + (0.06 * longest if turned else 0.1)  # what the names take
+    fig = Figure(figsize=(cells + beside, cells + below), layout="constrained")
     ax = fig.subplots()
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     for i in range(n):
@@ -130,9 +144,9 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[Any]) -> Figure:
                 weight = "normal" if i == k else "bold"
                 ax.text(k, i, str(counts[i, k]), ha="center", va="center", weight=weight)
     ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), aspect="equal", xlabel="predicted", ylabel="true")
-    turn: Any = {"rotation": 40, "ha": "right"} if longest > 6 else {}
-    ax.set_xticks(range(n), [str(c) for c in classes], **turn)
-    ax.set_yticks(range(n), [str(c) for c in classes])
+    turn: Any = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if turned else {}
+    ax.set_xticks(range(n), names, **turn)
+    ax.set_yticks(range(n), names)
     ax.tick_params(length=0)
     ax.grid(False)
     ax.spines[:].set_visible(False)
@@ -173,17 +187,50 @@ def _broken(caption: str) -> str:
     return "\n".join(lines if len(lines) <= LINES else [*lines[: LINES - 2], "...", lines[-1]])
 
 
+def sensible(values: np.ndarray) -> tuple[float, float]:
+    """Between what an axis shows these values: all of them, unless a few stand so far out that the others would not be
+    told apart; then the middle 99.8 %.
+
+    >>> sensible(np.array([1.0, 2.0, 4.0]))
+    (1.0, 4.0)
+    >>> sensible(np.append(np.linspace(0, 1, 2000), 1e6))[1] < 2
+    True
+    """
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return 0.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    inner, outer = (float(v) for v in np.quantile(values, [0.001, 0.999]))
+    far_out = high - low > 5 * (outer - inner) > 0
+    if far_out and (low <= 0 or high / low > 5 * outer / inner):  # of what is positive a logarithm brings much closer
+        low, high = inner, outer
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
 @styled
 def quantities(truth: np.ndarray, predicted: np.ndarray, name: str) -> Figure:
     """A regression: predicted against true values, and how far they lie apart."""
     fig = Figure(figsize=(8.4, 3.6), layout="constrained")
     left, right = fig.subplots(1, 2)
     every = max(1, -(-len(truth) // MOST_POINTS))
-    low, high = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
+    low, high = sensible(np.concatenate([truth, predicted]))
     left.plot([low, high], [low, high], color=INK, linewidth=0.8, linestyle=":")
     left.plot(truth[::every], predicted[::every], "o", color=BLUE, markersize=4, alpha=0.6, markeredgewidth=0)
     left.set(title=name, xlabel="true", ylabel="predicted")
+    if low > 0 and high / low > 100:  # most of such quantities stand close together at the lower end
+        left.set(xscale="log", yscale="log")
+        for axis in (left.xaxis, left.yaxis):
+            axis.set_minor_formatter(mpl.ticker.NullFormatter())
+    margin = (high / low) ** 0.04 if left.get_xscale() == "log" else 0.04 * (high - low)
+    ends = (low / margin, high * margin) if left.get_xscale() == "log" else (low - margin, high + margin)
+    left.set(xlim=ends, ylim=ends)
+    for axis in (left.xaxis, left.yaxis):
+        plain_numbers(axis)
+    outside = int(((truth < low) | (truth > high) | (predicted < low) | (predicted > high)).sum())
+    if outside:
+        left.text(0.02, 0.98, f"{outside} beyond", transform=left.transAxes, va="top", fontsize=8)
     _histogram(right, predicted - truth, BLUE)
+    plain_numbers(right.xaxis)
     right.axvline(0, color=INK, linewidth=0.8, linestyle=":")
     right.locator_params(axis="x", nbins=6)
     right.set(title="residuals", xlabel="predicted - true", ylabel="examples")
@@ -199,6 +246,21 @@ def logarithmic(ax: Any) -> None:
     ax.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=between, numticks=7))
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_locator(mpl.ticker.NullLocator())
+
+
+def plain_numbers(axis: Any) -> None:
+    """Write the numbers of an axis as people do, 12,000 and 0.05, rather than as 1.2 and a power of ten beside it."""
+    axis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: _plain(value)))
+
+
+def _plain(value: float) -> str:
+    """A number beside an axis.
+
+    >>> _plain(12000.0), _plain(0.05), _plain(-2e-7), _plain(3e9), _plain(0.0)
+    ('12,000', '0.05', '-2e-07', '3e+09', '0')
+    """
+    size = abs(value)
+    return f"{value:,.0f}" if 1000 <= size < 1e9 else f"{value:.4g}"
 
 
 def _histogram(ax: Any, values: np.ndarray, colour: str) -> None:

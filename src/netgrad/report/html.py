@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from netgrad.diagnosis.evidence import Evidence
+from netgrad.errors import warn
 from netgrad.report import figures, sequences
 from netgrad.report.classes import by_class
 from netgrad.report.columns import columns_judged
@@ -36,6 +37,7 @@ def write(
     evidence: Evidence | None = None,
     scores: dict[str, float] | None = None,
     shown: Sequence[Section] | None = None,
+    failed: list[tuple[str, Exception]] | None = None,
 ) -> Path:
     """Write the report of a model, measured on these examples, and return its path.
 
@@ -44,10 +46,17 @@ def write(
     of sequences, and what they are called, by default their numbers; see `netgrad.report.sequences`.
     evidence: what the diagnosis rests on, of the training examples; by default it is made on those of the report.
     scores, shown: what was measured and is to be shown of these examples, where the caller knows better.
+    failed: a part that cannot be made costs the report nothing but itself; it is added here, with its error, or, where
+    there is no list, warned of.
     Raises `FileError` where the file cannot be written; what stood there stays whole until then.
     """
-    page = render(model, x, y, title, lengths, names, evidence, scores, shown)
-    return write_file(path, page.encode())
+    lost: list[tuple[str, Exception]] = [] if failed is None else failed
+    page = render(model, x, y, title, lengths, names, evidence, scores, shown, lost)
+    written = write_file(path, page.encode())
+    if failed is None and lost:
+        told = "; ".join(f"{part} ({type(error).__name__}: {_reason(error)})" for part, error in lost)
+        warn(f"the report {path} is without what could not be made: {told}")
+    return written
 
 
 def render(
@@ -60,6 +69,7 @@ def render(
     evidence: Evidence | None = None,
     scores: dict[str, float] | None = None,
     shown: Sequence[Section] | None = None,
+    failed: list[tuple[str, Exception]] | None = None,
 ) -> str:
     """The report as the text of an HTML page; arguments as for `write`."""
     import jinja2
@@ -75,7 +85,7 @@ def render(
         what=model.card.get("what", repr(model)),
         scores=[score(name, value) for name, value in sorted(scores.items(), key=is_loss)],
         examples=sequences.counted(model, y, lengths),
-        sections=list(sections(model, x, y, lengths, names, evidence, shown)),
+        sections=list(sections(model, x, y, lengths, names, evidence, shown, failed)),
         card=list(entries(model.card)),
     )
 
@@ -88,29 +98,70 @@ def sections(
     names: Any = None,
     evidence: Evidence | None = None,
     shown: Sequence[Section] | None = None,
+    failed: list[tuple[str, Exception]] | None = None,
 ) -> Iterator[Section]:
-    """The parts of the report, in order; those that the model has nothing to show for are left out."""
-    if len(model.history):
-        alt = f"Learning curve over {len(model.history)} epochs: {model.history!r}"
-        stopped = f"Stopped: {model.history.stopped}." if model.history.stopped else ""
-        noticed = [event for event in model.history.events if event["epoch"] > 0]
-        moments = [f"{i}: {event['message']} (epoch {event['epoch']})" for i, event in enumerate(noticed, 1)]
-        stopped = ". ".join([*moments, stopped]) if moments else stopped
-        yield Section("Learning curve", stopped, figures.svg(figures.learning_curve(model.history), alt, "curve"))
-    judgement = None if shown is not None else judge(model, x, y, lengths)
-    if shown is not None:
-        yield from shown
-    elif judgement is not None:
-        names = range(len(judgement.truth)) if names is None and lengths is not None else names
-        yield from (classes_judged if judgement.classes else quantity_judged)(model, x, judgement, names)
-        yield from columns_judged(model, x, y)
-    else:
+    """The parts of the report, in order; those that the model has nothing to show for are left out.
+
+    failed: as for `write`; where there is no list, the first part that fails raises its error.
+    """
+
+    def rows() -> list[LayerRow]:
+        if "rows" not in kept:
+            kept["rows"] = traced(model, *part())
+        return kept["rows"]
+
+    def part() -> Any:
+        if "part" not in kept:
+            kept["part"] = sequences.part(model, x, y, lengths)
+        return kept["part"]
+
+    def diagnosis() -> Iterator[Section]:
+        some, truth, ends = part()
+        return diagnosed(evidence or Evidence(model, model.batch(some, truth, lengths=ends)), rows())
+
+    kept: dict[str, Any] = {}
+    makers: list[tuple[str, Callable[[], Iterable[Section]]]] = [
+        ("Learning curve", lambda: learning(model)),
+        ("Predictions", lambda: shown if shown is not None else predictions(model, x, y, lengths, names)),
+        ("Columns", lambda: columns_judged(model, x, y) if shown is None else ()),
+        ("Gradients through time", lambda: sequences.through_time(model, *part())),
+        ("Diagnosis", diagnosis),
+        ("Layers", lambda: [layer_table(rows())]),
+    ]
+    for title, make in makers:
+        try:
+            yield from make()
+        except Exception as error:  # whatever it is: the other parts are worth reading all the same
+            if failed is None:
+                raise
+            failed.append((title, error))
+            yield Section(title, f"This part could not be made: {type(error).__name__}: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def learning(model: Model) -> Iterator[Section]:
+    """The learning curve, and what was noticed on the way."""
+    if not len(model.history):
+        return
+    alt = f"Learning curve over {len(model.history)} epochs: {model.history!r}"
+    stopped = f"Stopped: {model.history.stopped}." if model.history.stopped else ""
+    noticed = [event for event in model.history.events if event["epoch"] > 0]
+    moments = [f"{i}: {event['message']} (epoch {event['epoch']})" for i, event in enumerate(noticed, 1)]
+    stopped = ". ".join([*moments, stopped]) if moments else stopped
+    yield Section("Learning curve", stopped, figures.svg(figures.learning_curve(model.history), alt, "curve"))
+
+
+def predictions(model: Model, x: Any, y: Any, lengths: Any, names: Any) -> Iterator[Section]:
+    """What the model says beside the truth, and where it went most wrong."""
+    judgement = judge(model, x, y, lengths)
+    if judgement is None:
         yield from sequences.judged(model, x, y, lengths, names)
-    part = sequences.part(model, x, y, lengths)
-    yield from sequences.through_time(model, *part)
-    rows = traced(model, *part)
-    yield from diagnosed(evidence or Evidence(model, model.batch(*part[:2], lengths=part[2])), rows)
-    yield layer_table(rows)
+        return
+    names = range(len(judgement.truth)) if names is None and lengths is not None else names
+    yield from (classes_judged if judgement.classes else quantity_judged)(model, x, judgement, names)
 
 
 def classes_judged(model: Model, x: Any, judgement: Judgement, names: Any = None) -> Iterator[Section]:
