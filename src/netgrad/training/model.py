@@ -23,6 +23,7 @@ from netgrad.training.history import History
 from netgrad.training.kept import Kept
 from netgrad.training.measures import measured
 from netgrad.training.objective import Objective, trace_batch
+from netgrad.training.predictor import Predictor
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch
 from netgrad.training.reconstruction import inputs_as_targets, part_of, sample
 from netgrad.training.running import compiled_score, run
@@ -88,6 +89,13 @@ class Model:
         linked = self.linked(x, lengths)
         self._warn_of(linked)
         return self._single(self.decide(linked))
+
+    def predictor(self, *sizes: int) -> Predictor:
+        """`predict_proba` as a prepared call, for many single predictions: checked and compiled now, not every time.
+
+        sizes: the numbers of examples that programs are compiled for, (1,) by default; fewer are filled up to the next.
+        """
+        return Predictor(self, sizes or (1,))
 
     def _spread(self, x: Any, lengths: Any, not_for: str, instead: str) -> tuple[Any, Any]:
         tasks = {"classification" if loss.task == "multilabel" else loss.task for _, loss, _ in self.objective.terms}
