@@ -44,7 +44,7 @@ bench-estimators: $(VENV)/installed-dev  ## our perceptrons beside scikit-learn'
 	$(BIN)/python -m benchmarks.estimators --out out/bench
 
 bench-diagnosis: $(VENV)/installed-dev  ## planted faults found, healthy networks alarmed, and what watching costs
-	$(BIN)/python -m benchmarks.diagnosis --out out/diagnosis.json
+	$(BIN)/python -m benchmarks.diagnosis --out out/diagnosis.jsonl
 	$(BIN)/python -m benchmarks.watching
 
 bench-others: $(VENV)/installed-dev  ## the diagnosis on faults from others' lists, goes on where it was; to out/others.jsonl

@@ -1,7 +1,8 @@
 """The test bench of the diagnosis: planted faults found, healthy networks alarmed, sick networks repaired.
 
-python -m benchmarks.diagnosis            # both halves, some minutes; writes out/diagnosis.json, prints the table
+python -m benchmarks.diagnosis            # both halves, to out/diagnosis.jsonl, row by row; goes on where it was
 python -m benchmarks.diagnosis --seeds 1  # a quick look
+python -m benchmarks.diagnosis --table    # only the tables, of what is there
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import numpy as np
 from benchmarks.sick import HALVES, Patient, healthy, sick
 from netgrad.diagnosis.recipe import Recipe
 from netgrad.diagnosis.repair import Attempt, repair
+
+NOTES = ("useless_columns",)  # findings that are never more than that
 
 
 def recipe(patient: Patient, seed: int) -> Recipe:
@@ -62,6 +65,11 @@ def examine(patient: Patient, seed: int, treat: bool) -> dict[str, Any]:
     }
 
 
+def is_found(row: dict[str, Any]) -> bool:
+    """Whether the planted fault is among what was found; a finding that is never more than a note, among those."""
+    return row["fault"] in row["found"] + (row["notes"] if row["fault"] in NOTES else [])
+
+
 def repaired(row: dict[str, Any]) -> bool:
     """Whether the planted fault is gone and the network no longer worse for it: what is left alarms no more."""
     gone = row["fault"] not in row["left"]
@@ -81,8 +89,8 @@ def table(rows: list[dict[str, Any]], half: str) -> str:
     total: dict[str, list[Any]] = defaultdict(list)
     for fault in faults:
         ill = [row for row in own if row["fault"] == fault]
-        found = [row for row in ill if fault in row["found"]]
-        first = [row for row in found if row["found"][0] == fault]
+        found = [row for row in ill if is_found(row)]
+        first = [row for row in found if [*row["found"], fault][0] == fault]
         alarms = [row for row in well if fault in row["found"]]
         cured = [row for row in found if repaired(row)]
         no_remedy = fault == "labels_without_relation"
@@ -115,16 +123,23 @@ def main() -> None:
     parser.add_argument("--only", default="", help="part of a patient's name or fault")
     parser.add_argument("--half", choices=HALVES, help="one half only")
     parser.add_argument("--no-treatment", action="store_true", help="diagnose, and try no remedies")
-    parser.add_argument("--out", type=Path, default=Path("out/diagnosis.json"))
+    parser.add_argument("--table", action="store_true", help="print the tables of what is there")
+    parser.add_argument("--out", type=Path, default=Path("out/diagnosis.jsonl"))
     args = parser.parse_args()
-    rows = []
-    for patient in [*healthy(), *sick()]:
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    rows = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
+    done = {(row["number"], row["patient"], row["seed"]) for row in rows}
+    for number, patient in enumerate([*healthy(), *sick()] if not args.table else ()):
         if args.only not in patient.name or args.half not in (None, patient.half):
             continue
         for seed in range(args.seeds + (not patient.fault)):  # the healthy ones are fewer kinds
-            row = examine(patient, seed, bool(patient.fault) and not args.no_treatment)
+            if (number, patient.name, seed) in done:
+                continue
+            row = {"number": number, **examine(patient, seed, bool(patient.fault) and not args.no_treatment)}
             rows.append(row)
-            right = row["fault"] in row["found"] if patient.fault else not row["found"]
+            with args.out.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            right = is_found(row) if patient.fault else not row["found"]
             shown = f"{', '.join(row['found']) or 'nothing'}; skill {row['before']:.2f} -> {row['after']:.2f}"
             shown += (
                 f" of {row['possible']:.2f}; left {', '.join(row['left'])}; {row['changes']}" if row["fault"] else ""
@@ -133,8 +148,6 @@ def main() -> None:
                 f"{'   ' if right else '!! '}{patient.half[:6]} {patient.name}: {shown} {row['seconds']:.1f} s",
                 flush=True,
             )
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(rows, indent=1))
     for half in HALVES:
         if any(row["half"] == half for row in rows):
             print(f"\n{half}\n\n{table(rows, half)}")

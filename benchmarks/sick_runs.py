@@ -19,6 +19,7 @@ def further(plain: Any, table: Any, amount: Any, series: Any) -> Iterator[Any]:
     yield from _targets(plain, amount)
     yield from _divided(table, amount)
     yield from _settings(plain, table, series)
+    yield from _parts(plain, table)
 
 
 def _wiring(plain: Any, table: Any) -> Iterator[Any]:
@@ -108,3 +109,32 @@ def _settings(plain: Any, table: Any, series: Any) -> Iterator[Any]:
     full = replace(data, x=padded[0], x_held=padded[1], y=data.y[:300], y_held=data.y_held[:300], lengths=None)
     net = ng.Sequential([ng.RNN(8, returns="last"), ng.Dense(data.classes)])
     yield series.planted("padding_as_data", network=net, examples=full, epochs=3, learning_rate=0.003)
+
+
+def _parts(plain: Any, table: Any) -> Iterator[Any]:
+    """Layers of a kind: steps, pictures altered, codes, attention."""
+    classes = plain.examples.classes
+    net = ng.Sequential([ng.Dense(32, activation="relu"), ng.Dense(6, activation="threshold"), ng.Dense(classes)])
+    yield plain.planted("cut_off_layers", network=net)
+    side = np.arange(400) % 2
+    x = np.random.default_rng(10).normal(0, 0.5, (400, 6, 6, 1))
+    width = 3 if plain.half == "tuning" else 2
+    x[:, :, :width] += (side == 0)[:, None, None, None]
+    x[:, :, -width:] += (side == 1)[:, None, None, None]
+    arrows = replace(table.examples, name="sides", x=x[100:].astype(np.float32), y=side[100:],
+                     x_held=x[:100].astype(np.float32), y_held=side[:100])  # fmt: skip
+    net = ng.Sequential([ng.Augment(flip=0.5), ng.Flatten(), ng.Dense(16, activation="relu"), ng.Dense(2)])
+    yield table.planted("label_changing_augmentation", network=net, examples=arrows, epochs=15)
+    data = table.examples
+    again = replace(data, y=data.x, y_held=data.x_held)
+    net = ng.Sequential([ng.Dense(16, activation="relu"), ng.Dense(8), ng.Gaussian(), ng.Dense(data.x.shape[1])])
+    strong = ng.GaussianKL(alpha=60.0, layer="gaussian_1")
+    yield table.planted(
+        "posterior_collapse", network=net, examples=again, penalty=strong, epochs=100, learning_rate=0.01
+    )
+    steps = np.random.default_rng(11).normal(size=(400, 12, 4)).astype(np.float32)
+    late = (steps[:, 0, 0] > steps[:, -1, 0] if plain.half == "tuning" else steps[:, 2, 1] > 0).astype(int)
+    ordered = replace(table.examples, name="steps", x=steps[100:], y=late[100:], x_held=steps[:100], y_held=late[:100])
+    blind = ng.Attention(8, heads=2, initializer=ng.Constant(0.3))
+    net = ng.Sequential([blind, ng.GlobalPool(), ng.Dense(2)])
+    yield table.planted("attention_heads", network=net, examples=ordered, epochs=20)

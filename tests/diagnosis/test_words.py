@@ -120,6 +120,11 @@ CASES = [
         "with 0.1 times the learning rate the loss",
     ),
     ("rate_too_high", lambda: known(rates={**RATES, 1.0: np.inf, 0.1: 0.5}), "with this one training diverges"),
+    (
+        "rate_too_high",
+        lambda: known(settings={"optimizer": "given"}, moved={"dense_1": 30.0}, rows=[{"loss": 7.0}]),
+        "the weights moved by 30 times their size, and the loss ended at 7, above that of a constant answer: the steps",
+    ),
     ("rate_too_low", lambda: known(rates={**RATES, 10.0: 0.5}), "with 10 times the learning rate the loss reaches 0.5"),
     ("initialisation_scale", lambda: known(params=large_weights), "the weights of dense_1, dense_2 start too large"),
     ("identical_units", lambda: known(params=constant_weights), "all 4 units of dense_1 start with the same weights"),
@@ -165,12 +170,63 @@ CASES = [
     ),
     (
         "underfitting",
-        lambda: known(ng.Dense(2), ng.Dense(1), rows=[{"loss": 1.0}] * 8, possible=0.9),
+        lambda: known(ng.Dense(2), ng.Dense(1), rows=[{"loss": 1.0}] * 8, possible=0.9, bottlenecks={"dense_1": 2}),
         "training error stays high, at a skill of 0.10; layer dense_1 is very narrow",
     ),
 ]
 
 
+def attended(*heads):
+    """Weights of attention (20, heads, 5, 5)."""
+    return {"attention": [("attention_1", np.stack([np.broadcast_to(head, (20, 5, 5)) for head in heads], 1))]}
+
+
+def arrows():
+    """Pictures of class 0 are bright on the left, of class 1 on the right."""
+    y = np.arange(80) % 2
+    x = RNG.normal(size=(80, 4, 4, 1)) + 3 * np.where(np.arange(4) // 2 == y[:, None], 1, 0)[:, None, :, None]
+    return SimpleNamespace(x={"x": x}, size=80), y
+
+
+def augmented(**how):
+    pictures, y = arrows()
+    layers = (ng.Augment(**how), ng.Flatten(), ng.Dense(2))
+    return known(
+        *layers, shape=(4, 4, 1), aim=loss("softmax_cross_entropy", task="classification", logits=True),
+        some=lambda most: SimpleNamespace(**vars(pictures) | {"x": {known(*layers, shape=(4, 4, 1)).network.inputs[0]:
+        pictures.x["x"]}}), targets=lambda *_: y,
+    )  # fmt: skip
+
+
+def two_ends():
+    """A network of two outputs, the second of which has no loss."""
+    x = ng.Input()
+    network = ng.Network(x, {"a": ng.Dense(1)(x), "b": ng.Dense(2)(x)})
+    return known(network=network, weighted=list(network.nodes), model=SimpleNamespace(
+        objective=SimpleNamespace(terms=[("a", None, 1.0)])))  # fmt: skip
+
+
+EVEN, FIRST = np.full((5, 5), 0.2), np.eye(5)[np.zeros(5, int)] * 0.9985 + 0.0003
+SHIFTED = np.eye(5) * 0.9985 + 0.0003
+STEPPED = (ng.Dense(4), ng.Dense(4, activation="threshold"), ng.Dense(1))
+
+CASES += [
+    ("cut_off_layers", lambda: known(*STEPPED), "no gradient reaches dense_1, dense_2: the derivative of dense_2 is 0"),
+    ("cut_off_layers", two_ends, "dense_2 leads to no output with a loss"),
+    (
+        "label_changing_augmentation",
+        lambda: augmented(flip=0.5),
+        "flip makes 100% of the examples of class 0 look like",
+    ),
+    (
+        "posterior_collapse",
+        lambda: known(codes=[("gaussian_1", np.zeros((50, 2)), np.zeros((50, 2)))]),
+        "2 of 2 units of the code gaussian_1 have the same mean whatever the input is: the penalty has silenced them",
+    ),
+    ("attention_heads", lambda: known(**attended(EVEN, SHIFTED)), "1 of 2 heads of attention_1 looks at everything"),
+    ("attention_heads", lambda: known(**attended(FIRST, SHIFTED)), "1 of 2 heads of attention_1 looks at one and the"),
+    ("attention_heads", lambda: known(**attended(SHIFTED, SHIFTED)), "1 of 2 heads of attention_1 looks where another"),
+]
 CASES += DATA
 
 
@@ -206,6 +262,14 @@ def test_no_sentence_is_left_out(monkeypatch):
     assert len(sentences) >= len(checks())
     unsaid = [at for at, lines in sentences.items() if not any((at[0], line) in said for line in lines)]
     assert not unsaid
+
+
+@pytest.mark.parametrize(("losses", "severity"), [([20.0, 5.0, 0.1, 0.1], "warning"), ([5.0, *[0.1] * 9], "note")])
+def test_a_first_loss_is_a_warning_where_unlearning_it_lasts(losses, severity):
+    rows = [{"loss": loss} for loss in losses]
+    evidence = known(first_loss=50.0, failing=False, severity="note", rows=rows)
+    (found,) = KINDS["finding"]["first_loss"]().look(evidence)
+    assert found.severity == severity
 
 
 def test_columns_of_yes_and_no_are_not_wild():

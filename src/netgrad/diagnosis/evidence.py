@@ -10,46 +10,35 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netgrad import optimizers
-from netgrad.compiling import INITIAL, random_key
 from netgrad.diagnosis import recurrence, reference
-from netgrad.diagnosis.examples import PROBE, SCORED, Examples, part
+from netgrad.diagnosis.examples import PROBE, SCORED, part
 from netgrad.diagnosis.places import Place, copies
 from netgrad.diagnosis.signals import Signal, compiled
-from netgrad.errors import NetgradError, ShapeError
+from netgrad.diagnosis.trials import Trials
+from netgrad.errors import NetgradError
+from netgrad.layers.activation import Activation
+from netgrad.layers.attention import Attention
+from netgrad.layers.gaussian import Gaussian
 from netgrad.layers.recurrent import Recurrent
 from netgrad.layers.taps import DelayTaps
-from netgrad.network import Copies, Node, Recomputed, forward
-from netgrad.optimizers.schedules import adjustable, set_level
+from netgrad.layers.wrapper import bare
+from netgrad.network import Copies, Node, Recomputed, Trace, forward
 from netgrad.regularizers import is_weight
 from netgrad.training.batch import Batch
-from netgrad.training.epoch import compiled_epochs
 from netgrad.training.model import Model
-from netgrad.training.multistart import for_each
 from netgrad.training.objective import trace_batch
-from netgrad.training.supervised import Supervised
-from netgrad.training.task import Carry
 
-TRIED = 2000  # examples that a trial of other learning rates sees, at most
 SEQUENCES = 4  # whose Jacobians are followed through time
-FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4)  # of the learning rate, that a trial compares
 UNEVEN = 0.6  # the share of a class from which on it no longer decides alone what a network is worth
 
 
-class Evidence(Examples):
-    """Measurements of a model on `Examples`."""
+class Evidence(Trials):
+    """Measurements of a model on examples."""
 
     @cached_property
     def probe(self) -> Batch:
         """Some of the examples."""
         return jax.tree.map(jnp.asarray, self.some(PROBE))
-
-    @cached_property
-    def start(self) -> Model:
-        """The model as its network is drawn, before the first step."""
-        key = random_key(int(self.settings.get("seed", 0)), INITIAL)
-        params, state = self.network.init(key, self.model.shapes)
-        return replace(self.model, params=params, state=state)
 
     @cached_property
     def weighted(self) -> list[Node]:
@@ -192,6 +181,20 @@ class Evidence(Examples):
         return total if self.model.objective.reduction == "mean" else total * self.scored.size
 
     @cached_property
+    def guess(self) -> float:
+        """The loss where every output is 0 before its activation: of C classes, equally likely ones, ln C."""
+        total = 0.0
+        for name, loss, weight in self.model.objective.terms:
+            target = jnp.asarray(np.asarray(self.scored.y[name]))
+            shape = (len(target), *self._output_shapes[name])
+            activation = getattr(self.network.output_layer(name), "activation", None)
+            z = jnp.zeros(shape, jnp.result_type(float))
+            answer = activation.f(z) if isinstance(activation, Activation) else z
+            kept = self._weights(name, self.scored).reshape(shape[:-1]) > 0
+            total += weight * float(np.asarray(loss.value(answer, target))[kept].mean())
+        return total if self.model.objective.reduction == "mean" else total * self.scored.size
+
+    @cached_property
     def skill(self) -> float:
         """On these examples: 1 - error / error of the best constant answer. The mean over several outputs."""
         return self._skill(self.model, self.scored)
@@ -240,42 +243,6 @@ class Evidence(Examples):
         """Of a measure out of its range: the reason for failing, or harmless so far."""
         return "fault" if self.failing else "note"
 
-    # --- trials
-
-    @cached_property
-    def rates(self) -> dict[float, float]:
-        """Loss after a few epochs from the start with the learning rate times each of `FACTORS`.
-
-        Empty where the optimiser is not known by name or finds its own step.
-        """
-        return self._trial(self.settings.get("batch_size"))
-
-    @cached_property
-    def smaller_batches(self) -> dict[float, float]:
-        """The same with 32 examples a step."""
-        return self._trial(32)
-
-    def _trial(self, batch_size: int | None) -> dict[float, float]:
-        name, rate = self.settings.get("optimizer"), self.settings.get("learning_rate")
-        if name not in optimizers.OPTIMIZERS or optimizers.OPTIMIZERS[name][1] is None or rate == "given":
-            return {}
-        chosen = adjustable(optimizers.get(name, rate, self.settings.get("clip_norm"), self.start.network.untrained))
-        data = jax.tree.map(jnp.asarray, self.some(TRIED))
-        size = min(batch_size or data.size, data.size)
-        count = int(np.clip(self.settings.get("epochs", 3), 1, max(2, 400 * size // data.size)))
-        start = Carry(self.start.params, self.start.state, chosen.init(self.start.params))
-        carries = [start._replace(opt_state=set_level(start.opt_state, factor)) for factor in FACTORS]
-        together: Carry = jax.tree.map(lambda *leaves: jnp.stack(leaves), *carries)
-        task = Supervised.of(self.model, chosen)
-        program = compiled_epochs(task, size, True, count)
-        try:
-            _, reports = for_each(program)(together, data, jax.random.key(1), 0)
-        except ShapeError:  # batches of another size that a layer refuses, such as a last one of one example
-            return {}
-        sizes = [size] * (data.size // size) + [data.size % size] * (data.size % size > 0)
-        losses = task.summary({name: np.asarray(values)[:, -1] for name, values in reports.items()}, sizes)["loss"]
-        return {f: float(loss) if np.isfinite(loss) else np.inf for f, loss in zip(FACTORS, losses, strict=True)}
-
     # --- through time
 
     @cached_property
@@ -311,11 +278,33 @@ class Evidence(Examples):
 
     def first_non_finite(self) -> str | None:
         """Where a number stopped being finite, on the probe; None where all are finite."""
-        model, objective = self.model, replace(self.model.objective, penalties=())
-        for path, leaf in jax.tree_util.tree_leaves_with_path(model.params):
+        for path, leaf in jax.tree_util.tree_leaves_with_path(self.model.params):
             if not np.isfinite(np.asarray(leaf)).all():
                 return f"parameter {jax.tree_util.keystr(path, simple=True, separator='.')}"
-        return trace_batch(self.network, objective, model.params, model.state, self.probe).first_non_finite()
+        return self.trace.first_non_finite()
+
+    @cached_property
+    def trace(self) -> Trace:
+        """Of the trained network on the probe."""
+        model, objective = self.model, replace(self.model.objective, penalties=())
+        return trace_batch(self.network, objective, model.params, model.state, self.probe)
+
+    @cached_property
+    def codes(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
+        """Of each variational code: the layer's name, and means and logarithms of variances of the probe."""
+        names = [node.name for node in self.network.nodes if isinstance(bare(node.layer), Gaussian)]
+        passed = [self.trace[name] for name in names]
+        return [(one.name, np.asarray(one.mean), np.asarray(one.log_variance)) for one in passed]
+
+    @cached_property
+    def attention(self) -> list[tuple[str, np.ndarray]]:
+        """Of each layer of attention, those of a stack copy by copy: its name and its weights (N, heads, T, S)."""
+        found = []
+        for place in self.places:
+            if isinstance(bare(place.layer), Attention):
+                weights = np.asarray(self.trace[place.path]["weights"])
+                found.append((place.name, weights[place.copy] if place.copy else weights))
+        return found
 
     # --- helpers
 

@@ -82,19 +82,55 @@ class Examples:
 
     @cached_property
     def references(self) -> tuple[float, float]:
-        """The skill of trees and of a linear model on examples that they have not seen."""
-        found = [reference.both(task, x, target) for _, task, x, target in self.problems(self.batch)]
-        trees, linear = np.mean(found, axis=0) if found else (np.nan, np.nan)
-        return float(trees), float(linear)
+        """The skill of what can bend (trees, a small network) and of a linear model on examples that they have not
+        seen."""
+        found = [reference.each(task, x, target) for _, task, x, target in self.problems(self.batch)]
+        bent, linear = ([max(of[1:]) for of in found], [of[0] for of in found]) if found else ([np.nan], [np.nan])
+        return float(np.mean(bent)), float(np.mean(linear))
 
     def reference_skill(self, task: str, x: np.ndarray, target: np.ndarray) -> float:
         """The skill of a reference on unseen ones of these examples."""
         return reference.possible(task, x, target)
 
-    @property
+    @cached_property
     def expected(self) -> float:
-        """The skill that can be asked for: the reference's, 0.9 where there is none."""
-        return self.possible if np.isfinite(self.possible) else 0.9
+        """The skill that can be asked for: the reference's, 0.9 where there is none, and no more than as many numbers
+        can say of the targets as the network's narrowest place lets through, such as an autoencoder's code."""
+        return min(self.possible if np.isfinite(self.possible) else 0.9, self.passable)
+
+    @cached_property
+    def passable(self) -> float:
+        """The skill of the best answers that are linear in as many numbers as the narrowest place lets through: the
+        share of the targets' variance in so many principal components. 1 where the targets are no more numbers."""
+        found = []
+        for name, loss, _ in self.model.objective.terms:
+            shape = self._output_shapes[name]
+            if loss.task == "regression" and not loss.logits and not self.batch.lengths:
+                target = np.asarray(self.some(PROBE).y[name], float).reshape(-1, int(np.prod(shape)))
+                width = min(self.bottlenecks.values(), default=target.shape[1])
+                shares = np.linalg.svd(target - target.mean(0), compute_uv=False) ** 2
+                found.append(float(shares[:width].sum() / shares.sum()) if shares.sum() > 0 else 1.0)
+            else:
+                found.append(1.0)
+        return float(np.mean(found))
+
+    @cached_property
+    def bottlenecks(self) -> dict[str, int]:
+        """The layers through which everything goes that reaches an output, and how many numbers each makes of an
+        example; those that make an output left out."""
+        nodes, ends = self.network.nodes, {name for _, name in self.network.outputs}
+        last: dict[str, int] = {name: len(nodes) for name in ends}
+        for i, node in enumerate(nodes):
+            for source in node.inputs:
+                last[source] = max(last.get(source, 0), i)
+        shapes = self.network.shapes(in_shapes(self.batch.x))
+        furthest = max((last.get(name, 0) for name in self.network.inputs), default=0)
+        found = {}
+        for i, node in enumerate(nodes):
+            if furthest <= i and node.name not in ends and isinstance(shape := shapes[node.name], tuple):
+                found[node.name] = int(np.prod(shape))
+            furthest = max(furthest, last.get(node.name, 0))
+        return found
 
     def short(self, skill: float) -> bool:
         """Whether a skill falls short of what can be asked for."""

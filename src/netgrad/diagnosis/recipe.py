@@ -90,6 +90,10 @@ class Recipe:
         base = float(rate if rate is not None else OPTIMIZERS[name][1])  # type: ignore[arg-type]
         return self.changed(f"learning rate {base * factor:.3g} instead of {base:.3g}", learning_rate=base * factor)
 
+    def with_adam(self) -> Recipe:
+        """With Adam at its usual rate, in the place of an optimiser that is an object and cannot be changed."""
+        return self.changed("the optimiser adam", optimizer="adam", learning_rate=None)
+
     def with_usual_start(self) -> Recipe:
         """Every layer with the initialisers that the library would choose for it."""
         return self.with_layers(usual_start, "the usual initialisation in every layer")

@@ -1,4 +1,4 @@
-"""What can be learned from these data? A reference that needs no training skill: trees, and a linear model.
+"""What can be learned from these data? References that need no training skill: trees, a linear model, a small network.
 
 A network that does not train is told from data that hold nothing by what a plain method makes of the same examples.
 Skill is measured alike for both: 1 for no mistake, 0 for the best constant answer.
@@ -15,8 +15,10 @@ from netgrad.training.batch import Batch
 
 EXAMPLES = 600  # what the reference looks at, at most
 MOST_COLUMNS = 4096  # of each input: of more, so many are drawn at random
+KNOWN = 0.8  # the share of a class that is recognised, from which on what it is taken for when altered says something
 FEWEST = 20  # with fewer examples nothing can be held out
 STEPS_BACK = 3  # of a sequence, for an answer at every time-step
+WIDEST = 256  # columns that the small network is given; of more, trees and lines are as good a reference
 
 
 def skill(task: str, predicted: np.ndarray, target: np.ndarray) -> float:
@@ -80,48 +82,61 @@ def _some(x: np.ndarray) -> np.ndarray:
 
 
 def possible(task: str, x: np.ndarray, target: np.ndarray, seed: int = 0) -> float:
-    """The skill of the better of two references on examples that it has not seen; NaN for too few examples."""
-    return float(max(*both(task, x, target, seed), 0.0)) if _enough(task, x, target) else float("nan")
+    """The skill of the best of the references on examples that it has not seen; NaN for too few examples."""
+    return float(max(*each(task, x, target, seed), 0.0)) if _enough(task, x, target) else float("nan")
 
 
-def both(task: str, x: np.ndarray, target: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """The skill of trees and of a linear model on examples that they have not seen; NaN for too few examples."""
+def each(task: str, x: np.ndarray, target: np.ndarray, seed: int = 0) -> tuple[float, ...]:
+    """The skill of a linear model, of trees and of a small network on examples that they have not seen; without the
+    network for more than `WIDEST` columns, NaN for too few examples."""
     if not _enough(task, x, target):
         return float("nan"), float("nan")
     key = hashlib.sha256(b"".join([task.encode(), bytes([seed]), x.tobytes(), target.tobytes()])).hexdigest()
     if key not in _known:  # the same data are asked about again after every remedy
         if len(_known) >= 256:
             _known.clear()
-        _known[key] = _both(task, x, target, seed)
+        _known[key] = _each(task, x, target, seed)
     return _known[key]
 
 
-_known: dict[str, tuple[float, float]] = {}
+_known: dict[str, tuple[float, ...]] = {}
 
 
 def _enough(task: str, x: np.ndarray, target: np.ndarray) -> bool:
     return len(x) >= FEWEST and (task != "classification" or len(np.unique(target)) > 1)
 
 
-def _models(task: str, seed: int) -> list[Any]:
-    """The two references: trees and a linear model."""
+def _models(task: str, seed: int, columns: int) -> list[Any]:
+    """The references: a linear model, trees, and, where there are not too many columns, a small network: trees and
+    lines alone say too little of what is smooth and bent."""
+    from sklearn.compose import TransformedTargetRegressor
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    usual = {
+        "hidden_layer_sizes": (32,), "learning_rate_init": 0.01, "max_iter": 60, "batch_size": 32, "alpha": 0.01,
+        "random_state": seed,
+    }  # fmt: skip
     if task == "classification":
-        return [
-            ExtraTreesClassifier(40, random_state=seed),
+        models = [
             make_pipeline(StandardScaler(), LogisticRegression(max_iter=50)),
+            ExtraTreesClassifier(40, random_state=seed),
+            make_pipeline(StandardScaler(), MLPClassifier(**usual)),
         ]
-    return [
-        ExtraTreesRegressor(40, random_state=seed, min_samples_leaf=2),
-        make_pipeline(StandardScaler(), Ridge(1.0)),
-    ]
+    else:
+        network = TransformedTargetRegressor(MLPRegressor(**usual), transformer=StandardScaler())
+        models = [
+            make_pipeline(StandardScaler(), Ridge(1.0)),
+            ExtraTreesRegressor(40, random_state=seed, min_samples_leaf=2),
+            make_pipeline(StandardScaler(), network),
+        ]
+    return models if columns <= WIDEST else models[:2]
 
 
-def _both(task: str, x: np.ndarray, target: np.ndarray, seed: int) -> tuple[float, float]:
+def _each(task: str, x: np.ndarray, target: np.ndarray, seed: int) -> tuple[float, ...]:
     from sklearn.model_selection import KFold, cross_val_predict
 
     chosen = np.random.default_rng(seed).permutation(len(x))[:EXAMPLES]
@@ -129,11 +144,11 @@ def _both(task: str, x: np.ndarray, target: np.ndarray, seed: int) -> tuple[floa
     if task == "classification" and len(np.unique(target)) < 2:
         return float("nan"), float("nan")
     found = []
-    for model in _models(task, seed):
+    for model in _models(task, seed, x.shape[1]):
         folds = KFold(3, shuffle=True, random_state=seed)
         predicted = _quietly(cross_val_predict, model, x, _wanted(task, target), cv=folds).reshape(target.shape)
         found.append(skill(task, predicted >= 0.5 if task == "multilabel" else predicted, target))
-    return found[0], found[1]
+    return tuple(found)
 
 
 def _wanted(task: str, target: np.ndarray) -> np.ndarray:
@@ -156,10 +171,10 @@ def recall(x: np.ndarray, target: np.ndarray, seed: int = 0) -> float:
 def answers_across(
     task: str, x: np.ndarray, target: np.ndarray, held: np.ndarray, held_target: np.ndarray, seed: int = 0
 ) -> tuple[float, np.ndarray]:
-    """The skill on other examples of the better of two references trained on these, and its answers there."""
+    """The skill on other examples of the best of the references trained on these, and its answers there."""
     chosen = np.random.default_rng(seed).permutation(len(x))[:EXAMPLES]
     best: tuple[float, np.ndarray] = (-np.inf, held_target)
-    for model in _models(task, seed):
+    for model in _models(task, seed, x.shape[1]):
         _quietly(model.fit, x[chosen], _wanted(task, target[chosen]))
         predicted = np.asarray(model.predict(held)).reshape(held_target.shape)
         predicted = predicted >= 0.5 if task == "multilabel" else predicted
@@ -224,13 +239,38 @@ def told_apart(x: np.ndarray, other: np.ndarray, seed: int = 0) -> tuple[float, 
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     rng = np.random.default_rng(seed)
+    x, other = (np.unique(part, axis=0) for part in (x, other))  # trees know a row again that is there many times
     count = min(len(x), len(other), EXAMPLES // 2)
+    if count < FEWEST:
+        return 0.5, np.zeros(x.shape[1])
     both_kinds = np.concatenate([part[rng.permutation(len(part))[:count]] for part in (x, other)])
     kind = np.repeat([0, 1], count)
     trees = ExtraTreesClassifier(40, random_state=seed, min_samples_leaf=3)
     folds = StratifiedKFold(3, shuffle=True, random_state=seed)
     share = _quietly(cross_val_predict, trees, both_kinds, kind, cv=folds, method="predict_proba")
     return float(roc_auc_score(kind, share[:, 1])), trees.fit(both_kinds, kind).feature_importances_
+
+
+def taken_for(x: np.ndarray, altered: np.ndarray, target: np.ndarray) -> tuple[int, int, float] | None:
+    """Which class, altered, is most often taken for one other class, which, and how often: by trees grown on one half
+    of the examples x (N, ...) as they are, of classes that they recognise in the other half. None where there is
+    none."""
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    half = len(x) // 2
+    trees = ExtraTreesClassifier(40, random_state=0, min_samples_leaf=2)
+    trees.fit(x[:half].reshape(half, -1), target[:half])
+    plain, other = (trees.predict(part[half:].reshape(len(x) - half, -1)) for part in (x, altered))
+    worst = None
+    for own in np.unique(target[half:]):
+        rows = target[half:] == own
+        if rows.sum() < 5 or (plain[rows] == own).mean() < KNOWN:
+            continue
+        for taken in np.unique(other[rows]):
+            share = float((other[rows] == taken).mean())
+            if taken != own and (worst is None or share > worst[2]):
+                worst = int(own), int(taken), share
+    return worst
 
 
 def copies(x: np.ndarray, other: np.ndarray, near: float) -> np.ndarray:

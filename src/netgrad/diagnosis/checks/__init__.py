@@ -2,6 +2,7 @@
 
 from netgrad.diagnosis.checks import (
     batches,
+    codes,
     columns,
     data,
     fitting,
@@ -14,10 +15,12 @@ from netgrad.diagnosis.checks import (
     start,
     static,
     units,
+    wiring,
 )
 
 __all__ = [
     "batches",
+    "codes",
     "columns",
     "data",
     "fitting",
@@ -30,4 +33,5 @@ __all__ = [
     "start",
     "static",
     "units",
+    "wiring",
 ]

@@ -26,7 +26,7 @@ class BatchTooSmall(Check):
     examples a step, at the same rate and epochs, reach a loss lower by more than ``gain`` of that of a constant answer.
     """
 
-    rank: ClassVar[int] = 16
+    rank: ClassVar[int] = 160
     remedy: ClassVar[str] = (
         "take 16 to 64 examples a step; without a larger batch, layer instead of batch normalisation"
     )
@@ -63,7 +63,7 @@ class BatchTooLarge(Check):
     step reach a loss in the same epochs that is lower by more than ``gain`` of that of a constant answer.
     """
 
-    rank: ClassVar[int] = 44
+    rank: ClassVar[int] = 440
     remedy: ClassVar[str] = "take 16 to 64 examples a step, or many more epochs"
     updates: int = 200
     share: float = 0.1

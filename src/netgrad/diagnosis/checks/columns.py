@@ -32,7 +32,7 @@ class SentinelValues(Check):
     away from the rest by more than ``near`` widths of the rest's middle half, ``far`` where it is no usual stand-in.
     """
 
-    rank: ClassVar[int] = 7
+    rank: ClassVar[int] = 70
     remedy: ClassVar[str] = "leave these values empty (NaN in a table, --missing-values) so that they are filled in"
     near: float = 2.0
     far: float = 10.0
@@ -81,7 +81,7 @@ class MixedUnits(Check):
     between units to within ``near``.
     """
 
-    rank: ClassVar[int] = 9
+    rank: ClassVar[int] = 90
     remedy: ClassVar[str] = "bring all values of the column to one unit"
     gap: float = 3.0
     share: float = 0.02
@@ -116,7 +116,7 @@ class UselessColumns(Check):
     Measure: no spread, or a correlation of 1 with an earlier column, among at most ``most`` columns of a table.
     """
 
-    rank: ClassVar[int] = 62
+    rank: ClassVar[int] = 620
     remedy: ClassVar[str] = "leave these columns out"
     most: int = 400
 
@@ -151,7 +151,7 @@ class LeakingColumn(Check):
     ``examples`` nothing is said.
     """
 
-    rank: ClassVar[int] = 50
+    rank: ClassVar[int] = 500
     remedy: ClassVar[str] = "leave the column out if it is known only after the target is"
     sure: float = 0.985
     margin: float = 0.1

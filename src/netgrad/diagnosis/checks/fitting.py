@@ -32,7 +32,7 @@ class Overfitting(Check):
     does not fall short there.
     """
 
-    rank: ClassVar[int] = 54
+    rank: ClassVar[int] = 540
     remedy: ClassVar[str] = (
         "stop early (patience=10), penalise weights (penalty='l2'), use dropout, or get more examples"
     )
@@ -101,7 +101,7 @@ class OverRegularised(Check):
     median over the layers is below this.
     """
 
-    rank: ClassVar[int] = 12
+    rank: ClassVar[int] = 120
     remedy: ClassVar[str] = "a penalty a hundred times weaker, or none (alpha=0)"
     left: float = 0.1
 
@@ -123,12 +123,16 @@ class Underfitting(Check):
     """The training error is high and no longer falls: the network is too small, or too strongly regularised.
 
     Measure: it fails although nothing else explains it, and over the last quarter of the run the loss fell by less
-    than ``still`` of the loss of a constant answer.
+    than ``still`` of the loss of a constant answer, at a skill below ``well`` of the reference's; or everything passes
+    a layer of at most ``narrow`` numbers, which says so beside other faults, too. What a narrow code can say of many
+    targets is not asked for in the first place.
     """
 
-    rank: ClassVar[int] = 90
+    rank: ClassVar[int] = 195
     remedy: ClassVar[str] = "more units or another layer, a weaker penalty, less dropout, or more epochs"
     still: float = 0.03
+    well: float = 0.75
+    narrow: int = 3
 
     def look(self, e):
         if not e.failing or not np.isfinite(e.loss):
@@ -137,9 +141,11 @@ class Underfitting(Check):
         if len(losses) < 4:
             return
         fallen = float(losses[-max(2, len(losses) // 4)] - losses[-1])
-        narrow = [n.name for n in e.hidden if getattr(n.layer, "units", 99) <= 3]
+        narrow = []
+        if e.passable >= 1:  # else as much as that lets through is all that is asked for
+            narrow = [n.name for n in e.weighted if e.bottlenecks.get(n.name, self.narrow + 1) <= self.narrow]
         flat = fallen < self.still * e.chance
-        if not flat and not narrow:
+        if not narrow and not (flat and e.skill < self.well * e.expected):
             return
         why = f"; {layers_of(narrow)} {'is' if len(narrow) == 1 else 'are'} very narrow" if narrow else ""
         message = f"training error stays high, at a skill of {e.skill:.2f}{why}"
@@ -147,7 +153,7 @@ class Underfitting(Check):
         if np.isfinite(e.possible):
             measured["reference"] = e.possible
         if narrow:
-            measured["narrowest"] = min(e.network.by_name[name].layer.units for name in narrow)
+            measured["narrowest"] = min(e.bottlenecks[name] for name in narrow)
         dropped = any(isinstance(node.layer, Dropout) for node in every_layer(e.network))
         advice = either(
             f"more units in {layers_of(narrow)}" if narrow else "",

@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from netgrad.diagnosis import recurrence
+from netgrad.diagnosis.checks.rates import lower_helps
 from netgrad.diagnosis.finding import Check
 from netgrad.initializers import Orthogonal
 from netgrad.layers.cells import LSTM, RNN, ForgetGateRNN
@@ -32,7 +33,7 @@ class VanishingGradients(Check):
     A layer of dead units, whose delta is exactly 0, is another finding.
     """
 
-    rank: ClassVar[int] = 40
+    rank: ClassVar[int] = 400
     remedy: ClassVar[str] = (
         "use relu (or tanh) instead of logistic units, with He or Xavier initialisation; batch normalisation or fewer "
         "layers also help"
@@ -76,10 +77,11 @@ class VanishingGradients(Check):
 class ExplodingGradients(Check):
     """delta grows on its way back through the layers, before the first step or after the last.
 
-    Measure: as for vanishing gradients, over the smallest of the layers behind. share: above this.
+    Measure: as for vanishing gradients, over the smallest of the layers behind. share: above this. As trained it is
+    what too high a learning rate leaves behind: where a lower one trains better, a note.
     """
 
-    rank: ClassVar[int] = 38
+    rank: ClassVar[int] = 124
     remedy: ClassVar[str] = (
         "use He or Xavier initialisation, limit the gradient with clip_norm=1.0, or normalise layers"
     )
@@ -99,7 +101,8 @@ class ExplodingGradients(Check):
         if worst is not None:
             ratio, name, last, when = worst
             message = f"delta grows to {ratio:.3g} times its size from {last} back to {name}, {when}"
-            yield self.found(e.severity, f"layer {name}", message, ratio=ratio)
+            left_behind = e.failing and when == "as trained" and lower_helps(e)
+            yield self.found("note" if left_behind else e.severity, f"layer {name}", message, ratio=ratio)
 
     def repair(self, recipe, e):
         return clipped(recipe.with_usual_start())
@@ -115,7 +118,7 @@ class VanishingMemory(Check):
     of fewer than ``steps`` steps, are not judged.
     """
 
-    rank: ClassVar[int] = 36
+    rank: ClassVar[int] = 360
     remedy: ClassVar[str] = (
         "use an LSTM or a GRU, whose gates carry the state on, or start W_h orthogonal so that its spectral radius is 1"
     )
@@ -154,7 +157,7 @@ class ExplodingMemory(Check):
     norm alone says little.
     """
 
-    rank: ClassVar[int] = 34
+    rank: ClassVar[int] = 235
     remedy: ClassVar[str] = "limit the gradient with clip_norm=1.0 and start W_h orthogonal, so that its radius is 1"
     growth: float = 100.0
     radius: float = 1.6

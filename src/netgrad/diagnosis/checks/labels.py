@@ -27,10 +27,10 @@ class WrongLabels(Check):
     trees are sure). With fewer than ``examples``, or where a reference learns nothing, nothing is said.
     """
 
-    rank: ClassVar[int] = 48
+    rank: ClassVar[int] = 480
     remedy: ClassVar[str] = "look at these rows first, and correct or leave out those whose label is wrong"
     share: float = 0.05
-    level: float = 0.5
+    level: float = 0.3
     examples: int = 150
 
     def look(self, e):
@@ -57,7 +57,7 @@ class SmallClasses(Check):
     recognised ones are harmless.
     """
 
-    rank: ClassVar[int] = 31
+    rank: ClassVar[int] = 310
     remedy: ClassVar[str] = "collect more examples of these classes, join them with others, or resample='over'"
     examples: int = 10
     recalled: float = 0.5
@@ -93,7 +93,7 @@ class TargetOutliers(Check):
     ``share`` of the squared deviation from it.
     """
 
-    rank: ClassVar[int] = 11
+    rank: ClassVar[int] = 110
     remedy: ClassVar[str] = "look at these rows, correct them or leave them out; or use the loss huber"
     far: float = 15.0
     share: float = 0.5

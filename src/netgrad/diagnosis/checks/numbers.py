@@ -32,7 +32,7 @@ class NotFinite(Check):
     is more often the reason than the learning rate.
     """
 
-    rank: ClassVar[int] = 13
+    rank: ClassVar[int] = 130
     remedy: ClassVar[str] = "a lower learning rate, clip_norm=1.0, inputs on a smaller scale, the usual initialisation"
 
     def look(self, e):
@@ -64,7 +64,7 @@ class WrongGradient(Check):
     are asked: those inside are checked in its tests.
     """
 
-    rank: ClassVar[int] = 15
+    rank: ClassVar[int] = 150
     remedy: ClassVar[str] = "correct the layer's backward, or define only `call` and let netgrad differentiate it"
     tolerance: float = 1e-3
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from netgrad.diagnosis.evidence import FACTORS
 from netgrad.diagnosis.finding import Check
+from netgrad.diagnosis.trials import FACTORS
 from netgrad.optimizers.names import OPTIMIZERS
 from netgrad.registry import register
 
@@ -25,18 +25,22 @@ class RateTooHigh(Check):
     """A lower learning rate would train better: the loss oscillates, stays high or diverges.
 
     Measure: a few epochs from the start with the rate times each of `FACTORS` below 1. gain: the loss is lower by more
-    than this share of the loss of a constant answer.
+    than this share of the loss of a constant answer. Of an optimiser given as an object no trial can be made: there,
+    whether the weights moved by more than ``far`` times their size, and the loss ended above that of a constant answer.
     """
 
-    rank: ClassVar[int] = 22
+    rank: ClassVar[int] = 220
     remedy: ClassVar[str] = "lower the learning rate as far as the trial says"
     gain: float = 0.25
+    far: float = 1.0
 
     def look(self, e):
-        if not e.failing or not (rates := e.rates):
+        if not e.failing:
             return
-        own, factor = rates[1.0], min(LOWER, key=rates.__getitem__)
-        if np.isfinite(rates[factor]) and own - rates[factor] > self.gain * e.chance:
+        if not (rates := e.rates):
+            yield from self.far_away(e)
+        elif lower_helps(e, self.gain):
+            own, factor = rates[1.0], min(LOWER, key=rates.__getitem__)
             message = (
                 f"with {factor:g} times the learning rate the loss reaches {rates[factor]:.3g} in the same epochs, "
             )
@@ -44,7 +48,23 @@ class RateTooHigh(Check):
             measured = {"loss": own, "loss_at_lower_rate": rates[factor], "rises": rises(e.model.history)}
             yield self.found("fault", "the run", message, **measured).trying(times_the_rate(e, factor))
 
+    def far_away(self, e):
+        """The finding of a run whose rates cannot be tried."""
+        losses = e.model.history["loss"] if "loss" in e.model.history else np.zeros(0)
+        if e.settings.get("optimizer") != "given" or not e.moved or not len(losses):
+            return
+        moved = float(np.median(list(e.moved.values())))
+        if moved > self.far and losses[-1] > e.chance:
+            message = (
+                f"the weights moved by {moved:.3g} times their size, and the loss ended at {losses[-1]:.3g}, above "
+            )
+            message += "that of a constant answer: the steps are too large"
+            advice = "a lower learning rate, or less momentum"
+            yield self.found("fault", "the run", message, moved=moved, loss=float(losses[-1])).trying(advice)
+
     def repair(self, recipe, e):
+        if not e.rates and e.settings.get("optimizer") == "given":
+            return recipe.with_adam()
         rates = e.rates
         factor = min(LOWER, key=rates.__getitem__) if rates else 0.1
         # The slower rate needs its epochs: the trial compares the first few only.
@@ -60,7 +80,7 @@ class RateTooLow(Check):
     high.
     """
 
-    rank: ClassVar[int] = 46
+    rank: ClassVar[int] = 460
     remedy: ClassVar[str] = "raise the learning rate as far as the trial says"
     gain: float = 0.25
 
@@ -79,6 +99,12 @@ class RateTooLow(Check):
     def repair(self, recipe, e):
         rates = e.rates
         return recipe.with_rate(min(HIGHER, key=rates.__getitem__) if rates else 10.0)
+
+
+def lower_helps(e, gain: float = RateTooHigh.gain) -> bool:
+    """Whether, with a lower rate, the loss is lower by more than ``gain`` of the loss of a constant answer."""
+    best = min((e.rates[factor] for factor in LOWER if e.rates), default=np.inf)
+    return bool(np.isfinite(best) and e.rates[1.0] - best > gain * e.chance)
 
 
 def times_the_rate(e, factor: float) -> str:

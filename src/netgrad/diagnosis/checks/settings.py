@@ -14,7 +14,9 @@ from netgrad.diagnosis.finding import Check
 from netgrad.diagnosis.words import count_of, layers_of
 from netgrad.layers.base import Layer
 from netgrad.layers.dropout import Dropout
+from netgrad.layers.gaussian import Gaussian
 from netgrad.layers.normalisation import BatchNorm
+from netgrad.layers.wrapper import bare
 from netgrad.network import Node, every_layer
 from netgrad.registry import register
 
@@ -29,7 +31,7 @@ class LaggingStatistics(Check):
     Measure: the skill with the statistics of these examples minus that with the running ones. gap: above this.
     """
 
-    rank: ClassVar[int] = 21
+    rank: ClassVar[int] = 210
     remedy: ClassVar[str] = "lower BatchNorm's momentum to 0.9, train for more steps, or take batches of 16 or more"
     gap: float = 0.1
 
@@ -59,7 +61,7 @@ class NoiseDrowns(Check):
     noise on the weights is above ``times`` their size.
     """
 
-    rank: ClassVar[int] = 23
+    rank: ClassVar[int] = 230
     remedy: ClassVar[str] = "drop 10 to 50 % of the units, or less noise"
     left: float = 0.6
     times: float = 0.5
@@ -72,7 +74,7 @@ class NoiseDrowns(Check):
         if sizes and noise > self.times * np.median(sizes):
             message = f"noise of {noise:.3g} is added to weights of the size {np.median(sizes):.3g} in every step"
             yield self.found("fault", "all layers with weights", message, noise=noise).trying("less weight_noise")
-        noisy = {node.name: node.layer for node in every_layer(e.network) if node.layer.draws}
+        noisy = {node.name: node.layer for node in every_layer(e.network) if self.counts(node.layer)}
         if noisy and e.skill_under_noise < self.left * e.skill:
             message = (
                 f"with {', '.join(noisy)} at work, as in training, the skill is {e.skill_under_noise:.2f}, without "
@@ -80,6 +82,10 @@ class NoiseDrowns(Check):
             message += f"{e.skill:.2f}"
             measured = {"in_training": e.skill_under_noise, "in_prediction": e.skill}
             yield self.found("fault", layers_of(list(noisy)), message, **measured)
+
+    def counts(self, layer: Layer) -> bool:
+        """Whether a layer's noise is there to be trained against; that of a variational code is what it says."""
+        return layer.draws and not isinstance(bare(layer), Gaussian)
 
     def repair(self, recipe, e):
         def change(node: Node) -> Layer:
@@ -98,30 +104,34 @@ class ClassWeightsTip(Check):
     """Class weights so uneven that one class is nearly all that the loss sees.
 
     Measure: with class_weight, the number of examples of a class times its weight, by the sum over all classes. share:
-    above this, where the network fails.
+    above this, where the network fails; sure: above this in any case.
     """
 
-    rank: ClassVar[int] = 29
+    rank: ClassVar[int] = 290
     remedy: ClassVar[str] = "class_weight='balanced', or weights nearer to 1"
     share: float = 0.9
+    sure: float = 0.99
 
     def look(self, e):
         weights = e.settings.get("class_weight")
-        if not isinstance(weights, dict) or not e.failing:
+        if not isinstance(weights, dict):
             return
         for name, loss, _ in e.model.objective.terms:
             if loss.task == "regression":
                 continue
             classes, counts = np.unique(e.answers(name, loss)[0], return_counts=True)
+            if len(classes) < 2:
+                continue
             encoder = e.model.target_encoder
             labels = [str(encoder.classes[c]) if encoder is not None else str(c) for c in classes]
             mass = counts * np.array([weights.get(label, 1.0) for label in labels])
             most = int(mass.argmax())
-            if (share := float(mass[most] / max(mass.sum(), 1e-30))) > self.share:
+            if (share := float(mass[most] / max(mass.sum(), 1e-30))) > (self.share if e.failing else self.sure):
                 own = float(counts[most] / counts.sum())
                 message = f"with its weight class {labels[most]} makes up {100 * share:.3g}% of the loss, and "
                 message += f"{own:.0%} of the examples"
-                yield self.found("fault", f"the output {name}", message, of_loss=share, of_examples=own)
+                severity = "fault" if e.failing else "warning"
+                yield self.found(severity, f"the output {name}", message, of_loss=share, of_examples=own)
 
     def repair(self, recipe, e):
         return recipe.changed("no class weights", class_weight=None)
@@ -136,7 +146,7 @@ class PaddingAsData(Check):
     number differs from sequence to sequence.
     """
 
-    rank: ClassVar[int] = 33
+    rank: ClassVar[int] = 330
     remedy: ClassVar[str] = "give lengths=, the number of valid time-steps of each sequence"
     steps: int = 3
     share: float = 0.3
@@ -167,7 +177,7 @@ class ClippedAlways(Check):
     fails and a higher rate reaches a lower loss.
     """
 
-    rank: ClassVar[int] = 42
+    rank: ClassVar[int] = 420
     remedy: ClassVar[str] = "raise clip_norm to the gradient's usual norm"
     times: float = 5.0
 
@@ -193,10 +203,11 @@ class ClippedAlways(Check):
 class DecayedRate(Check):
     """The learning rate falls to nothing long before the run ends.
 
-    Measure: the rate after a quarter of the steps over the highest before. left: below this, where the network fails.
+    Measure: the rate after a quarter or half of the steps over the highest before. left: below this, where the network
+    fails.
     """
 
-    rank: ClassVar[int] = 43
+    rank: ClassVar[int] = 430
     remedy: ClassVar[str] = "let the rate fall over the whole run (schedule='cosine')"
     left: float = 0.01
 
@@ -204,9 +215,11 @@ class DecayedRate(Check):
         rates = e.settings.get("rates")
         if not rates or not e.failing or not max(rates[:3]) > 0:
             return
-        if (left := rates[2] / max(rates[:3])) < self.left:
-            message = f"after a quarter of the steps the learning rate has fallen to {left:.2g} of what it was"
-            yield self.found("fault", "the run", message, first=rates[0], after_a_quarter=rates[2], last=rates[-1])
+        for at, when in ((2, "a quarter"), (3, "half")):
+            if (left := rates[at] / max(rates[: at + 1])) < self.left:
+                message = f"after {when} of the steps the learning rate has fallen to {left:.2g} of what it was"
+                yield self.found("fault", "the run", message, first=rates[0], then=rates[at], last=rates[-1])
+                return
 
     def repair(self, recipe, e):
         if callable(recipe.settings.get("learning_rate")):
@@ -226,7 +239,7 @@ class StillLayers(Check):
     other layers move by more than ``others``; or below ``hardly`` in every layer.
     """
 
-    rank: ClassVar[int] = 39
+    rank: ClassVar[int] = 485
     remedy: ClassVar[str] = "check what is frozen, that the layer leads to an output with a loss, and its learning rate"
     hardly: float = 1e-3
     others: float = 0.05
@@ -252,6 +265,11 @@ class StillLayers(Check):
             message += "run, those of the others far more"
             yield self.found(e.severity, layers_of(slow), message, moved=moved[slow[0]], others=float(np.median(rest)))
 
+    def repair(self, recipe, e):
+        if recipe.settings.get("frozen") is not None:
+            return recipe.changed("nothing frozen", frozen=None)
+        return recipe.with_adam() if e.settings.get("optimizer") == "given" else None
+
 
 @register("finding", "whole_batch_method")
 @dataclass(frozen=True)
@@ -261,7 +279,7 @@ class WholeBatchMethod(Check):
     Measure: rprop, L-BFGS or conjugate gradients with batches of less than half of the examples.
     """
 
-    rank: ClassVar[int] = 45
+    rank: ClassVar[int] = 126
     remedy: ClassVar[str] = "batch_size=None with this optimiser, or adam for mini-batches"
 
     def look(self, e):
@@ -284,7 +302,7 @@ class FewUpdates(Check):
     ``falling``, or there is one epoch only.
     """
 
-    rank: ClassVar[int] = 47
+    rank: ClassVar[int] = 455
     remedy: ClassVar[str] = "train for more epochs"
     updates: int = 150
     falling: float = 0.01

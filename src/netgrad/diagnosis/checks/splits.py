@@ -30,7 +30,7 @@ class MissingClass(Check):
     validation ``expected`` times by their share of the training examples, and are not.
     """
 
-    rank: ClassVar[int] = 5
+    rank: ClassVar[int] = 50
     remedy: ClassVar[str] = "draw training and validation from the same examples (stratified by class)"
     expected: float = 8.0
 
@@ -61,18 +61,20 @@ class MissingClass(Check):
 class ShiftedInputs(Check):
     """Training and validation inputs differ: one was scaled and the other not, or they come from other sources.
 
-    Measure, by column: the spread in validation over that in training (outside of 1/``times`` to ``times``), the
-    distance of the means over the larger spread (above ``away``); where at least half of the columns differ so, it is
-    the scale. Where none does and the network falls short on validation, trees that tell the two apart on examples that
-    they have not seen, with an area under the curve above ``apart``.
+    Measure, by column with at least ``rows`` values other than the median in both: the spread in validation over that
+    in training (outside of 1/``times`` to ``times``), the distance of the means over the larger spread (above
+    ``away``); where at least half of the columns differ so, it is the scale. Where none does and the network falls
+    short on validation, trees that tell the two apart on examples that they have not seen, with an area under the
+    curve above ``apart``.
     """
 
-    rank: ClassVar[int] = 6
+    rank: ClassVar[int] = 60
     remedy: ClassVar[str] = "treat both alike: fit a scaler on the training inputs and apply it to both"
     times: float = 4.0
     away: float = 2.0
     apart: float = 0.85
     examples: int = 20
+    rows: int = 10
 
     def look(self, e):
         if e.held is None or min(e.held.size, e.batch.size) < self.examples:
@@ -83,7 +85,9 @@ class ShiftedInputs(Check):
                 spread, other = x.std(0), held.std(0)
                 ratio = other / spread
                 moved = np.abs(held.mean(0) - x.mean(0)) / np.maximum(spread, other)
-            real = (spread > 0) & (other > 0)
+            # What hardly any row has says nothing about a column's spread.
+            varied = [((part != np.median(part, axis=0)).sum(0) >= self.rows) for part in (x, held)]
+            real = (spread > 0) & (other > 0) & varied[0] & varied[1]
             off = real & ((ratio > self.times) | (ratio < 1 / self.times) | (moved > self.away))
             if not off.any():
                 yield from self.told_apart(e, x, held)
@@ -127,7 +131,7 @@ class TargetsApart(Check):
     reference learns within one of both and, by ``margin``, not within the other.
     """
 
-    rank: ClassVar[int] = 17
+    rank: ClassVar[int] = 170
     remedy: ClassVar[str] = "make the targets of both in one place, before they are divided, and look at some rows"
     low: float = 0.5
     high: float = 0.8
@@ -179,7 +183,7 @@ class CopiedExamples(Check):
     neighbours (above ``share``), where the inputs are continuous: half of a column's values or more are different.
     """
 
-    rank: ClassVar[int] = 51
+    rank: ClassVar[int] = 510
     remedy: ClassVar[str] = "take copies out before the examples are divided, or keep all copies on one side"
     near: float = 0.01
     share: float = 0.05
@@ -205,7 +209,7 @@ class TrainingOnlyColumn(Check):
     less than ``lost`` of it on validation examples, on which the network falls short.
     """
 
-    rank: ClassVar[int] = 53
+    rank: ClassVar[int] = 530
     remedy: ClassVar[str] = "leave the column out"
     sure: float = 0.8
     lost: float = 0.5

@@ -43,7 +43,7 @@ class InitialisationScale(Check):
     Measure: the gain of each layer's weights, see `gains`. small, large: outside of these.
     """
 
-    rank: ClassVar[int] = 20
+    rank: ClassVar[int] = 122
     remedy: ClassVar[str] = "leave the initialiser out (Xavier, or He behind rectifiers, is chosen then)"
     small: float = 0.15
     large: float = 4.5
@@ -73,7 +73,7 @@ class IdenticalUnits(Check):
     Measure: the spread of the weights between a layer's units over their size, before the first step. spread: below.
     """
 
-    rank: ClassVar[int] = 18
+    rank: ClassVar[int] = 180
     remedy: ClassVar[str] = "start the weights at random (leave the initialiser out); only biases may start at 0"
     spread: float = 1e-5
 
@@ -101,24 +101,29 @@ class IdenticalUnits(Check):
 @register("finding", "first_loss")
 @dataclass(frozen=True)
 class FirstLoss(Check):
-    """The loss before the first step is far above that of the best constant answer, which for C classes is ln C.
+    """The loss before the first step is far above that of guessing, which for C classes is ln C.
 
-    Measure: the first loss over the loss of the best constant answer. times: above this; far: above this it is worth a
-    warning even where training copes, since the first epochs went into unlearning it.
+    Measure: the first loss over that of the best constant answer or, where that is more, of outputs of 0. times: above
+    this; far: above this it is worth a warning even where training copes, if at least ``share`` of the epochs went into
+    unlearning it.
     """
 
-    rank: ClassVar[int] = 28
+    rank: ClassVar[int] = 280
     remedy: ClassVar[str] = (
         "start the output layer's weights smaller (Xavier), and standardise inputs and targets; the first loss is then "
         "that of guessing"
     )
     times: float = 4.0
     far: float = 15.0
+    share: float = 0.25
 
     def look(self, e):
-        if e.chance > 0 and np.isfinite(e.first_loss) and e.first_loss > self.times * e.chance:
-            message = f"the loss starts at {e.first_loss:.3g}, while a constant answer has {e.chance:.3g}"
-            severity = e.severity if e.failing or e.first_loss < self.far * e.chance else "warning"
+        guess = max(e.chance, e.guess)
+        if guess > 0 and np.isfinite(e.first_loss) and e.first_loss > self.times * guess:
+            message = f"the loss starts at {e.first_loss:.3g}, while a constant answer has {guess:.3g}"
+            losses = e.model.history["loss"] if "loss" in e.model.history else np.zeros(1)
+            lasting = e.first_loss > self.far * guess and (losses > guess).mean() >= self.share
+            severity = "warning" if lasting and not e.failing else e.severity
             last = [gain for node in e.weighted if node not in e.hidden for gain in gains(e, node)]
             size = max((float(np.sqrt((rows**2).mean())) for rows in columns(e).values()), default=1.0)
             advice = either(
@@ -127,7 +132,7 @@ class FirstLoss(Check):
                 else "",
                 "standardise the inputs" if size > 3 else "",
             )
-            measured = {"first_loss": e.first_loss, "chance": e.chance}
+            measured = {"first_loss": e.first_loss, "chance": guess}
             yield self.found(severity, "the first step", message, **measured).trying(advice)
 
     def repair(self, recipe, e):

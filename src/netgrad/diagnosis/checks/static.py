@@ -44,7 +44,7 @@ class OneHotRegression(Check):
     Measure: whether every row of two or more targets holds one 1 and zeros, under a loss for quantities.
     """
 
-    rank: ClassVar[int] = 1
+    rank: ClassVar[int] = 10
     remedy: ClassVar[str] = "use the loss softmax_cross_entropy on a linear output"
 
     def look(self, e):
@@ -87,7 +87,7 @@ class RegressionOnClasses(Check):
     answers by more than ``margin``. Ratings and counts, which are quantities, are as well told by rounding.
     """
 
-    rank: ClassVar[int] = 2
+    rank: ClassVar[int] = 20
     remedy: ClassVar[str] = "use one output unit for each class and the loss softmax_cross_entropy"
     most: int = 20
     margin: float = 0.2
@@ -121,11 +121,11 @@ class RegressionOnClasses(Check):
 class NoNonlinearity(Check):
     """Several layers with weights and nowhere an activation: together they are one linear layer.
 
-    Measure: every layer is linear in what it receives. It is why a network fails where trees reach a skill above that
-    of a linear model by more than ``margin``.
+    Measure: every layer is linear in what it receives. It is why a network fails where trees or a small network reach
+    a skill above that of a linear model by more than ``margin``.
     """
 
-    rank: ClassVar[int] = 3
+    rank: ClassVar[int] = 30
     remedy: ClassVar[str] = "give the hidden layers an activation (activation='relu')"
     margin: float = 0.05
 
@@ -133,11 +133,11 @@ class NoNonlinearity(Check):
         hidden = [node.name for node in e.weighted if node in e.hidden]
         if not hidden or any(bends(node.layer) for node in every_layer(e.network)):
             return
-        trees, linear = e.references
-        severity = "fault" if e.failing and trees - linear > self.margin else "note"
+        bent, linear = e.references
+        severity = "fault" if e.failing and bent - linear > self.margin else "note"
         which = f"layer{'s' * (len(hidden) > 1)} {', '.join(hidden[:4])}" + " and others" * (len(hidden) > 4)
         message = f"no layer has an activation, so that {len(hidden) + 1} layers with weights are one linear layer"
-        yield self.found(severity, which, message, trees=trees, linear=linear)
+        yield self.found(severity, which, message, bent=bent, linear=linear)
 
     def repair(self, recipe, e):
         def change(node: Node) -> Layer:
@@ -172,7 +172,7 @@ class SortedLabels(Check):
     ``ordered``).
     """
 
-    rank: ClassVar[int] = 4
+    rank: ClassVar[int] = 40
     remedy: ClassVar[str] = "shuffle the examples (shuffle=True, the default)"
     margin: float = 0.3
     ordered: float = 0.9

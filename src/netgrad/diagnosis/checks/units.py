@@ -31,7 +31,7 @@ class DeadUnits(Check):
     too small (sigma 0.05); at a step far too large (0.6: 52 and 49 %) only a lower rate helps.
     """
 
-    rank: ClassVar[int] = 24
+    rank: ClassVar[int] = 240
     remedy: ClassVar[str] = (
         "use leaky_relu or elu, start the biases at 0.1, use He initialisation and a lower learning rate"
     )
@@ -70,7 +70,7 @@ class SaturatedUnits(Check):
     Measure: the share of units and examples with a derivative below 5 % of the largest, by layer. share: above this.
     """
 
-    rank: ClassVar[int] = 26
+    rank: ClassVar[int] = 260
     remedy: ClassVar[str] = (
         "standardise the inputs, use Xavier initialisation with biases of 0, a lower learning rate, or relu units"
     )
@@ -104,7 +104,7 @@ class RedundantUnits(Check):
     ReLUs are another finding. A layer whose weights are all next to 0 counts as wholly unused.
     """
 
-    rank: ClassVar[int] = 60
+    rank: ClassVar[int] = 600
     remedy: ClassVar[str] = "take fewer units in this layer, or an initialiser that makes every unit different"
     alike: float = 0.9995
     still: float = 1e-4
