@@ -234,3 +234,19 @@ class OnBatchEnd(ng.Callback):
 def test_what_is_no_callback_is_refused(callback, said):
     with pytest.raises(NetgradError, match=said):
         fit(callbacks=callback)
+
+
+@pytest.mark.parametrize("loss", [None, "categorical_crossentropy", "sparse_categorical_crossentropy"])
+def test_a_network_that_ends_in_a_softmax_is_taught_on_its_probabilities(loss):
+    model = fit(ng.Sequential([ng.Dense(3, activation="softmax")]), loss=loss, epochs=1)
+    assert model.objective.terms[0][1] == ng.CrossEntropy()
+
+
+def test_parts_of_other_libraries_are_answered_with_their_names_here():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    with pytest.raises(NetgradError, match=r"the loss CrossEntropyLoss of torch .* here it is 'softmax_cross_entropy'"):
+        fit(loss=torch.nn.CrossEntropyLoss())
+    with pytest.raises(NetgradError, match=r"the loss CTCLoss of torch .*: give a name: absolute_error"):
+        fit(loss=torch.nn.CTCLoss())
+    with pytest.raises(NetgradError, match=r"the optimizer AdamW of torch .* here it is 'adamw'"):
+        fit(optimizer=torch.optim.AdamW)

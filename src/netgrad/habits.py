@@ -73,6 +73,9 @@ NAMES: dict[str, dict[str, Here]] = {
     "penalty": {"ridge": Here("l2"), "weightdecay": Here("l2"), "lasso": Here("l1")},
 }
 
+# Losses that other libraries compute from probabilities, by names as above: of a network that ends in a softmax.
+OF_PROBABILITIES = ("categoricalcrossentropy", "sparsecategoricalcrossentropy", "nllloss")
+
 _FOLLOWS = "not asked for, widths follow from the data"
 
 # What an argument of other libraries is here: of `netgrad.fit`, and of layers.
@@ -189,6 +192,22 @@ def translated(kind: str, name: str, known: Mapping[str, Any]) -> Here:
     if here.differs:
         warn(f"{kind} {name!r} is taken for {here.name!r}: {here.differs.format(name)}")
     return here
+
+
+def refuse_foreign(kind: str, given: Any, known: Mapping[str, Any]) -> None:
+    """Refuse a loss or an optimiser of PyTorch or Keras by what it is called here.
+
+    Their losses compute on tensors of their own, which nothing here can differentiate.
+    """
+    cls = given if isinstance(given, type) else type(given)
+    library = cls.__module__.partition(".")[0]
+    if library not in ("torch", "keras", "tensorflow"):
+        return
+    here = NAMES.get(kind, {}).get(plain(cls.__name__)) or next(
+        (Here(n) for n in known if plain(n) == plain(cls.__name__)), None
+    )
+    answer = f"here it is {here.name!r}" if here is not None else f"give a name: {', '.join(sorted(known))}"
+    raise NetgradError(f"the {kind} {cls.__name__} of {library} computes on tensors of its own: {answer}")
 
 
 def answering(of: str, habits: Mapping[str, str]) -> Callable[[F], F]:

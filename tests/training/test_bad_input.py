@@ -24,7 +24,10 @@ CASES = {
     "targets of another shape": (lambda: ng.fit(net(), X, np.zeros((8, 5))), "do not fit the network's output"),
     "NaN in targets": (lambda: ng.fit(net(1), X, np.where(X > 1, np.nan, X)[:, 0]), "not finite"),
     "softmax over one unit": (lambda: ng.fit(net(1), X, Y, loss="softmax_cross_entropy"), "two or more output units"),
-    "a link function twice": (lambda: ng.fit(net(2, activation="softmax"), X, Y), "leave that layer's activation out"),
+    "a link function twice": (
+        lambda: ng.fit(net(2, activation="softmax"), X, Y, loss="softmax_cross_entropy"),
+        "leave that layer's activation out",
+    ),
     "a softmax of one unit": (lambda: ng.fit(net(1, activation="softmax"), X, Y), "which always answers 1: leave the"),
     "an unknown loss": (lambda: ng.fit(net(), X, Y, loss="softmax"), "did you mean 'softmax_cross_entropy'"),
     "an unknown optimizer": (lambda: ng.fit(net(), X, Y, optimizer="adm"), "did you mean 'adam'"),

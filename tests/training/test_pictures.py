@@ -41,6 +41,19 @@ def test_what_is_scaled_already_or_is_no_picture_stays(layers, x):
     assert for_pictures(net, x) == net
 
 
+def test_channels_first_are_refused_with_the_way_out():
+    first = np.moveaxis(np.stack([X[:, :9, :9]] * 3, -1), -1, 1).astype(np.float32)
+    layers = [ng.Conv(4, 3), ng.Flatten(), ng.Dense(2)]
+    with pytest.raises(
+        ShapeError, match=r"conv_1 would take x of shape .* 3 x 9 pixels with 9 channels: channels stand"
+    ):
+        ng.fit(ng.Sequential(layers), first, Y, epochs=1)
+    last = first.transpose(0, 2, 3, 1)
+    same = ng.untrained(ng.Sequential(layers), last, Y)
+    turned = ng.untrained(ng.Sequential([ng.Permute((1, 2, 0)), *layers]), first, Y, params=same.params)
+    np.testing.assert_allclose(turned.predict_proba(first), same.predict_proba(last), atol=1e-5)
+
+
 def test_a_width_is_no_number_of_channels():
     net = ng.Sequential([ng.Conv(4, 3), ng.Flatten(), ng.Dense(2)])
     for x in (X, X.astype(np.float32), X[:, :, :8]):
@@ -53,3 +66,10 @@ def test_a_width_is_no_number_of_channels():
     signals = ng.Sequential([ng.Conv(4, (3,)), ng.Flatten(), ng.Dense(2)])
     assert for_pictures(signals, X.astype(np.float32)) == signals
     assert for_pictures(net, X.astype(np.float32)[:, :, :3]) == net
+    wide = X.astype(np.float32)[:, :8]
+    assert wide.shape[1] != wide.shape[2]
+    with pytest.warns(ng.NetgradWarning, match=r"conv_1 takes x of shape \(N, 8, .* for signals of 8 time-steps"):
+        assert for_pictures(net, wide) == net
+    causal = ng.Sequential([ng.Conv(4, 3, padding=((2, 0),)), ng.Flatten(), ng.Dense(2)])
+    for plain in (signals, causal):
+        assert for_pictures(plain, wide) == plain  # which says that it works along one axis, so nothing is said

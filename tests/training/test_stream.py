@@ -190,6 +190,8 @@ def test_a_loader_gives_the_batches():
     for p, q in zip(jax.tree.leaves(in_memory.params), jax.tree.leaves(loaded.params), strict=True):
         np.testing.assert_allclose(p, q, rtol=1e-5, atol=1e-6)
     assert loaded.history["val_loss"][-1] == pytest.approx(loaded.evaluate(X, Y)["loss"], rel=1e-5)
+    assert loaded.evaluate(Loader(40)) == loaded.evaluate(X, Y)
+    np.testing.assert_array_equal(loaded.predict(Loader(40)), loaded.predict(X))
 
 
 class OneByOne:

@@ -17,6 +17,7 @@ from netgrad.diagnosis.recipe import Recipe
 from netgrad.errors import DivergenceError, warn
 from netgrad.training.batch import split
 from netgrad.training.fit import untrained
+from netgrad.training.frames import USUAL
 from netgrad.training.history import History
 from netgrad.training.model import Model
 
@@ -190,7 +191,7 @@ def outcome(found: Repair) -> str:
 
 def as_drawn(recipe: Recipe, x: Any, y: Any) -> Model:
     """The model of a recipe before its first step."""
-    names = ("loss", "loss_weights", "penalty", "weight_noise", "reduction", "lengths", "seed")
+    names = ("loss", "loss_weights", "penalty", "weight_noise", "reduction", "lengths", "seed", *USUAL)
     given = {name: recipe.settings[name] for name in names if name in recipe.settings}
     model = recipe.network if isinstance(recipe.network, Model) else untrained(recipe.network, x, y, **given)
     usual = {"optimizer": "adam", "learning_rate": None, "clip_norm": None, "batch_size": 32, "epochs": 20, "seed": 0}

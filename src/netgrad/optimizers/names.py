@@ -9,7 +9,7 @@ from typing import Any
 import optax
 
 from netgrad.errors import NetgradError
-from netgrad.habits import translated
+from netgrad.habits import refuse_foreign, translated
 from netgrad.optimizers.conjugate import conjugate_gradient, memoryless_quasi_newton, scaled_conjugate_gradient
 from netgrad.optimizers.first_order import delta_bar_delta, quickprop
 from netgrad.optimizers.kalman import meka
@@ -51,6 +51,7 @@ OPTIMIZERS: dict[str, tuple[Any, float | None]] = {
 
 def named(optimizer: Any) -> Any:
     """An optimiser's name as it stands in `OPTIMIZERS`, however others spell it; anything else as it is."""
+    refuse_foreign("optimizer", optimizer, OPTIMIZERS)
     return translated("optimizer", optimizer, OPTIMIZERS).name if isinstance(optimizer, str) else optimizer
 
 

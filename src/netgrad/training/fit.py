@@ -12,8 +12,8 @@ import jax.numpy as jnp
 
 from netgrad import optimizers
 from netgrad.compiling import INITIAL, as_seed, random_key
-from netgrad.data.encodings import TableEncoder
-from netgrad.errors import DataError, NetgradError
+from netgrad.data.targets import TargetEncoder
+from netgrad.errors import DataError, NetgradError, unknown_name
 from netgrad.habits import OF_FIT, answering
 from netgrad.network import Autoencoder, Network
 from netgrad.offered import offered
@@ -23,6 +23,7 @@ from netgrad.training import balance
 from netgrad.training.batch import Batch, split
 from netgrad.training.callbacks import Callback, ReduceOnPlateau
 from netgrad.training.checkpoint import rates
+from netgrad.training.frames import USUAL, encoders_for, unusual
 from netgrad.training.history import History
 from netgrad.training.kept import Kept, kept_by
 from netgrad.training.measures import Metrics
@@ -75,6 +76,12 @@ def fit(
     clip_norm: float | None = None,
     patience: int | None = None,
     metrics: Any = None,
+    drop: Sequence[str] = (),
+    only: Sequence[str] | None = None,
+    categorical: Sequence[str] = (),
+    numeric: Sequence[str] = (),
+    missing: str = "impute",
+    log_target: bool | None = None,
     shuffle: bool = True,
     epochs_per_call: int = 1,
     starts: int = 1,
@@ -124,6 +131,10 @@ def fit(
         metrics: what is measured besides after every epoch, on training and validation examples, into the history: a
             name of scikit-learn's ("f1_macro", "roc_auc", "mean_absolute_error"), a function (truth, predicted) ->
             number, or several, or a dict by name; by output where there are several (`netgrad.training.measures`).
+        drop, only, categorical, numeric, missing: of a data frame x: columns that are left out, or alone used, that are
+            categories or numbers whatever they look like, and "impute" or "error" for missing values
+            (`netgrad.data.TableEncoder`; `netgrad.fit_table` also chooses the network).
+        log_target: learn the logarithm of y, a positive quantity; predictions are in its own terms all the same.
         shuffle: draw the examples in a new random order in every epoch, and with it other batches; Kelleher
             ("Backpropagation: The Algorithm") draws the batches once and shuffles their order.
         epochs_per_call: epochs that run as one compiled program; callbacks see the last of them only, except for those
@@ -189,7 +200,10 @@ def fit(
         x, y, more = first_pair(stream, alone)
     settings = {"loss": loss, "loss_weights": loss_weights, "penalty": penalty, "reduction": reduction}
     settings["weight_noise"] = weight_noise
-    start = _start(network, x, y, more, settings, params, seed)
+    encoding = unusual(
+        drop=drop, only=only, categorical=categorical, numeric=numeric, missing=missing, log_target=log_target
+    )
+    start = _start(network, x, y, more, settings, params, seed, encoding)
     free = start.network
     start = start.frozen(frozen)
     data, held = _examples(start, x, y, more, validation, resample, class_weight, seed)
@@ -250,11 +264,20 @@ def fit(
 
 
 def _start(
-    network: Network | Model, x: Any, y: Any, more: dict[str, Any], settings: dict[str, Any], params: Any, seed: int
+    network: Network | Model,
+    x: Any,
+    y: Any,
+    more: dict[str, Any],
+    settings: dict[str, Any],
+    params: Any,
+    seed: int,
+    encoding: dict[str, Any],
 ) -> Model:
     """The model before the first step: drawn, or one that goes on, with the parameters given where there are any."""
     if not isinstance(network, Model):
-        start = untrained(network, x, y, lengths=more.get("lengths"), seed=seed, params=params, **settings)
+        start = untrained(network, x, y, lengths=more.get("lengths"), seed=seed, params=params, **settings, **encoding)
+    elif encoding:
+        raise NetgradError(f"a model goes on with its own encoders: leave {next(iter(encoding))} out")
     elif given := [name for name, value in settings.items() if value is not None]:
         raise NetgradError(f"a model goes on with its own objective: leave {given[0]} out, or train model.network anew")
     else:
@@ -319,11 +342,12 @@ def untrained(
     lengths: Any = None,
     seed: int = 0,
     params: Params | None = None,
+    **encoding: Any,
 ) -> Model:
     """The model as it stands before its first step: `fit` begins with it, and it can be looked into all the same.
 
-    Arguments as for `fit`. A data frame x gets a `netgrad.data.TableEncoder`, targets that are labels a
-    `netgrad.data.TargetEncoder`; the model remembers both.
+    Arguments as for `fit`, ``encoding`` those of a data frame (drop, only, ...). A data frame x gets a
+    `netgrad.data.TableEncoder`, targets that are labels a `netgrad.data.TargetEncoder`; the model remembers both.
 
     >>> import netgrad as ng, numpy as np
     >>> net = ng.Sequential([ng.Dense(2, activation="tanh"), ng.Dense(1)])
@@ -331,7 +355,10 @@ def untrained(
     >>> model.trace(np.eye(3), [0.1, 0.2, 0.3])["dense_1"].z.shape
     (3, 2)
     """
-    encoder = TableEncoder().fit(x) if hasattr(x, "columns") else None
+    if unknown := [name for name in encoding if name not in USUAL]:
+        raise unknown_name("argument of untrained", unknown[0], USUAL)
+    target_encoder: TargetEncoder | None
+    encoder, of_logarithm = encoders_for(x, y, unusual(**encoding))
     x = encoder.transform(x) if encoder else x
     network = for_pictures(network, x)
     shapes = in_shapes(check_inputs(network, x, lengths)[0])
@@ -340,7 +367,10 @@ def untrained(
     if reconstructs := y is None:
         check_reconstructs(network, network.shapes(shapes))
         y = inputs_as_targets(network, x)
-    y, target_encoder = encode_labels(network, y, out_shape[-1], loss)
+    if of_logarithm is not None:
+        y, target_encoder = of_logarithm.transform(y), of_logarithm
+    else:
+        y, target_encoder = encode_labels(network, y, out_shape[-1], loss)
     objective = make_objective(
         network,
         network.shapes(shapes),

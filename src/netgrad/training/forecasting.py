@@ -84,7 +84,9 @@ def fit_forecast(
     (7, ['2024-04-30', '2024-05-01', '2024-05-02'])
     """
     checked(horizon, window, coverage, validation, test)
-    table = chosen(table, target, drop, None if only is None else [n for n in (time, id) if n is not None] + list(only))
+    if only is not None:  # the target's own past is an input always, whether it is named or not
+        only = [n for n in (time, id) if n is not None] + [name for name in only if name != target]
+    table = chosen(table, target, drop, only)
     for name in known:
         if name not in table.columns:
             raise missing_column(name, table.columns)

@@ -27,6 +27,7 @@ from netgrad.training.predictor import Predictor
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch
 from netgrad.training.reconstruction import inputs_as_targets, part_of, sample
 from netgrad.training.running import compiled_score, run
+from netgrad.training.stream import gathered
 from netgrad.types import Named, Params, Shape, State
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class Model:
         return self._single(mean), self._single(spread)
 
     def _inputs(self, x: Any, lengths: Any) -> Batch:
-        inputs, checked_lengths = check_inputs(self.network, self.encode_inputs(x), lengths)
+        inputs, checked_lengths = check_inputs(self.network, self.encode_inputs(gathered(x)[0]), lengths)
         self._check_shapes(in_shapes(inputs))
         return Batch(inputs, {}, {}, checked_lengths)
 
@@ -380,6 +381,8 @@ class Model:
 
     def batch(self, x: Any, y: Any = None, sample_weight: Any = None, lengths: Any = None) -> Batch:
         """Encoded and checked examples, ready for this model's network and objective; y as for `evaluate`."""
+        if y is None:
+            x, y = gathered(x)
         x = self.encode_inputs(x)
         if y is None and self.objective.reconstructs:
             y = inputs_as_targets(self.network, x)

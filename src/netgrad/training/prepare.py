@@ -14,11 +14,12 @@ from netgrad.compiling import check_process
 from netgrad.data.checks import as_array, as_examples, as_lengths, default_float, same_examples
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import DataError, NetgradError
+from netgrad.habits import OF_PROBABILITIES, plain, refuse_foreign
 from netgrad.layers.activation import Softmax
 from netgrad.layers.wrapper import bare
-from netgrad.losses import BinaryCrossEntropy, FunctionLoss, Loss, SoftmaxCrossEntropy, SquaredError
+from netgrad.losses import BinaryCrossEntropy, CrossEntropy, FunctionLoss, Loss, SoftmaxCrossEntropy, SquaredError
 from netgrad.network import Network, out_lengths
-from netgrad.registry import find
+from netgrad.registry import KINDS, find
 from netgrad.training.batch import Batch
 from netgrad.training.objective import Objective
 from netgrad.trees import by_path
@@ -85,8 +86,14 @@ def given_params(network: Network, shapes: Mapping[str, Shape], params: Any) -> 
     return made
 
 
-def as_loss(spec: Any) -> Loss:
-    """The loss that a name, an instance, a class or a function stands for."""
+def as_loss(spec: Any, of_probabilities: bool = False) -> Loss:
+    """The loss that a name, an instance, a class or a function stands for.
+
+    of_probabilities: whether it is for a layer that ends in a softmax, as Keras's losses of classes are by default.
+    """
+    if of_probabilities and isinstance(spec, str) and plain(spec) in OF_PROBABILITIES:
+        return CrossEntropy()
+    refuse_foreign("loss", spec, KINDS["loss"])
     return FunctionLoss(spec) if callable(spec) and not hasattr(spec, "kind") else find("loss", spec)
 
 
@@ -133,7 +140,10 @@ def make_objective(
     terms = []
     for name, spec in losses.items():
         check_softmax(network, shapes, name)
-        chosen = infer_loss(shapes[nodes[name]], targets[name]) if spec is None else as_loss(spec)
+        softmax = isinstance(_activation(network, name), Softmax)
+        chosen = infer_loss(shapes[nodes[name]], targets[name]) if spec is None else as_loss(spec, softmax)
+        if spec is None and softmax and isinstance(chosen, SoftmaxCrossEntropy):
+            chosen = CrossEntropy()
         terms.append((name, chosen, float(weights.get(name, 1.0))))
     several = penalty if isinstance(penalty, list | tuple) else [] if penalty is None else [penalty]
     penalties = with_divergences(network, tuple(find("penalty", p) for p in several))
@@ -142,10 +152,16 @@ def make_objective(
     return objective
 
 
+def _activation(network: Network, name: str) -> Any:
+    """What an output's layer ends in: its activation, or the layer itself."""
+    layer = bare(network.output_layer(name))
+    return getattr(layer, "activation", layer)
+
+
 def check_softmax(network: Network, shapes: Mapping[str, Shape], name: str) -> None:
     """Refuse a softmax over one unit: it answers 1, whatever the unit says."""
-    layer, node = bare(network.output_layer(name)), dict(network.outputs)[name]
-    if isinstance(getattr(layer, "activation", layer), Softmax) and shapes[node][-1] == 1:
+    node = dict(network.outputs)[name]
+    if isinstance(_activation(network, name), Softmax) and shapes[node][-1] == 1:
         raise NetgradError(
             f"layer {node} is a softmax over one unit, which always answers 1: leave the activation out and use loss "
             "'binary_cross_entropy', or take one unit for each class"
@@ -206,7 +222,7 @@ def encode_labels(network: Network, y: Any, units: int, loss: Any = None) -> tup
         return y, None
     if values.dtype.kind in "iu":
         asked = next(iter(named("output", loss, network.output_names).values()), None)
-        asked = asked is None or as_loss(asked).task == "classification"
+        asked = asked is None or as_loss(asked, of_probabilities=True).task == "classification"
         classes = np.unique(values)
         if not asked or units < 2 or len(classes) > units or (classes[0] >= 0 and classes[-1] < units):
             return y, None

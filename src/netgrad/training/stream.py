@@ -204,6 +204,13 @@ def first_pair(stream: Stream, alone: bool = False) -> tuple[Any, Any, dict[str,
     return x, y, more
 
 
+def gathered(x: Any) -> tuple[Any, Any]:
+    """x and no targets for examples in memory; of a loader or another stream all its examples, with their targets."""
+    if hasattr(x, "__array__") or (stream := Stream.of(x)) is None:
+        return x, None
+    return collected(stream)
+
+
 @dataclass
 class Streaming:
     """What `netgrad.training.memory.InMemory` is for examples in memory."""

@@ -121,6 +121,9 @@ def fit_table(
     log_target: bool | None = None,
     drop: Sequence[str] = (),
     only: Sequence[str] | None = None,
+    categorical: Sequence[str] = (),
+    numeric: Sequence[str] = (),
+    missing: str | None = None,
     metrics: Any = None,
     callbacks: Sequence[Callback] = (),
     checkpoint: Any = None,
@@ -134,8 +137,8 @@ def fit_table(
     column to predict, rows without it are left out. task: "classification" or "regression"; told from the target.
     encoder: how columns become features, not yet fitted; by default ``TableEncoder("robust")``. log_target: learn the
     logarithm of a quantity; None: where it is positive and skewed. drop, only: columns that are left out, or alone
-    used. metrics, callbacks, checkpoint, progress, seed: as for `netgrad.fit`. changes: fields of `Recipe` that
-    are to be otherwise.
+    used; categorical, numeric: columns that are so whatever they look like; missing: "impute" or "error". metrics,
+    callbacks, checkpoint, progress, seed: as for `netgrad.fit`. changes: fields of `Recipe` that are to be otherwise.
 
     >>> import netgrad as ng, numpy as np, pandas as pd
     >>> size = np.random.default_rng(0).uniform(30, 90, 60)
@@ -146,7 +149,11 @@ def fit_table(
     """
     columns, y = split_target(chosen(table, target, drop, only), target)
     columns, y = columns[y.notna()], y[y.notna()]
-    encoder = (encoder or TableEncoder("robust")).fit(columns)
+    asked: dict[str, Any] = {"categorical": tuple(categorical), "numeric": tuple(numeric), "missing": missing}
+    asked = {name: value for name, value in asked.items() if value}
+    if encoder is not None and asked:
+        raise NetgradError(f"{next(iter(asked))} is the encoder's own, which is given: leave one of them out")
+    encoder = (encoder or TableEncoder("robust", **asked)).fit(columns)
     target_encoder = TargetEncoder(task, log_target=log_target, within=True).fit(y)
     x, labels = encoder.transform(columns), target_encoder.transform(y)
     warn_of_leaks(encoder, x, labels, target_encoder.task == "regression")
