@@ -4,7 +4,7 @@ SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures kernels sanitize neon clean
+.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures studio-web test-studio kernels sanitize neon clean
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -58,6 +58,13 @@ onnx-table: $(VENV)/installed-dev  ## run ONNX's node tests through the import a
 
 pictures: $(VENV)/installed  ## the README's pictures
 	$(BIN)/python docs/images/make.py
+
+studio-web:  ## build the studio's page from studio-web/ into the package (needs Node); what is built is committed
+	cd studio-web && npm ci --no-audit --no-fund && npm run build
+
+test-studio: $(VENV)/installed-dev  ## the studio in a real browser (Debian: chromium); screenshots to out/studio
+	$(BIN)/python -m pip install --quiet playwright
+	NETGRAD_STUDIO=1 $(BIN)/python -m pytest tests/studio
 
 kernels: $(VENV)/installed-dev  ## rebuild the C++ kernels into the source tree, where they are found first
 	cmake -S . -B build/kernels -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python

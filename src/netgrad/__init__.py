@@ -81,7 +81,7 @@ from netgrad.training.transfer import transfer
 from netgrad.training.translate import translate
 
 if TYPE_CHECKING:
-    from netgrad import architectures, curvature, diagnosis, exchange, pruning, report, tasks, uncertainty
+    from netgrad import architectures, curvature, diagnosis, exchange, pruning, report, studio, tasks, uncertainty
     from netgrad.diagnosis import Watch
     from netgrad.pruning.prune import prune
     from netgrad.uncertainty import posterior, relevance
@@ -181,6 +181,7 @@ __all__ = [
     "relevance",
     "report",
     "sample",
+    "studio",
     "tasks",
     "unroll",
     "three_way_split",
@@ -194,7 +195,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The packages that training does not need are opened when they are asked for: a tenth of the time to import."""
-    if name in ("architectures", "curvature", "diagnosis", "exchange", "pruning", "report", "tasks", "uncertainty"):
+    if name in (
+        "architectures", "curvature", "diagnosis", "exchange", "pruning", "report", "studio", "tasks", "uncertainty"
+    ):  # fmt: skip
         return import_module(f"netgrad.{name}")
     if name == "Watch":
         return import_module("netgrad.diagnosis").Watch

@@ -20,6 +20,7 @@ from netgrad.cli.predict import predict
 from netgrad.cli.reproduce import reproduce
 from netgrad.cli.sample import sample
 from netgrad.cli.serve import serve
+from netgrad.cli.studio import studio
 
 app = typer.Typer(
     name="netgrad",
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (fit, predict, sample, inspect, serve, export, reproduce):
+for command in (fit, predict, sample, inspect, serve, studio, export, reproduce):
     app.command()(command)
 app.command(name="import")(import_)
 

@@ -1,0 +1,282 @@
+"""A design: the network and the training that the page shows as a drawing, as plain JSON, checked, and as code."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from typing import Any
+
+from netgrad import layers
+from netgrad.compiling import MOST_SEEDS
+from netgrad.errors import NetgradError, unknown_name
+from netgrad.layers.base import Layer
+from netgrad.network import Network, Sequential
+from netgrad.registry import KINDS, find
+from netgrad.studio.examples import Examples
+
+MOST_LAYERS, MOST_UNITS = 12, 1024
+# Each kind with the fields that the page offers: name, default, least and most; or the choices of a text.
+NUMBERS: dict[str, dict[str, tuple[float, float, float]]] = {
+    "dense": {"units": (8, 1, MOST_UNITS)},
+    "dropout": {"rate": (0.5, 0.0, 0.95)},
+    "batch_norm": {},
+    "conv": {"filters": (8, 1, 128), "window": (3, 1, 11)},
+    "max_pool": {"window": (2, 1, 8)},
+    "flatten": {},
+}
+CLASSES = {
+    "dense": layers.Dense,
+    "dropout": layers.Dropout,
+    "batch_norm": layers.BatchNorm,
+    "conv": layers.Conv,
+    "max_pool": layers.MaxPool,
+    "flatten": layers.Flatten,
+}
+ACTIVATIONS = ("identity", "relu", "leaky_relu", "elu", "tanh", "logistic", "softplus")
+INITIALIZERS = ("", "xavier", "he", "zeros", "tiny", "large")
+SPREADS = {"tiny": 0.01, "large": 1.5}  # standard deviations that the lessons on first weights need
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
+LOSSES = ("", "softmax_cross_entropy", "squared_error", "absolute_error", "huber")
+PENALTIES = ("", "l2", "l1")
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is trained and how.
+
+    layers: the hidden layers from below, each a mapping with its ``kind``; None for a network that was given. output:
+    the activation of the last layer, which has the units that the examples ask for. dead: the bias that the hidden
+    layers begin with, for the lesson on units that died. loss: "" for what the examples ask for. batch_size: 0 for all
+    examples at once. params: "power_plant" for the text's first weights.
+
+    >>> design = Design.of({"layers": [{"kind": "dense", "units": 3, "activation": "tanh"}]})
+    >>> design.layers
+    ({'kind': 'dense', 'units': 3, 'activation': 'tanh', 'initializer': ''},)
+    >>> Design.of({"learning_rate": -1})
+    Traceback (most recent call last):
+    netgrad.errors.NetgradError: learning_rate must be above 0 and at most 100, found -1
+    """
+
+    data: str = "circles"
+    layers: tuple[Mapping[str, Any], ...] | None = ()
+    output: str = "identity"
+    bias: float = 0.0
+    loss: str = ""
+    optimizer: str = "adam"
+    learning_rate: float = 0.01
+    penalty: str = ""
+    alpha: float = 0.001
+    batch_size: int = 32
+    reduction: str = "mean"
+    seed: int = 0
+    params: str = ""
+
+    @classmethod
+    def of(cls, plain: Any) -> Design:
+        """From what the page sends; raises `NetgradError` for what is none."""
+        if not isinstance(plain, Mapping):
+            raise NetgradError(f"a design is an object, found {type(plain).__name__}")
+        known = {field.name for field in fields(cls)}
+        if strange := sorted(set(plain) - known):
+            raise unknown_name("setting", strange[0], known)
+        design = replace(cls(), **plain)
+        for name, choices in (
+            ("output", ACTIVATIONS),
+            ("loss", LOSSES),
+            ("optimizer", OPTIMIZERS),
+            ("penalty", PENALTIES),
+            ("reduction", ("mean", "sum")),
+            ("params", ("", "power_plant")),
+        ):
+            _one_of(name, getattr(design, name), choices)
+        between("learning_rate", design.learning_rate, 0, 100, above=True)
+        between("alpha", design.alpha, 0, 1)
+        between("bias", design.bias, -100, 100)
+        between("batch_size", design.batch_size, 0, 100_000, whole=True)
+        between("seed", design.seed, 0, MOST_SEEDS - 1, whole=True)
+        if not isinstance(design.data, str):
+            raise NetgradError("data is the name of a data set")
+        if design.layers is None:
+            return design
+        if not isinstance(design.layers, list | tuple) or len(design.layers) > MOST_LAYERS:
+            raise NetgradError(f"layers is a list of at most {MOST_LAYERS} layers")
+        return replace(design, layers=tuple(_layer(i, spec) for i, spec in enumerate(design.layers)))
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    def network(self, examples: Examples) -> Network:
+        """The network, with its last layer; raises what the layers raise where a shape is impossible."""
+        made = [self._made(spec) for spec in self.layers or ()]
+        flat = any(spec["kind"] == "flatten" for spec in self.layers or ())
+        if len(examples.shape) > 1 and not flat:
+            before = next((i for i, s in enumerate(self.layers or ()) if s["kind"] == "dense"), len(made))
+            made.insert(before, layers.Flatten())
+        return Sequential([*made, layers.Dense(examples.outputs, activation=self.output)])
+
+    def _made(self, spec: Mapping[str, Any]) -> Layer:
+        kind = spec["kind"]
+        given: dict[str, Any] = {name: spec[name] for name in NUMBERS[kind]}
+        if "activation" in spec:
+            given["activation"] = spec["activation"]
+        if start := spec.get("initializer"):
+            wide = SPREADS.get(start)
+            given["initializer"] = start if wide is None else find("initializer", "normal").__class__(wide)
+        if self.bias and kind == "dense":
+            given["bias_initializer"] = find("initializer", "constant").__class__(self.bias)
+        made: Layer = CLASSES[kind](**given)
+        return made
+
+    def settings(self, examples: Examples) -> dict[str, Any]:
+        """What `netgrad.fit` is asked for besides the network, without epochs and validation."""
+        penalty = replace(find("penalty", self.penalty), alpha=self.alpha) if self.penalty else None
+        asked: dict[str, Any] = {
+            "loss": self.loss or examples.loss,
+            "optimizer": self.optimizer,
+            "learning_rate": self.learning_rate,
+            "batch_size": self.batch_size or None,
+            "seed": self.seed,
+        }
+        if self.params:
+            from netgrad.experiments import power_plant
+
+            asked["params"] = dict(zip(("dense_1", "dense_2", "dense_3"), power_plant.params().values(), strict=True))
+        if self.reduction != "mean":
+            asked["reduction"] = self.reduction
+        return asked if penalty is None else asked | {"penalty": penalty}
+
+
+def _layer(i: int, spec: Any) -> dict[str, Any]:
+    """One layer of a design with all its fields."""
+    if not isinstance(spec, Mapping):
+        raise NetgradError(f"layer {i + 1} is an object with a kind, found {type(spec).__name__}")
+    kind = spec.get("kind")
+    _one_of(f"the kind of layer {i + 1}", kind, tuple(NUMBERS))
+    made: dict[str, Any] = {"kind": kind}
+    for name, (default, least, most) in NUMBERS[str(kind)].items():
+        made[name] = spec.get(name, default)
+        between(f"{name} of layer {i + 1}", made[name], least, most, whole=name != "rate")
+    if kind in ("dense", "conv"):
+        made["activation"] = spec.get("activation", "relu")
+        made["initializer"] = spec.get("initializer", "")
+        _one_of(f"the activation of layer {i + 1}", made["activation"], ACTIVATIONS)
+        _one_of(f"the initializer of layer {i + 1}", made["initializer"], INITIALIZERS)
+    return made
+
+
+def _one_of(what: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise NetgradError(f"{what} must be one of {', '.join(c or 'none' for c in choices)}, found {value!r}")
+
+
+def between(what: str, value: Any, least: float, most: float, above: bool = False, whole: bool = False) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or (whole and value != int(value)) or value > most or value < least or (above and value == least):
+        kind = "a whole number from" if whole else "above" if above else "from"
+        raise NetgradError(
+            f"{what} must be {kind} {least:g} {'and at most' if above else 'to'} {most:g}, found {value}"
+        )
+
+
+# --- as a drawing, as code, as a command
+
+
+def drawing(network: Network, shape: tuple[int, ...]) -> list[dict[str, Any]]:
+    """The layers as the page draws them: name, kind, what they come from, shape of the output, parameters."""
+    name = network.inputs[0]
+    shapes = network.shapes({name: shape})
+    drawn: list[dict[str, Any]] = [{"name": name, "kind": "input", "from": [], "shape": list(shape), "parameters": 0}]
+    counts = counted(network, shape)
+    for node in network.nodes:
+        activation = getattr(getattr(node.layer, "activation", None), "registered_name", "")
+        drawn.append(
+            {
+                "name": node.name,
+                "kind": type(node.layer).__name__,
+                "activation": activation,
+                "from": list(node.inputs),
+                "shape": list(shapes[node.name]),
+                "parameters": counts.get(node.params, 0),
+            }
+        )
+    return drawn
+
+
+def counted(network: Network, shape: tuple[int, ...]) -> dict[str, int]:
+    """How many parameters each layer has, without drawing them."""
+    import jax
+
+    made = jax.eval_shape(lambda key: network.init(key, {network.inputs[0]: shape})[0], jax.random.key(0))
+    return {name: sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(own)) for name, own in made.items()}
+
+
+def expression(layer: Layer) -> str:
+    """A layer as it is written in Python, without what is the default.
+
+    >>> import netgrad as ng
+    >>> expression(ng.Dense(3, activation="tanh")), expression(ng.Dropout(0.2))
+    ("ng.Dense(3, activation='tanh')", 'ng.Dropout(rate=0.2)')
+    """
+    parts = []
+    for field in fields(layer):
+        value = getattr(layer, field.name)
+        if field.name == "name" or value == field.default or value is None:
+            continue
+        required = field.default is MISSING
+        parts.append(_said(value) if required else f"{field.name}={_said(value)}")
+    return f"ng.{type(layer).__name__}({', '.join(parts)})"
+
+
+def _said(value: Any) -> str:
+    name = getattr(value, "registered_name", "")
+    if name and getattr(value, "kind", "") in KINDS:
+        given = [f for f in fields(value) if f.name != "name" and getattr(value, f.name) != f.default]
+        if not given:
+            return repr(name)
+        return f"ng.{type(value).__name__}({', '.join(repr(getattr(value, f.name)) for f in given)})"
+    return repr(value)
+
+
+def code(design: Design, examples: Examples, network: Network) -> str:
+    """The same network and training as Python code; on the gallery it runs as it stands, to the same numbers."""
+    asked = design.settings(examples)
+    written = [expression(layer) for layer in network.written]
+    lines = ["import netgrad as ng"]
+    if "penalty" in asked:
+        asked["penalty"] = f"ng.{type(asked['penalty']).__name__}({design.alpha:g})"
+    said = {name: value if name == "penalty" else repr(value) for name, value in asked.items()}
+    if "params" in asked:
+        lines.append("from netgrad.experiments import power_plant")
+        names = '("dense_1", "dense_2", "dense_3")'
+        said["params"] = f"dict(zip({names}, power_plant.params().values()))"
+    lines += ["from netgrad.studio.examples import gallery", "", f"data = gallery({design.data!r})"]
+    lines += ["net = ng.Sequential([", *(f"    {layer}," for layer in written), "])"]
+    lines += ["model = ng.fit(", "    net, data.x, data.y, epochs=100, validation=(data.x_held, data.y_held),"]
+    lines += [f"    {', '.join(f'{name}={value}' for name, value in said.items())},", ")"]
+    return "\n".join([*lines, "print(model.evaluate(data.x_held, data.y_held))", ""])
+
+
+def command(design: Design) -> str:
+    """The nearest `netgrad fit`, for rows of dense layers of one activation; "" where there is none."""
+    specs = [spec for spec in design.layers or () if spec["kind"] != "dropout"]
+    activations = {spec.get("activation") for spec in specs}
+    if design.layers is None or any(s["kind"] != "dense" for s in specs) or len(activations) > 1:
+        return ""
+    if any(s["initializer"] for s in specs) or design.bias or design.output != "identity":
+        return ""
+    hidden = ",".join(str(spec["units"]) for spec in specs) or "0"
+    dropped = [spec["rate"] for spec in design.layers if spec["kind"] == "dropout"]
+    parts = [f"netgrad fit {design.data}.csv --target y --hidden {hidden}"]
+    if activations:
+        parts.append(f"--activation {activations.pop()}")
+    parts.append(f"--optimizer {design.optimizer} --learning-rate {design.learning_rate:g}")
+    if dropped:
+        parts.append(f"--dropout {dropped[0]:g}")
+    if design.batch_size:
+        parts.append(f"--batch-size {design.batch_size}")
+    if design.penalty:
+        parts.append(f"--penalty {design.penalty} --alpha {design.alpha:g}")
+    return " ".join([*parts, f"--seed {design.seed}"])

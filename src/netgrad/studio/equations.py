@@ -1,0 +1,73 @@
+"""The equations of one weight with the numbers put in: forward, backward and update, as TeX and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+MOST_TERMS = 3
+ACTIVATIONS = {
+    "identity": "z",
+    "relu": r"\max(0, z)",
+    "logistic": r"\frac{1}{1 + e^{-z}}",
+    "tanh": r"\tanh z",
+    "leaky_relu": r"\max(0.01 z, z)",
+    "softplus": r"\ln(1 + e^z)",
+}
+
+
+def shown(value: float) -> str:
+    """A number in four digits, as TeX.
+
+    >>> shown(0.123456), shown(-1.5e-7), shown(0)
+    ('0.1235', '-1.5 \\\\cdot 10^{-7}', '0')
+    """
+    text = f"{value:.4g}"
+    if "e" not in text:
+        return text
+    mantissa, exponent = text.split("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+
+
+def in_brackets(value: float) -> str:
+    """A number as a factor."""
+    text = shown(value)
+    return f"({text})" if value < 0 or "cdot" in text else text
+
+
+def of_weight(
+    *, x: Sequence[float] | Any, w: Sequence[float] | Any, b: float, z: float, a: float, delta: float, i: int,
+    activation: str, slope: float | None, rate: float | None, optimizer: str,
+) -> list[dict[str, str]]:  # fmt: skip
+    """Of the weight from input i to a unit, for one example: x, w (inputs,) and the unit's b, z, a and delta.
+
+    Kelleher 8.3, equations 18-31: z = sum of w x and b; a = f(z); delta = dE/da f'(z); dE/dw = delta x; w - rate dE/dw.
+
+    >>> steps = of_weight(x=[2.0, 1.0], w=[0.5, -1.0], b=0.1, z=0.1, a=0.1, delta=0.2, i=0, activation="identity",
+    ...                   slope=1.0, rate=0.5, optimizer="sgd")
+    >>> [step["title"] for step in steps]
+    ['Net input', 'Activation', 'Net gradient', 'Gradient of the weight', 'Update']
+    >>> steps[3]["tex"].split("=")[-1].strip(), steps[4]["tex"].split("=")[-1].strip()
+    ('0.4', '0.3')
+    """
+    terms = [f"{in_brackets(float(w[k]))} \\cdot {in_brackets(float(x[k]))}" for k in range(min(len(x), MOST_TERMS))]
+    if len(x) > MOST_TERMS:
+        terms.append(r"\dots")
+    f = ACTIVATIONS.get(activation, "f(z)")
+    put = rf"&= {' + '.join(terms)} + {in_brackets(b)} \\ &= {shown(z)}"
+    gradient = float(x[i]) * delta
+    steps = [
+        ("Net input", rf"\begin{{aligned}} z &= \textstyle\sum_k w_k x_k + b \\ {put} \end{{aligned}}"),
+        ("Activation", rf"a = {f} = {shown(a)}"),
+    ]
+    parts = f"{in_brackets(delta / slope)} \\cdot {in_brackets(slope)} = " if slope else ""
+    steps.append(("Net gradient", rf"\delta = \frac{{\partial E}}{{\partial a}} \, f'(z) = {parts}{shown(delta)}"))
+    product = f"{in_brackets(delta)} \\cdot {in_brackets(float(x[i]))}"
+    slope_of = rf"\frac{{\partial E}}{{\partial w_{{{i}}}}}"
+    steps.append(("Gradient of the weight", rf"{slope_of} = \delta \, x_{{{i}}} = {product} = {shown(gradient)}"))
+    if rate is not None and optimizer == "sgd":
+        after = float(w[i]) - rate * gradient
+        step = f"{shown(float(w[i]))} - {shown(rate)} \\cdot {in_brackets(gradient)}"
+        tex = rf"w_{{{i}}} - \eta \, {slope_of} = {step} = {shown(after)}"
+        steps.append(("Update", tex))
+    return [{"title": title, "tex": tex} for title, tex in steps]

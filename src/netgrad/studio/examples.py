@@ -1,0 +1,181 @@
+"""What a network in the studio learns from: the gallery of small data sets, a table, or arrays of a user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netgrad.compiling import as_seed
+from netgrad.errors import DataError, unknown_name
+
+HELD = 0.25  # the share that is held out
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples to train on, and those held out.
+
+    x, x_held: (N, ...), float32. y, y_held: class numbers (N,), int32, or quantities (N, units), float32. classes: the
+    names of the classes; none for a regression. features: the names of the inputs of vectors.
+    """
+
+    title: str
+    x: np.ndarray
+    y: np.ndarray
+    x_held: np.ndarray
+    y_held: np.ndarray
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        return tuple(self.x.shape[1:])
+
+    @property
+    def outputs(self) -> int:
+        """The units of a network's last layer."""
+        return len(self.classes) or (1 if self.y.ndim == 1 else self.y.shape[-1])
+
+    @property
+    def loss(self) -> str:
+        """What its networks are trained by where nobody says otherwise."""
+        return "softmax_cross_entropy" if self.classes else "squared_error"
+
+
+def divided(
+    title: str, x: Any, y: Any, classes: tuple[str, ...] = (), features: tuple[str, ...] = (), seed: int = 0
+) -> Examples:
+    """Examples of which some, drawn at random, are held out.
+
+    >>> some = divided("line", np.zeros((8, 1)), np.zeros(8))
+    >>> some.x.shape, some.y.shape, some.x_held.shape
+    ((6, 1), (6, 1), (2, 1))
+    """
+    x = np.asarray(x, np.float32)
+    y = np.asarray(y, np.int32) if classes else np.asarray(y, np.float32).reshape(len(x), -1)
+    if len(x) < 4:
+        raise DataError(f"{title} has {len(x)} examples: the studio holds a quarter out, and needs at least 4")
+    order = np.random.default_rng(as_seed(seed)).permutation(len(x))
+    held, kept = order[: max(1, round(HELD * len(x)))], order[max(1, round(HELD * len(x))) :]
+    return Examples(title, x[kept], y[kept], x[held], y[held], classes, features)
+
+
+def _xor(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    x = rng.uniform(-1, 1, (300, 2))
+    x += 0.08 * np.sign(x)
+    return x, (x[:, 0] * x[:, 1] < 0).astype(int)
+
+
+def _circles(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    y = np.arange(300) % 2
+    radius, angle = np.where(y == 0, rng.uniform(0, 0.45, 300), rng.uniform(0.65, 1, 300)), rng.uniform(0, 6.2832, 300)
+    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]), y
+
+
+def _moons(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    y, t = np.arange(300) % 2, rng.uniform(0, np.pi, 300)
+    x = np.column_stack([np.cos(t) - 0.5, np.sin(t) - 0.25]) * np.where(y == 0, 1, -1)[:, None]
+    return 0.7 * x + rng.normal(0, 0.08, x.shape), y
+
+
+def _spiral(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    y, t = np.arange(400) % 2, np.sqrt(rng.uniform(0.02, 1, 400))
+    angle = 9 * t + np.pi * y
+    return np.column_stack([t * np.cos(angle), t * np.sin(angle)]) + rng.normal(0, 0.02, (400, 2)), y
+
+
+def _clouds(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    y = np.arange(300) % 3
+    centre = np.array([[-0.5, -0.4], [0.5, -0.4], [0, 0.5]])[y]
+    return centre + rng.normal(0, 0.22, (300, 2)), y
+
+
+def _noisy_moons(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    x, y = _moons(rng)
+    x, y = x[:80] + rng.normal(0, 0.2, (80, 2)), y[:80].copy()
+    wrong = rng.permutation(80)[:8]
+    y[wrong] = 1 - y[wrong]
+    return x, y
+
+
+def _sine(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    x = rng.uniform(-1, 1, (120, 1))
+    return x, np.sin(2 * np.pi * x[:, 0]) + rng.normal(0, 0.1, 120)
+
+
+# Names, what the page calls them, and how they are drawn; two inputs and classes, or one and a quantity.
+DRAWN: dict[str, tuple[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]]] = {
+    "xor": ("XOR: opposite corners alike", _xor),
+    "circles": ("Circle in a ring", _circles),
+    "moons": ("Two moons", _moons),
+    "spiral": ("Two spirals", _spiral),
+    "clouds": ("Three clouds", _clouds),
+    "noisy_moons": ("Few moons, wrong labels", _noisy_moons),
+    "sine": ("A noisy sine", _sine),
+}
+TITLES = {name: title for name, (title, _) in DRAWN.items()} | {
+    "digits": "Handwritten digits, 8 x 8",
+    "power_plant": "Power plant, four examples",
+}
+
+
+def gallery(name: str) -> Examples:
+    """A data set of the gallery, the same at every call.
+
+    >>> gallery("xor").x.shape, gallery("sine").y.shape, gallery("digits").shape
+    ((225, 2), (90, 1), (8, 8, 1))
+    """
+    if name in DRAWN:
+        title, draw = DRAWN[name]
+        x, y = draw(np.random.default_rng(1))
+        classes = () if name == "sine" else tuple("ABC"[: int(y.max()) + 1])
+        return divided(title, x, y, classes, tuple(f"x{i + 1}" for i in range(x.shape[1])))
+    if name == "digits":
+        from netgrad.data import datasets
+
+        own = datasets.load("digits")
+        return Examples(TITLES[name], own.x, own.y, own.x_test, own.y_test, own.class_names)
+    if name == "power_plant":
+        from netgrad.experiments.power_plant import X, Y
+
+        x, y = np.asarray(X, np.float32), np.asarray(Y, np.float32)[:, None]
+        return Examples(TITLES[name], x, y, x, y, (), ("temperature", "humidity"))
+    raise unknown_name("data set", name, TITLES)
+
+
+def table(path: str | Path, target: str | None) -> Examples:
+    """The examples in a table, encoded as `netgrad fit` encodes them."""
+    from netgrad.data import TableEncoder, read_table
+    from netgrad.data.tables import split_target
+    from netgrad.data.targets import TargetEncoder
+
+    rows = read_table(path)
+    if target is None:
+        raise DataError(f"which column of {Path(path).name} is to be predicted? It has {', '.join(rows.columns[:12])}")
+    columns, y = split_target(rows, target)
+    columns, y = columns[y.notna()], y[y.notna()]
+    encoder, of_target = TableEncoder("robust").fit(columns), TargetEncoder().fit(y)
+    classes = tuple(map(str, of_target.classes or ())) if of_target.task == "classification" else ()
+    x, labels = encoder.transform(columns), of_target.transform(y)
+    return divided(Path(path).name, x, labels, classes, tuple(encoder.feature_names))
+
+
+def arrays(path: str | Path) -> Examples:
+    """The examples that `netgrad.studio` wrote down for the process that trains."""
+    with np.load(path) as kept:
+        x, y, classes = kept["x"], kept["y"], tuple(kept["classes"].tolist())
+        if "x_held" in kept:
+            return Examples("your data", x, y, kept["x_held"], kept["y_held"], classes)
+    return divided("your data", x, y, classes)
+
+
+def examples(source: Mapping[str, Any]) -> Examples:
+    """Those that a source names: {"gallery": name}, {"table": path, "target": column} or {"arrays": path}."""
+    if "table" in source:
+        return table(source["table"], source.get("target"))
+    return arrays(source["arrays"]) if "arrays" in source else gallery(str(source.get("gallery")))

@@ -1,0 +1,252 @@
+"""What the page sees of a training: curves, answers over the inputs, sizes layer by layer, and what is selected."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netgrad.compiling import Program
+from netgrad.layers import Dense
+from netgrad.regularizers import is_weight
+from netgrad.studio.equations import of_weight
+from netgrad.studio.trainer import Trainer
+from netgrad.training.objective import gradients
+
+MOST_POINTS = 400  # of a curve
+FIELD = 44  # points of each side of the answers over two inputs
+SEEN = 128  # examples that sizes are measured on
+WIDEST = 24  # units whose weights are drawn
+SHOWN = 48  # numbers of one quantity of the selected layer
+BARS = 21
+
+
+@lru_cache(maxsize=16)
+def _looking(network: Any, objective: Any) -> Any:
+    """Everything of one pass, forward and backward, as one program: (params, state, batch) -> by node."""
+
+    def look(network: Any, objective: Any, params: Any, state: Any, batch: Any) -> Any:
+        found = gradients(network, objective, params, state, batch, None, False)
+        keep = ("x", "z", "a")
+        return {
+            node.name: {name: found.run.saved[node.name][name] for name in keep if name in found.run.saved[node.name]}
+            | {"delta": found.nodes[node.name].delta, "d": found.nodes[node.name].d_params}
+            for node in network.nodes
+        }
+
+    return Program(partial(look, network, objective))
+
+
+@lru_cache(maxsize=8)
+def field_points(low: float, high: float) -> np.ndarray:
+    """The inputs (FIELD * FIELD, 2) over which answers are drawn, row by row from the top."""
+    along = np.linspace(low, high, FIELD, dtype=np.float32)
+    return np.stack(np.meshgrid(along, along[::-1]), -1).reshape(-1, 2)
+
+
+class Curve:
+    """A curve of bounded length: when it is full, every second point goes.
+
+    >>> curve = Curve(4)
+    >>> for i in range(6):
+    ...     curve.add([i])
+    >>> curve.points
+    [[0], [2], [4], [5]]
+    """
+
+    def __init__(self, most: int = MOST_POINTS):
+        self.most, self.points = most, list[list[float | None]]()
+
+    def add(self, point: list[float | None]) -> None:
+        """A point at the end, in the place of the last where nothing has happened since."""
+        if self.points and self.points[-1][0] == point[0]:
+            self.points[-1] = point
+            return
+        if len(self.points) >= self.most:
+            self.points = [*self.points[:-1:2], self.points[-1]] if self.most % 2 else self.points[::2]
+        self.points.append(point)
+
+
+@dataclass
+class Selection:
+    """What is looked at: a layer, a unit of it, one of its inputs, an example of those trained on."""
+
+    layer: str = ""
+    unit: int = 0
+    input: int = 0
+    example: int = 0
+
+
+def frame(trainer: Trainer, curve: Curve, selection: Selection) -> dict[str, Any]:
+    """What is seen at this moment, as JSON; a point is added to the curve."""
+    curve.add(point(trainer))
+    looked = look(trainer)
+    told: dict[str, Any] = {
+        "epoch": trainer.epoch,
+        "batch": trainer.batch,
+        "batches": trainer.batches,
+        "rate": trainer.rate,
+        "curve": curve.points,
+        "layers": [layer(name, node) for name, node in looked.items()],
+        "weights": weights(trainer),
+    }
+    told |= answers(trainer)
+    if selection.layer in looked:
+        told["look"] = selected(trainer, looked[selection.layer], selection)
+    return told
+
+
+def point(trainer: Trainer) -> list[float | None]:
+    """Epochs, loss and accuracy on training examples, and on those held out."""
+    scores = trainer.scores()
+    names = ("loss", "held_loss", "accuracy", "held_accuracy")
+    return [round(trainer.at, 4), *(number(scores.get(name)) for name in names)]
+
+
+def look(trainer: Trainer) -> dict[str, dict[str, Any]]:
+    """Every quantity of one pass over some of the training examples; each example's delta is its own."""
+    from dataclasses import replace
+
+    objective = replace(trainer.task.objective, reduction="sum", penalties=())
+    batch = trainer.source.data.take(slice(0, SEEN))
+    looked = _looking(trainer.network, objective)(trainer.carry.params, trainer.carry.state, batch)
+    found: dict[str, dict[str, Any]] = jax.tree.map(np.asarray, looked)
+    return {node.name: found[node.name] for node in trainer.network.nodes}  # a program gives them by the alphabet
+
+
+def layer(name: str, node: dict[str, Any]) -> dict[str, Any]:
+    """One layer's sizes, and how its net inputs and deltas are distributed."""
+    told: dict[str, Any] = {"name": name}
+    for quantity in ("z", "a", "delta"):
+        if quantity in node:
+            told[quantity] = size(node[quantity])
+    leaves = jax.tree_util.tree_leaves_with_path(node["d"])
+    gradient = [np.ravel(leaf) for path, leaf in leaves if is_weight(path)]
+    if gradient:
+        told["dW"] = size(np.concatenate(gradient) / len(node["delta"]))
+    if "z" in node:
+        told["bars"] = bars(node["z"])
+    if "a" in node and node["a"].ndim == 2:
+        told["silent"] = number(float((np.abs(node["a"]).max(0) == 0).mean()))
+    return told
+
+
+def bars(values: np.ndarray) -> dict[str, Any]:
+    """A histogram of what is finite, of at most 20,000 of the values."""
+    flat = np.ravel(values)
+    flat = flat[:: max(1, flat.size // 20_000)]
+    flat = flat[np.isfinite(flat)]
+    if not flat.size:
+        return {"low": 0, "high": 0, "counts": []}
+    counts, edges = np.histogram(flat, BARS)
+    return {"low": number(edges[0]), "high": number(edges[-1]), "counts": counts.tolist()}
+
+
+def size(values: np.ndarray) -> float | None:
+    """The root of the mean square."""
+    return number(float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))))
+
+
+def number(value: Any) -> float | None:
+    """A number of five digits, None where it is not finite or missing: JSON knows no other."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.5g}")
+
+
+def numbers(values: Any) -> list[Any]:
+    """An array as nested lists of `number`s."""
+    array = np.asarray(values)
+    return [number(v) for v in array.tolist()] if array.ndim == 1 else [numbers(row) for row in array]
+
+
+def weights(trainer: Trainer) -> dict[str, Any]:
+    """W of the dense layers that are narrow enough to be drawn line by line."""
+    own = trainer.network.effective(trainer.carry.params)
+    found = {}
+    for node in trainer.network.nodes:
+        W = own.get(node.params, {}).get("W")
+        if isinstance(node.layer, Dense) and W is not None and max(W.shape) <= WIDEST:
+            found[node.name] = numbers(W)
+    return found
+
+
+def answers(trainer: Trainer) -> dict[str, Any]:
+    """What the network answers over its inputs, where these are one or two; else pictures and mistakes."""
+    model, data = trainer.model(), trainer.examples
+    if data.shape == (2,):
+        x = data.x
+        reach = float(max(1.0, np.abs(x).max() * 1.1)) if x.min() < 0 else float(x.max() * 1.1)
+        low = -reach if x.min() < 0 else -0.1 * reach
+        out = model._single(model.linked(field_points(low, reach)))
+        out = out[..., 0] if out.ndim > 1 and out.shape[-1] == 1 else out
+        if data.classes:
+            best, sure = out.argmax(-1), out.max(-1)
+            return {"field": {"low": low, "high": reach, "best": best.tolist(), "sure": numbers(sure)}}
+        return {"field": {"low": low, "high": reach, "value": numbers(out)}}
+    if data.shape == (1,) and not data.classes:
+        reach = float(np.abs(data.x).max() * 1.2)
+        x = np.linspace(-reach, reach, 160, dtype=np.float32)[:, None]
+        return {"fit": {"x": numbers(x[:, 0]), "y": numbers(np.asarray(model._single(model.linked(x)))[:, 0])}}
+    told: dict[str, Any] = {}
+    out = np.asarray(model._single(model.linked(data.x_held[:1000])))
+    truth = data.y_held[:1000]
+    if data.classes:
+        k, guess = len(data.classes), out.argmax(-1)
+        confusion = np.zeros((k, k), int)
+        np.add.at(confusion, (truth, guess), 1)
+        told["confusion"] = confusion.tolist()
+        if len(data.shape) == 3:
+            told["pictures"] = [
+                {"guess": int(guess[i]), "truth": int(truth[i]), "sure": number(out[i].max())} for i in range(12)
+            ]
+    else:
+        told["pairs"] = {"truth": numbers(truth[:300, 0]), "guess": numbers(out[:300, 0])}
+    return told
+
+
+def selected(trainer: Trainer, node: dict[str, Any], selection: Selection) -> dict[str, Any]:
+    """The numbers of the selected layer for one example, and the equations of one weight."""
+    n = min(selection.example, len(node["delta"]) - 1)
+    own = trainer.network.effective(trainer.carry.params).get(selection.layer, {})
+    told: dict[str, Any] = {"layer": selection.layer, "example": n, "examples": len(node["delta"])}
+    for name in ("x", "z", "a", "delta"):
+        if name in node:
+            told[name] = numbers(np.ravel(node[name][n])[:SHOWN])
+            told[f"{name}_shape"] = list(node[name].shape)
+    place = next(p for p in trainer.network.nodes if p.name == selection.layer)
+    dense = place.layer if isinstance(place.layer, Dense) and node["x"].ndim == 2 else None
+    told["quantity"] = f'trace["{selection.layer}"].delta[{n}, {selection.unit}]'
+    if dense is not None:
+        W = np.asarray(own["W"])
+        i, j = min(selection.input, W.shape[0] - 1), min(selection.unit, W.shape[1] - 1)
+        told |= {"unit": j, "input": i, "units": W.shape[1], "inputs": W.shape[0]}
+        told["W"], told["dW"] = numbers(W[:SHOWN, j]), numbers((node["x"][n] * node["delta"][n, j])[:SHOWN])
+        told["quantity"] = f'trace["{selection.layer}"].delta[{n}, {j}]'
+        b = float(own["b"][j]) if "b" in own else 0.0
+        told["equations"] = of_weight(
+            x=node["x"][n], w=W[:, j], b=b, z=float(node["z"][n, j]), a=float(node["a"][n, j]),
+            delta=float(node["delta"][n, j]), i=i, activation=dense.activation.registered_name,
+            slope=slope(dense.activation, node["z"][n, j], node["a"][n, j]),
+            rate=trainer.rate, optimizer=str(trainer.settings.get("optimizer")),
+        )  # fmt: skip
+    elif "W" in own:
+        told["W"] = numbers(np.ravel(own["W"])[:SHOWN])
+        if len(np.shape(own["W"])) == 4:  # filters (height, width, channels, filters): their first channel
+            told["filters"] = [numbers(own["W"][:, :, 0, k]) for k in range(min(8, own["W"].shape[3]))]
+    if "a" in node and node["a"].ndim == 4:
+        told["maps"] = [numbers(node["a"][n, :, :, k]) for k in range(min(8, node["a"].shape[3]))]
+    return told
+
+
+def slope(activation: Any, z: Any, a: Any) -> float | None:
+    """da/dz, of an activation that works unit by unit."""
+    try:
+        return float(activation.df(jnp.asarray(z), jnp.asarray(a)))
+    except NotImplementedError:
+        return None

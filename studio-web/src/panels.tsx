@@ -1,0 +1,181 @@
+import { useEffect, useState } from "preact/hooks";
+import { address, ask } from "./connection";
+import { Curves, type Line } from "./curves";
+import type { Design, Diagnosis, DesignMessage, Frame, Lesson, Run, Send } from "./types";
+
+export function Findings(props: { diagnosis: Diagnosis | null; busy: boolean; frame: Frame; kept: string[]; send: Send }) {
+  const { diagnosis, frame, send } = props;
+  return (
+    <div class="findings" aria-live="polite">
+      <div class="picker">
+        <button onClick={() => send({ do: "diagnose" })} disabled={props.busy || frame.epoch === 0}>
+          {props.busy ? "Looking…" : "Diagnose now"}
+        </button>
+        <span class="soft">
+          {diagnosis ? diagnosis.summary : frame.epoch === 0 ? "Train an epoch first." : "Runs at every pause, beside the training."}
+        </span>
+      </div>
+      {frame.rival && (
+        <div class="finding trying">
+          <b>Trying: {frame.rival.changes.join("; ")}</b>
+          <p>A second network trains beside this one (dashed curves), now at epoch {frame.rival.epoch}.</p>
+          <button onClick={() => send({ do: "keep" })}>Keep it</button> <button onClick={() => send({ do: "drop" })}>Drop it</button>
+        </div>
+      )}
+      {props.kept.length > 0 && <p class="soft">Kept: {props.kept.join("; ")}</p>}
+      {diagnosis?.findings.length === 0 && <p>Nothing found.</p>}
+      {diagnosis?.findings.map((finding) => (
+        <div class={`finding ${finding.severity}`} key={finding.name + finding.where}>
+          <b>
+            {finding.severity}: {finding.name.replaceAll("_", " ")}
+          </b>{" "}
+          <span class="soft">{finding.where}</span>
+          <p>{finding.message}</p>
+          <p class="soft">
+            {Object.entries(finding.measured).map(([k, v]) => `${k.replaceAll("_", " ")} ${v === null ? "not finite" : +v.toPrecision(3)}`).join(", ")}
+          </p>
+          <p>What to do: {finding.remedy}</p>
+          {finding.tries && <button onClick={() => send({ do: "try", finding: finding.name })}>Try the remedy</button>}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function measured(reads: string, frame: Frame): string {
+  const last = frame.curve[frame.curve.length - 1];
+  const columns = ["epoch", "loss", "held_loss", "accuracy", "held_accuracy"];
+  const [first, second] = reads.split(" ");
+  let value: number | null | undefined;
+  if (first === "look") {
+    const name = second === "w" ? "W" : second;
+    const values = frame.look?.[name as "z"];
+    value = values?.[(second === "w" ? frame.look?.input : frame.look?.unit) ?? 0];
+  } else if (second) value = frame.layers.find((l) => l.name === first)?.[second as "z"];
+  else value = last?.[columns.indexOf(first)];
+  return value === null || value === undefined ? "not known yet" : String(+value.toPrecision(4));
+}
+
+export function Lessons(props: { lessons: Lesson[]; frame: Frame; design: Design; send: Send }) {
+  const [name, setName] = useState(sessionStorage.getItem("lesson") ?? props.lessons[0].name);
+  const [at, setAt] = useState(Number(sessionStorage.getItem("step") ?? 0));
+  const lesson = props.lessons.find((l) => l.name === name) ?? props.lessons[0];
+  const step = lesson.steps[Math.min(at, lesson.steps.length - 1)];
+  const go = (lessonName: string, to: number) => {
+    setName(lessonName);
+    setAt(to);
+    sessionStorage.setItem("lesson", lessonName);
+    sessionStorage.setItem("step", String(to));
+  };
+  // A step without a network of its own goes on with that of the step before.
+  const setup = lesson.steps.slice(0, at + 1).reverse().find((s) => s.setup)?.setup ?? {};
+  const loaded = Object.entries(setup).every(([k, v]) => typeof v === "object" || props.design[k as keyof Design] === v)
+    && (setup.layers?.length ?? 0) === (props.design.layers?.length ?? 0);
+  const load = () => {
+    const { select, ...setup } = step.setup!;
+    props.send({ do: "design", design: setup });
+    if (select) props.send({ do: "select", ...select });
+  };
+  return (
+    <div class="lesson">
+      <label class="row">
+        <span>Lesson</span>
+        <select value={lesson.name} onChange={(e) => go(e.currentTarget.value, 0)}>
+          {props.lessons.map((l) => <option value={l.name} selected={l.name === lesson.name}>{l.title}</option>)}
+        </select>
+      </label>
+      <p class="soft">{lesson.source}</p>
+      <h3>
+        {at + 1} of {lesson.steps.length}: {step.title}
+      </h3>
+      <p>{step.text}</p>
+      {step.setup && <button class="main" onClick={load}>Load this network</button>}
+      <dl>
+        <dt>To be seen</dt>
+        <dd>{step.expected}</dd>
+        <dt>Here ({step.reads.replace("_", " ")})</dt>
+        <dd class="here">{loaded ? measured(step.reads, props.frame) : "load the network first"}</dd>
+      </dl>
+      <div class="picker">
+        <button disabled={at === 0} onClick={() => go(lesson.name, at - 1)}>Back</button>
+        <button disabled={at >= lesson.steps.length - 1} onClick={() => go(lesson.name, at + 1)}>Next</button>
+      </div>
+    </div>
+  );
+}
+
+const COLOURS = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5"];
+
+export function Runs(props: { saved: number; theme: string; send: Send }) {
+  const [runs, setRuns] = useState<Run[] | null>(null);
+  const [chosen, setChosen] = useState<string[]>([]);
+  const [fault, setFault] = useState("");
+  const refresh = () => ask<Run[]>("/api/runs").then(setRuns, (error) => setFault(String(error.message)));
+  useEffect(() => void refresh(), [props.saved]);
+  if (runs === null) return <p class="soft">{fault || "Reading…"}</p>;
+  const lines: Line[] = runs
+    .filter((run) => chosen.includes(run.id))
+    .map((run, i) => ({ label: run.id, colour: COLOURS[i % COLOURS.length], points: run.curve, column: 2 }));
+  return (
+    <div class="runs">
+      <div class="picker">
+        <button onClick={() => props.send({ do: "save" })}>Save this run</button>
+        <span class="soft">{runs.length ? "Choose runs to compare." : "No run is saved yet."}</span>
+      </div>
+      {lines.length > 0 && <Curves lines={lines} label="Held-out loss" theme={props.theme} height={170} logarithmic />}
+      {runs.length > 0 && (
+        <table>
+          <thead>
+            <tr>{["", "run", "data", "layers", "optimiser, rate", "epochs", "loss", "held out", "accuracy", ""].map((h) => <th scope="col">{h || <span class="sr">choose</span>}</th>)}</tr>
+          </thead>
+          <tbody>
+            {runs.map((run) => (
+              <tr key={run.id}>
+                <td>
+                  <input type="checkbox" aria-label={`Compare ${run.id}`} checked={chosen.includes(run.id)}
+                    onChange={(e) => setChosen(e.currentTarget.checked ? [...chosen, run.id] : chosen.filter((c) => c !== run.id))} />
+                </td>
+                <td>{run.id}</td>
+                <td>{run.title}</td>
+                <td>{run.design.layers?.map((l) => `${l.kind}${l.units ? ` ${l.units}` : ""}${l.activation ? ` ${l.activation}` : ""}`).join(", ") ?? "given"}</td>
+                <td>{run.design.optimizer}, {run.design.learning_rate}{run.changes.length ? `; ${run.changes.join("; ")}` : ""}</td>
+                <td>{run.epochs}</td>
+                {[1, 2, 4].map((k) => <td>{run.point[k] === null ? "" : +run.point[k]!.toPrecision(3)}</td>)}
+                <td>
+                  <a href={address(`/api/runs/${run.id}`)} download>Model file</a>{" "}
+                  <button onClick={() => ask(`/api/runs/${run.id}`, "DELETE").then(refresh, (e) => setFault(String(e.message)))}
+                    aria-label={`Delete ${run.id}`}>Delete</button>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {fault && <p role="alert">{fault}</p>}
+    </div>
+  );
+}
+
+export function Code({ made }: { made: DesignMessage }) {
+  return (
+    <div class="code">
+      {made.code ? (
+        <>
+          <div class="picker">
+            <b>Python</b>
+            <button onClick={() => void navigator.clipboard.writeText(made.code)}>Copy</button>
+          </div>
+          <pre tabindex={0}>{made.code}</pre>
+        </>
+      ) : (
+        <p class="soft">This network came from Python.</p>
+      )}
+      <div class="picker">
+        <b>Command line</b>
+        {made.command && <button onClick={() => void navigator.clipboard.writeText(made.command)}>Copy</button>}
+        {made.command && <a href={address(`/api/data/${made.design.data}.csv`)} download={`${made.design.data}.csv`}>The data as CSV</a>}
+      </div>
+      {made.command ? <pre tabindex={0}>{made.command}</pre> : <p class="soft">netgrad fit makes rows of dense layers of one activation: take the Python code for this network.</p>}
+    </div>
+  );
+}

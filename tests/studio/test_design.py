@@ -1,0 +1,98 @@
+"""Designs: what is refused, and the network, code and command that they stand for."""
+
+import re
+
+import pytest
+
+import netgrad as ng
+from netgrad.cli import main
+from netgrad.errors import NetgradError
+from netgrad.studio import Design
+from netgrad.studio import design as designs
+from netgrad.studio.examples import gallery
+
+
+@pytest.mark.parametrize(
+    ("plain", "said"),
+    [
+        ([], "a design is an object, found list"),
+        ({"speed": 3}, "unknown setting 'speed'"),
+        ({"data": 3}, "data is the name of a data set"),
+        ({"layers": "dense"}, "layers is a list of at most 12 layers"),
+        ({"layers": [{"kind": "flatten"}] * 13}, "layers is a list of at most 12 layers"),
+        ({"layers": [3]}, "layer 1 is an object with a kind, found int"),
+        ({"layers": [{"kind": "lstm"}]}, "the kind of layer 1 must be one of dense, "),
+        ({"layers": [{"kind": []}]}, "the kind of layer 1 must be one of dense, "),
+        (
+            {"layers": [{"kind": "dense", "units": 0}]},
+            "units of layer 1 must be a whole number from 1 to 1024, found 0",
+        ),
+        ({"layers": [{"kind": "dense", "units": 2.5}]}, "units of layer 1 must be a whole number"),
+        ({"layers": [{"kind": "dropout", "rate": 1}]}, "rate of layer 1 must be from 0 to 0.95, found 1"),
+        ({"layers": [{"kind": "dense", "activation": "f"}]}, "the activation of layer 1 must be one of identity, "),
+        ({"layers": [{"kind": "dense", "initializer": "f"}]}, "the initializer of layer 1 must be one of none, "),
+        ({"learning_rate": 0}, "learning_rate must be above 0 and at most 100, found 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be above 0 and at most 100, found nan"),
+        ({"optimizer": "best"}, "optimizer must be one of sgd, "),
+        ({"seed": True}, "seed must be a whole number from 0 to "),
+    ],
+)
+def test_what_is_none_is_refused_in_one_line(plain, said):
+    with pytest.raises(NetgradError, match=re.escape(said)) as caught:
+        Design.of(plain)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_network_ends_with_the_units_that_the_data_ask_for():
+    clouds, sine, digits = gallery("clouds"), gallery("sine"), gallery("digits")
+    design = Design.of({"layers": [{"kind": "dense", "units": 5}, {"kind": "dropout"}]})
+    assert [d["shape"] for d in designs.drawing(design.network(clouds), clouds.shape)] == [[2], [5], [5], [3]]
+    assert designs.drawing(design.network(sine), sine.shape)[-1]["shape"] == [1]
+    drawn = designs.drawing(design.network(digits), digits.shape)
+    assert [d["kind"] for d in drawn] == ["input", "Flatten", "Dense", "Dropout", "Dense"]
+    assert [d["parameters"] for d in drawn] == [0, 0, 64 * 5 + 5, 0, 5 * 10 + 10]
+
+
+def test_a_shape_that_is_impossible_is_the_layers_own_refusal():
+    design = Design.of({"layers": [{"kind": "conv", "window": 11}]})
+    with pytest.raises(NetgradError):
+        designs.drawing(design.network(gallery("digits")), (8, 8, 1))
+
+
+def test_the_code_runs_and_is_the_same_training():
+    data = gallery("moons")
+    layers = [
+        {"kind": "dense", "units": 3, "activation": "tanh", "initializer": "large"},
+        {"kind": "dropout", "rate": 0.2},
+    ]
+    design = Design.of({"data": "moons", "layers": layers, "penalty": "l2", "alpha": 0.01, "bias": 0.5})
+    network = design.network(data)
+    names: dict = {}
+    exec(designs.code(design, data, network).replace("epochs=100", "epochs=2"), names)
+    fitted = ng.fit(network, data.x, data.y, epochs=2, **design.settings(data))
+    assert names["net"] == network
+    assert names["model"].history["loss"].tolist() == pytest.approx(fitted.history["loss"].tolist(), rel=1e-6)
+
+
+def test_the_code_of_the_power_plant_begins_with_the_texts_weights():
+    from netgrad.studio.lessons import LESSONS
+
+    setup = next(lesson for lesson in LESSONS if lesson["name"] == "power-plant")["steps"][0]["setup"]
+    design = Design.of({name: value for name, value in setup.items() if name != "select"})
+    data, names = gallery("power_plant"), {}
+    exec(designs.code(design, data, design.network(data)).replace("epochs=100", "epochs=1"), names)
+    assert float(names["model"].params["dense_2"]["W"][2, 1]) == pytest.approx(-0.090307, abs=2e-5)
+
+
+def test_the_command_has_options_that_exist(capsys):
+    layers = [{"kind": "dense", "units": 3, "activation": "tanh"}, {"kind": "dropout", "rate": 0.2}]
+    command = designs.command(Design.of({"layers": layers, "penalty": "l1"}))
+    assert command.startswith("netgrad fit circles.csv --target y --hidden 3 --activation tanh")
+    assert main(["fit", "--help"]) == 0
+    known = capsys.readouterr().out
+    for option in re.findall(r"--[a-z-]+", command):
+        assert option in known
+    mixed = [{"kind": "dense", "activation": "relu"}, {"kind": "dense", "activation": "tanh"}]
+    assert designs.command(Design.of({"layers": mixed})) == ""
+    assert designs.command(Design.of({"layers": [{"kind": "batch_norm"}]})) == ""
+    assert designs.command(Design.of({"layers": [], "bias": 1})) == ""

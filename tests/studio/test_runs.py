@@ -1,0 +1,42 @@
+"""Runs on disk."""
+
+import numpy as np
+import pytest
+
+import netgrad as ng
+from netgrad.errors import NetgradError
+from netgrad.studio import runs
+
+MODEL = ng.untrained(ng.Sequential([ng.Dense(1)]), np.eye(4), np.arange(4.0))
+
+
+def test_runs_are_kept_listed_and_deleted(tmp_path):
+    names = [runs.keep(tmp_path, MODEL, {"title": "a"}, [[0, 1.0, None, None, None]]) for _ in range(2)]
+    assert len(set(names)) == 2
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "20200101-000000").mkdir()  # half written
+    assert sorted(run["id"] for run in runs.listed(tmp_path)) == sorted(names)
+    assert runs.listed(tmp_path)[0]["curve"] == [[0, 1.0, None, None, None]]
+    assert ng.load(runs.model_file(tmp_path, names[0])).network == MODEL.network
+    runs.delete(tmp_path, names[0])
+    assert [run["id"] for run in runs.listed(tmp_path)] == [names[1]]
+    assert runs.listed(tmp_path / "none") == []
+
+
+@pytest.mark.parametrize("name", ["..", "notes", "20200101-000000", "20200101-000000/../x"])
+def test_nothing_else_is_reached(tmp_path, name):
+    (tmp_path / "notes").mkdir()
+    for act in (runs.delete, runs.model_file):
+        with pytest.raises(NetgradError, match="there is no run"):
+            act(tmp_path, name)
+    assert (tmp_path / "notes").is_dir()
+
+
+def test_a_run_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(runs, "write_file", full)
+    with pytest.raises(OSError, match="No space"):
+        runs.keep(tmp_path, MODEL, {}, [])
+    assert list(tmp_path.iterdir()) == []
