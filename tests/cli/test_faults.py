@@ -65,6 +65,7 @@ COMMANDS = {
     "sample": ("sample", "m"),
     "inspect": ("inspect", "m"),
     "serve": ("serve", "m"),
+    "studio": ("studio", "--no-browser"),
     "export": ("export", "m", "m.onnx"),
     "import": ("import", "m.onnx", "m.safetensors"),
     "reproduce": ("reproduce", "logic"),
@@ -83,6 +84,7 @@ def thrown(monkeypatch):
         monkeypatch.setattr(ng, "load", throw)
         monkeypatch.setattr(ng.exchange, "from_onnx", throw)
         monkeypatch.setattr("netgrad.experiments.find", throw)
+        monkeypatch.setattr("netgrad.studio.server.serve", throw)
 
     return arm
 
