@@ -10,6 +10,7 @@ import typer
 from netgrad.cli.sources import Source
 from netgrad.network import Network
 
+FILES = ("test", "start")  # settings that may be the path of a file, of which the name is enough
 LOCAL = ("out", "quiet", "no_report", "checkpoint", "log")  # settings that say where results go, not what they are
 
 
@@ -66,7 +67,7 @@ def command_line(ctx: typer.Context) -> str:
         elif isinstance(value, bool):  # a flag has a name for each of its values, and takes none
             words.append((parameter.opts if value else parameter.secondary_opts)[0])
         else:
-            shown = Path(str(value)).name if parameter.name == "test" else str(value)  # a share, or a file
+            shown = Path(str(value)).name if parameter.name in FILES else str(value)
             words += [parameter.opts[0], quoted(shown)]
     return " ".join(words)
 

@@ -252,6 +252,20 @@ def fit(
             rich_help_panel=TRAINING,
         ),
     ] = None,
+    start: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="A model file to begin from: its network, with a new last layer where the target is another.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    freeze: Annotated[
+        str, typer.Option(help="With --start: layers that stay as they are: conv_*,dense_1.", rich_help_panel=TRAINING)
+    ] = "",
+    layer_rate: Annotated[
+        str,
+        typer.Option(help="With --start: factors on the learning rate: conv_*=0.1.", rich_help_panel=TRAINING),
+    ] = "",
     fix: Annotated[
         bool,
         typer.Option(
@@ -291,11 +305,15 @@ def fit(
     --penalty asks for a plain one.
     """
     import netgrad as ng
-    from netgrad.cli import card, columns, forecasts, nets, options, sequences, sources
+    from netgrad.cli import card, columns, forecasts, nets, options, sequences, sources, transfer
     from netgrad.cli import reconstruct as autoencoding
     from netgrad.cli.results import Trained, finish
     from netgrad.data.leaks import warn_of_leaks
 
+    if start is not None:
+        transfer.fit(ctx)
+        return
+    sequences.refuse(ctx, transfer.ONLY_HERE, "says how a model goes on: name its file with --start, too, or")
     if reconstruct:
         autoencoding.fit(ctx)
         return
@@ -359,15 +377,15 @@ def fit(
         "penalty": options.penalties(penalty, strength),
     }
     metrics = options.names(metric) or None
-    start = replace(
+    drawn = replace(
         ng.untrained(network, x, y, seed=seed, **aims),
         encoder=source.encoder,
         target_encoder=source.target_encoder,
     )
     if pretrain is not None:
-        start = replace(start, params=ng.tasks.pretrain(network, x, by=pretrain, seed=seed))
+        drawn = replace(drawn, params=ng.tasks.pretrain(network, x, by=pretrain, seed=seed))
     model = ng.fit(
-        start,
+        drawn,
         source.x,
         source.y,
         optimizer=optimizer,
@@ -413,18 +431,6 @@ def fit(
     found |= {"alpha": strength}
     settings = card.plain({name: ctx.params[name] for name in used} | found)
     model.card = card.make(ctx, source, model.network, settings | {"loss": chosen})
-    seen: dict[str, Any] = {"x": source.x_test, "y": source.y_test}
-
-    def score() -> dict[str, float]:
-        seen["scores"] = model.evaluate(source.x_test, source.y_test, metrics=metrics)
-        return dict(seen["scores"])
-
-    trained = Trained(
-        model,
-        score,
-        seen,
-        lambda: (model.batch(source.x, source.y), model.batch(source.x_test, source.y_test)),
-    )
-    finish(trained, folder, quiet=quiet, report=not no_report)
+    finish(Trained.on(model, source, metrics), folder, quiet=quiet, report=not no_report)
     if relevance:
         columns.show(source, x, y, seed)

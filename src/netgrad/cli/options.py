@@ -50,6 +50,20 @@ def amounts(option: str, words: str) -> dict[str, float]:
     return found
 
 
+def factors(option: str, words: str) -> dict[str, float]:
+    """Factors by pattern of layers, as "conv_*=0.1,dense_1=0.5"."""
+    found: dict[str, float] = {}
+    for word in names(words):
+        which, _, value = word.rpartition("=")
+        try:
+            found[which.strip()] = float(value)
+        except ValueError:
+            found[""] = 0.0
+        if not which.strip() or "" in found:
+            raise NetgradError(f"{option} takes factors by layer such as conv_*=0.1,dense_1=0.5: found {word!r}")
+    return found
+
+
 def schedule_of(schedule: str, optimizer: str) -> str | None:
     """The schedule as `netgrad.fit` takes it: none for an optimiser that finds the length of its steps itself."""
     from netgrad.optimizers import SCHEDULES, get

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from netgrad.cli import faults, interruption, tables
+from netgrad.cli.sources import Source
 from netgrad.errors import FileError
 
 
@@ -29,6 +30,20 @@ class Trained:
     score: Callable[[], dict[str, float]]
     test: dict[str, Any]
     batches: Callable[[], tuple[Any, Any]]
+
+    @classmethod
+    def on(cls, model: Any, source: Source, metrics: Any = None) -> Trained:
+        """Of a model that was trained on a source. metrics: what is measured besides."""
+        seen: dict[str, Any] = {"x": source.x_test, "y": source.y_test}
+
+        def score() -> dict[str, float]:
+            seen["scores"] = model.evaluate(source.x_test, source.y_test, metrics=metrics)
+            return dict(seen["scores"])
+
+        def batches() -> tuple[Any, Any]:
+            return model.batch(source.x, source.y), model.batch(source.x_test, source.y_test)
+
+        return cls(model, score, seen, batches)
 
 
 def finish(trained: Trained, folder: Path, *, quiet: bool, report: bool, layers: bool = True) -> None:

@@ -74,13 +74,20 @@ def named(ctx: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def fit(ctx: typer.Context) -> None:
-    """Train on the sequences that the command names, test, and write model.safetensors and report.html."""
+def fit(ctx: typer.Context, begun: Any = None) -> None:
+    """Train on the sequences that the command names, test, and write model.safetensors and report.html.
+
+    begun: the model to begin from (`netgrad.cli.transfer.Begun`).
+    """
     from netgrad.cli import card
     from netgrad.cli.options import check_writable, share_or_file
     from netgrad.data import datasets
 
-    given = USUAL | {name: value for name, value in ctx.params.items() if value is not None or name not in USUAL}
+    given = (
+        {"begun": begun}
+        | USUAL
+        | {name: value for name, value in ctx.params.items() if value is not None or name not in USUAL}
+    )
     name = Path(given["data"]).name.split(".")[0]
     folder = given["out"] or Path("out") / name
     check_writable(folder)
@@ -91,12 +98,20 @@ def fit(ctx: typer.Context) -> None:
     if is_text and given["bidirectional"]:
         raise NetgradError("--bidirectional would show a character model the symbol it is to predict: leave it out")
     used, kind = (OF_TEXT, "text") if is_text else (OF_TABLE, "sequences from a table")
+    if begun is not None:
+        if is_text != ("vocabulary" in begun.model.card):
+            found = "a text" if is_text else "a table"
+            raise NetgradError(f"{name} is {found}, {begun.name} is a model of {'tables' if is_text else 'texts'}")
+        used = [*used, "start", "freeze", "layer_rate"]
+        given |= begun.settled | {"truncate": given["truncate"] or begun.settings.get("truncate")}
+        given |= {"drop": "", "only": None}  # the columns are those of its encoder
     refuse(ctx, set(given) - set(used), f"has no effect on {kind} with --net {given['net']}")
     trained = (train_text if is_text else train_table)(given)
     trained.model.card |= {
         "scores": {},  # once they are measured
         "settings": card.plain(
             {key: given[key] for key in used if key not in (*card.LOCAL, "data", "target")}
+            | ({} if begun is None else {"start": begun.name})
             | ({"test": Path(given["test_file"]).name} if given["test_file"] else {})
         ),
         "versions": card.versions(),
@@ -123,8 +138,8 @@ def train_text(given: dict[str, Any]) -> Trained:
     import netgrad as ng
     from netgrad.data import Vocabulary, load_text, streams
 
-    text = load_text(given["data"])
-    vocabulary = Vocabulary(text)
+    text, begun = load_text(given["data"]), given["begun"]
+    vocabulary = Vocabulary.from_config(begun.model.card["vocabulary"]) if begun else Vocabulary(text)
     ids = vocabulary.encode(text)
     cut = len(ids) - max(2, round(len(ids) * given["test"]))
     if cut < 2:
@@ -134,13 +149,12 @@ def train_text(given: dict[str, Any]) -> Trained:
     if attends:
         net = transformers.decoder(given, len(vocabulary))
         known, unseen = (transformers.pieces(part, given["truncate"]) for part in (ids[:cut], ids[cut:]))
-        model = ng.fit(net, *known, **options_of(given), batch_size=given["batch_size"] or 32)
+        model = trained_on(given, net, *known, batch_size=given["batch_size"] or 32)
     else:
         rows = max(1, min(given["batch_size"] or 32, cut // (given["truncate"] + 1)))
         hidden = recurrent(given, (128,))
         net = ng.Sequential([ng.Embedding(len(vocabulary), 32), *hidden, ng.Dense(len(vocabulary))])
-        options = options_of(given) | {"truncate": given["truncate"], "batch_size": None}
-        model = ng.fit(net, *streams(ids[:cut], rows), **options)
+        model = trained_on(given, net, *streams(ids[:cut], rows), truncate=given["truncate"], batch_size=None)
         known, unseen = streams(ids[:cut], 1), streams(ids[cut:], 1)
     x, y = unseen
     model.card = {
@@ -186,7 +200,9 @@ def train_table(given: dict[str, Any]) -> Trained:
     else:
         table, unseen = apart(table, given, names)
     encoder = TargetEncoder(given["task"]).fit(whole[target])  # also a rare label is known in both parts
-    told = {"missing": given["missing"], **columns}
+    told, begun = {"missing": given["missing"], **columns}, given["begun"]
+    if begun is not None:
+        encoder, told["encoder"] = begun.target_encoder(encoder), begun.model.encoder
     train = read_sequences(table, target=target, target_encoder=encoder, **told)
     test = read_sequences(unseen, target=target, target_encoder=encoder, encoder=train.encoder, **columns)
     if test.y is None:
@@ -197,12 +213,10 @@ def train_table(given: dict[str, Any]) -> Trained:
     units = max(2, len(encoder.classes)) if encoder.task == "classification" else 1
     usual = "softmax_cross_entropy" if encoder.task == "classification" else "squared_error"
     loss, metrics = smoothed(usual, given["label_smoothing"]), names_of(given["metric"]) or None
-    validation = given["validation"] or None
-    batch_size = given["batch_size"] or None
-    options = options_of(given)
-    options |= {"batch_size": batch_size, "validation": validation, "loss": loss, "fix": given["fix"]}
-    options |= {"metrics": in_own_terms(encoder, metrics)} if metrics else {}
-    model = ng.fit(ng.Sequential([*layers, ng.Dense(units)]), train.x, train.y, lengths=train.lengths, **options)
+    options = {"batch_size": given["batch_size"] or None, "validation": given["validation"] or None, "loss": loss}
+    options |= {"fix": given["fix"]} | ({"metrics": in_own_terms(encoder, metrics)} if metrics else {})
+    net = ng.Sequential([*layers, ng.Dense(units)])
+    model = trained_on(given, net, train.x, train.y, encoder, lengths=train.lengths, **options)
     bare, model = model, replace(model, encoder=train.encoder, target_encoder=encoder)
     model.card = {
         "what": f"{given['goal']} {target!r} of sequences by a network of {len(model.network.nodes)} layers",
@@ -235,6 +249,18 @@ def in_own_terms(encoder: Any, metrics: tuple[str, ...]) -> Any:
         return of
 
     return {column: decoded(measure) for column, measure in named_measures(metrics).items()}
+
+
+def trained_on(given: dict[str, Any], net: Any, x: Any, y: Any, encoder: Any = None, **how: Any) -> Any:
+    """The network trained as the command asks, or the model that it begins from. encoder: of the target."""
+    import netgrad as ng
+
+    options, begun = options_of(given) | how, given["begun"]
+    if begun is None:
+        return ng.fit(net, x, y, **options)
+    settings = {name: options.pop(name, None) for name in ("penalty", "loss")}
+    start = begun.start(x, y, encoder, lengths=options.get("lengths"), penalty=settings["penalty"], seed=given["seed"])
+    return ng.fit(start, x, y, **options, **begun.how)
 
 
 def usual_goal(table: Any, id: str, target: str) -> str:

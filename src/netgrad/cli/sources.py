@@ -24,7 +24,8 @@ from netgrad.errors import FileError, NetgradError, unknown_name, warn
 class Request:
     """What was asked for. data: DATA as it was written. test: the share of examples kept for testing, or test_file:
     where they stand. drop, only: columns left out, or alone used. log_target: None where the target decides. within:
-    predictions stay within the training target's range. form: how a text file is written, for `read_table`."""
+    predictions stay within the training target's range. channels: of pictures; None as they have them. form: how a
+    text file is written, for `read_table`."""
 
     data: str
     target: str | None = None
@@ -42,6 +43,7 @@ class Request:
     only: tuple[str, ...] | None = None
     log_target: bool | None = False
     within: bool = False
+    channels: int | None = None
     form: dict[str, Any] = field(default_factory=dict)
 
     def read(self, path: str) -> Any:
@@ -135,7 +137,7 @@ def _npz(request: Request) -> Source:
 def _pictures(request: Request) -> Source:
     if request.target is not None:
         raise NetgradError(f"the classes of {request.data} are its sub-folders: leave --target out")
-    folder = read_image_folder(request.data, request.size)
+    folder = read_image_folder(request.data, request.size, request.channels)
     x, x_test, y, y_test = datasets.split(folder.x, folder.y, test=request.test, seed=request.seed, labels=folder.y)
     name = Path(request.data).resolve().name
     description = f"{len(folder.y):,} pictures of {len(folder.class_names)} classes"
