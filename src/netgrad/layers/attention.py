@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.initializers import Xavier, Zeros
 from netgrad.kernels.dense import dense_forward, dense_gradients, dense_input_gradient
+from netgrad.layers.across import drawn
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.window import within
 from netgrad.registry import find, register
@@ -241,7 +243,8 @@ class Attention(Layer):
     def _drop(self, context: Any, weights: jax.Array) -> Any:
         if context.key is None or not self.dropout:
             return None
-        return jax.random.bernoulli(context.key, 1 - self.dropout, weights.shape) / (1 - self.dropout)
+        draw = partial(jax.random.bernoulli, context.key, 1 - self.dropout)
+        return drawn(draw, weights.shape) / (1 - self.dropout)
 
     def _back(self, params: Any, saved: Any, delta: jax.Array) -> _Back:
         """From the net gradient of the output to q, k and v."""

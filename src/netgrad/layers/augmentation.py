@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from netgrad.data.augmentation import AUGMENTATIONS, augment, check_shares
 from netgrad.errors import NetgradError, ShapeError
+from netgrad.layers.across import drawn
 from netgrad.layers.base import Context, Layer
 from netgrad.registry import register
 from netgrad.types import Array, Params, Shape
@@ -57,7 +58,7 @@ class Augment(Layer):
         self.out_shape(x.shape[1:])
         if not context.training or context.key is None:
             return x
-        return augment(x, context.key, **{name: getattr(self, name) for name in AUGMENTATIONS})
+        return augment(x, context.key, drawn=drawn, **{name: getattr(self, name) for name in AUGMENTATIONS})
 
     @property
     def draws(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError
+from netgrad.layers.across import drawn
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
 from netgrad.types import Array, Params, Saved, Shape
@@ -52,7 +54,7 @@ class Dropout(Layer):
         if context.key is None:
             mask = jnp.asarray(keep if self.classic else 1, x.dtype)
         else:
-            mask = jax.random.bernoulli(context.key, keep, x.shape).astype(x.dtype)
+            mask = drawn(partial(jax.random.bernoulli, context.key, keep), x.shape).astype(x.dtype)
             mask = mask if self.classic else mask / keep
         a = x * mask
         return a, {"x": x, "mask": mask, "a": a}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 
 from netgrad.errors import ShapeError
+from netgrad.layers.across import drawn
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
 from netgrad.types import Array, Params, Saved, Shape
@@ -35,8 +37,10 @@ class Gaussian(Layer):
 
     def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         mean, log_variance = jnp.split(x, 2, axis=-1)
-        shape = () if context.key is None else mean.shape
-        noise = jnp.zeros(shape, x.dtype) if context.key is None else jax.random.normal(context.key, shape, x.dtype)
+        if context.key is None:
+            noise = jnp.zeros((), x.dtype)
+        else:
+            noise = drawn(partial(jax.random.normal, context.key, dtype=x.dtype), mean.shape)
         a = mean + jnp.exp(log_variance / 2) * noise
         return a, {"x": x, "mean": mean, "log_variance": log_variance, "noise": noise, "a": a}
 

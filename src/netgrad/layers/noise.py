@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError
+from netgrad.layers.across import drawn
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
 from netgrad.types import Array, Params, Saved, Shape
@@ -42,7 +44,7 @@ class GaussianNoise(Layer):
     def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         # Monte-Carlo prediction has a key, too, but asks what the model is unsure of, not what data might look like.
         if context.training and context.key is not None:
-            noise = math.sqrt(self.variance) * jax.random.normal(context.key, x.shape, x.dtype)
+            noise = math.sqrt(self.variance) * drawn(partial(jax.random.normal, context.key, dtype=x.dtype), x.shape)
         else:
             noise = jnp.zeros((), x.dtype)
         a = x + noise

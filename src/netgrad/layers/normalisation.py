@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
+from netgrad.layers import across
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.views import WeightNormed
 from netgrad.layers.wrapper import Wrapper
@@ -62,19 +63,19 @@ class BatchNorm(Layer):
         return {"mean": jnp.zeros(units, float), "variance": jnp.ones(units, float)}
 
     def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
-        valid = valid_positions(x, context.lengths)
+        valid = _counted_positions(x, context.lengths)
         saved: Saved = {"x": x, "valid": valid}
         x = jnp.where(valid, x, 0)
         if context.training:
-            if valid.size < 2:
+            if across.number(valid.size) < 2:
                 raise ShapeError(
                     f"{self.label}: a batch of 1 example has no variance to normalise by: choose a batch_size that "
                     "leaves no single example over, or LayerNorm"
                 )
-            n = valid.sum(dtype=x.dtype)
-            mean = total_of(x) / n
+            n = across.statistic(valid.sum(dtype=x.dtype))
+            mean = across.statistic(total_of(x)) / n
             degrees = jnp.maximum(n - 1, 1)
-            variance = total_of(jnp.where(valid, x - mean, 0) ** 2) / degrees
+            variance = across.statistic(total_of(jnp.where(valid, x - mean, 0) ** 2)) / degrees
             saved |= {"n": n, "degrees": degrees}
         else:
             mean, variance = context.state["mean"], context.state["variance"]
@@ -99,7 +100,8 @@ class BatchNorm(Layer):
         d_out = jnp.where(saved["valid"], d_out, 0)
         g = d_in = params["gamma"] * d_out
         if "n" in saved:
-            d_in = g - total_of(g) / saved["n"] - u * total_of(g * u) / saved["degrees"]
+            sum_g, sum_gu = across.statistic(total_of(g)), across.statistic(total_of(g * u))
+            d_in = g - sum_g / saved["n"] - u * sum_gu / saved["degrees"]
             d_in = jnp.where(saved["valid"], d_in, 0)
         d_params = {"gamma": total_of(d_out * u), "beta": total_of(d_out)}
         return Backward(saved["inverse"] * d_in, d_params, d_out)
@@ -232,6 +234,12 @@ def valid_positions(x: jax.Array, lengths: Any) -> jax.Array:
         return jnp.ones(shape, bool)
     steps = jnp.arange(x.shape[1]) < lengths[:, None]
     return jnp.broadcast_to(steps.reshape(*steps.shape, *(1,) * (x.ndim - 2)), shape)
+
+
+def _counted_positions(x: jax.Array, lengths: Any) -> jax.Array:
+    """`valid_positions` of those examples that do not only fill up a device's share."""
+    valid, counted = valid_positions(x, lengths), across.counts(x.shape[0])
+    return valid if counted is None else valid & counted.reshape(-1, *(1,) * (valid.ndim - 1))
 
 
 def total_of(value: jax.Array) -> jax.Array:

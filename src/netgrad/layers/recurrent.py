@@ -8,6 +8,7 @@ compiled C++ on a CPU, the cell's own equations in plain JAX (`netgrad.kernels.r
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import jax
@@ -21,6 +22,7 @@ from netgrad.kernels.cell import Moment, Step, StepBack
 from netgrad.kernels.recurrent_call import full_lengths
 from netgrad.kernels.recurrent_gradients import few_weights, input_gradient, weight_gradients
 from netgrad.kernels.recurrent_reference import Back, moment, valid_steps, walk_back
+from netgrad.layers.across import drawn
 from netgrad.layers.base import Backward, Context, Layer, along_first
 from netgrad.registry import find
 from netgrad.types import Array, Inputs, Lengths, Params, Saved, Shape, Shapes, State
@@ -286,7 +288,8 @@ class Recurrent(Layer):
         masks = {}
         for i, (name, (rate, shape)) in enumerate(places.items()):
             if rate:
-                kept = jax.random.bernoulli(jax.random.fold_in(context.key, i), 1 - rate, shape)
+                own = jax.random.fold_in(context.key, i)
+                kept = drawn(partial(jax.random.bernoulli, own, 1 - rate), shape)
                 masks[name] = kept.astype(x.dtype) / (1 - rate)
         return masks
 

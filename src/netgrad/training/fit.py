@@ -46,7 +46,7 @@ from netgrad.training.reconstruction import (
 from netgrad.training.stream import Stream, as_stream, collected, first_pair
 from netgrad.training.supervised import Supervised, compiled_start
 from netgrad.training.task import Carry
-from netgrad.training.train import carry_out, counts, watching
+from netgrad.training.train import carry_out, counts, placed_on, watching
 from netgrad.training.truncated import check_pieces
 from netgrad.trees import by_path, covers
 from netgrad.types import Params
@@ -96,6 +96,7 @@ def fit(
     layer_rates: Mapping[str, float] | None = None,
     keep_optimizer: bool = False,
     fix: bool = False,
+    devices: Any = None,
 ) -> Model:
     """Train a network, or train a model further, and return the `Model`.
 
@@ -158,6 +159,8 @@ def fit(
         fix: when the network does not train as it should, try the remedies of what `Model.diagnose` finds and keep
             those that help; what was changed is warned of and stands in ``history.events``
             (`netgrad.diagnosis.repair`).
+        devices: share each batch among so many of JAX's devices, among "all", those of a platform ("gpu"), a list of
+            them, or as a `netgrad.parallel.Placement` says. The numbers are those of one device, up to rounding.
 
     Raises:
         NetgradError: for unusable data or settings, in one line.
@@ -222,6 +225,7 @@ def fit(
     chosen = optimizers.get(optimizer, learning_rate, clip_norm, start.network.untrained, factors)
     for callback in watchers:
         chosen = callback.wrap(chosen, start)
+    placement = placed_on(devices, starts)
     if starts > 1 and (isinstance(network, Model) or params is not None):
         raise NetgradError("several starts draw their own parameters: give a network, and no params")
     method = optimizer if isinstance(optimizer, str) else "given"
@@ -256,7 +260,7 @@ def fit(
         data, stream, held,
         epochs=done + epochs, batch_size=batch_size, shuffle=shuffle, epochs_per_call=epochs_per_call, starts=starts,
         callbacks=watchers, checkpoint=checkpoint, keep=keep, seed=seed, asked=asked, settings=deciding,
-        history=history, begun=done,
+        history=history, begun=done, placement=placement,
     )  # fmt: skip
     kept = Kept.of(run.epoch, optimizer, run.carry.opt_state) if keep_optimizer else None
     trained: Model = run.model()

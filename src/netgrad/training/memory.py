@@ -8,12 +8,13 @@ from itertools import islice
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from netgrad.parallel.placement import Placement
 from netgrad.training.batch import Batch
 from netgrad.training.divergence import divergence, first_bad
 from netgrad.training.epoch import batches_of, compiled_epochs, epoch_order, step_key
+from netgrad.training.placed import as_placed, on_devices
 from netgrad.training.task import Carry, StepReport, Task
 from netgrad.training.watched import After, watched
 
@@ -27,9 +28,10 @@ class InMemory:
     batch_size: int
     shuffle: bool
     key: jax.Array
+    placement: Placement | None = None  # the devices that share each batch
 
     def __post_init__(self) -> None:
-        self.data = jax.tree.map(jnp.asarray, self.data)
+        self.data = on_devices(self.data, self.placement)
 
     @property
     def sizes(self) -> list[int]:
@@ -40,7 +42,7 @@ class InMemory:
 
     def program(self, count: int) -> Any:
         """``count`` epochs as one program, see `netgrad.training.epoch.compiled_epochs`."""
-        return compiled_epochs(self.task, self.batch_size, self.shuffle, count)
+        return compiled_epochs(as_placed(self.task, self.placement), self.batch_size, self.shuffle, count)
 
     def advance(
         self, carry: Carry, first: int, count: int, of: int | None = None, after: After | None = None
@@ -54,11 +56,17 @@ class InMemory:
             steps = self._steps(first)
             each: list[StepReport] = []
             for _ in range(count):
-                carry, report = watched(self.task, carry, islice(steps, len(self.sizes)), after)
+                carry, report = watched(self.task, carry, islice(steps, len(self.sizes)), after, placement=self.placement)
                 each.append(report)
             return carry, {name: np.concatenate([report[name] for report in each]) for name in each[0]}
         limit = {} if of is None else {"limit": count}
-        done, reports = self.program(of or count)(carry, self.data, self.key, first, **limit)
+        program, key = self.program(of or count), self.key
+        if self.placement is None:
+            done, reports = program(carry, self.data, key, first, **limit)
+        else:
+            begun, key = self.placement.put_carry(carry), self.placement.put(key)
+            done, reports = program(begun, self.data, key, first, **limit)
+            done = self.placement.home(done)
         reports = jax.tree.map(np.asarray, reports)
         if (bad := first_bad(reports)) is not None:
             raise divergence(self.task, carry, self._steps(first), bad, reports)
@@ -66,12 +74,13 @@ class InMemory:
 
     def _steps(self, first: int) -> Iterator[tuple[str, Batch, jax.Array]]:
         """The steps from epoch ``first`` on, without end: where each is, its batch and its random key."""
+        data = self.data if self.placement is None else self.placement.home(self.data)
         epoch = first
         while True:
             key = jax.random.fold_in(self.key, epoch)
             order = epoch_order(key, self.data.size, self.shuffle)
             for i in range(len(self.sizes)):
                 index = order[i * self.batch_size : (i + 1) * self.batch_size]
-                batch = self.data if self.batch_size >= self.data.size else self.data.take(index)
+                batch = data if self.batch_size >= data.size else data.take(index)
                 yield f"epoch {epoch + 1}, batch {i + 1}", batch, step_key(key, i)
             epoch += 1

@@ -12,11 +12,12 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError
+from netgrad.layers import across
 from netgrad.layers.activation import Activation, Logistic, Softmax
 from netgrad.layers.base import Backward
 from netgrad.layers.wrapper import bare
 from netgrad.losses import CrossEntropy, Loss
-from netgrad.network import Forward, Network, Trace, backward, forward, look_back, next_state, record
+from netgrad.network import Forward, Gradients, Network, Trace, backward, forward, look_back, next_state, record
 from netgrad.regularizers import Penalty, View, is_weight
 from netgrad.training.batch import Batch
 from netgrad.trees import completed, trained
@@ -58,11 +59,14 @@ class Objective:
         d_outputs = {name: jnp.zeros_like(value) for name, value in outputs.items()}
         for name, loss, weight in self.terms:
             output, target = outputs[name], batch.y[name]
-            w = position_weights(output.shape[:-1], batch.weights.get(name), lengths.get(name))
+            given = _counted(batch.weights.get(name), output.shape[0])
+            w = position_weights(output.shape[:-1], given, lengths.get(name))
             scale: Any = weight
             if self.reduction == "mean":
-                count = math.prod(output.shape[:-1]) if w is None else jnp.maximum(w.sum(), jnp.finfo(w.dtype).tiny)
-                scale = weight / count
+                if w is None:
+                    scale = weight / across.number(math.prod(output.shape[:-1]))
+                else:
+                    scale = weight / jnp.maximum(across.total(w.sum()), jnp.finfo(w.dtype).tiny)
             error, delta = loss.weighted(output, target, jnp.asarray(scale if w is None else scale * w, output.dtype))
             total = total + error
             d_outputs[name] = d_outputs[name] + delta
@@ -122,7 +126,15 @@ def position_weights(shape: tuple[int, ...], weights: Any, lengths: Any) -> Any:
     return weights if mask is None else weights * mask
 
 
-def _disturbed(network: Network, objective: Objective, params: Params, key: jax.Array | None) -> Params:
+def _counted(weights: Any, rows: int) -> Any:
+    """The weights of examples (rows, ...), 0 for those that only fill up a device's share."""
+    mask = across.counts(rows)
+    if mask is None:
+        return weights
+    return mask.astype(float) if weights is None else weights * mask.reshape(-1, *(1,) * (weights.ndim - 1))
+
+
+def disturbed(network: Network, objective: Objective, params: Params, key: jax.Array | None) -> Params:
     """The parameters with the objective's noise on the weights; as they are where there is none."""
     if not objective.weight_noise or key is None:
         return params
@@ -150,7 +162,7 @@ def loss(
     network: Network, objective: Objective, params: Params, state: State, batch: Batch, key: jax.Array | None
 ) -> Any:
     """The loss of a training step alone, with penalties: what `gradients` is the derivative of."""
-    at = _disturbed(network, objective, params, key)
+    at = disturbed(network, objective, params, key)
     run = forward(network, at, state, batch.x, training=True, key=key, lengths=batch.lengths)
     error, _ = objective.errors(run.outputs, batch, run.lengths)
     view = _view(network, objective, params, state, batch)
@@ -179,18 +191,48 @@ def gradients(
     training: bool = True,
 ) -> StepGradients:
     """Forward, loss, backward, penalties: everything of a training step but the update."""
-    at = _disturbed(network, objective, params, key if training else None)
-    run = forward(network, at, state, batch.x, training=training, key=key, lengths=batch.lengths)
+    at = disturbed(network, objective, params, key if training else None)
+    seen = of_data(network, objective, at, state, batch, key, training)
+    total, d_params = with_penalties(network, objective, params, state, batch, seen.error, seen.params)
+    return StepGradients(total, d_params, seen.state, seen.run, seen.back.nodes, seen.back.outputs)
+
+
+class OfData(NamedTuple):
+    """What the examples have to say: their error, its gradient, the state after; and how that came about."""
+
+    error: Any
+    params: Params
+    state: State
+    run: Forward
+    back: Gradients
+
+
+def of_data(
+    network: Network,
+    objective: Objective,
+    params: Params,
+    state: State,
+    batch: Batch,
+    key: jax.Array | None,
+    training: bool = True,
+) -> OfData:
+    """Forward, loss and backward, without the penalties, at these parameters."""
+    run = forward(network, params, state, batch.x, training=training, key=key, lengths=batch.lengths)
     error, d_outputs = objective.errors(run.outputs, batch, run.lengths)
-    back = backward(network, at, run.saved, d_outputs)
-    d_params = back.params
+    back = backward(network, params, run.saved, d_outputs)
+    return OfData(error, back.params, next_state(network, state, run.saved), run, back)
+
+
+def with_penalties(
+    network: Network, objective: Objective, params: Params, state: State, batch: Batch, error: Any, d_params: Params
+) -> tuple[Any, Params]:
+    """Error and gradient with what the penalties add to them."""
     view, own = _view(network, objective, params, state, batch), trained(params, network.untrained)
     for penalty in objective.penalties:
         d_params = completed(
             d_params, jax.tree.map(jnp.add, trained(d_params, network.untrained), penalty.gradient(own, view))
         )
-    total = error + objective.penalty(own, view)
-    return StepGradients(total, d_params, next_state(network, state, run.saved), run, back.nodes, back.outputs)
+    return error + objective.penalty(own, view), d_params
 
 
 def trace_batch(
@@ -204,6 +246,6 @@ def trace_batch(
 ) -> Trace:
     """One batch forward and backward with everything recorded."""
     looked = gradients(network, objective, params, state, batch, key, training)
-    at = _disturbed(network, objective, params, key if training else None)
+    at = disturbed(network, objective, params, key if training else None)
     besides = look_back(network, at, looked.run.saved, looked.arrived)
     return record(network, looked.run, looked.nodes, looked.loss, params, besides)

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from netgrad.errors import DataError, FileError, NetgradError
+from netgrad.parallel.placement import Placement
 from netgrad.training.batch import Batch
 from netgrad.training.divergence import divergence, first_bad
 from netgrad.training.epoch import batches_of, compiled_epochs, epoch_order, step_key
+from netgrad.training.placed import as_placed, on_devices
 from netgrad.training.task import Carry, StepReport, Task
 from netgrad.training.watched import After, watched
 
@@ -220,6 +221,7 @@ class Streaming:
     batch_size: int
     shuffle: bool
     key: jax.Array
+    placement: Placement | None = None  # the devices that share each batch
 
     def __post_init__(self) -> None:
         self.sizes: list[int] = []  # of the batches of the last epoch
@@ -230,20 +232,23 @@ class Streaming:
         after: go step by step, and call it after each, see `netgrad.training.watched`.
         """
         key = jax.random.fold_in(self.key, first)
-        program = compiled_epochs(self.task, self.batch_size, self.shuffle, 1)
+        run_key = self.key if self.placement is None else self.placement.put(self.key)
+        carry = carry if self.placement is None or after is not None else self.placement.put_carry(carry)
+        program = compiled_epochs(as_placed(self.task, self.placement), self.batch_size, self.shuffle, 1)
         self.sizes, reports, running = [], [], None
         for chunk in self.stream.chunks(key if self.shuffle else None):
-            data = jax.tree.map(jnp.asarray, self.task.batch(chunk))
+            data = on_devices(self.task.batch(chunk), self.placement)
             # The program of the chunk before ran while this one was read; only now is it waited for.
             if running is not None:
                 reports.append(self._finish(first, key, *running))
             begun = len(self.sizes)
             if after is not None:
-                steps = islice(self._steps(first, key, data, begun), -(-data.size // self.batch_size))
-                carry, report = watched(self.task, carry, steps, after, begun)
+                here = data if self.placement is None else self.placement.home(data)
+                steps = islice(self._steps(first, key, here, begun), -(-data.size // self.batch_size))
+                carry, report = watched(self.task, carry, steps, after, begun, self.placement)
                 reports.append(report)
             else:
-                done, report = program(carry, data, self.key, first, begun)
+                done, report = program(carry, data, run_key, first, begun)
                 running, carry = (carry, data, begun, report), done
             batch_size = min(self.batch_size, data.size)
             full, rest = batches_of(data.size, batch_size)
@@ -254,6 +259,7 @@ class Streaming:
             )
         if running is not None:
             reports.append(self._finish(first, key, *running))
+        carry = carry if self.placement is None or after is not None else self.placement.home(carry)
         return carry, jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *reports)
 
     def _finish(
@@ -263,6 +269,8 @@ class Streaming:
         report = jax.tree.map(np.asarray, report)
         if (bad := first_bad(report)) is None:
             return report
+        if self.placement is not None:
+            carry, data = self.placement.home(carry), self.placement.home(data)
 
         raise divergence(self.task, carry, self._steps(epoch, key, data, begun), bad, report)
 

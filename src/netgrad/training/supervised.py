@@ -17,9 +17,11 @@ import optax
 
 from netgrad.compiling import Program
 from netgrad.network import Network, Trace, fused
+from netgrad.parallel.placement import current
 from netgrad.registry import register
 from netgrad.training.batch import Batch
 from netgrad.training.callbacks import Callback
+from netgrad.training.descent import descent
 from netgrad.training.epoch import compiled_step, step_key
 from netgrad.training.files import describe
 from netgrad.training.history import History
@@ -177,22 +179,25 @@ def update(
     it.
     """
     whole, network = network, network if batch.lengths else fused(network)
-    looked = gradients(network, objective, carry.params, carry.state, batch, key)
+    looked = descent(network, objective, carry.params, carry.state, batch, key)
 
     @jax.custom_vjp
     def value(params: Params) -> jax.Array:
+        if current() is not None:
+            shared: jax.Array = descent(network, objective, params, carry.state, batch, key).loss
+            return shared
         error: jax.Array = loss(network, objective, params, carry.state, batch, key)
         return error
 
     def value_and_gradient(params: Params) -> tuple[jax.Array, Params]:
-        there = gradients(network, objective, params, carry.state, batch, key)
+        there = descent(network, objective, params, carry.state, batch, key)
         return there.loss, there.params
 
     value.defvjp(value_and_gradient, lambda gradient, d: (jax.tree.map(lambda g: d * g, gradient),))
 
     def curve(direction: Params) -> Params:
         def slope(params: Params) -> Params:
-            return gradients(whole, objective, params, carry.state, batch, key).params
+            return descent(whole, objective, params, carry.state, batch, key).params
 
         changed: Params = jax.jvp(slope, (carry.params,), (direction,))[1]
         return changed

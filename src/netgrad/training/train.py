@@ -9,6 +9,7 @@ import numpy as np
 
 from netgrad.compiling import INITIAL, ORDER, as_seed, check_process, random_key
 from netgrad.errors import NetgradError
+from netgrad.parallel.placement import Placement
 from netgrad.training.batch import Batch, split
 from netgrad.training.callbacks import Callback, EarlyStopping, as_callbacks
 from netgrad.training.checkpoint import Checkpoint, fingerprint
@@ -38,6 +39,7 @@ def train(
     progress: bool = False,
     seed: int = 0,
     params: Any = None,
+    devices: Any = None,
 ) -> Any:
     """Train by a task: a training step of your own, run as `netgrad.fit` runs its own, compiled, an epoch at once.
 
@@ -61,7 +63,7 @@ def train(
         checkpoint: a folder, or a `netgrad.Checkpoint`: the same call once more goes on from there, to the same bits;
             the last ``keep`` stay, and the best.
         progress: show a progress bar. seed: everything random comes from it.
-        params: begin with these parameters instead of those drawn.
+        params: begin with these parameters instead of those drawn. devices: as for `netgrad.fit`.
 
     Returns what the task makes of its numbers: by default a `netgrad.training.task.Trained` with params, state and
     history. Each number that steps report is a column of the history: the mean over an epoch.
@@ -99,6 +101,7 @@ def train(
     (batch_size,) = counts(batch_size=batch_size)
     if starts > 1 and params is not None:
         raise NetgradError("several starts draw their own parameters: leave params out")
+    placement = placed_on(devices, starts)
     watchers = watching(progress, callbacks, patience)
     for callback in watchers:
         task = task.wrapped(callback)
@@ -125,6 +128,7 @@ def train(
         task, carry, examples, stream, held,
         epochs=epochs, batch_size=batch_size, shuffle=shuffle, epochs_per_call=epochs_per_call, starts=starts,
         callbacks=watchers, checkpoint=checkpoint, keep=keep, seed=seed, asked=asked, settings={},
+        placement=placement,
     )  # fmt: skip
     return run.model()
 
@@ -154,12 +158,13 @@ def carry_out(
     settings: dict[str, Any],
     history: History | None = None,
     begun: int = 0,
+    placement: Placement | None = None,
 ) -> Run:
     """A run from its parts to its end.
 
     carry: where it begins. examples: all of them, or a stream's first chunk. asked: for the history; settings: what
     decides the numbers beside what is named here, for checkpoints. history, begun: of the epochs before, and how many
-    of ``epochs`` they are.
+    of ``epochs`` they are. placement: the devices that share each batch.
     """
     run = Run(task, carry, epochs, history or History(), begun)
     run.history.settings = asked
@@ -168,9 +173,9 @@ def carry_out(
     key = random_key(seed, ORDER)
     source: InMemory | Streaming
     if stream is not None:
-        source = Streaming(task, stream, WHOLE if stream.batched else batch_size or 1, shuffle, key)
+        source = Streaming(task, stream, WHOLE if stream.batched else batch_size or 1, shuffle, key, placement)
     else:
-        source = InMemory(task, examples, batch_size or examples.size, shuffle, key)
+        source = InMemory(task, examples, batch_size or examples.size, shuffle, key, placement)
     run.settings = settings | {
         "batch_size": source.batch_size,
         "shuffle": shuffle,
@@ -188,6 +193,14 @@ def carry_out(
     run.callbacks = watchers
     run_to_end(run, source, held, epochs_per_call)
     return run
+
+
+def placed_on(devices: Any, starts: int) -> Placement | None:
+    """The placement that ``devices=`` of a run stands for."""
+    placement = Placement.of(devices)
+    if placement is not None and starts > 1:
+        raise NetgradError("several starts are trained side by side on one device: leave devices or starts out")
+    return placement
 
 
 def counts(**given: Any) -> Iterator[Any]:
