@@ -56,7 +56,9 @@ class InMemory:
             steps = self._steps(first)
             each: list[StepReport] = []
             for _ in range(count):
-                carry, report = watched(self.task, carry, islice(steps, len(self.sizes)), after, placement=self.placement)
+                carry, report = watched(
+                    self.task, carry, islice(steps, len(self.sizes)), after, placement=self.placement
+                )
                 each.append(report)
             return carry, {name: np.concatenate([report[name] for report in each]) for name in each[0]}
         limit = {} if of is None else {"limit": count}
