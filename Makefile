@@ -56,8 +56,9 @@ reproduce: $(VENV)/installed  ## the texts' experiments beside their printed val
 onnx-table: $(VENV)/installed-dev  ## run ONNX's node tests through the import and write the table in docs/onnx.md
 	$(BIN)/python -m tests.exchange.node_tests
 
-pictures: $(VENV)/installed  ## the README's pictures
+pictures: $(VENV)/installed  ## the pictures of the README and of the findings
 	$(BIN)/python docs/images/make.py
+	$(BIN)/python -m benchmarks.findings_sheet
 
 studio-web:  ## build the studio's page from studio-web/ into the package (needs Node); what is built is committed
 	cd studio-web && npm ci --no-audit --no-fund && npm run build
