@@ -60,6 +60,7 @@ def decide_column(
         return Decision(None, f"column {name!r} has no values at all: left out")
     if as_category:
         return Decision(_levels(present))
+    of_texts = of_texts and not as_number  # what the user says goes before a type
     kind = None if of_texts else decide(values, decimal)
     if isinstance(kind, Date) and (as_number or keep) and kind == Date(COMPACT):
         kind = Number()
