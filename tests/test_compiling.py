@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -242,3 +243,15 @@ def test_products_on_an_accelerator_are_whole_float32_unless_said_otherwise(monk
     with jax.default_matmul_precision(asked):
         text = str(jax.make_jaxpr(program)(np.eye(2)))
     assert set(re.findall(r"Precision\.(\w+)", text)) == ({precision} if precision else set())
+
+
+def test_groups_that_were_fitted_before_are_not_compiled_again():
+    from netgrad.estimators import GroupedRegressor
+
+    x = np.column_stack([np.arange(64) % 2, np.linspace(-1, 1, 64)])
+    fit = lambda: GroupedRegressor((3,), group=0, tol=0, max_iter=2, random_state=0).fit(x, x[:, 1]).predict(x)  # noqa: E731
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, first = compiled(fit)
+        _, again = compiled(fit)
+    assert (first > 0, again) == (True, 0)

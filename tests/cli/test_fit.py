@@ -1,5 +1,7 @@
 """`netgrad fit`: data sets and tables in, model, score and report out."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,3 +127,18 @@ def test_a_target_can_be_forced_to_a_task(no_report, netgrad, tmp_path, refused)
         assert score in result.out
     line = refused("fit", path, "--target", "stars", "--task", "guessing", "--out", tmp_path, "-q")
     assert "unknown --task 'guessing'" in line
+
+
+def test_no_word_of_the_layers_is_cut_on_a_narrow_terminal():
+    from rich.console import Console
+
+    from netgrad.cli.tables import layers
+    from netgrad.report.layers import LayerRow
+
+    values = {quantity: np.linspace(-1, 1, 9) for quantity in ("z", "a", "delta")}
+    rows = [LayerRow(f"ensemble_1/dropout_{i}", "Dense", (128, 128, 256), 1_234_567, values) for i in range(2)]
+    console = Console(width=80, file=io.StringIO())
+    console.print(layers(rows))
+    shown = console.file.getvalue()
+    assert "…" not in shown
+    assert {"parameters", "output", "128x128x256", "1,234,567"} <= set(shown.split())

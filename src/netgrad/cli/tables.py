@@ -25,8 +25,8 @@ def layers(rows: Sequence[LayerRow], caption: str = "") -> Table:
     """Units and parameters of each layer, and mean and spread of z, a and delta where they were traced."""
     table = grid(caption=caption)
     table.add_column("layer", style="bold", no_wrap=True)
-    table.add_column("output", justify="right")
-    table.add_column("parameters", justify="right")
+    for name in ("output", "parameters"):
+        table.add_column(name, justify="right", min_width=len(name), no_wrap=True)  # never cut inside the word
     measured = [q for q in QUANTITIES if any(q in row.values for row in rows)]
     for quantity in measured:
         table.add_column(quantity, justify="right")  # a narrow terminal breaks "mean ± deviation" at its spaces

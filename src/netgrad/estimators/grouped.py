@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -91,7 +92,7 @@ class Grouped:
     def _side_by_side(self: Any, model: Model, start: Carry, data: Batch, size: int, rng: Any, first: bool) -> None:
         """The training loop over all groups at once."""
         optimizer = solvers.optimizer(self)
-        groups = Groups(start._replace(opt_state=Program(jax.vmap(optimizer.init))(start.params)), data)
+        groups = Groups(start._replace(opt_state=_begun(optimizer)(start.params)), data)
         n = int(np.count_nonzero(next(iter(data.weights.values()))))
         pace = solvers.Pace(self, None, n)
         if not first:
@@ -129,6 +130,12 @@ class Grouped:
             group: replace(every, params=part(every.params, k), state=part(every.state, k))
             for k, group in enumerate(self.groups_.tolist())
         }
+
+
+@lru_cache(maxsize=64)
+def _begun(optimizer: Any) -> Any:
+    """The optimiser's state of every group before the first step: one program, whatever is fitted by it."""
+    return Program(jax.vmap(optimizer.init), optimisation=0)
 
 
 def take_out(X: Any, group: Any) -> tuple[Any, np.ndarray | None]:
