@@ -32,6 +32,18 @@ def fit(
         ),
     ],
     target: Annotated[Text, typer.Option(help="The column to predict.", rich_help_panel=DATA)] = None,
+    source_column: Annotated[
+        Text,
+        typer.Option(
+            "--source", help="Of translations: the column of the texts to be translated.", rich_help_panel=DATA
+        ),
+    ] = None,
+    symbols: Annotated[
+        Text,
+        typer.Option(
+            help="Of translations: words or characters.", rich_help_panel=DATA, show_default="told from the texts"
+        ),
+    ] = None,
     task: Annotated[
         Text, typer.Option(help="classification or regression; told from the target.", rich_help_panel=DATA)
     ] = None,
@@ -105,7 +117,7 @@ def fit(
     goal: Annotated[
         Text,
         typer.Option(
-            help="Of sequences: tag each row, label the whole, or forecast.",
+            help="Of sequences: tag each row, label the whole, or forecast; or translate texts.",
             rich_help_panel=DATA,
             show_default="label where the target is the same all along each sequence, else tag",
         ),
@@ -139,7 +151,8 @@ def fit(
     net: Annotated[
         str,
         typer.Option(
-            help="mlp, cnn; for sequences rnn, lstm, gru, forget_gate, coupled_lstm, transformer.",
+            help="mlp, cnn; for sequences rnn, lstm, gru, forget_gate, coupled_lstm, transformer; "
+            "pervasive_attention translates.",
             rich_help_panel=NETWORK,
         ),
     ] = "mlp",
@@ -305,7 +318,7 @@ def fit(
     --penalty asks for a plain one.
     """
     import netgrad as ng
-    from netgrad.cli import card, columns, forecasts, nets, options, sequences, sources, transfer
+    from netgrad.cli import card, columns, forecasts, nets, options, sequences, sources, transfer, translations
     from netgrad.cli import reconstruct as autoencoding
     from netgrad.cli.results import Trained, finish
     from netgrad.data.leaks import warn_of_leaks
@@ -314,6 +327,10 @@ def fit(
         transfer.fit(ctx)
         return
     sequences.refuse(ctx, transfer.ONLY_HERE, "says how a model goes on: name its file with --start, too, or")
+    if translations.asked(ctx):
+        translations.fit(ctx)
+        return
+    sequences.refuse(ctx, translations.ONLY_HERE, "is for translations: give --goal translate, too, or")
     if reconstruct:
         autoencoding.fit(ctx)
         return

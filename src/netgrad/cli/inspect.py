@@ -58,7 +58,7 @@ def examples(
 ) -> tuple[Any, Any, Any, dict[str, float] | None]:
     """Inputs, targets and lengths of a built-in data set's test part, or of a file; and their scores where these are
     measured otherwise than by `Model.evaluate`."""
-    from netgrad.cli import forecasts, sequences, sources
+    from netgrad.cli import forecasts, sequences, sources, translations
     from netgrad.data import datasets
     from netgrad.data.tables import split_target
 
@@ -67,6 +67,8 @@ def examples(
         return source.x_test, source.y_test, None, None
     if "forecast" in model.card:
         return forecasts.examples(model, data, form)
+    if "translation" in model.card:
+        return (*translations.examples(model, data, target, form), None)
     if "sequences" in model.card:
         return (*sequences.examples(model, data, target, form), None)
     x = sources.read_rows(data, model.encoder, form)

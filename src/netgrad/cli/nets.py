@@ -32,6 +32,8 @@ class Shape:
 
 def build(net: str, source: Source, shape: Shape) -> Network:
     """The network of this name for these examples."""
+    if net == "pervasive_attention":
+        raise NetgradError(f"--net {net} is for translations: name the column of the texts with --source, too")
     if net not in NETS:
         raise unknown_name("network", net, NETS)
     return NETS[net](source, shape)

@@ -40,6 +40,10 @@ def predict(
         typer.Option(help="Write the CSV to this file.", show_default="standard output"),
     ] = None,
     proba: Annotated[bool, typer.Option("--proba", help="A column of probabilities for each class as well.")] = False,
+    beam: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="Of translations: how many beginnings are kept.", show_default="1, the likeliest"),
+    ] = None,
     separator: Separator = None,
     encoding: Encoding = None,
     header: Header = None,
@@ -51,13 +55,19 @@ def predict(
     rows that are more alike, and the columns that explain it.
     """
     import netgrad as ng
-    from netgrad.cli import forecasts, options, reconstruct, sequences
+    from netgrad.cli import forecasts, options, reconstruct, sequences, translations
 
     form = options.form(separator, encoding, header)
     model = ng.load(model_file)
     if "vocabulary" in model.card:
         raise NetgradError(f"{model_file} is a model of text: `netgrad sample` writes with it")
-    if "forecast" in model.card:
+    if beam is not None and "translation" not in model.card:
+        raise NetgradError(f"--beam is for models that translate, {model_file} is none: leave it out")
+    if "translation" in model.card:
+        if proba:
+            raise NetgradError("--proba is for classes, and this model writes translations: leave it out")
+        table, index = translations.predictions(model, data, form, beam or 1), None
+    elif "forecast" in model.card:
         table, index = forecasts.predictions(model, data, proba, form), None
     elif "sequences" in model.card:
         table, index = sequences.predictions(model, data, proba, form), None

@@ -91,8 +91,8 @@ def score_line(scores: dict[str, float]) -> str:
     for name, value in sorted(scores.items(), key=lambda item: item[0] == "loss"):
         if name in RIVALS:
             continue
-        if name == "accuracy":
-            words.append(f"accuracy {100 * value:.2f} %")
+        if name.endswith("accuracy"):
+            words.append(f"{name.replace('_', ' ')} {100 * value:.2f} %")
         elif name == "in_band":
             words.append(f"{100 * value:.0f} % within the bands")
         else:

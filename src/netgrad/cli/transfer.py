@@ -26,7 +26,8 @@ SETTLED: tuple[str, ...] = (
     "scaling",
 )
 SETTLED += ("log_target", "categorical", "numeric", "missing", "missing_values", "drop", "only", "id", "time", "goal")
-NOT_HERE = ("reconstruct", "horizon", "window", "known", "pretrain", "fix", "relevance", "label_smoothing")
+NOT_HERE: tuple[str, ...] = ("source_column", "symbols", "reconstruct", "horizon", "window", "known")
+NOT_HERE += ("pretrain", "fix", "relevance", "label_smoothing")
 STEPS = 500  # updates that a run has at least: few examples are the usual case
 FEWEST_HELD_OUT = 200  # examples from which on some are held out to watch
 
@@ -93,6 +94,8 @@ def begun(ctx: typer.Context) -> Begun:
     sequences.refuse(ctx, NOT_HERE, "does not go with --start")
     sequences.refuse(ctx, SETTLED, f"does not go with --start, it is as in {file.name}")
     model = ng.load(file)
+    if "pairs" in model.card:
+        raise NetgradError(f"{file.name} translates: --start takes models that label or predict, leave it out")
     if "forecast" in model.card or model.objective.reconstructs:
         what = "forecasts series" if "forecast" in model.card else "reconstructs its inputs"
         raise NetgradError(f"--start takes models of a target, {file.name} {what}: begin from another, or leave it out")

@@ -49,7 +49,7 @@ class Pairs:
     """Sources and targets as a network with a "source" and a "target" learns from them (teacher forcing).
 
     sources, targets: texts, as many of these as of those. words: their symbols are words between blanks instead of
-    characters.
+    characters; a pair of such for sources and targets; None: as `in_words` says of each.
 
     Has, for `netgrad.fit(net, pairs.x, pairs.y, lengths=pairs.lengths)`:
 
@@ -69,9 +69,15 @@ class Pairs:
     array([6, 4], dtype=int32)
     """
 
-    def __init__(self, sources: Sequence[str], targets: Sequence[str], *, words: bool = False):
-        made = Words if words else _characters
-        self.source, self.target = made(sources), made(targets)
+    def __init__(
+        self, sources: Sequence[str], targets: Sequence[str], *, words: bool | tuple[bool, bool] | None = False
+    ):
+        texts = sources, targets
+        by_words = words if isinstance(words, tuple) else (words, words)
+        told = [in_words(own) if which is None else which for which, own in zip(by_words, texts, strict=True)]
+        self.source, self.target = (
+            Words(own) if which else _characters(own) for which, own in zip(told, texts, strict=True)
+        )
         self.x, self.y, self.lengths = self.encoded(sources, targets)
 
     @property
@@ -104,6 +110,20 @@ class Pairs:
         more = max(0, least - padded.shape[1])
         return np.pad(padded, ((0, 0), (0, more))).astype(np.int32), lengths
 
+    def known_part(self, sources: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Sources without the symbols that the model does not know, and these symbols, each once.
+
+        >>> Pairs(["one two"], ["12"], words=(True, False)).known_part(["two three one", "four"])
+        (['two one', ''], ['three', 'four'])
+        """
+        if isinstance(self.source, Words):
+            split, joined = [text.split() for text in sources], " "
+        else:
+            split, joined = [list(text) for text in sources], ""
+        known = set(self.source.symbols)
+        unknown = dict.fromkeys(symbol for own in split for symbol in own if symbol not in known)
+        return [joined.join(symbol for symbol in own if symbol in known) for own in split], list(unknown)
+
     def to_config(self) -> dict[str, Any]:
         """The vocabularies as plain JSON values, for a model's ``card["pairs"]``."""
         return {"source": self.source.to_config(), "target": self.target.to_config()}
@@ -117,6 +137,18 @@ class Pairs:
         except (KeyError, TypeError, AttributeError):
             raise FileError("this is not the description of Pairs: it has no vocabularies") from None
         return pairs
+
+
+def in_words(texts: Sequence[str]) -> bool:
+    """Whether texts are best taken word by word: most have blanks, and words come again, three times on average.
+
+    >>> in_words(["one two two", "two one", "one one"]), in_words(["one two"]), in_words(["12", "21", "11"])
+    (True, False, False)
+    """
+    words = [text.split() for text in texts]
+    every = [word for own in words for word in own]
+    with_blanks = sum(len(own) > 1 for own in words)
+    return 2 * with_blanks > len(words) and len(every) >= 3 * len(set(every))
 
 
 def _characters(texts: Iterable[str]) -> Vocabulary:

@@ -10,7 +10,7 @@ import numpy as np
 
 from netgrad.diagnosis.evidence import Evidence
 from netgrad.errors import warn
-from netgrad.report import figures, sequences
+from netgrad.report import attention, figures, sequences
 from netgrad.report.classes import by_class
 from netgrad.report.columns import columns_judged
 from netgrad.report.diagnosis import diagnosed
@@ -125,6 +125,7 @@ def sections(
         ("Predictions", lambda: shown if shown is not None else predictions(model, x, y, lengths, names)),
         ("Columns", lambda: columns_judged(model, x, y) if shown is None else ()),
         ("Gradients through time", lambda: sequences.through_time(model, *part())),
+        ("What attention looks at", lambda: attention.maps(model, *part()) if shown is None else ()),
         ("Diagnosis", diagnosis),
         ("Layers", lambda: [layer_table(rows())]),
     ]

@@ -154,3 +154,29 @@ def surprise(lines: Sequence[str], bits: Sequence[np.ndarray], most: float = 8) 
     ax.set(xlim=(0, 80), ylim=(len(lines), 0))
     ax.set_axis_off()
     return fig
+
+
+@styled
+def attention(panels: Sequence[tuple[str, np.ndarray, Sequence[str] | None, Sequence[str] | None]]) -> Figure:
+    """Maps of attention, each with its title, its weights (T, S), and what its rows and columns are called."""
+    across = min(len(panels), 4)
+    down = -(-len(panels) // across)
+    named = any(words for _, _, *both in panels for words in both)
+    across, down = (min(across, 2), -(-len(panels) // min(across, 2))) if named else (across, down)
+    fig = Figure(figsize=(8.4, 8.4 / across * down), layout="constrained")
+    grid = fig.subplots(down, across, squeeze=False).ravel()
+    for ax, (title, weights, rows, columns) in zip(grid, panels, strict=False):
+        for t, s in zip(*np.nonzero(weights > 0.01), strict=True):  # cells as shapes: ink and paper are the page's
+            ax.add_patch(mpl.patches.Rectangle((s, t), 1, 1, color=BLUE, alpha=float(min(1, weights[t, s])), lw=0))
+        ax.set(xlim=(0, weights.shape[1]), ylim=(weights.shape[0], 0), title=title)
+        ax.grid(False)
+        for axis, words, size in ((ax.yaxis, rows, len(weights)), (ax.xaxis, columns, weights.shape[1])):
+            if words and size <= 40:
+                axis.set_ticks(np.arange(size) + 0.5, [word.replace("\n", "⏎") for word in words])
+            else:
+                axis.get_major_locator().set_params(integer=True)
+        if columns and max(map(len, columns)) > 2:
+            ax.tick_params(axis="x", rotation=60)
+    for ax in grid[len(panels) :]:
+        ax.set_axis_off()
+    return fig
