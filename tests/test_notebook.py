@@ -91,3 +91,18 @@ def test_curves_leave_out_what_is_not_finite():
     assert "logarithmic" not in drawn
     assert "inf" not in drawn
     assert "nan" not in notebook.curves({"a": [2.0, 2.0]})
+
+
+def test_what_attention_looked_at():
+    """A map for each head of each copy of the first example; none where they would fill the page."""
+    net = ng.Sequential([ng.Embedding(3, 4), ng.Stack(ng.Attention(heads=2, causal=True), 2), ng.Dense(2)])
+    x = np.array([[0, 1, 2], [2, 1, 0]])
+    trace = ng.untrained(net, x, x % 2).trace(x, x % 2)
+    shown = Sound(trace["stack_1/attention_1"]._repr_html_())
+    assert [text for text in shown.texts if "head" in text] == [f"copy {c}, head {h}" for c in (1, 2) for h in (1, 2)]
+    assert shown.tags.count("rect") == 4 * (1 + 6)  # a frame, and the half that a causal layer sees
+    assert "rect" not in Sound(trace["dense_1"]._repr_html_()).tags
+    long = np.zeros((1, 70), int)
+    assert (
+        "rect" not in Sound(ng.untrained(net, long, long).trace(long, long)["stack_1/attention_1"]._repr_html_()).tags
+    )

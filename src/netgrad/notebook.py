@@ -7,6 +7,7 @@ import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+MAPS, CELLS = 8, 4096  # that are drawn of a layer, and cells of all of them: each is an element of the page
 COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd")
 WIDTH, HEIGHT = 480, 120
 
@@ -55,3 +56,30 @@ def curves(lines: Mapping[str, Sequence[float]]) -> str:
     frame = f'viewBox="-2 -2 {WIDTH + 4} {HEIGHT + 4}" width="{WIDTH}" height="{HEIGHT}" role="img"'
     about = f"{min(values):.3g} to {max(values):.3g}{', logarithmic' if scale is math.log10 else ''}"
     return f"<div><svg {frame}>{''.join(drawn)}</svg><br>{' '.join(labels)} ({about})</div>"
+
+
+def maps(weights: Mapping[str, Sequence[Sequence[float]]]) -> str:
+    """Weights between 0 and 1 (rows, columns) as maps beside each other by name, a darker cell for a larger weight; ""
+    where they would be too large for a page.
+
+    >>> maps({"head 1": [[1.0, 0.0], [0.5, 0.5]]}).count("<rect"), maps({"head 1": [[0.1] * 100] * 100})  # and a frame
+    (4, '')
+    """
+    shown = dict(list(weights.items())[:MAPS])
+    if not shown or sum(len(rows) * len(rows[0]) for rows in shown.values()) > CELLS:
+        return ""
+    drawn = []
+    for name, rows in shown.items():
+        cells = [
+            f'<rect x="{s}" y="{t}" width="1" height="1" fill="{COLOURS[0]}" fill-opacity="{min(1, max(0, w)):.2f}"/>'
+            for t, row in enumerate(rows)
+            for s, w in enumerate(row)
+            if w >= 0.01
+        ]
+        frame = f'<rect x="0" y="0" width="{len(rows[0])}" height="{len(rows)}" fill="none" stroke="#888"'
+        size = f'viewBox="0 0 {len(rows[0])} {len(rows)}" width="120" height="{120 * len(rows) // len(rows[0])}"'
+        drawn.append(
+            f'<span style="display:inline-block;margin:4px"><svg {size} role="img">{frame} stroke-width="0.05"/>'
+            f"{''.join(cells)}</svg><br>{html.escape(name)}</span>"
+        )
+    return f"<div>{''.join(drawn)}</div>"

@@ -57,7 +57,8 @@ class NodeTrace:
         return [(key, *cells) for name, value in self.values.items() for key, *cells in _rows(name, value)]
 
     def _repr_html_(self) -> str:
-        return notebook.table((f"{self.name} ({self.layer})", *_SPREAD), self.rows())
+        table = notebook.table((f"{self.name} ({self.layer})", *_SPREAD), self.rows())
+        return table + notebook.maps(dict(_heads(self.values)))
 
     def __repr__(self) -> str:
         rows = [f"  {key:<8} {describe(value)}" for key, value in self.values.items()]
@@ -165,6 +166,19 @@ def _rows(name: str, value: Any) -> Iterator[tuple[str, ...]]:
         return
     numbers = (array.mean(), array.std(), array.min(), array.max())
     yield name, shape, *(f"{float(number):.4g}" for number in numbers)
+
+
+def _heads(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The maps of attention of the first example by head, and by copy in a stack; nothing of any other layer."""
+    if not {"q", "k", "weights"} <= set(values):
+        return
+    weights = np.asarray(values["weights"])
+    copies = weights if weights.ndim == 5 else weights[None]
+    if copies.ndim != 5:  # stacks in stacks
+        return
+    for c, copy in enumerate(copies):
+        for h, own in enumerate(copy[0]):
+            yield (f"copy {c + 1}, " if len(copies) > 1 else "") + f"head {h + 1}", own.tolist()
 
 
 def _finite(value: Any) -> bool:
