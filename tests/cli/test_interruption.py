@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 import netgrad as ng
 from netgrad.cli import interruption, main
+from netgrad.cli.interruption import Interruptible
 
 COMMAND = "import sys; from netgrad_command import main; sys.exit(main())"
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
@@ -117,3 +119,19 @@ def test_sequences_go_on_too(netgrad, tmp_path):
     assert netgrad(*same, "--epochs", 4, "--out", tmp_path / "whole").status == 0
     one, other = (ng.load(tmp_path / name / "model.safetensors") for name in ("out", "whole"))
     assert one.history.rows == other.history.rows
+
+
+def test_sigterm_leaves_a_checkpoint_of_the_last_whole_epoch(tmp_path):
+    def terminate(run):
+        if run.epoch == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    net, kept = ng.Sequential([ng.Dense(1)]), ng.Checkpoint(tmp_path, every=10)
+    with pytest.raises(SystemExit) as ended:
+        ng.fit(net, np.eye(3), [1.0, 2.0, 3.0], epochs=9, callbacks=[Interruptible(), kept, terminate])
+    assert ended.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert [path.name for path in sorted(tmp_path.glob("epoch-*"))] == ["epoch-00000003.safetensors"]
+    again = ng.fit(net, np.eye(3), [1.0, 2.0, 3.0], epochs=9, callbacks=[ng.Checkpoint(tmp_path, every=10)])
+    whole = ng.fit(net, np.eye(3), [1.0, 2.0, 3.0], epochs=9)
+    np.testing.assert_array_equal(again.history["loss"], whole.history["loss"])

@@ -16,11 +16,13 @@ from netgrad.cli.exchange import export, import_
 from netgrad.cli.faults import fail, in_options, tell
 from netgrad.cli.fit import fit
 from netgrad.cli.inspect import inspect
+from netgrad.cli.launch import launch
 from netgrad.cli.predict import predict
 from netgrad.cli.reproduce import reproduce
 from netgrad.cli.sample import sample
 from netgrad.cli.serve import serve
 from netgrad.cli.studio import studio
+from netgrad.parallel.processes import GROUP, LOST, join_if_asked, leave, lost
 
 app = typer.Typer(
     name="netgrad",
@@ -31,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (fit, predict, sample, inspect, serve, studio, export, reproduce):
+for command in (fit, launch, predict, sample, inspect, serve, studio, export, reproduce):
     app.command()(command)
 app.command(name="import")(import_)
 
@@ -59,6 +61,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it speaks of its own cache where a home is read-only
         options: dict[str, str] = {}
+        grouped = GROUP in os.environ
         warnings.showwarning = said_once(options)
         if sys.stdout is None:  # closed by whoever started the command
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
@@ -67,12 +70,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
             command = typer.main.get_command(app)
             given = sys.argv[1:] if arguments is None else [*arguments]
             options |= options_of(command, given)
+            join_if_asked()
             with interruption.remembered(), command.make_context("netgrad", given) as context:
                 command.invoke(context)
             sys.stdout.flush()
             return 0
         except BaseException as error:
-            return tell(error, options)
+            status = LOST if grouped and lost(error) else tell(error, options)
+            if grouped and status:
+                leave(status)
+            return status
 
 
 def options_of(command: Any, given: Sequence[str]) -> dict[str, str]:

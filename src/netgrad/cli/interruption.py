@@ -42,10 +42,26 @@ def check() -> None:
 
 
 class Interruptible(Callback):
-    """Looks after every epoch whether the run is to end."""
+    """Looks after every epoch whether the run is to end; SIGTERM ends it so that a checkpoint is written first."""
+
+    _ours = False
+
+    def on_start(self, run):
+        main = threading.current_thread() is threading.main_thread()
+        self._ours = main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        if self._ours:
+            signal.signal(signal.SIGTERM, _end)
 
     def on_epoch(self, run):
         check()
+
+    def on_end(self, run):
+        if self._ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _end(number: int, _: Any) -> None:
+    raise SystemExit(128 + number)
 
 
 def _raise(*_: Any) -> None:

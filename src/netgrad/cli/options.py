@@ -19,9 +19,10 @@ from netgrad.training.tabular import Recipe
 def onlookers(log: Path | None) -> list[Any]:
     """The callbacks of every run: control-C, and what --log asks for."""
     from netgrad.cli.interruption import Interruptible
+    from netgrad.parallel.processes import first
     from netgrad.training.tracking import JsonLog
 
-    return [Interruptible(), *([] if log is None else [JsonLog(log)])]
+    return [Interruptible(), *([JsonLog(log)] if log is not None and first() else [])]
 
 
 def names(words: str) -> tuple[str, ...]:

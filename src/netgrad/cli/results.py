@@ -15,6 +15,7 @@ import typer
 from netgrad.cli import faults, interruption, tables
 from netgrad.cli.sources import Source
 from netgrad.errors import FileError
+from netgrad.parallel.processes import first
 
 
 @dataclass
@@ -51,6 +52,8 @@ def finish(trained: Trained, folder: Path, *, quiet: bool, report: bool, layers:
 
     report: whether there is to be a report.html with its diagnosis. layers: whether the table of layers is shown.
     """
+    if not first():  # of a group of processes, one writes
+        return
     kept = Kept(trained.model, folder)
     try:
         scored(kept, trained)

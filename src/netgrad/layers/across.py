@@ -76,13 +76,13 @@ def counts(rows: int) -> jax.Array | None:
 
 
 def number(rows: int) -> int:
-    """How many rows all devices have where this one has so many, if all count.
+    """How many rows of all devices count where this one has so many.
 
     >>> number(5)
     5
     """
     shares = _shares.get()
-    return rows if shares is None else rows * shares.devices
+    return rows if shares is None else rows // shares.each * shares.examples
 
 
 def drawn(draw: Callable[[tuple[int, ...]], jax.Array], shape: tuple[int, ...], axis: int = 0) -> jax.Array:

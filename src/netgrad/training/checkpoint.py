@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.errors import FileError, NetgradError
+from netgrad.parallel.processes import agree, first
 from netgrad.training.callbacks import Callback
 from netgrad.training.files import digest, read
 from netgrad.training.kept import like
@@ -57,31 +58,46 @@ class Checkpoint(Callback):
                 raise NetgradError(f"{name} must be a whole number of at least 1, found {value!r}")
         self.folder, self.keep, self.every = Path(folder), keep, every
         self._lock = FolderLock(self.folder)
+        self._unwritten: tuple[int, bytes] | None = None
 
     def on_start(self, run: Run) -> None:
-        self._lock.acquire()
+        self._unwritten = None
+        if first():  # of a group of processes, one writes, and all read
+            self._lock.acquire()
         try:
-            for unfinished in self.folder.glob(f".{PATTERN}.*"):  # of a run that was killed while it wrote
+            for unfinished in self.folder.glob(f".{PATTERN}.*") if first() else ():  # of a run killed while it wrote
                 unfinished.unlink()
             if last := max(self.folder.glob(PATTERN), default=None):
                 self._resume(run, last)
+            agree({"checkpoint to go on from": run.epoch})
         except BaseException:
             self._lock.release()
             raise
 
     def on_epoch(self, run: Run) -> None:
-        if run.epoch % self.every and run.epoch < run.epochs and not run.history.stopped:
+        if not first():
             return
         from safetensors.numpy import save as to_bytes
 
         arrays, plain = _separate(_memory(run))
         description = json.dumps(plain)
         data = to_bytes(arrays, {"netgrad_checkpoint": description, "sha256": digest(arrays, description)})
-        write_file(self._path(run.epoch), data)
-        self._tidy(run)
+        self._unwritten = (run.epoch, data)
+        if run.epoch % self.every == 0 or run.epoch >= run.epochs or run.history.stopped:
+            self._write(run)
 
     def on_end(self, run: Run) -> None:
-        self._lock.release()
+        try:
+            self._write(run)  # of a run that ends before its time, the last whole epoch
+        finally:
+            self._lock.release()
+
+    def _write(self, run: Run) -> None:
+        if self._unwritten is not None:
+            epoch, data = self._unwritten
+            write_file(self._path(epoch), data)
+            self._unwritten = None
+            self._tidy(run)
 
     def _path(self, epoch: int) -> Path:
         return self.folder / f"epoch-{epoch:08d}.safetensors"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib import metadata
 from typing import Any
 
+import jax
 import numpy as np
 
 from netgrad.compiling import INITIAL, ORDER, as_seed, check_process, random_key
 from netgrad.errors import NetgradError
 from netgrad.parallel.placement import Placement
+from netgrad.parallel.processes import agree
 from netgrad.training.batch import Batch, split
 from netgrad.training.callbacks import Callback, EarlyStopping, as_callbacks
-from netgrad.training.checkpoint import Checkpoint, fingerprint
+from netgrad.training.checkpoint import Checkpoint, fingerprint, settings_of
 from netgrad.training.history import History
 from netgrad.training.loop import Run, run_to_end
 from netgrad.training.memory import InMemory
@@ -182,6 +185,7 @@ def carry_out(
         "starts": starts,
         "seed": seed,
     }
+    _check_group(run, examples, held)
     watchers = [*callbacks]
     if checkpoint is not None:
         run.settings |= {
@@ -193,6 +197,20 @@ def carry_out(
     run.callbacks = watchers
     run_to_end(run, source, held, epochs_per_call)
     return run
+
+
+def _check_group(run: Run, examples: Batch, held: Batch | None) -> None:
+    """Refuse to begin where the processes of a group would not do the same."""
+    if jax.process_count() > 1:
+        versions = [metadata.version(name) for name in ("netgrad", "jax", "jaxlib", "optax", "numpy")]
+        agree(
+            {
+                "versions": versions,
+                "data": [fingerprint(examples), fingerprint(held)],
+                "settings": [settings_of(run), run.epochs],
+                "first parameters": fingerprint(run.carry.params),
+            }
+        )
 
 
 def placed_on(devices: Any, starts: int) -> Placement | None:
