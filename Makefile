@@ -4,7 +4,7 @@ SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures studio-web test-studio kernels sanitize neon clean
+.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures studio-web test-studio kernels sanitize neon clean bench-unlabelled bench-posteriors
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -49,6 +49,14 @@ bench-diagnosis: $(VENV)/installed-dev  ## planted faults found, healthy network
 
 bench-others: $(VENV)/installed-dev  ## the diagnosis on faults from others' lists, goes on where it was; to out/others.jsonl
 	$(BIN)/python -m benchmarks.others --out out/others.jsonl
+
+bench-unlabelled: $(VENV)/installed-bench  ## a GAN and a variational autoencoder on MNIST beside PyTorch, and pre-training over ten seeds; goes on where it was; to out/bench
+	$(BIN)/python -m benchmarks.generative --out out/bench/generative.jsonl
+	$(BIN)/python -m benchmarks.pretraining --out out/bench/pretraining.jsonl
+
+bench-posteriors: $(VENV)/installed-bench  ## the full posterior of 5,000 weights beside laplace-torch
+	$(BIN)/python -m pip install --quiet --no-deps laplace-torch asdfghjkl backpack-for-pytorch curvlinops-for-pytorch torchmetrics lightning-utilities einops opt-einsum unfoldNd einconv linear_operator tqdm
+	$(BIN)/python -m benchmarks.posteriors
 
 reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values; writes docs/reproduce.md (NETGRAD_SLOW=1: at full length; SEED=1: another seed)
 	$(BIN)/netgrad reproduce --seed $(SEED) --jobs 2 --out docs/reproduce --page docs/reproduce.md

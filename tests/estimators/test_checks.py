@@ -9,6 +9,7 @@ from netgrad.estimators import ESTIMATORS
 # The checks make dozens of small fits of different shapes: small networks, compiled without much effort.
 SMALL = {
     "ConvClassifier": {"filters": 8, "hidden_layer_sizes": 16, "learning_rate_init": 0.01, "max_iter": 60},
+    "PairClassifier": {"hidden_layer_sizes": 8, "learning_rate_init": 0.02, "max_iter": 15},
     # Not longer: from epoch 40 on its training on 15 random examples is chaotic, and grows a rounding error of 1e-16,
     # such as that of weighing instead of repeating examples, to 1e-8 by epoch 60.
     "RecurrentClassifier": {"cell": "rnn", "units": 8, "learning_rate_init": 0.02, "max_iter": 40},

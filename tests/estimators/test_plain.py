@@ -26,6 +26,7 @@ CASES = {
     "MLPRegressor": (ours.MLPRegressor(solver="sgd", dtype="float32", **SHORT), X, X[:, 0]),
     "Autoencoder": (ours.Autoencoder(hidden_layer_sizes=4, tied=True, **SHORT), X, Y),
     "BernoulliRBM": (ours.BernoulliRBM(4, n_iter=2, visible="gaussian", random_state=0), X, Y),
+    "PairClassifier": (ours.PairClassifier(4, **SHORT), X, Y),
     "lbfgs": (ours.MLPRegressor(solver="lbfgs", **SHORT), X, X[:, 0]),
     "ConvClassifier": (ours.ConvClassifier(filters=2, **SHORT), X, Y),
     "RecurrentClassifier": (ours.RecurrentClassifier(cell="rnn", units=3, **SHORT), SEQUENCES, [0, 1] * 10),

@@ -17,20 +17,29 @@ TARGETS = {
 
 
 @pytest.mark.parametrize("task", TARGETS)
-@pytest.mark.parametrize("structure", ["full", "diagonal", "last"])
+@pytest.mark.parametrize("structure", ["full", "diagonal", "last", "kronecker"])
 def test_predictive_covariances(task, structure):
     from laplace import Laplace
 
     y = TARGETS[task]
     units = 1 if task == "regression" else 3
-    net = ng.Sequential([ng.Dense(4, activation="tanh"), ng.Dense(units)])
+    bias = structure != "kronecker"  # theirs keeps factors of their own for biases, ours one of both
+    net = ng.Sequential([ng.Dense(4, activation="tanh", bias=bias), ng.Dense(units, bias=bias)])
     model = ng.fit(net, X, y, epochs=20, batch_size=None)
-    theirs = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, units))
+    theirs = torch.nn.Sequential(
+        torch.nn.Linear(3, 4, bias=bias), torch.nn.Tanh(), torch.nn.Linear(4, units, bias=bias)
+    )
     with torch.no_grad():
         for i, name in ((0, "dense_1"), (2, "dense_2")):
             theirs[i].weight.copy_(torch.tensor(np.asarray(model.params[name]["W"]).T))
-            theirs[i].bias.copy_(torch.tensor(np.asarray(model.params[name]["b"])))
-    kind = {"full": ("all", "full"), "diagonal": ("all", "diag"), "last": ("last_layer", "full")}[structure]
+            if bias:
+                theirs[i].bias.copy_(torch.tensor(np.asarray(model.params[name]["b"])))
+    kind = {
+        "full": ("all", "full"),
+        "diagonal": ("all", "diag"),
+        "last": ("last_layer", "full"),
+        "kronecker": ("all", "kron"),
+    }[structure]
     settings = {"sigma_noise": 0.5} if task == "regression" else {}
     la = Laplace(theirs, task, *kind, prior_precision=2.0, **settings)
     target = torch.tensor(y) if task == "regression" else torch.tensor(y).long()

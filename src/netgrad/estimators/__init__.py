@@ -13,6 +13,7 @@ from netgrad.estimators.extreme import ELMClassifier, ELMRegressor
 from netgrad.estimators.grouped import GroupedClassifier, GroupedRegressor
 from netgrad.estimators.mlp import MLPClassifier, MLPRegressor
 from netgrad.estimators.own import NetworkClassifier, NetworkRegressor
+from netgrad.estimators.pairs import PairClassifier
 from netgrad.estimators.recurrent import RecurrentClassifier, RecurrentRegressor, SequenceTagger
 from netgrad.estimators.registry import ESTIMATORS
 
@@ -29,6 +30,7 @@ __all__ = [
     "MLPRegressor",
     "NetworkClassifier",
     "NetworkRegressor",
+    "PairClassifier",
     "RecurrentClassifier",
     "RecurrentRegressor",
     "SequenceTagger",

@@ -8,7 +8,7 @@ from netgrad.tasks.belief import DeepBelief, deep_belief
 from netgrad.tasks.boltzmann import RBM, BoltzmannMachine
 from netgrad.tasks.pairs import Siamese, fit_pairs, margin_loss
 from netgrad.tasks.pretraining import pretrain
-from netgrad.tasks.similarity import altered_pairs, neighbour_pairs, random_pairs
+from netgrad.tasks.similarity import altered_pairs, guessed_pairs, neighbour_pairs, random_pairs
 
 __all__ = [
     "RBM",
@@ -20,6 +20,7 @@ __all__ = [
     "altered_pairs",
     "deep_belief",
     "fit_pairs",
+    "guessed_pairs",
     "margin_loss",
     "neighbour_pairs",
     "pretrain",

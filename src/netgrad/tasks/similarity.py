@@ -94,6 +94,26 @@ def random_pairs(examples: int, count: int, besides: Any = None, seed: int = 0) 
     return np.stack(np.divmod(np.sort(kept), examples), axis=1)
 
 
+def guessed_pairs(x: Any, k: int, classes: Any, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Similar and dissimilar pairs, (P, 2) each: neighbours and as many random pairs, and where the classes of both
+    are known, by these.
+
+    x: (N, ...) as for `neighbour_pairs`. classes: (N,) numbers, below 0 where the class is not known.
+
+    >>> similar, dissimilar = guessed_pairs([[0.0], [0.1], [5.0], [5.2]], 1, [0, 1, -1, 1])
+    >>> similar.tolist(), [0, 1] in dissimilar.tolist()
+    ([[2, 3]], True)
+    """
+    near = neighbour_pairs(x, k)
+    n = len(np.asarray(classes))
+    left = n * (n - 1) // 2 - len(near)
+    drawn = random_pairs(n, min(len(near), left), besides=near, seed=seed) if left else np.zeros((0, 2), int)
+    pairs = np.concatenate([near, drawn])
+    one, two = np.asarray(classes)[pairs].T
+    alike = np.where((one >= 0) & (two >= 0), one == two, np.arange(len(pairs)) < len(near))
+    return pairs[alike], pairs[~alike]
+
+
 def altered_pairs(
     x: Any, change: Callable[[np.ndarray, np.random.Generator], Any], copies: int = 1, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
