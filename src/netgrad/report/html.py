@@ -11,6 +11,7 @@ import numpy as np
 from netgrad.diagnosis.evidence import Evidence
 from netgrad.errors import warn
 from netgrad.report import attention, figures, sequences
+from netgrad.report.bands import bands_judged
 from netgrad.report.classes import by_class
 from netgrad.report.columns import columns_judged
 from netgrad.report.diagnosis import diagnosed
@@ -203,6 +204,8 @@ def quantity_judged(model: Model, x: Any, judgement: Judgement, names: Any = Non
             "quantities",
         ),
     )
+    if names is None:
+        yield from bands_judged(model, x, judgement)
     worst, _ = judgement.worst(WORST)
     header, cells = shown_columns(x, worst, names)
     rows = [
