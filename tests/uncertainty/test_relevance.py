@@ -70,8 +70,9 @@ def test_the_command_line_ranks_columns(tmp_path, capsys):
                           "town": RNG.choice(["A", "B", "C"], n), "luck": RNG.choice(["p", "q"], n)})  # fmt: skip
     table["price"] = 3 * table["size"] + 2 * (table["town"] == "A") + 0.2 * RNG.normal(size=n)
     table.to_csv(tmp_path / "t.csv", index=False)
-    where = ["--out", str(tmp_path / "o"), "--epochs", "1", "-q", "--no-report"]
+    where = ["--out", str(tmp_path / "o"), "--epochs", "1", "-q"]
     assert not main(["fit", str(tmp_path / "t.csv"), "--target", "price", "--relevance", *where])
+    assert "<svg" in (tmp_path / "o" / "relevance.svg").read_text()
     said = capsys.readouterr().out.split("relevance of the columns")[1].split()
     assert set(said[0:4:2]) == {"size", "town"}
     assert set(said[4:8:2]) == {"noise", "luck"}

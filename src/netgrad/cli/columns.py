@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netgrad.errors import NetgradError
+from netgrad.writing import write_file
 
 if TYPE_CHECKING:
     from netgrad.cli.sources import Source
@@ -24,8 +27,9 @@ def check(source: Source, x: np.ndarray) -> None:
         )
 
 
-def show(source: Source, x: np.ndarray, y: np.ndarray, seed: int) -> None:
-    """Print the columns, the one that matters most first, with its share."""
+def show(source: Source, x: np.ndarray, y: np.ndarray, seed: int, folder: Path | None) -> None:
+    """Print the columns, the one that matters most first, with its share; draw them into relevance.svg in the folder,
+    if there is to be one."""
     import netgrad as ng
 
     assert source.encoder is not None
@@ -38,3 +42,7 @@ def show(source: Source, x: np.ndarray, y: np.ndarray, seed: int) -> None:
     found = ng.relevance(model, x, y, names=names)
     print("\nrelevance of the columns")
     print(found)
+    if folder is not None:
+        drawn = io.BytesIO()
+        found.figure().savefig(drawn, format="svg")
+        write_file(folder / "relevance.svg", drawn.getvalue())

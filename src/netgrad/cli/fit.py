@@ -450,4 +450,4 @@ def fit(
     model.card = card.make(ctx, source, model.network, settings | {"loss": chosen})
     finish(Trained.on(model, source, metrics), folder, quiet=quiet, report=not no_report)
     if relevance:
-        columns.show(source, x, y, seed)
+        columns.show(source, x, y, seed, None if no_report else folder)
