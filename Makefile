@@ -4,7 +4,7 @@ SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures studio-web test-studio kernels sanitize neon clean bench-unlabelled bench-posteriors
+.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures studio-web test-studio kernels sanitize neon clean bench-unlabelled bench-posteriors bench-studio
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -58,15 +58,20 @@ bench-posteriors: $(VENV)/installed-bench  ## the full posterior of 5,000 weight
 	$(BIN)/python -m pip install --quiet --no-deps laplace-torch asdfghjkl backpack-for-pytorch curvlinops-for-pytorch torchmetrics lightning-utilities einops opt-einsum unfoldNd einconv linear_operator tqdm
 	$(BIN)/python -m benchmarks.posteriors
 
+bench-studio: $(VENV)/installed-dev  ## what being watched in the studio costs a training at full speed
+	$(BIN)/python -m benchmarks.studio
+
 reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values; writes docs/reproduce.md (NETGRAD_SLOW=1: at full length; SEED=1: another seed)
 	$(BIN)/netgrad reproduce --seed $(SEED) --jobs 2 --out docs/reproduce --page docs/reproduce.md
 
 onnx-table: $(VENV)/installed-dev  ## run ONNX's node tests through the import and write the table in docs/onnx.md
 	$(BIN)/python -m tests.exchange.node_tests
 
-pictures: $(VENV)/installed  ## the pictures of the README and of the findings
+pictures: $(VENV)/installed-dev  ## the pictures of the README and of the findings; that of the studio from its page (Debian: chromium)
 	$(BIN)/python docs/images/make.py
 	$(BIN)/python -m benchmarks.findings_sheet
+	$(BIN)/python -m pip install --quiet playwright
+	$(BIN)/python docs/images/studio.py
 
 studio-web:  ## build the studio's page from studio-web/ into the package (needs Node); what is built is committed
 	cd studio-web && npm ci --no-audit --no-fund && npm run build

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 
 import numpy as np
@@ -157,6 +158,25 @@ def test_a_finding_and_its_remedy_beside_the_network(worker, heard, tmp_path):
     assert heard.last("frame")["epoch"] == 3
     worker.obey({"do": "save", "folder": str(tmp_path)})
     assert ng.load(tmp_path / heard.last("saved")["id"] / "model.safetensors").network == worker.trainer.network
+
+
+def test_a_diagnosis_that_is_asked_for_while_another_runs_follows_it(worker, heard, monkeypatch):
+    asked, go = [], threading.Event()
+
+    def slow(model, data, made):
+        asked.append(made)
+        go.wait(60)
+        worker.finished.put({"made": made, "evidence": None, "message": {"kind": "diagnosis", "findings": []}})
+
+    monkeypatch.setattr(worker, "diagnose", slow)
+    worker.obey({"do": "epoch"})
+    worker.obey({"do": "diagnose"})
+    worker.obey({"do": "design", "design": XOR | {"seed": 1}})
+    worker.obey({"do": "epoch"})
+    worker.obey({"do": "diagnose"})
+    go.set()
+    settle(worker, lambda: any(message["kind"] == "diagnosis" for message in heard))
+    assert asked == [1, 2]
 
 
 def test_a_diagnosis_that_fails_is_said(worker, heard, monkeypatch):

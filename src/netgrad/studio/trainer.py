@@ -27,6 +27,7 @@ from netgrad.training.task import Carry
 
 TOGETHER = 64  # epochs that one call may do
 CALL = 0.04  # seconds that a call should take, so that a button is heard at once
+SCORED = 500  # examples of either kind whose scores are drawn
 MOST_ROWS = 4000  # of the history, which is thinned beyond
 BUILDS = ("loss", "penalty", "reduction", "params", "seed")  # settings that make the model, not the steps
 KNOWN = (*BUILDS, "optimizer", "learning_rate", "clip_norm", "batch_size", "epochs", "validation")
@@ -169,8 +170,9 @@ class Trainer:
         return model
 
     def scores(self) -> dict[str, float]:
-        """Loss and, of a classifier, accuracy: on the training examples and, as ``held_loss``, on those held out."""
+        """Loss and, of a classifier, accuracy: on training examples and, as ``held_loss``, on some held out; of either
+        the first `SCORED`, where there are more."""
         model = self.task.result(self.carry, History())
-        own, held = model.score_batch(self.source.data), model.score_batch(self.held)
+        own, held = (model.score_batch(batch.take(slice(0, SCORED))) for batch in (self.source.data, self.held))
         wanted = ("loss", "accuracy")
         return {n: own[n] for n in wanted if n in own} | {f"held_{n}": held[n] for n in wanted if n in held}

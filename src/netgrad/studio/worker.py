@@ -25,7 +25,7 @@ from netgrad.studio.runs import keep
 from netgrad.studio.trainer import KNOWN, Trainer
 
 BETWEEN = 0.05  # seconds between two frames, at least
-SHARE = 12  # times what a frame costs are trained until the next one: less than a tenth is lost to being watched
+SHARE = 20  # times what a frame costs are trained until the next one: less than a tenth is lost to being watched
 SPEEDS = (0, 1, 5, 25, 100)  # steps a second, 0 for as many as there can be
 
 
@@ -39,6 +39,7 @@ class Worker:
         self.trainer: Trainer | None = None
         self.next_frame, self.seen = 0.0, 0  # when the next frame is due; how many this design has had
         self.diagnosing: threading.Thread | None = None
+        self.again = False  # a diagnosis was asked for while another ran
         self.evidence: Any = None
         self.made = 0  # designs so far: what was found out about an earlier one is of no use
         self.finished: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -145,14 +146,17 @@ class Worker:
 
     def do_diagnose(self) -> None:
         """Find out what is wrong, beside the training; what is found is sent when it is known."""
-        if self.diagnosing is None or not self.diagnosing.is_alive():
-            trainer, made = self.at_work, self.made
-            if trainer.epoch == 0:
-                return
-            model, data = trainer.model(), trainer.examples
-            self.diagnosing = threading.Thread(target=self.diagnose, args=(model, data, made), daemon=True)
-            self.diagnosing.start()
-            self.send({"kind": "diagnosing"})
+        trainer, made = self.at_work, self.made
+        if trainer.epoch == 0:
+            return
+        self.send({"kind": "diagnosing"})
+        if self.diagnosing is not None and self.diagnosing.is_alive():
+            self.again = True  # the one that runs may be of an earlier design, or of an earlier epoch
+            return
+        self.again = False
+        model, data = trainer.model(), trainer.examples
+        self.diagnosing = threading.Thread(target=self.diagnose, args=(model, data, made), daemon=True)
+        self.diagnosing.start()
 
     def diagnose(self, model: Any, data: Examples, made: int) -> None:
         """In a thread of its own: XLA lets others run while it works."""
@@ -283,7 +287,11 @@ class Worker:
 
     def heard(self, told: dict[str, Any]) -> None:
         """A diagnosis is done."""
-        if told["made"] == self.made:
+        if self.diagnosing is not None:
+            self.diagnosing.join()  # its last act was to tell
+        if self.again:
+            self.do_diagnose()
+        elif told["made"] == self.made:
             self.evidence = told["evidence"]
             self.found = told["message"].get("findings", [])
             self.send(told["message"])

@@ -1,0 +1,247 @@
+"""The page in a real browser: `make test-studio`. Screenshots go to out/studio, to be looked at."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+if not os.environ.get("NETGRAD_STUDIO"):
+    pytest.skip("takes a browser and a minute or two: make test-studio", allow_module_level=True)
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if CHROMIUM is None:
+    pytest.skip("no Chromium is here (Debian: chromium)", allow_module_level=True)
+
+from netgrad.studio.lessons import LESSONS  # noqa: E402 - none of it is needed where the tests are skipped
+
+ROOT = Path(__file__).parents[2]
+SHOTS = ROOT / "out" / "studio"
+AXE = ROOT / "studio-web" / "node_modules" / "axe-core" / "axe.min.js"
+COMMAND = "import sys; from netgrad.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def started(runs, *more):
+    """The command in a process, and the address that it prints."""
+    asked = [sys.executable, "-c", COMMAND, "studio", "--no-browser", "--runs", str(runs), *more]
+    process = subprocess.Popen(asked, stdout=subprocess.PIPE, text=True)
+    return process, re.search(r"http://\S+", process.stdout.readline())[0]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    process, url = started(tmp_path_factory.mktemp("runs"), "--port", "0")
+    yield url
+    process.send_signal(signal.SIGTERM)
+    process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started_playwright:
+        opened = started_playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    yield from opened(browser, address)
+
+
+def opened(browser, address, **more):
+    """A page whose errors, and whose requests to anybody else, fail the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, **more)
+    page = context.new_page()
+    faults, strangers = [], []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda r: None if r.url.startswith((address[:20], "data:")) else strangers.append(r.url))
+    page.goto(address)
+    page.wait_for_selector(".drawing svg", timeout=60_000)
+    yield page
+    context.close()
+    assert faults == []
+    assert strangers == []
+
+
+def epoch(page):
+    return int(page.locator(".where b").inner_text().replace(",", ""))
+
+
+def until(what, seconds=60):
+    end = time.time() + seconds
+    while not what():
+        assert time.time() < end, "it never came"
+        time.sleep(0.05)
+
+
+def load(page, name, at=0):
+    """A lesson's step, loaded."""
+    page.get_by_role("tab", name="Lessons").click()
+    page.locator(".lesson select").select_option(name)
+    for _ in range(at):
+        page.get_by_role("button", name="Next").click()
+    button = page.get_by_role("button", name="Load this network")
+    if button.count():
+        button.click()
+
+
+def shot(page, name):
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png")
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson["name"])
+def test_every_step_of_every_lesson(page, lesson):
+    for i in range(len(lesson["steps"])):
+        load(page, lesson["name"], i)
+        until(lambda: re.fullmatch(r"-?[\d.e-]+", page.locator(".here").inner_text()))
+        page.get_by_role("button", name="Epoch").click()
+        until(lambda: epoch(page) >= 1)
+        shot(page, f"lesson-{lesson['name']}-{i + 1}")
+        if i + 1 == len(lesson["steps"]):
+            assert page.get_by_role("button", name="Next").is_disabled()
+        page.get_by_role("button", name="Reset").click()
+        until(lambda: epoch(page) == 0)
+
+
+def test_training_to_its_end_with_bounded_memory(page, address, browser):
+    load(page, "xor", 2)
+    page.get_by_label("Speed").select_option("0")
+    page.get_by_role("button", name="Play").click()
+    until(lambda: epoch(page) > 500)
+    page.reload()  # the run goes on
+    page.wait_for_selector(".drawing svg")
+    assert epoch(page) > 500
+    before = page.evaluate("performance.memory.usedJSHeapSize")
+    for other in opened(browser, address):  # a second page sees the same run
+        assert epoch(other) > 500
+    time.sleep(5)
+    assert page.evaluate("performance.memory.usedJSHeapSize") < 3 * before + 2e7
+    page.get_by_role("button", name="Pause").click()
+    until(lambda: page.get_by_role("button", name="Play").count() == 1)
+    stood = epoch(page)
+    time.sleep(0.5)
+    assert epoch(page) == stood
+    page.get_by_label("Speed").select_option("100")
+    shot(page, "trained")
+
+
+def test_a_step_is_seen_soon(page):
+    load(page, "xor", 2)
+    page.get_by_role("button", name="Step").click()
+    page.get_by_text("batch 1/").wait_for()
+    took = []
+    for i in range(2, 7):
+        begun = time.perf_counter()
+        page.get_by_role("button", name="Step").click()
+        page.get_by_text(f"batch {i}/").wait_for()
+        took.append(time.perf_counter() - begun)
+    print(f"a step is seen after {sorted(took)[2] * 1000:.0f} ms (median of {len(took)})")
+
+
+def test_layers_are_built_and_an_impossible_one_is_said(page):
+    load(page, "convolution")
+    page.get_by_role("heading", name="Handwritten digits").wait_for()
+    page.get_by_role("tab", name="Build").click()
+    page.locator(".build .row select").first.select_option("moons")
+    until(
+        lambda: "conv" in page.locator(".said").inner_text()
+    )  # pictures are what a convolution takes: the old one stays
+    load(page, "xor")
+    page.get_by_role("heading", name="XOR").wait_for()
+    page.get_by_role("tab", name="Build").click()
+    page.get_by_label("Add a layer").select_option("dense")
+    until(lambda: page.locator(".layers li").count() == 1)
+    page.get_by_label("One unit more in layer 1").click()
+    until(lambda: page.get_by_label("Units of layer 1").input_value() == "9")
+    page.get_by_label("Activation of layer 1").select_option("tanh")
+    page.get_by_role("tab", name="Code").click()
+    until(lambda: "ng.Dense(9, activation='tanh')" in page.locator(".code pre").first.inner_text())
+    shot(page, "code")
+    page.get_by_label("Remove layer 1").click()
+    until(lambda: page.locator(".layers li").count() == 0)
+
+
+def test_looking_inside_by_keyboard(page):
+    load(page, "xor", 2)
+    page.get_by_role("tab", name="Look inside").click()
+    unit = page.get_by_role("button", name="dense_1, Dense, 6, unit 3")
+    unit.focus()
+    unit.press("Enter")
+    until(lambda: 'trace["dense_1"].delta[0, 3]' in page.locator(".look code").inner_text())
+    assert page.locator(".equation .katex").count() == 5
+    page.get_by_role("tab", name="Layers").click()
+    assert page.locator(".sizes tbody tr").count() == 2
+
+
+def test_a_finding_its_remedy_and_the_runs(page):
+    load(page, "dying-relu")
+    for i in range(3):
+        page.get_by_role("button", name="Epoch").click()
+        until(lambda i=i: epoch(page) == i + 1)
+    page.get_by_role("tab", name=re.compile("Diagnosis")).click()
+    page.get_by_role("button", name="Diagnose now").click()
+    page.get_by_role("button", name="Try the remedy").first.wait_for(timeout=120_000)
+    assert page.locator(".drawing .name.lit").text_content() == "dense_1"
+    shot(page, "finding")
+    page.get_by_role("button", name="Try the remedy").first.click()
+    page.get_by_text("Trying:").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Drop it").click()
+    page.get_by_text("Trying:").wait_for(state="detached")
+    page.get_by_role("button", name="Try the remedy").first.click()
+    page.get_by_role("button", name="Play").click()
+    time.sleep(4)
+    shot(page, "remedy")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Keep it").click()
+    page.get_by_text("Kept:").wait_for()
+    page.get_by_role("tab", name="Runs").click()
+    page.get_by_role("button", name="Save this run").click()
+    page.get_by_label(re.compile("Compare")).check()
+    page.locator(".runs .curves canvas").wait_for()
+    shot(page, "runs")
+    page.get_by_label(re.compile("Delete")).click()
+    page.get_by_text("No run is saved yet.").wait_for()
+
+
+def test_a_killed_process_and_a_server_that_comes_back(browser, tmp_path):
+    process, url = started(tmp_path, "--port", "0")
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector(".drawing svg", timeout=60_000)
+    process.send_signal(signal.SIGTERM)
+    process.wait(20)
+    page.get_by_text("The connection to netgrad is closed").wait_for()
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_stands_in_anybodys_way(browser, address, theme):
+    if not AXE.is_file():
+        pytest.skip("axe-core is not here: npm ci in studio-web/")
+    for page in opened(browser, address, color_scheme=theme, bypass_csp=True):
+        load(page, "xor", 2)
+        page.add_script_tag(path=AXE)
+        for tab in ("Look inside", "Layers", "Diagnosis", "Runs", "Code"):
+            page.get_by_role("tab", name=re.compile(tab)).click()
+            found = page.evaluate("axe.run()")
+            serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
+            assert not serious, [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in serious]
+
+
+def test_from_a_tablet_to_4k(browser, address):
+    for page in opened(browser, address):
+        load(page, "convolution")
+        for width, height in ((820, 1180), (1280, 720), (3840, 2160)):
+            page.set_viewport_size({"width": width, "height": height})
+            time.sleep(0.5)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            shot(page, f"{width}x{height}")
