@@ -168,14 +168,14 @@ export function Code({ made }: { made: DesignMessage }) {
           <pre tabindex={0}>{made.code}</pre>
         </>
       ) : (
-        <p class="soft">This network came from Python.</p>
+        <p class="soft">The data are your own: the code of the gallery's networks would not name them.</p>
       )}
       <div class="picker">
         <b>Command line</b>
         {made.command && <button onClick={() => void navigator.clipboard.writeText(made.command)}>Copy</button>}
-        {made.command && <a href={address(`/api/data/${made.design.data}.csv`)} download={`${made.design.data}.csv`}>The data as CSV</a>}
+        {made.command && made.code && <a href={address(`/api/data/${made.design.data}.csv`)} download={`${made.design.data}.csv`}>The data as CSV</a>}
       </div>
-      {made.command ? <pre tabindex={0}>{made.command}</pre> : <p class="soft">netgrad fit makes rows of dense layers of one activation: take the Python code for this network.</p>}
+      {made.command ? <pre tabindex={0}>{made.command}</pre> : <p class="soft">netgrad fit makes rows of dense layers of one activation, on files: this network is another.</p>}
     </div>
   );
 }

@@ -86,13 +86,13 @@ def test_the_code_of_the_power_plant_begins_with_the_texts_weights():
 
 def test_the_command_has_options_that_exist(capsys):
     layers = [{"kind": "dense", "units": 3, "activation": "tanh"}, {"kind": "dropout", "rate": 0.2}]
-    command = designs.command(Design.of({"layers": layers, "penalty": "l1"}))
+    command = designs.command(Design.of({"layers": layers, "penalty": "l1"}), "circles.csv --target y")
     assert command.startswith("netgrad fit circles.csv --target y --hidden 3 --activation tanh")
     assert main(["fit", "--help"]) == 0
     known = capsys.readouterr().out
     for option in re.findall(r"--[a-z-]+", command):
         assert option in known
     mixed = [{"kind": "dense", "activation": "relu"}, {"kind": "dense", "activation": "tanh"}]
-    assert designs.command(Design.of({"layers": mixed})) == ""
-    assert designs.command(Design.of({"layers": [{"kind": "batch_norm"}]})) == ""
-    assert designs.command(Design.of({"layers": [], "bias": 1})) == ""
+    assert designs.command(Design.of({"layers": mixed}), "a.csv") == ""
+    assert designs.command(Design.of({"layers": [{"kind": "batch_norm"}]}), "a.csv") == ""
+    assert designs.command(Design.of({"layers": [], "bias": 1}), "a.csv") == ""

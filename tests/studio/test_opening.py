@@ -28,7 +28,7 @@ def test_a_network_and_data_of_ones_own(tmp_path):
     design = next(message for message in heard if message["kind"] == "design")
     assert design["data"]["classes"] == ["left", "right"]
     assert design["data"]["held"] == 8
-    assert design["code"] == ""
+    assert (design["code"], design["command"]) == ("", "")
     assert json.dumps(heard[-1])
     worker.obey({"do": "design", "design": {"layers": [{"kind": "dense"}]}})  # another network on the same data
     assert next(m for m in reversed(heard) if m["kind"] == "design")["data"]["classes"] == ["left", "right"]

@@ -119,6 +119,16 @@ def test_what_cannot_be_done_is_said_and_the_run_goes_on(worker, heard, command,
     assert worker.trainer is before
 
 
+def test_a_table_is_named_in_the_command_and_not_in_the_gallerys_code(heard, tmp_path):
+    path = tmp_path / "two rooms.csv"
+    path.write_text("size,price\n" + "".join(f"{i * i % 37},{3 * i}\n" for i in range(40)))
+    worker = Worker({"table": str(path), "target": "price"}, heard)
+    worker.obey({"do": "design", "design": {"layers": [{"kind": "dense", "units": 3}]}})
+    assert heard.last("design")["command"].startswith(f"netgrad fit '{path}' --target price --hidden 3 ")
+    assert heard.last("design")["code"] == ""
+    assert len(heard.last("frame")["fit"]["x"]) == 160
+
+
 def test_before_a_design_nothing_can_be_done(heard):
     Worker({"gallery": "xor"}, heard).obey({"do": "step"})
     assert heard == [{"kind": "refused", "message": "nothing is trained yet: choose a network first"}]

@@ -259,17 +259,20 @@ def code(design: Design, examples: Examples, network: Network) -> str:
     return "\n".join([*lines, "print(model.evaluate(data.x_held, data.y_held))", ""])
 
 
-def command(design: Design) -> str:
-    """The nearest `netgrad fit`, for rows of dense layers of one activation; "" where there is none."""
+def command(design: Design, data: str) -> str:
+    """The nearest `netgrad fit`, for rows of dense layers of one activation; "" where there is none.
+
+    data: what it is told of the data, a file and the target.
+    """
     specs = [spec for spec in design.layers or () if spec["kind"] != "dropout"]
     activations = {spec.get("activation") for spec in specs}
-    if design.layers is None or any(s["kind"] != "dense" for s in specs) or len(activations) > 1:
+    if not data or design.layers is None or any(s["kind"] != "dense" for s in specs) or len(activations) > 1:
         return ""
     if any(s["initializer"] for s in specs) or design.bias or design.output != "identity":
         return ""
     hidden = ",".join(str(spec["units"]) for spec in specs) or "0"
     dropped = [spec["rate"] for spec in design.layers if spec["kind"] == "dropout"]
-    parts = [f"netgrad fit {design.data}.csv --target y --hidden {hidden}"]
+    parts = [f"netgrad fit {data} --hidden {hidden}"]
     if activations:
         parts.append(f"--activation {activations.pop()}")
     parts.append(f"--optimizer {design.optimizer} --learning-rate {design.learning_rate:g}")

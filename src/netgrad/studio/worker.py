@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shlex
 import sys
 import threading
 import time
@@ -60,14 +61,14 @@ class Worker:
         self.design, self.rival, self.playing, self.made = design, None, False, self.made + 1
         self.curve, self.evidence, self.seen = Curve(), None, 0
         self.selection = Selection(network.nodes[0].name)
-        told = designs.code(design, data, network) if "gallery" in self.source or design.layers is not None else ""
+        of_gallery = "gallery" in self.source  # other data are the user's, whose code has them by other names
         self.send(
             {
                 "kind": "design",
                 "design": design.plain,
                 "drawing": drawn,
-                "code": told,
-                "command": designs.command(design),
+                "code": designs.code(design, data, network) if of_gallery else "",
+                "command": designs.command(design, self.data_on_the_command_line(design)),
                 "data": self.shown(data),
             }
         )
@@ -76,6 +77,14 @@ class Worker:
     def examples_of(self, design: Design) -> Examples:
         """The examples that the design names: of the gallery, unless the studio was opened with others."""
         return examples(self.source if "gallery" not in self.source else {"gallery": design.data})
+
+    def data_on_the_command_line(self, design: Design) -> str:
+        """What `netgrad fit` is told of the data; "" where they came from Python."""
+        if "gallery" in self.source:
+            return f"{design.data}.csv --target y"
+        if "arrays" in self.source:
+            return ""
+        return f"{shlex.quote(self.source['table'])} --target {shlex.quote(self.source['target'])}"
 
     @property
     def given(self) -> Network:
