@@ -78,6 +78,7 @@ studio-web:  ## build the studio's page from studio-web/ into the package (needs
 
 test-studio: $(VENV)/installed-dev  ## the studio in a real browser (Debian: chromium); screenshots to out/studio
 	$(BIN)/python -m pip install --quiet playwright
+	if command -v npm > /dev/null; then cd studio-web && npm ci --no-audit --no-fund; fi  # axe-core, or that test is skipped
 	NETGRAD_STUDIO=1 $(BIN)/python -m pytest tests/studio
 
 kernels: $(VENV)/installed-dev  ## rebuild the C++ kernels into the source tree, where they are found first
