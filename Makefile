@@ -4,7 +4,7 @@ SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures studio-web test-studio kernels sanitize neon clean bench-unlabelled bench-posteriors bench-studio
+.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures studio-web test-studio kernels sanitize neon clean bench-unlabelled bench-posteriors bench-studio bench-hosts bench-gpu test-hosts
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -46,6 +46,15 @@ bench-estimators: $(VENV)/installed-dev  ## our perceptrons beside scikit-learn'
 bench-diagnosis: $(VENV)/installed-dev  ## planted faults found, healthy networks alarmed, and what watching costs
 	$(BIN)/python -m benchmarks.diagnosis --out out/diagnosis.jsonl
 	$(BIN)/python -m benchmarks.watching
+
+bench-hosts: $(VENV)/installed-dev  ## what a step costs by processes and parameters, and how much of it is waiting for each other
+	$(BIN)/python -m benchmarks.hosts
+
+bench-gpu: $(VENV)/installed-dev  ## a step and a prediction on a GPU and on the CPU beside it; says so where there is none
+	$(BIN)/python -m benchmarks.gpu
+
+test-hosts: $(VENV)/installed-dev  ## groups of four processes: that they are one, and twenty kills at random moments
+	NETGRAD_HOSTS=1 $(BIN)/python -m pytest -q -s tests/parallel/test_hosts.py
 
 bench-others: $(VENV)/installed-dev  ## the diagnosis on faults from others' lists, goes on where it was; to out/others.jsonl
 	$(BIN)/python -m benchmarks.others --out out/others.jsonl

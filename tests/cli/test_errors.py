@@ -1,5 +1,7 @@
 """Bad input on the command line: one line that says what was found, status 2, no traceback, nothing half-written."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -142,9 +144,10 @@ def test_version_says_which_kernels_are_active(netgrad):
     result = netgrad("--version")
     assert result.status == 0
     assert result.out.startswith(f"netgrad {ng.__version__}, native kernels: ")
+    assert re.search(r", jax [\d.]+ on \d+ \w+", result.out)
 
 
-@pytest.mark.parametrize("command", ["fit", "predict", "inspect", "reproduce"])
+@pytest.mark.parametrize("command", ["fit", "launch", "predict", "inspect", "reproduce"])
 def test_every_command_explains_itself(netgrad, command):
     result = netgrad(command, "--help")
     assert result.status == 0

@@ -63,6 +63,9 @@ def test_a_coordinator_that_never_comes_and_a_port_that_is_taken(tmp_path):
         status, _, err = in_use.end()
         assert (status, err.count("\n")) == (2, 1)
         assert f"cannot listen at {place}: Address already in use; name another --coordinator" in err
+    status, _, err = Group("-n", 1, *here, "--process", 0, "--", "fit", data, *FIT).end()
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"the 2 processes of the group did not all come to {place} within 2 seconds" in err
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,11 @@ class Group:
         """The ids of its processes, by their number in the group."""
         found = {}
         for child in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
-            told = re.search(rb"NETGRAD_GROUP=\S+ (\d+) ", Path(f"/proc/{child}/environ").read_bytes())
+            try:
+                environment = Path(f"/proc/{child}/environ").read_bytes()
+            except OSError:  # it has ended meanwhile
+                continue
+            told = re.search(rb"NETGRAD_GROUP=\S+ (\d+) ", environment)
             if told:
                 found[int(told[1])] = int(child)
         return found
@@ -43,12 +47,17 @@ class Group:
 
 
 def after_epoch(group, folder, epoch, seconds=120):
-    """Wait until the group's checkpoint of this epoch lies there."""
+    """Wait until the group's checkpoint of this epoch lies there, or that of a later one."""
     until = time.monotonic() + seconds
-    while not (folder / f"epoch-{epoch:08d}.safetensors").exists():
+    while last_epoch(folder) < epoch:
         assert group.process.poll() is None, group.process.communicate()
         assert time.monotonic() < until, "no checkpoint came"
         time.sleep(0.02)
+
+
+def last_epoch(folder):
+    """The epoch of the last checkpoint; 0 where there is none."""
+    return max((int(path.stem[6:]) for path in folder.glob("epoch-*.safetensors")), default=0)
 
 
 def kill(group, number, how=signal.SIGKILL):

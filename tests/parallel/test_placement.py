@@ -11,6 +11,7 @@ import pytest
 
 import netgrad as ng
 from netgrad.parallel import Placement
+from netgrad.parallel.processes import apart
 
 NET = ng.Sequential([ng.Dense(3, activation="tanh"), ng.Dense(1)])
 
@@ -73,6 +74,16 @@ def test_what_is_no_placement_is_one_line(devices, line):
         ng.fit(NET, np.eye(3), [1.0, 2.0, 3.0], devices=devices)
     assert line in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_group_shares_among_all_and_one_may_work_apart(monkeypatch):
+    here = jax.devices()
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(jax, "devices", lambda *_: [*here, object()])
+    with pytest.raises(ng.NetgradError, match="a group of processes shares batches among all their devices"):
+        Placement.of(1)
+    with apart():
+        assert Placement.of(None) is None
 
 
 def test_what_cannot_be_shared_is_refused():

@@ -40,17 +40,26 @@ app.command(name="import")(import_)
 
 def _version(asked: bool) -> None:
     if asked:
+        import jax
+
         import netgrad
         from netgrad import kernels
+        from netgrad.cli.devices import described
 
-        print(f"netgrad {netgrad.__version__}, {kernels.status()}")
+        print(f"netgrad {netgrad.__version__}, {kernels.status()}, jax {jax.__version__} on {described()}")
         raise typer.Exit
 
 
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Version, and which kernels are active.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Version, which kernels are active, and which devices there are.",
+        ),
     ] = False,
 ) -> None:
     """Train networks on the data you have, and see through them."""

@@ -11,7 +11,8 @@ from netgrad.cli.sources import Source
 from netgrad.network import Network
 
 FILES = ("test", "start")  # settings that may be the path of a file, of which the name is enough
-LOCAL = ("out", "quiet", "no_report", "checkpoint", "log")  # settings that say where results go, not what they are
+# Settings that say where results come from and go, not what they are.
+LOCAL = ("out", "quiet", "no_report", "checkpoint", "log", "device", "devices")
 
 
 def make(ctx: typer.Context, source: Source, network: Network, settings: dict) -> dict:

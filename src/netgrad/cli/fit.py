@@ -297,6 +297,15 @@ def fit(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Add a line of JSON for every epoch to this file.", rich_help_panel=TRAINING),
     ] = None,
+    device: Annotated[
+        Text, typer.Option(help="What to compute on: cpu, gpu or tpu.", show_default="what JAX prefers")
+    ] = None,
+    devices: Annotated[
+        Count,
+        typer.Option(
+            min=1, help="Share each batch among so many devices; on a CPU they are threads.", show_default="1"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEEDS - 1, help="Everything random comes from it.")] = 0,
     out: Annotated[
         Optional[Path],  # noqa: UP045
@@ -319,10 +328,12 @@ def fit(
     """
     import netgrad as ng
     from netgrad.cli import card, columns, forecasts, nets, options, sequences, sources, transfer, translations
+    from netgrad.cli import devices as computing
     from netgrad.cli import reconstruct as autoencoding
     from netgrad.cli.results import Trained, finish
     from netgrad.data.leaks import warn_of_leaks
 
+    computing.use(ctx, device, devices)
     if start is not None:
         transfer.fit(ctx)
         return

@@ -15,7 +15,7 @@ import typer
 from netgrad.cli import faults, interruption, tables
 from netgrad.cli.sources import Source
 from netgrad.errors import FileError
-from netgrad.parallel.processes import first
+from netgrad.parallel.processes import apart, first
 
 
 @dataclass
@@ -56,9 +56,10 @@ def finish(trained: Trained, folder: Path, *, quiet: bool, report: bool, layers:
         return
     kept = Kept(trained.model, folder)
     try:
-        scored(kept, trained)
-        if report:
-            reported(kept, trained, quiet, layers and not quiet)
+        with apart():
+            scored(kept, trained)
+            if report:
+                reported(kept, trained, quiet, layers and not quiet)
         if not quiet:
             for name, path in kept.files.items():
                 kept.show(f"{name:7} {path}", soft_wrap=True, markup=False)

@@ -39,6 +39,8 @@ COMMON = [
     "out",
     "no_report",
     "quiet",
+    "device",
+    "devices",
 ]
 ONLY_HERE = ("id", "time", "goal", "bidirectional", "truncate")
 OF_TEXT = [*COMMON, "truncate"]

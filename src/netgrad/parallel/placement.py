@@ -20,6 +20,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from netgrad.errors import NetgradError
+from netgrad.parallel.processes import together
 
 AXIS = "batch"  # the name of the mesh's one axis
 LEAST_SHARDED = 1024  # numbers; smaller arrays are on every device whatever is asked
@@ -60,9 +61,13 @@ class Placement:
         """
         if isinstance(devices, Placement):
             return devices
-        if devices is None and jax.process_count() == 1 and shard is None:
+        devices = _usual.get() if devices is None else devices
+        if devices is None and not together() and shard is None:
             return None
-        return cls(tuple(_chosen("all" if devices is None else devices)), shard, statistics)
+        chosen = tuple(_chosen("all" if devices is None else devices))
+        if together() and len(chosen) < len(jax.devices()):
+            raise NetgradError("a group of processes shares batches among all their devices: leave devices out")
+        return cls(chosen, shard, statistics)
 
     @property
     def count(self) -> int:
@@ -108,6 +113,14 @@ class Placement:
                 longest = max(axes, key=lambda i: np.shape(leaf)[i])
                 spec = PartitionSpec(*[None] * longest, AXIS)
         return NamedSharding(self.mesh, spec)
+
+
+_usual: ContextVar[Any] = ContextVar("usual devices", default=None)
+
+
+def use(devices: Any) -> None:
+    """What None stands for from here on, in this thread: what ``devices=`` may be."""
+    _usual.set(devices)
 
 
 _current: ContextVar[Placement | None] = ContextVar("placement", default=None)

@@ -10,7 +10,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -57,7 +58,7 @@ def join(coordinator: str, process: int, of: int, seconds: int = 60) -> None:
         process,
         initialization_timeout=seconds,
         heartbeat_timeout_seconds=HEARTBEAT,
-        shutdown_timeout_seconds=HEARTBEAT,
+        shutdown_timeout_seconds=24 * 3600,  # the others wait for the first one's report
     )
 
 
@@ -70,12 +71,34 @@ def first() -> bool:
     return jax.process_index() == 0
 
 
+_apart: ContextVar[bool] = ContextVar("apart", default=False)
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """What is trained within, this process trains alone, though it may belong to a group."""
+    before = _apart.set(True)
+    try:
+        yield
+    finally:
+        _apart.reset(before)
+
+
+def together() -> bool:
+    """Whether there are other processes that do the same.
+
+    >>> together()
+    False
+    """
+    return jax.process_count() > 1 and not _apart.get()
+
+
 def agree(facts: Mapping[str, Any]) -> None:
     """Raise `NetgradError` in every process where one of them has another value than the first for one of the facts.
 
     >>> agree({"seed": 1})
     """
-    if jax.process_count() == 1:
+    if not together():
         return
     from jax.experimental.multihost_utils import process_allgather
 

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from importlib import metadata
 from typing import Any
 
-import jax
 import numpy as np
 
 from netgrad.compiling import INITIAL, ORDER, as_seed, check_process, random_key
 from netgrad.errors import NetgradError
 from netgrad.parallel.placement import Placement
-from netgrad.parallel.processes import agree
+from netgrad.parallel.processes import agree, together
 from netgrad.training.batch import Batch, split
 from netgrad.training.callbacks import Callback, EarlyStopping, as_callbacks
 from netgrad.training.checkpoint import Checkpoint, fingerprint, settings_of
@@ -201,7 +200,7 @@ def carry_out(
 
 def _check_group(run: Run, examples: Batch, held: Batch | None) -> None:
     """Refuse to begin where the processes of a group would not do the same."""
-    if jax.process_count() > 1:
+    if together():
         versions = [metadata.version(name) for name in ("netgrad", "jax", "jaxlib", "optax", "numpy")]
         agree(
             {

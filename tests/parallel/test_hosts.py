@@ -1,0 +1,127 @@
+"""The whole of what groups of processes must bear, `make test-hosts`: a few minutes, so only when asked for."""
+
+import os
+import random
+import signal
+import socket
+import time
+
+import numpy as np
+import pytest
+
+import netgrad as ng
+from tests.parallel.groups import Group, after_epoch, kill, last_epoch, losses, table
+
+pytestmark = pytest.mark.skipif("NETGRAD_HOSTS" not in os.environ, reason="takes minutes: make test-hosts")
+KILLS = int(os.environ.get("NETGRAD_KILLS", "20"))
+FIT = ("--target", "y", "--hidden", "16", "--no-report", "--batch-size", 10, "--validation", 0)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return table(tmp_path_factory.mktemp("data") / "t.csv", rows=300)
+
+
+def test_four_processes_are_one(tmp_path):
+    """In 20 steps: images, sequences and symbols, with dropout and without, to a relative 1e-5 of the loss."""
+    r = np.random.default_rng(0)
+    np.savez(tmp_path / "pictures.npz", x=r.normal(size=(20, 8, 8, 1)).astype("f"), y=r.integers(0, 3, 20))
+    rows = [f"{i // 5},{i % 5},{r.normal():.3f},{'ab'[i % 2]}" for i in range(100)]
+    (tmp_path / "walks.csv").write_text("id,t,a,y\n" + "\n".join(rows) + "\n")
+    works = {
+        "mlp": (table(tmp_path / "t.csv", rows=50), "--target", "y", "--hidden", "8", "--dropout", 0.2),
+        "cnn": (tmp_path / "pictures.npz", "--net", "cnn", "--filters", "3,4", "--hidden", "8"),
+        "lstm": (tmp_path / "walks.csv", "--net", "lstm", "--target", "y", "--time", "t", "--hidden", "8"),
+        "transformer": (
+            tmp_path / "walks.csv",
+            "--net",
+            "transformer",
+            "--target",
+            "y",
+            "--time",
+            "t",
+            "--hidden",
+            "8",
+        ),
+    }
+    for name, (file, *how) in works.items():
+        fit = ("fit", file, *how, "--no-report", "--batch-size", 7, "--epochs", 8, "--optimizer", "sgd")
+        curves = []
+        for n in (1, 4):
+            status, _, err = Group("-n", n, "--", *fit, "--out", tmp_path / f"{name}{n}").end()
+            assert status == 0, err
+            curves.append(losses(tmp_path / f"{name}{n}" / "model.safetensors"))
+        print(f"{name}: apart by {np.abs(curves[1] / curves[0] - 1).max():.1e} of the loss")
+        np.testing.assert_allclose(curves[1], curves[0], rtol=1e-5)
+
+
+def test_killed_at_random_moments(data, tmp_path):
+    """One of four is killed again and again; the parameters are those of a run that nobody disturbed, to the bit."""
+    how = ("--", "fit", data, *FIT, "--epochs", 40 * KILLS)
+    status, _, err = Group("-n", 4, *how, "--out", tmp_path / "whole").end()
+    assert status == 0, err
+    chance, folder = random.Random(0), tmp_path / "kept"
+    group = Group("-n", 4, "--restart", KILLS, *how, "--checkpoint", folder, "--out", tmp_path / "killed")
+    print("\nkill  process  after epoch  noticed and started again after")
+    reached = 0
+    for number in range(KILLS):
+        after_epoch(group, folder, reached + 1)
+        time.sleep(chance.uniform(0, 0.5))
+        victim = chance.randrange(4)
+        before = group.members()
+        reached = last_epoch(folder)
+        kill(group, victim)
+        begun = time.monotonic()
+        while len(now := group.members()) < 4 or set(now.values()) & set(before.values()):
+            assert time.monotonic() - begun < 60, "it was not noticed"
+            time.sleep(0.02)
+        print(f"{number + 1:4} {victim:8} {reached:12} {time.monotonic() - begun:20.1f} s", flush=True)
+        reached = last_epoch(folder)
+    status, _, err = group.end()
+    assert status == 0, err
+    assert err.count("was ended by signal SIGKILL; starting again") == KILLS
+    whole, killed = (ng.load(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
+    for layer, values in whole.params.items():
+        for name, value in values.items():
+            np.testing.assert_array_equal(value, killed.params[layer][name])
+
+
+def test_one_that_hangs_is_ended(data, tmp_path):
+    folder = tmp_path / "kept"
+    group = Group("-n", 2, "--", "fit", data, *FIT, "--epochs", 100000, "--checkpoint", folder)
+    after_epoch(group, folder, 2)
+    begun = time.monotonic()
+    kill(group, 1, signal.SIGSTOP)
+    status, _, err = group.end(60)
+    assert status == 1
+    assert err.splitlines()[-1] == "netgrad: process 1 gave no sign of life for 10 seconds; the others were ended"
+    assert time.monotonic() - begun < 30
+
+
+def test_a_host_that_is_gone_is_noticed_on_the_other(data, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{probe.getsockname()[1]}"
+    folder = tmp_path / "kept"
+    how = ("--of", 2, "--", "fit", data, *FIT, "--epochs", 100000, "--checkpoint", folder)
+    here, there = (Group("-n", 1, "--coordinator", place, "--process", i, *how) for i in range(2))
+    after_epoch(here, folder, 2)
+    kill(there, 1)
+    assert there.end(60)[0] == 1
+    status, _, err = here.end(60)
+    assert status == 1
+    assert err.splitlines()[-1].startswith("netgrad: the connection to another host's processes was lost")
+
+
+def test_pre_emption_leaves_a_checkpoint(data, tmp_path):
+    folder = tmp_path / "kept"
+    how = ("--", "fit", data, *FIT, "--checkpoint", folder, "--out", tmp_path / "out")
+    group = Group("-n", 2, *how, "--epochs", 100000)
+    after_epoch(group, folder, 2)
+    os.kill(group.process.pid, signal.SIGTERM)
+    status, _, _ = group.end(60)
+    assert status == 143
+    reached = last_epoch(folder)
+    status, _, err = Group("-n", 2, *how, "--epochs", reached + 2).end()
+    assert status == 0, err
+    assert len(losses(tmp_path / "out" / "model.safetensors")) == reached + 2
