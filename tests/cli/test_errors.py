@@ -147,7 +147,7 @@ def test_version_says_which_kernels_are_active(netgrad):
     assert re.search(r", jax [\d.]+ on \d+ \w+", result.out)
 
 
-@pytest.mark.parametrize("command", ["fit", "launch", "predict", "inspect", "reproduce"])
+@pytest.mark.parametrize("command", ["fit", "predict", "inspect", "reproduce"])
 def test_every_command_explains_itself(netgrad, command):
     result = netgrad(command, "--help")
     assert result.status == 0
