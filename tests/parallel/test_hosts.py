@@ -14,7 +14,19 @@ from tests.parallel.groups import Group, after_epoch, kill, last_epoch, losses, 
 
 pytestmark = pytest.mark.skipif("NETGRAD_HOSTS" not in os.environ, reason="takes minutes: make test-hosts")
 KILLS = int(os.environ.get("NETGRAD_KILLS", "20"))
-FIT = ("--target", "y", "--hidden", "16", "--no-report", "--batch-size", 10, "--validation", 0)
+FIT = (
+    "--target",
+    "y",
+    "--hidden",
+    "16",
+    "--no-report",
+    "--batch-size",
+    10,
+    "--validation",
+    0,
+    "--schedule",
+    "constant",
+)
 
 
 @pytest.fixture(scope="module")
