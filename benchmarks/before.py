@@ -1,7 +1,7 @@
 """This checkout beside another one, an older say: every work's step and prediction, in turn, and the ratios of pairs.
 
 python -m benchmarks.before ../older                  everything
-python -m benchmarks.before ../older mlp-100 --pairs 20
+python -m benchmarks.before ../older mlp-100 lenet-1000/examples=1 --pairs 20     a step, and a prediction
 
 Both run in this Python, each with its own sources and the kernels that were built into them (`make kernels`). One
 does a moment of steps, then the other, and so on; what counts is the median over such pairs, for a noisy machine is
@@ -56,17 +56,17 @@ def main() -> None:
         prog="python -m benchmarks.before", description="this checkout beside an older one"
     )
     parser.add_argument("older", type=Path, help="the other checkout")
-    parser.add_argument("works", nargs="*", help=f"works, all by default ({', '.join(WORKS)})")
+    parser.add_argument(
+        "works", nargs="*", help=f"all by default; steps: {', '.join(WORKS)}; predictions: {', '.join(PREDICTIONS)}"
+    )
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.3, help="how long each steps in a pair")
     chosen = parser.parse_args()
     if not (chosen.older / "src" / "netgrad").is_dir():
         parser.error(f"{chosen.older} is no checkout of netgrad: it has no src/netgrad")
-    if unknown := [name for name in chosen.works if name not in WORKS]:
-        parser.error(f"unknown work {unknown[0]!r} (known: {', '.join(WORKS)})")
-    asked = [(name, "train") for name in chosen.works or WORKS]
-    if not chosen.works:
-        asked += [(name, "predict") for name in PREDICTIONS]
+    if unknown := [name for name in chosen.works if name not in (*WORKS, *PREDICTIONS)]:
+        parser.error(f"unknown work {unknown[0]!r} (known: {', '.join((*WORKS, *PREDICTIONS))})")
+    asked = [(name, "train" if name in WORKS else "predict") for name in chosen.works or (*WORKS, *PREDICTIONS)]
     print(
         "| work | here, ms | older, ms | here / older, median of pairs | middle half |\n|---|---|---|---|---|",
         flush=True,
