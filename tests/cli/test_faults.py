@@ -69,6 +69,7 @@ COMMANDS = {
     "export": ("export", "m", "m.onnx"),
     "import": ("import", "m.onnx", "m.safetensors"),
     "reproduce": ("reproduce", "logic"),
+    "launch": ("launch", "--", "fit", "iris"),
 }
 
 
@@ -85,6 +86,7 @@ def thrown(monkeypatch):
         monkeypatch.setattr(ng.exchange, "from_onnx", throw)
         monkeypatch.setattr("netgrad.experiments.find", throw)
         monkeypatch.setattr("netgrad.studio.server.serve", throw)
+        monkeypatch.setattr("netgrad.parallel.launcher.Launcher", throw)
 
     return arm
 

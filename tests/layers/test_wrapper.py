@@ -219,7 +219,8 @@ def test_a_wrapper_shows_what_is_inside():
     assert trace["differentiated_1"].z.shape == (3, 4)
     assert not [name for name in trace["differentiated_1"].values if "residuals" in name]
     with pytest.raises(ng.NetgradError, match="leave that layer's activation out"):
-        ng.fit(ng.Sequential([ng.Differentiated(ng.Dense(2, activation="softmax"))]), X, np.arange(64) % 2)
+        ng.fit(ng.Sequential([ng.Differentiated(ng.Dense(2, activation="softmax"))]), X, np.arange(64) % 2,
+               loss="softmax_cross_entropy")  # fmt: skip
 
 
 @pytest.mark.parametrize("wrap", [ng.Differentiated, ng.WeightNorm])

@@ -111,7 +111,7 @@ def test_penalties_on_the_code_do_what_they_say():
     assert slopes(contracted) < 0.5 * slopes(free)
     value = ng.untrained(net, x, penalty=ng.Contraction(2.0))
     batch = jax.tree.map(jnp.asarray, value.batch(x))
-    plain = loss(net, value._without_penalties, value.params, {}, batch, None)
+    plain = loss(net, value.objective.without_penalties, value.params, {}, batch, None)
     np.testing.assert_allclose(
         loss(net, value.objective, value.params, {}, batch, None) - plain, 2 * slopes(value), rtol=1e-3
     )

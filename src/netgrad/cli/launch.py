@@ -8,7 +8,7 @@ import typer
 
 from netgrad.errors import NetgradError
 
-ALONE = ("launch", "serve", "reproduce", "export", "import", "inspect", "predict", "sample")
+ALONE = ("launch", "serve", "reproduce", "export", "import", "inspect", "predict", "sample", "studio")
 
 
 def launch(

@@ -134,7 +134,8 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def _begun(self, X: Any) -> np.ndarray:
         """The first examples, which say what later ones must look like."""
         X = self._checked(X, reset=True)
-        self._units, self._rng = self._kind(X), check_random_state(self.random_state)
+        self._units, self._drawn = self._kind(X), 0
+        self._first = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         return X
 
     def _given(self, X: Any) -> np.ndarray:
@@ -157,7 +158,8 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         )  # fmt: skip
 
     def _seed(self) -> int:
-        return int(self._rng.randint(np.iinfo(np.int32).max))
+        self._drawn += 1  # numbers, and no generator: what a fitted estimator keeps is plain
+        return int(np.random.default_rng((self._first, self._drawn)).integers(np.iinfo(np.int32).max))
 
     def _kind(self, X: np.ndarray) -> str:
         if self.visible != "auto":
