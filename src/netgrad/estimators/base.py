@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from netgrad.errors import DataError, DivergenceError, NetgradError
 from netgrad.estimators import inputs, solvers
-from netgrad.estimators.plain import plain, rebuilt
+from netgrad.estimators.plain import KeepsModel
 from netgrad.estimators.settings import check_settings
 from netgrad.network import Network
 from netgrad.optimizers import OPTIMIZERS
@@ -31,7 +31,7 @@ FILLED_UP = 4096  # the most examples that prediction fills up to a power of two
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class Estimator(BaseEstimator):
+class Estimator(KeepsModel, BaseEstimator):
     """Base of the estimators. Names, meanings and defaults are those of scikit-learn's `MLPClassifier`.
 
     Parameters
@@ -314,19 +314,6 @@ class Estimator(BaseEstimator):
         """Numbers in the precision of X, as scikit-learn's users expect them, whatever they were computed in."""
         given = [] if x is None or self.dtype != "auto" else [x.dtype]
         return values.astype(np.result_type(values.dtype, self._given, *given), copy=False)
-
-    # --- as plain state
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        if "model_" in state:
-            state["model_"] = plain(state["model_"])
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if "model_" in state:
-            state = state | {"model_": rebuilt(state["model_"])}
-        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from netgrad.errors import NetgradError
 from netgrad.estimators import inputs
 from netgrad.estimators.mlp import perceptron
-from netgrad.estimators.plain import plain, rebuilt
+from netgrad.estimators.plain import KeepsModel
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.settings import number, sizes, whole
 from netgrad.tasks.pairs import fit_pairs
@@ -25,7 +25,7 @@ UNLABELLED = -1  # in y, as in sklearn.semi_supervised
 
 
 @estimator
-class PairClassifier(ClassifierMixin, BaseEstimator):
+class PairClassifier(ClassifierMixin, KeepsModel, BaseEstimator):
     """A perceptron for few labels: y is -1 where there is none, as in `sklearn.semi_supervised`.
 
     Neighbours are taken to be of one class and random pairs to be of two, where the labels of both do not say; the
@@ -138,17 +138,6 @@ class PairClassifier(ClassifierMixin, BaseEstimator):
             whole(name, getattr(self, name))
         for name in ("margin", "weight", "learning_rate_init"):
             number(name, getattr(self, name), above=0)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        if "model_" in state:
-            state["model_"] = plain(state["model_"])
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if "model_" in state:
-            state = state | {"model_": rebuilt(state["model_"])}
-        super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

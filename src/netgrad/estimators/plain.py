@@ -37,3 +37,18 @@ def rebuilt(state: Any) -> Model:
     from netgrad.uncertainty import keeping
 
     return replace(model, posterior=keeping.rebuilt(kept["described"], kept["arrays"], model))
+
+
+class KeepsModel:
+    """For estimators that keep what they have learned in ``model_``: before scikit-learn's own class."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[call-overload]
+        if "model_" in state:
+            state["model_"] = plain(state["model_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "model_" in state:
+            state = state | {"model_": rebuilt(state["model_"])}
+        super().__setstate__(state)  # type: ignore[misc]
