@@ -412,26 +412,16 @@ def fit(
     )
     if pretrain is not None:
         drawn = replace(drawn, params=ng.tasks.pretrain(network, x, by=pretrain, seed=seed))
+    how_trained = options.training(how, ctx.params)
     model = ng.fit(
         drawn,
         source.x,
         source.y,
-        optimizer=optimizer,
-        learning_rate=how.rates(network),
-        schedule=options.schedule_of(schedule, optimizer),
-        epochs=how.epochs,
-        batch_size=how.batch_size or None,
-        validation=how.validation or None,
         class_weight=class_weight,
         resample=resample,
-        clip_norm=clip_norm,
-        patience=how.patience,
         metrics=metrics,
-        checkpoint=checkpoint,
-        callbacks=[ng.Watch(), *options.onlookers(log)],
-        progress=not quiet,
         fix=fix,
-        seed=seed,
+        **how_trained | {"learning_rate": how.rates(network), "callbacks": [ng.Watch(), *how_trained["callbacks"]]},
     )
     used = (
         *("scaling", "missing", "missing_values", "drop", "only", "size", "augment", "net", "hidden", "filters"),

@@ -118,6 +118,24 @@ def changed(how: Recipe, asked: dict[str, Any]) -> Recipe:
     return replace(how, **{name: asked[name] for name in names if asked[name] is not None})
 
 
+def training(how: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
+    """What `netgrad.fit` is told of the recipe and of the options that go with every kind of data but sequences."""
+    return {
+        "optimizer": asked["optimizer"],
+        "learning_rate": how.learning_rate,
+        "schedule": schedule_of(asked["schedule"], asked["optimizer"]),
+        "epochs": how.epochs,
+        "batch_size": how.batch_size or None,
+        "validation": how.validation or None,
+        "clip_norm": asked["clip_norm"],
+        "patience": how.patience,
+        "checkpoint": asked["checkpoint"],
+        "callbacks": onlookers(asked["log"]),
+        "progress": not asked["quiet"],
+        "seed": asked["seed"],
+    }
+
+
 def settled(how: Recipe, plain: bool) -> dict[str, Any]:
     """What the recipe decided, by the options' names, for a model's card."""
     found = {name: value for name, value in vars(how).items() if name not in ("hidden", "members", "pieces")}

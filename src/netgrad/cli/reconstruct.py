@@ -81,18 +81,7 @@ def fit(ctx: typer.Context) -> None:
     model = ng.fit(
         replace(start, encoder=encoder),
         rows,
-        optimizer=given["optimizer"],
-        learning_rate=how.learning_rate,
-        schedule=options.schedule_of(given["schedule"], given["optimizer"]),
-        epochs=how.epochs,
-        batch_size=how.batch_size or None,
-        validation=how.validation or None,
-        clip_norm=given["clip_norm"],
-        patience=how.patience,
-        checkpoint=given["checkpoint"],
-        callbacks=options.onlookers(given["log"]),
-        progress=not given["quiet"],
-        seed=given["seed"],
+        **options.training(how, given),
     )
     usual_errors = np.quantile(errors(model, x_test), SHARES)
     found = {**options.settled(how, True), "scaling": encoder.scaling, "hidden": list(hidden), "alpha": strength}

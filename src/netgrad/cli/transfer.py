@@ -156,26 +156,15 @@ def fit_source(ctx: typer.Context, own: Begun) -> None:
     penalty = options.penalties(given["penalty"], strength)
     metrics = options.names(given["metric"]) or None
     start = own.start(x, y, source.target_encoder, penalty=penalty, seed=given["seed"])
+    how_trained = options.training(how, given)
     model = ng.fit(
         replace(start, encoder=known, target_encoder=source.target_encoder),
         source.x,
         source.y,
-        optimizer=given["optimizer"],
-        learning_rate=how.learning_rate,
-        schedule=options.schedule_of(given["schedule"], given["optimizer"]),
-        epochs=how.epochs,
-        batch_size=how.batch_size or None,
-        validation=how.validation or None,
         class_weight=given["class_weight"],
         resample=given["resample"],
-        clip_norm=given["clip_norm"],
-        patience=how.patience,
-        checkpoint=given["checkpoint"],
-        callbacks=[ng.Watch(), *options.onlookers(given["log"])],
-        progress=not given["quiet"],
         metrics=metrics,
-        seed=given["seed"],
-        **own.how,
+        **how_trained | {"callbacks": [ng.Watch(), *how_trained["callbacks"]]} | own.how,
     )
     settings = settings_of(own, given) | options.settled(how, True) | {"alpha": strength}
     settings["test"] = share if test_file is None else Path(test_file).name
