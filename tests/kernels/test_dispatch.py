@@ -142,3 +142,18 @@ def test_absent_library_is_reported_and_harmless(tmp_path):
 def test_importing_loads_no_library():
     code = "from netgrad.kernels import dispatch; print(dispatch._load.cache_info().currsize)"
     assert python(code) == "0"
+
+
+@needs_native
+def test_a_library_that_this_jaxlib_refuses_is_left_alone_and_the_reason_said():
+    run = """
+import jax
+def refuse(*args, **kwargs):
+    raise RuntimeError("INVALID_ARGUMENT: the handler's API version (0.9)\\n is incompatible with (0.1)")
+jax.ffi.register_ffi_target = refuse
+import jax.numpy as jnp
+from netgrad import kernels
+print(kernels.status(), kernels.conv_forward(jnp.ones((1, 3, 3, 1)), jnp.ones((3, 3, 1, 1))).sum())
+"""
+    refused = "INVALID_ARGUMENT: the handler's API version (0.9) is incompatible with (0.1)"
+    assert python(run) == f"native kernels: none ({refused}) 9.0"

@@ -169,11 +169,12 @@ def _load() -> Status:
             return Status((), reason=f"NETGRAD_KERNELS={chosen}, but this processor only has {best}")
         library = ctypes.CDLL(str(_library(chosen)))
         names = _names(library)
+        jax.local_devices(backend="cpu")  # once XLA has begun it refuses at once what it cannot run; before, only later
         for name in names:
             function = getattr(library, f"netgrad_{name}")
             jax.ffi.register_ffi_target(f"netgrad_{name}", jax.ffi.pycapsule(function), platform="cpu")
     except (OSError, AttributeError, RuntimeError, ValueError) as error:
-        return Status((), reason=str(error))
+        return Status((), reason=" ".join(str(error).split()))
     return Status(names, chosen)
 
 
