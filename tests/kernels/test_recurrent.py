@@ -62,10 +62,10 @@ def problem(name, seed, n, steps, d, units, dtype=np.float32):
     }
 
 
-def forward(name, p, reverse=False):
+def forward(name, p, reverse=False, **given):
     """h, c and the gates."""
     arrays = (p[k] for k in ("x", "W", "U", "b", "own", "start", "lengths"))
-    return R.forward(CELLS[name](p["U"].shape[0]), *arrays, reverse=reverse)
+    return R.forward(CELLS[name](p["U"].shape[0]), *arrays, reverse=reverse, **given)
 
 
 def gradients(name, p, outputs, reverse=False):
@@ -228,6 +228,16 @@ def test_one_example_runs_as_plain_jax(cell):
     assert "netgrad_" not in everything.lower(cell, p).as_text()
     three = problem(cell, 7, n=3, steps=3, d=2, units=3)
     assert ("netgrad_" in everything.lower(cell, three).as_text()) == kernels.active("forward_lstm")
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("cell", ONE_OF_A_KIND)
+def test_h_alone_is_the_same_h(cell, reverse):
+    p = problem(cell, 13, n=37, steps=6, d=3, units=7)
+    h, *others = forward(cell, p, reverse, h_only=True)
+    np.testing.assert_array_equal(h, forward(cell, p, reverse)[0])
+    assert [array.shape for array in others] == [(37, 6, 0)] * 2
 
 
 @pytest.mark.sanitize

@@ -56,8 +56,9 @@ def forward(
     *,
     reverse: bool = False,
     mask: Array | None = None,
+    h_only: bool = False,
 ) -> tuple[Array, Array, Array]:
-    """The states h and c, and the gates, of every time-step.
+    """The states h and c, and the gates, of every time-step; h_only: c and gates are left empty, (N, T, 0).
 
     Examples:
         >>> import jax.numpy as jnp, netgrad as ng
@@ -72,9 +73,8 @@ def forward(
     check_weights(x, W, U, b, max(1, len(cell.gates)))
     check("start", start, (x.shape[0], cell.memories * U.shape[0]))
     arrays = (x, W, U, b, own, start, full_lengths(lengths, x))
-    return recurrent_call.run(
-        "forward", partial(reference.forward, cell), *arrays, cell=cell.kernel, reverse=reverse, mask=mask
-    )
+    way = reference.forward_h if h_only else reference.forward
+    return recurrent_call.run("forward", partial(way, cell), *arrays, cell=cell.kernel, reverse=reverse, mask=mask)
 
 
 def backward(

@@ -103,6 +103,12 @@ def forward(
     return h, c[0] if c else h[..., :0], gates
 
 
+def forward_h(cell: Cell, *arrays: Any, **given: Any) -> tuple[Array, Array, Array]:
+    """`forward` where only h is asked for."""
+    h = forward(cell, *arrays, **given)[0]
+    return h, h[..., :0], h[..., :0]
+
+
 def walk_back(
     cell: Cell,
     d_h: Array,

@@ -41,7 +41,11 @@ QUANTITIES = {
 TAKEN = frozenset({"x", "a", "delta", "d_in", "inside", "residuals"})  # names of quantities that mean something else
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=("key", "lengths", "state"), meta_fields=("training",))
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("key", "lengths", "state"),
+    meta_fields=("training", "outputs_only"),
+)
 @dataclass(frozen=True)
 class Context:
     """What a layer is told that is neither input nor parameter.
@@ -52,12 +56,14 @@ class Context:
     lengths: (N,) the number of valid time-steps of each sequence, or None where all are valid. A layer of several
         inputs is told those of each, in a tuple, as x is one.
     state: what the layer remembers between steps (running statistics, a carried hidden state); see `Layer.next_state`.
+    outputs_only: nobody asks for what is saved, as in prediction: a layer may leave out of it what costs time to write.
     """
 
     training: bool = False
     key: jax.Array | None = None
     lengths: Any = None
     state: Params = field(default_factory=dict)
+    outputs_only: bool = False
 
     def replace(self, **changes: Any) -> Self:
         """A copy with these fields changed."""

@@ -144,15 +144,21 @@ class Recurrent(Layer):
         seen, mask = times(sequence, masks.get("x")), masks.get("h")
         W, U, b = self._joined(params)
         own = self.own(params)
+        # The states after the last step are all that is asked of c where sequences are run piece by piece.
+        h_only = context.outputs_only and not context.state and self.returns != "state"
         h, c, gates = recurrent.forward(
-            self, seen, W, U, b, own, start, context.lengths, reverse=self.reverse, mask=mask
+            self, seen, W, U, b, own, start, context.lengths, reverse=self.reverse, mask=mask, h_only=h_only
         )
+        if h_only:
+            last = None if self.returns == "sequence" else self._last(h, start[:, : self.units], context.lengths)
+            a = times(h if last is None else last, masks.get("a"))
+            return a, {"a": a}
         saved |= {"h": h, "residuals": gates} | ({"c": c} if self.memories > 1 else {})
         at = self._moment(saved)
         z = within(self.step(U, own, seen @ W + b, at.met, at.before).z, context.lengths)
         saved |= {"z": self._by_gate(z), "gates": self._by_gate(gates)} if self.gates else {"z": z}
         ends = [
-            recurrent.last_state(saved[name], part, context.lengths, reverse=self.reverse)
+            self._last(saved[name], part, context.lengths)
             for name, part in zip(("h", "c"), jnp.split(start, self.memories, axis=1), strict=False)
         ]
         saved["state"] = jnp.concatenate(ends, axis=1)
@@ -274,6 +280,10 @@ class Recurrent(Layer):
         if start.shape != shape:
             raise ShapeError(f"{self.label} starts from a state of shape {shape}, found {start.shape}")
         return start
+
+    def _last(self, states: jax.Array, start: jax.Array, lengths: jax.Array | None) -> jax.Array:
+        """Of all time-steps' states (N, T, u) each sequence's last (N, u)."""
+        return recurrent.last_state(states, start, lengths, reverse=self.reverse)
 
     def _masks(self, context: Any, x: jax.Array) -> dict[str, jax.Array]:
         """One mask a sequence for each place that has dropout, of 0 and 1/keep, so that the mean stays."""

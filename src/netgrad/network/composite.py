@@ -77,8 +77,16 @@ class Composite(Layer):
 
     def run(self, params: Params, state: State, x: Inputs, context: Context, key: jax.Array | None) -> Forward:
         """The block's way forward."""
-        lengths = self.fed(context.lengths)
-        return forward(self.block, params, state, self.fed(x), training=context.training, key=key, lengths=lengths)
+        return forward(
+            self.block,
+            params,
+            state,
+            self.fed(x),
+            training=context.training,
+            key=key,
+            lengths=self.fed(context.lengths),
+            outputs_only=context.outputs_only,
+        )
 
     def back(self, params: Params, saved: Saved, d_out: Any, bottom: bool = False) -> Gradients:
         """The block's way back; bottom: nobody wants the gradient of its input."""

@@ -35,8 +35,12 @@ def forward(
     training: bool = False,
     key: jax.Array | None = None,
     lengths: Mapping[str, jax.Array] | None = None,
+    outputs_only: bool = False,
 ) -> Forward:
-    """Run every node once, in topological order, with what the network's views make of the stored ``params``."""
+    """Run every node once, in topological order, with what the network's views make of the stored ``params``.
+
+    outputs_only: nobody will ask for what was saved, so that layers may save less.
+    """
     params = network.effective(params)
     values: dict[str, Any] = dict(inputs)
     for node in network.nodes:
@@ -50,6 +54,7 @@ def forward(
             key=None if key is None else jax.random.fold_in(key, i),
             lengths=network.in_shape(node, lengths_at),
             state=state.get(node.params, {}),
+            outputs_only=outputs_only,
         )
         x = network.in_shape(node, values)
         values[node.name], saved[node.name] = node.layer.forward(params.get(node.params, {}), x, context)

@@ -43,7 +43,8 @@ def compiled_forward(network: Network, linked: Objective | None) -> Any:
     def outputs_of(
         params: Params, state: State, x: Named, lengths: Named, key: jax.Array | None
     ) -> tuple[Named, Named]:
-        done = forward(network if lengths else fused(network), params, state, x, key=key, lengths=lengths)
+        run = network if lengths else fused(network)
+        done = forward(run, params, state, x, key=key, lengths=lengths, outputs_only=True)
         outputs = dict(done.outputs)
         for name, loss, _ in linked.terms if linked is not None else ():
             outputs[name] = loss.link(outputs[name])

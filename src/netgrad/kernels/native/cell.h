@@ -19,7 +19,7 @@
 namespace netgrad {
 
 // A unit of one vector of examples at one time-step, on the way forward.
-template <class Cell, class Tile>
+template <class Cell, bool all_kept, class Tile>
 struct StepAt {
   const Tile& tile;
   int64_t units, i;
@@ -32,15 +32,18 @@ struct StepAt {
   Vec net(int gate) const { return load(z + place(gate * units + i)); }
   Vec before(int memory) const { return load(state + place(memory * units + i)); }
   float own(int j) const { return own_weights[j * units + i]; }
-  void keep(int j, Vec value) const { tile.write(gates, j * units + i, v, valid ? value : Vec{}); }
+  void keep(int j, Vec value) const {
+    if constexpr (all_kept) tile.write(gates, j * units + i, v, valid ? value : Vec{});
+  }
   void now(int memory, Vec value) const {
-    tile.write(memory == 0 ? h : c, i, v, valid ? value : Vec{});
+    if (all_kept || memory == 0) tile.write(memory == 0 ? h : c, i, v, valid ? value : Vec{});
     float* to = state + place(memory * units + i);
     store(to, valid ? value : load(to));
   }
 };
 
-template <class Cell>
+// all_kept: c and the gates are written down for the way back, not h alone.
+template <class Cell, bool all_kept>
 struct Walk {
   Sequences all;
   int64_t inputs, units;
@@ -60,12 +63,17 @@ struct Walk {
     tile.read_rows(start, Cell::memories * units, state);
     for (int64_t s = 0; s < all.steps; ++s) {
       const int64_t t = all.step(s), here = t * units * all.examples;
-      float *h_t = h + here, *c_t = c, *gates_t = gates + Cell::kept * here;
-      if constexpr (Cell::memories > 1) c_t += here;
+      float *h_t = h + here, *c_t = c, *gates_t = gates;
+      if constexpr (all_kept) {
+        gates_t += Cell::kept * here;
+        if constexpr (Cell::memories > 1) c_t += here;
+      }
       if (t >= tile.longest) {
         tile.write_zeros(h_t, units);
-        if constexpr (Cell::memories > 1) tile.write_zeros(c_t, units);
-        tile.write_zeros(gates_t, Cell::kept * units);
+        if constexpr (all_kept) {
+          if constexpr (Cell::memories > 1) tile.write_zeros(c_t, units);
+          tile.write_zeros(gates_t, Cell::kept * units);
+        }
         continue;
       }
       tile.read_rows(x + t * inputs * all.examples, inputs, in);
@@ -75,14 +83,15 @@ struct Walk {
           for (int v = 0; v < V; ++v) {
             const int64_t at = (i * V + v) * kLanes;
             const Vec reset = logistic(load(z + at));
-            tile.write(gates_t, i, v, tile.valid(t, v) ? reset : Vec{});
+            if constexpr (all_kept) tile.write(gates_t, i, v, tile.valid(t, v) ? reset : Vec{});
             store(reset_state + at, reset * load(state + at));
           }
         multiply<V>(reset_state, last, z + (Cell::gates - 1) * row);
       }
       for (int64_t i = 0; i < units; ++i)
         for (int v = 0; v < V; ++v)
-          Cell::step(StepAt<Cell, Tile>{tile, units, i, v, tile.valid(t, v), own, z, state, h_t, c_t, gates_t});
+          Cell::step(
+              StepAt<Cell, all_kept, Tile>{tile, units, i, v, tile.valid(t, v), own, z, state, h_t, c_t, gates_t});
     }
   }
 };
@@ -170,16 +179,19 @@ struct WalkBack {
   }
 };
 
-// --- as kernels: (N, T, d) and so on, examples last in memory; start and its gradient hold h, then c, side by side
+// --- as kernels: (N, T, d) and so on, examples last in memory; start and its gradient hold h, then c, side by side.
+// Forward, c and gates of no width say that they are not asked for.
 
 template <class Cell>
 ffi::Error forward(ffi::ThreadPool pool, Floats x, Floats W, Floats U, Floats b, Floats own, Floats start,
                    Lengths lengths, Result h, Result c, Result gates, Reverse reverse) {
   constexpr int M = Cell::memories;
   const int64_t n = axis(x, 0), steps = axis(x, 1), d = axis(x, 2), u = axis(U, 0), k = Cell::gates * u;
+  constexpr bool more = M > 1 || Cell::kept > 0;
+  const bool all_kept = more && (axis(c, 2) > 0 || axis(gates, 2) > 0);
   require({{"x", x, {n, steps, d}}, {"W", W, {d, k}}, {"U", U, {u, k}}, {"b", b, {k}}, {"own", own, {Cell::own, u}},
            {"start", start, {n, M * u}}, {"lengths", lengths, {n}}, {"h", h, {n, steps, u}},
-           {"c", c, {n, steps, (M - 1) * u}}, {"gates", gates, {n, steps, Cell::kept * u}}});
+           {"c", c, {n, steps, all_kept ? (M - 1) * u : 0}}, {"gates", gates, {n, steps, all_kept ? Cell::kept * u : 0}}});
   const int64_t first = Cell::resets ? k - u : k;  // columns of the gates that see h itself
   const Packed weights(scratch<kWeightsSlot>(Packed::size(d + u, first)), first, b.typed_data(),
                        {by_row(W.typed_data(), d, k), by_row(U.typed_data(), u, k)});
@@ -188,8 +200,16 @@ ffi::Error forward(ffi::ThreadPool pool, Floats x, Floats W, Floats U, Floats b,
     last = Packed(scratch<kMoreWeightsSlot>(Packed::size(u + d, u)), u, b.typed_data() + first,
                   {by_row(U.typed_data() + first, u, k), by_row(W.typed_data() + first, d, k)});
   const Sequences all(x, lengths, *reverse);
-  for_each_tile(pool, all, Walk<Cell>{all, d, u, x.typed_data(), own.typed_data(), start.typed_data(), weights, last,
-                                      h->typed_data(), c->typed_data(), gates->typed_data()});
+  const auto walk = [&](auto keep) {
+    for_each_tile(pool, all, Walk<Cell, keep>{all, d, u, x.typed_data(), own.typed_data(), start.typed_data(), weights,
+                                              last, h->typed_data(), c->typed_data(), gates->typed_data()});
+  };
+  if constexpr (more) {
+    if (all_kept) walk(std::true_type{});
+    else walk(std::false_type{});
+  } else {
+    walk(std::false_type{});
+  }
   return ffi::Error::Success();
 }
 
