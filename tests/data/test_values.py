@@ -44,6 +44,11 @@ def test_numbers_stay_arrays():
     assert missing(np.array([1, 2])).tolist() == [False, False]
 
 
+def test_periods_are_their_beginning():
+    months = pd.Series(pd.PeriodIndex(["2024-02", None], freq="M"))
+    assert plain(months).tolist() == [datetime.datetime(2024, 2, 1), None]
+
+
 @pytest.mark.parametrize(
     ("value", "what"),
     [([1, 2], "values of the type list"), ({"a": 1}, "dict"), (b"x", "bytes"), (1j, "complex numbers")],

@@ -20,7 +20,7 @@ from sklearn.multioutput import ClassifierChain, MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from netgrad.estimators import GroupedClassifier, GroupedRegressor, MLPClassifier, MLPRegressor
+from netgrad.estimators import ConvClassifier, GroupedClassifier, GroupedRegressor, MLPClassifier, MLPRegressor
 
 X, Y = load_iris(return_X_y=True)
 FAST = {"hidden_layer_sizes": (8,), "max_iter": 60, "learning_rate_init": 0.03, "tol": 0.0, "random_state": 0}
@@ -147,7 +147,7 @@ WITH_DATES = pd.DataFrame({"a": X[:, 0], "when": DATES})
 TIMED = {
     "dates": WITH_DATES,
     "with a zone": WITH_DATES.assign(when=DATES.tz_localize("UTC")),
-    "durations": WITH_DATES.assign(when=DATES - DATES[0]),
+    "durations": WITH_DATES.assign(when=pd.to_timedelta(X[:, 1], "h")),
     "periods": WITH_DATES.assign(when=DATES.to_period("M")),
     "objects": WITH_DATES.assign(when=[None, *DATES.date[1:]]),
     "arrow": WITH_DATES.convert_dtypes(dtype_backend="pyarrow"),
@@ -158,9 +158,15 @@ TIMED = {
 
 
 @pytest.mark.parametrize("kind", TIMED)
-def test_dates_are_refused_in_one_line(kind):
-    what = "X" if kind in ("array", "array of objects", "lists") else "column 'when'"
-    for estimator in (MLPClassifier(**FAST), GroupedClassifier(**FAST)):
+def test_dates_are_encoded_in_frames_and_refused_in_one_line_elsewhere(kind):
+    framed = kind not in ("array", "array of objects", "lists")
+    of_columns = [MLPClassifier(**FAST), GroupedClassifier(**FAST)] if framed else []
+    for estimator in of_columns:
+        fitted = estimator.fit(TIMED[kind], Y)
+        assert any(name.startswith("when") for name in fitted.model_.encoder.feature_names)
+        assert fitted.predict(TIMED[kind]).shape == Y.shape
+    for estimator in [ConvClassifier()] if framed else [MLPClassifier(**FAST), GroupedClassifier(**FAST)]:
+        what = "column 'when'" if framed else "X"
         with pytest.raises(ValueError, match=f"^{what} holds dates or times: give numbers instead") as error:
             estimator.fit(TIMED[kind], Y)
         assert "\n" not in str(error.value)
@@ -169,7 +175,8 @@ def test_dates_are_refused_in_one_line(kind):
 def test_dates_of_polars_and_in_targets_are_refused():
     polars = pytest.importorskip("polars")
     with pytest.raises(ValueError, match="column 'when' holds dates or times"):
-        MLPClassifier(**FAST).fit(polars.from_pandas(WITH_DATES), Y)
+        ConvClassifier().fit(polars.from_pandas(WITH_DATES), Y)
+    assert MLPClassifier(**FAST).fit(polars.from_pandas(WITH_DATES), Y).predict(polars.from_pandas(WITH_DATES)).size
     with pytest.raises(ValueError, match="y holds dates or times"):
         MLPRegressor(**FAST).fit(X, DATES)
     days = DATES[Y]  # as classes they are labels like any others

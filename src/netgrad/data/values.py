@@ -27,7 +27,7 @@ EPOCH = datetime.date(1970, 1, 1).toordinal()
 def plain(column: Any) -> np.ndarray:
     """A column's values (N,): numbers as they are, with NaN for missing ones; anything else as objects, with None.
 
-    Texts lose blanks at their ends, one without any letter is missing. Durations become days.
+    Texts lose blanks at their ends, one without any letter is missing. Durations become days, periods their beginning.
 
     >>> plain([" red", "", None, 3]).tolist()
     ['red', None, None, 3]
@@ -64,6 +64,8 @@ def _value(value: Any) -> Any:
         return None if value != value else value
     if isinstance(value, datetime.timedelta):
         return value / datetime.timedelta(days=1)
+    if type(value).__name__ == "Period":
+        value = value.start_time.to_pydatetime()
     if value is None or isinstance(value, bool | int | datetime.date | datetime.time):
         return value
     what = "complex numbers" if isinstance(value, complex) else f"values of the type {type(value).__name__}"

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 from sklearn.base import is_regressor
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import check_array, check_X_y, column_or_1d, validate_data
 
 from netgrad.errors import DataError, ShapeError, unknown_name
 
@@ -57,9 +57,22 @@ def table(estimator: Any, X: Any, y: Any, reset: bool, *, more_axes: bool = Fals
         X = validate_data(estimator, X, **settings)
     else:
         X, y = validate_data(estimator, X, y, multi_output=True, y_numeric=is_regressor(estimator), **settings)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-    return Examples(dense(X)), y
+    return Examples(dense(X)), _single(y)
+
+
+def encoded(estimator: Any, x: np.ndarray, y: Any, reset: bool) -> tuple[Examples, Any]:
+    """The encoded rows (N, d) of a data frame and their targets, checked as `table` checks them."""
+    if y is None and not reset:
+        return Examples(check_array(x, dtype=[np.float64, np.float32])), None
+    if is_regressor(estimator):
+        refuse_times(y, "y")
+    x, y = check_X_y(x, y, multi_output=True, y_numeric=is_regressor(estimator), dtype=[np.float64, np.float32])
+    return Examples(x), _single(y)
+
+
+def _single(y: Any) -> Any:
+    """A column of targets (N, 1) as a vector, which is said; anything else as it is."""
+    return column_or_1d(y, warn=True) if y is not None and y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def dense(values: Any) -> Any:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from netgrad.errors import NetgradError
 from netgrad.estimators import inputs
 from netgrad.estimators.classifier import Classifier
+from netgrad.estimators.columns import OfColumns
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.regressor import Regressor
 from netgrad.estimators.settings import sizes
@@ -34,8 +35,8 @@ def perceptron(hidden: tuple[int, ...], activation: Any, units: int, dropout: fl
 
 
 @dataclass(eq=False, repr=False)
-class Perceptron:
-    """What both multilayer perceptrons are: dense hidden layers.
+class Perceptron(OfColumns):
+    """What both multilayer perceptrons are: dense hidden layers. Of data frames: `OfColumns`.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ class Perceptron:
 
     def _of_layers(self, name: str) -> list[np.ndarray]:
         check_is_fitted(self)
-        model: Any = self.model_  # type: ignore[attr-defined]
+        model: Any = self.model_
         layers = [model.params[node.params] for node in model.network.nodes if node.params in model.params]
         return [self._handed_out(np.asarray(layer[name])) for layer in layers]  # type: ignore[attr-defined]
 

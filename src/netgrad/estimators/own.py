@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from netgrad.errors import NetgradError
-from netgrad.estimators import inputs
 from netgrad.estimators.classifier import Classifier
+from netgrad.estimators.columns import OfColumns
 from netgrad.estimators.mlp import perceptron
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.regressor import Regressor
@@ -15,8 +15,8 @@ from netgrad.network import Network
 
 
 @dataclass(eq=False, repr=False)
-class OwnNetwork:
-    """What both estimators around a given network share.
+class OwnNetwork(OfColumns):
+    """What both estimators around a given network share. Of data frames: `OfColumns`.
 
     Parameters
     ----------
@@ -27,8 +27,7 @@ class OwnNetwork:
 
     network: Any = None
 
-    def _examples(self, X: Any, y: Any, reset: bool) -> tuple[inputs.Examples, Any]:
-        return inputs.table(self, X, y, reset, more_axes=True)
+    _more_axes = True
 
     def _rows_apart(self) -> bool:
         return self.network is None  # others may have batch normalisation, or a layer that does the like

@@ -27,6 +27,8 @@ class Regressor(RegressorMixin, Estimator):
         numbers ("absolute_error", "power_error"), or an instance.
     posterior : with squared error, also make the Laplace posterior of the weights (`netgrad.posterior`), of which
         ``predict(X, return_std=True)`` has the standard deviations. No ``sample_weight`` then.
+    log_target : learn the logarithm of y, quantities above 0; predictions and scores are in its own terms all the same,
+        ``loss_`` and what early stopping looks at in the logarithm's.
 
     Attributes
     ----------
@@ -35,6 +37,7 @@ class Regressor(RegressorMixin, Estimator):
 
     loss: Any = "squared_error"
     posterior: bool = False
+    log_target: bool = False
 
     _measure = "val_r2"
 
@@ -55,7 +58,14 @@ class Regressor(RegressorMixin, Estimator):
             self._single, self._outputs = y.ndim == 1, 1 if y.ndim == 1 else y.shape[1]
         elif y.ndim != (1 if self._single else 2) or (y.ndim == 2 and y.shape[1] != self._outputs):
             raise DataError(f"y has shape {y.shape}; before it had {self._outputs} outputs")
-        return y
+        if not self.log_target:
+            return y
+        if self.posterior or self.loss == "poisson" or isinstance(self.loss, Poisson):
+            other = "posterior=True" if self.posterior else "the loss 'poisson', which has a logarithm of its own"
+            raise NetgradError(f"log_target=True goes without {other}: leave one of them out")
+        if (y <= 0).any():
+            raise DataError(f"y holds {y.min():g}: expected numbers above 0 for log_target=True")
+        return np.log(y)
 
     def _units(self) -> int:
         return self._outputs
@@ -86,6 +96,7 @@ class Regressor(RegressorMixin, Estimator):
         if return_std:
             return self._spread(X)
         values = self._predicted(X)
+        values = np.exp(values) if self.log_target else values
         return values[..., 0] if self._single else values
 
     def _spread(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
