@@ -54,6 +54,7 @@ def test_numbers_in_words_are_written(netgrad, refused, numbers, tmp_path, monke
     assert netgrad("sample", model, "--prime", "three one").out == "31\n"
     assert "--temperature has no effect on translations" in refused("sample", model, "--temperature", 2)
     assert "--proba is for classes" in refused("predict", model, new, "--proba")
+    assert "a model of translations takes texts from a file: netgrad predict MODEL FILE" in refused("serve", model)
     assert "translation of 'said' into 'written'" in " ".join(netgrad("inspect", model).out.split())
     with pytest.warns(ng.NetgradWarning, match="1 row of 300"):
         x, y, lengths, _ = examples(ng.load(model), str(numbers), None, None, {})

@@ -1,5 +1,6 @@
 """Greedy and beam search, held against the outputs of whole sequences, for recurrent networks and Transformers."""
 
+import importlib
 import itertools
 
 import numpy as np
@@ -146,3 +147,27 @@ def test_a_source_that_runs_beside_its_target(layer):
         own[:, t + 1] = model.predict_proba({"source": source, "target": own[:, :STEPS]})[:, t].argmax(-1)
     for said, symbols in zip(ng.translate(model, source, start=START, end=END), own[:, 1:].tolist(), strict=True):
         assert said.tolist() == [*symbols, END][: [*symbols, END].index(END)]
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_what_is_recalled_of_a_source_changes_no_symbol(beam, monkeypatch):
+    """Keys and values of the source, made once, are those that every step would make."""
+    module = importlib.import_module("netgrad.training.translate")
+    model, source, lengths = drawn(transformer(5, CLASSES, 8, heads=2), n=40)
+    read = model.params["blocks"]["read"]
+    read["W_v"] = 20 * read["W_v"]  # so that the source is heard
+    given = {"lengths": lengths, "start": START, "end": END, "beam": beam}
+    once = ng.translate(model, source, **given)
+    kept = module.recalling(model.network, {"source"}, first=True)
+    assert kept == model.network  # nothing attends to the source itself
+    inner = module.halves(model.network, "target")[1]
+    written = module.recalling(inner, {*inner.inputs} - {"target"}, first=False)
+    (blocks,) = (node.layer.block for node in written.nodes if node.name == "blocks")
+    assert [type(n.layer).__name__ for n in blocks.nodes if n.name == "read"] == ["Recalling"]
+    monkeypatch.setattr(module, "recalling", lambda network, fixed, first: network)
+    module._searcher.cache_clear()
+    every_step = ng.translate(model, source, **given)
+    module._searcher.cache_clear()  # what is patched stays in no other test
+    assert len({tuple(row) for row in once}) > 3
+    for a, b in zip(once, every_step, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -106,15 +106,8 @@ class Attention(Layer):
         queries, memory = _both(x)
         asked, given = _both(context.lengths)
         seen = _Seen(_cleared(queries, asked), _cleared(memory, given) if isinstance(x, tuple) else None)
-        q, k, v = (
-            self._heads(dense_forward(value, params[f"W_{name}"], params.get(f"b_{name}")))
-            for name, value in (("q", seen.queries), ("k", seen.memory), ("v", seen.memory))
-        )
-        stream, at = {}, None
-        if context.state:
-            at = context.state["at"] + jnp.arange(q.shape[2])
-            k, v = (_stored(context.state[name], value, at) for name, value in (("k", k), ("v", v)))
-            stream = {"stream": {"k": k, "v": v, "at": at[-1] + 1}}
+        q = self._projected(params, "q", seen.queries)
+        k, v, at, stream = self._answers(params, seen.memory, context.state, q.shape[2])
         mask = self._mask(q.shape[2], k.shape[2], at, given)
         scores, bent = self._scores(params, q, k)
         weights = _softmax(scores, mask)
@@ -222,6 +215,19 @@ class Attention(Layer):
         n, steps, units = value.shape
         return jnp.swapaxes(value.reshape(n, steps, self.heads, units // self.heads), 1, 2)
 
+    def _projected(self, params: Any, name: str, value: jax.Array) -> jax.Array:
+        """q, k or v of what asks or answers, (N, heads, T, c)."""
+        return self._heads(dense_forward(value, params[f"W_{name}"], params.get(f"b_{name}")))
+
+    def _answers(self, params: Any, memory: jax.Array, state: Any, steps: int) -> tuple[Any, Any, Any, Saved]:
+        """k and v; and in a stream, where each of so many steps that ask stands, and what the next ones start from."""
+        k, v = (self._projected(params, name, memory) for name in ("k", "v"))
+        if not state:
+            return k, v, None, {}
+        at = state["at"] + jnp.arange(steps)
+        k, v = (_stored(state[name], value, at) for name, value in (("k", k), ("v", v)))
+        return k, v, at, {"stream": {"k": k, "v": v, "at": at[-1] + 1}}
+
     def _mask(self, steps: int, answers: int, at: Any, given: Any) -> Any:
         """Which steps may be attended to, (N or 1, 1, T or 1, S); None: all. at: in a stream, where each step stands;
         what lies behind the end of a sequence's last piece is seen by none of its steps."""
@@ -261,6 +267,31 @@ class Attention(Layer):
         d_bent = d_scores[..., None] * params["W_s"][:, None, None] * (1 - bent**2)
         own = {"W_s": jnp.einsum("nhts,nhtsc->hc", d_scores, bent)}
         return _Back(d_bent.sum(3), d_bent.sum(2), d_v, d_scores, d_weights, own)
+
+
+@dataclass(frozen=True)
+class Recalling(Attention):
+    """Attention to a memory that stays the same while those that ask come step by step, as `netgrad.translate` has it.
+
+    Its stream holds the memory's keys and values: with ``first`` it makes them, without it takes them from there. No
+    gradient goes through what is recalled.
+    """
+
+    first: bool = field(default=False, kw_only=True)
+
+    def stream_state(self, n: int, in_shape: Shapes) -> State:
+        (_, d), (answers, _) = _both(self._checked(in_shape))
+        u = self._split(self.units or d)
+        kept = jnp.zeros((n, self.heads, answers, u // self.heads), float)
+        return {"memory_k": kept, "memory_v": kept}
+
+    def next_state(self, state: State, saved: Saved) -> State:
+        return {"memory_k": saved["k"], "memory_v": saved["v"]} if self.first else state
+
+    def _answers(self, params: Any, memory: jax.Array, state: Any, steps: int) -> tuple[Any, Any, Any, Saved]:
+        if self.first:
+            return super()._answers(params, memory, {}, steps)
+        return state["memory_k"], state["memory_v"], None, {}
 
 
 class _Back(NamedTuple):

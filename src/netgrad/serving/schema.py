@@ -62,6 +62,8 @@ class Schema:
         self.model, self.rows, self.encoder = model, rows, model.encoder
         if "forecast" in model.card:
             raise NetgradError("a model of forecasts takes whole series from a file: netgrad predict MODEL FILE")
+        if "pairs" in model.card:
+            raise NetgradError("a model of translations takes texts from a file: netgrad predict MODEL FILE")
         vocabulary, columns = model.card.get("vocabulary"), model.card.get("sequences")
         if not fits(columns or {}, {str: str | None}):
             raise NetgradError("the model's card does not say which columns its sequences have: train it anew")

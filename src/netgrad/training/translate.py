@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +16,8 @@ from netgrad.compiling import Program
 from netgrad.data.checks import as_array
 from netgrad.data.pairs import Pairs
 from netgrad.errors import NetgradError
-from netgrad.network import Network, forward, next_state
+from netgrad.layers.attention import Attention, Recalling
+from netgrad.network import Network, Stack, forward, next_state
 from netgrad.network.edit import halves
 from netgrad.training.model import Model
 from netgrad.training.prepare import check_inputs
@@ -182,6 +185,8 @@ def _searcher(network: Network, loss: Any, steps: int, beam: int, start: int, en
     whole: run what depends on the target on all of it for every symbol, not symbol by symbol.
     """
     before, after = halves(network, TARGET)
+    told_once = {*after.inputs} - {TARGET}
+    making, after = (after, after) if whole else (recalling(after, told_once, first) for first in (True, False))
 
     def run(params: Params, state: Params, inputs: Params, lengths: Params) -> jax.Array:
         params = network.effective(params)
@@ -196,6 +201,13 @@ def _searcher(network: Network, loss: Any, steps: int, beam: int, start: int, en
         shapes = {name: value.shape[1:] for name, value in shared.items()} | {TARGET: (steps,)}
         kept = {node.params: state[node.params] for node in after.nodes if node.params in state}
         streams = kept if whole else with_streams(after, kept, n * beam, shapes)
+        first = jnp.full((n, beam), start, jnp.int32)
+        if making != after:
+            ran = forward(making, params, streams, shared | {TARGET: first.reshape(-1, 1)}, lengths=told)
+            made = next_state(making, streams, ran.saved)
+            streams = jax.tree_util.tree_map_with_path(
+                lambda at, new, old: new if _recalled(at) else old, made, streams
+            )
         axes = {} if whole else _axes(after, kept, n * beam, shapes)
 
         def going(carry: Any) -> Any:
@@ -220,12 +232,12 @@ def _searcher(network: Network, loss: Any, steps: int, beam: int, start: int, en
             rows = (jnp.arange(n)[:, None] * beam + parent).ravel()
             if not whole:
                 streams = next_state(after, streams, ran.saved)
+            if not whole and beam > 1:
                 streams = jax.tree.map(lambda v, axis: v if axis < 0 else jnp.take(v, rows, axis=axis), streams, axes)
             written = jnp.take_along_axis(written, parent[..., None], axis=1).at[:, :, t].set(symbol)
             over = jnp.take_along_axis(over, parent, axis=1) | (symbol == end)
             return t + 1, streams, symbol, scores, over, written
 
-        first = jnp.full((n, beam), start, jnp.int32)
         scores = jnp.where(jnp.arange(beam) == 0, 0.0, -jnp.inf) * jnp.ones((n, 1))  # one beginning, not beam alike
         begun = (0, streams, first, scores, jnp.zeros((n, beam), bool), jnp.full((n, beam, steps), end, jnp.int32))
         return jax.lax.while_loop(going, one, begun)[-1][:, 0]
@@ -233,11 +245,47 @@ def _searcher(network: Network, loss: Any, steps: int, beam: int, start: int, en
     return Program(run)
 
 
+def recalling(network: Network, fixed: set[str], first: bool) -> Network:
+    """The network whose attention to these inputs, which stay the same from step to step, keeps keys and values.
+
+    first: make them, otherwise take those that are kept.
+
+    >>> import netgrad as ng
+    >>> x, memory = ng.Input("x"), ng.Input("memory")
+    >>> net = ng.Network([x, memory], ng.Attention(heads=2)(x, memory))
+    >>> [type(node.layer).__name__ for node in recalling(net, {"memory"}, first=True).nodes]
+    ['Recalling']
+    """
+    uses = Counter(node.params for node in network.nodes)
+
+    def changed(node: Any) -> Any:
+        layer, given = node.layer, node.inputs[1:]
+        if uses[node.params] > 1 or not given or not fixed.issuperset(given):
+            return node
+        if type(layer) is Attention and not layer.causal:
+            return replace(
+                node, layer=Recalling(**{f.name: getattr(layer, f.name) for f in fields(layer)}, first=first)
+            )
+        if isinstance(layer, Stack):
+            return replace(node, layer=layer.with_block(recalling(layer.block, {*layer.block.inputs[1:]}, first)))
+        return node
+
+    return Network.from_nodes(network.inputs, map(changed, network.nodes), network.outputs, network.views)
+
+
 def _axes(network: Network, state: Params, n: int, shapes: Mapping[str, Any]) -> Any:
-    """Along which axis the state keeps its sequences, for each array: the one that grows with them; -1 for none."""
+    """Along which axis the state keeps its sequences, for each array: the one that grows with them; -1 for none, and
+    for what is recalled of a source, which is the same for all its beginnings."""
     made = [jax.eval_shape(lambda more=more: with_streams(network, state, n + more, shapes)) for more in (0, 1)]
 
-    def grows(a: Any, b: Any) -> int:
+    def grows(path: Any, a: Any, b: Any) -> int:
+        if _recalled(path):
+            return -1
         return next((i for i, sizes in enumerate(zip(a.shape, b.shape, strict=True)) if len(set(sizes)) > 1), -1)
 
-    return jax.tree.map(grows, *made)
+    return jax.tree_util.tree_map_with_path(grows, *made)
+
+
+def _recalled(path: Any) -> bool:
+    """Whether this place in the state holds what is recalled of a source."""
+    return path[-1].key in ("memory_k", "memory_v")
