@@ -145,8 +145,19 @@ class GaussianKL(Activity):
 
     def value(self, params, view=None):
         saved = self.saved(params, view)
-        mean, log_variance = saved["mean"], saved["log_variance"]
-        return 0.5 * self.alpha * jnp.sum(mean**2 + jnp.exp(log_variance) - 1 - log_variance) * self.share(view)
+        return self._divergence(saved["mean"], saved["log_variance"]) * self.share(view)
+
+    def fed(self, network, state):
+        node = network.by_name[self.last(network.by_name)]
+        before = network.nodes[: network.nodes.index(node)]
+        alike = not any(other.layer.draws or other.params in state for other in before)
+        return node if alike and type(node.layer) is Gaussian else None
+
+    def of_inputs(self, x, reduction):
+        return self._divergence(*jnp.split(x, 2, axis=-1)) * (1 / x.shape[0] if reduction == "mean" else 1.0)
+
+    def _divergence(self, mean: jax.Array, log_variance: jax.Array) -> jax.Array:
+        return 0.5 * self.alpha * jnp.sum(mean**2 + jnp.exp(log_variance) - 1 - log_variance)
 
 
 def with_divergences(network: Any, penalties: tuple[Penalty, ...]) -> tuple[Penalty, ...]:

@@ -80,6 +80,17 @@ class Penalty:
         """Its derivative, for every parameter."""
         return jax.grad(self.value)(params, view)
 
+    def fed(self, network: Any, state: dict) -> Any:
+        """The node whose inputs alone decide this penalty, where training feeds it what prediction does; or None.
+
+        Such a penalty is measured on the way forward and goes back with the error: without further passes.
+        """
+        return None
+
+    def of_inputs(self, x: jax.Array, reduction: str) -> jax.Array:
+        """Its value by the inputs (N, ...) of the node that `fed` names."""
+        raise NotImplementedError
+
     def check_network(self, network: Any) -> None:
         """Refuse a penalty on layers that this network does not have, or that it does not suit."""
 

@@ -137,6 +137,30 @@ def test_their_gradients_are_the_objectives(reduction, x64):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-12), ours.params, auto)
 
 
+@pytest.mark.parametrize(
+    ("before", "reduction"),
+    [((), "mean"), ((), "sum"), ((ng.GaussianNoise(0.1),), "mean"), ((ng.BatchNorm(),), "mean")],
+)
+def test_a_divergence_goes_back_with_the_error_where_training_codes_as_prediction_does(before, reduction, x64):
+    """A step then costs no pass through the encoder beside its own, and descends the same objective."""
+    x = PLANE[:10].astype(float)
+    net = ng.Autoencoder([*before, ng.Dense(5, activation="tanh"), ng.Dense(4), ng.Gaussian()], [ng.Dense(6)])
+    model = ng.untrained(net, x, penalty=[ng.L2(0.1), ng.GaussianKL(0.7)], reduction=reduction)
+    args = model.state, jax.tree.map(jnp.asarray, model.batch(x)), jax.random.key(1)
+
+    @jax.jit
+    def both(params):
+        apart = gradients(net, model.objective, params, *args)
+        return gradients(net, model.objective, params, *args, together=True), apart
+
+    ours, apart = both(model.params)
+    np.testing.assert_allclose(ours.loss, apart.loss, rtol=1e-12)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-12), ours.params, apart.params)
+    fed = str(jax.make_jaxpr(lambda p: gradients(net, model.objective, p, *args, together=True).params)(model.params))
+    alone = str(jax.make_jaxpr(lambda p: gradients(net, model.objective, p, *args).params)(model.params))
+    assert (fed.count("dot_general") < alone.count("dot_general")) == (not before)
+
+
 def test_a_variational_one_draws_what_the_data_are_like():
     x = PLANE - PLANE.mean(0)
     net = ng.Autoencoder([ng.Dense(4), ng.Gaussian()], [ng.Dense(6)])

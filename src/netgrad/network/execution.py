@@ -88,11 +88,18 @@ class Gradients(NamedTuple):
 
 
 def backward(
-    network: Network, params: Params, saved: dict[str, Saved], d_outputs: Mapping[str, Any], *, bottom: bool = True
+    network: Network,
+    params: Params,
+    saved: dict[str, Saved],
+    d_outputs: Mapping[str, Any],
+    *,
+    bottom: bool = True,
+    d_inside: Mapping[str, Any] | None = None,
 ) -> Gradients:
     """Run every node's backward rule once, in reverse order, from dE/d(output) of each output.
 
     bottom: nobody below needs the gradients of the inputs, so that those of parameters may be made without them.
+    d_inside: what is to be added to dE/d(value) of inputs and nodes, by their names.
     """
     stored, params = params, network.effective(params)
     d_values: dict[str, Any] = {}
@@ -102,6 +109,8 @@ def backward(
 
     for key, name in network.outputs:
         arrive(name, d_outputs[key])
+    for name, gradient in (d_inside or {}).items():
+        arrive(name, gradient)
     d_params: Params = {}
     nodes: dict[str, Backward] = {}
     arrived: dict[str, Any] = {}

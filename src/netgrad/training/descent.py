@@ -33,7 +33,7 @@ def descent(
     """What a step of training descends by."""
     placement = current()
     if placement is None:
-        looked = gradients(network, objective, params, state, batch, key)
+        looked = gradients(network, objective, params, state, batch, key, together=True)
         return Descent(looked.loss, looked.params, looked.state)
     at = disturbed(network, objective, params, key)
     error, d_params, after = _shared(network, objective, placement, at, state, batch, key)

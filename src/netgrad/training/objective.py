@@ -189,12 +189,26 @@ def gradients(
     batch: Batch,
     key: jax.Array | None,
     training: bool = True,
+    together: bool = False,
 ) -> StepGradients:
-    """Forward, loss, backward, penalties: everything of a training step but the update."""
+    """Forward, loss, backward, penalties: everything of a training step but the update.
+
+    together: penalties that the forward pass of the step has measured anyway (`Penalty.fed`) go back with the error.
+    That saves their own passes; what arrives at the nodes is then no longer the error's alone.
+    """
     at = disturbed(network, objective, params, key if training else None)
-    seen = of_data(network, objective, at, state, batch, key, training)
-    total, d_params = with_penalties(network, objective, params, state, batch, seen.error, seen.params)
+    fed = _fed(network, objective, state) if together else ()
+    seen = of_data(network, objective, at, state, batch, key, training, fed)
+    apart = replace(objective, penalties=tuple(p for p in objective.penalties if p not in fed))
+    total, d_params = with_penalties(network, apart, params, state, batch, seen.error, seen.params)
     return StepGradients(total, d_params, seen.state, seen.run, seen.back.nodes, seen.back.outputs)
+
+
+def _fed(network: Network, objective: Objective, state: State) -> tuple[Penalty, ...]:
+    """The penalties that a step's own forward pass measures, and its way back descends by."""
+    if objective.weight_noise or network.untrained:
+        return ()
+    return tuple(p for p in objective.penalties if p.fed(network, state) is not None)
 
 
 class OfData(NamedTuple):
@@ -215,11 +229,18 @@ def of_data(
     batch: Batch,
     key: jax.Array | None,
     training: bool = True,
+    fed: tuple[Penalty, ...] = (),
 ) -> OfData:
-    """Forward, loss and backward, without the penalties, at these parameters."""
+    """Forward, loss and backward at these parameters, without the penalties but those that are ``fed``."""
     run = forward(network, params, state, batch.x, training=training, key=key, lengths=batch.lengths)
     error, d_outputs = objective.errors(run.outputs, batch, run.lengths)
-    back = backward(network, params, run.saved, d_outputs)
+    d_inside: Named = {}
+    for penalty in fed:
+        node = penalty.fed(network, state)
+        cost, slope = jax.value_and_grad(penalty.of_inputs)(run.saved[node.name]["x"], objective.reduction)
+        (name,) = node.inputs
+        error, d_inside[name] = error + cost, d_inside.get(name, 0) + slope
+    back = backward(network, params, run.saved, d_outputs, d_inside=d_inside)
     return OfData(error, back.params, next_state(network, state, run.saved), run, back)
 
 
