@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from netgrad import architectures, curvature, diagnosis, exchange, pruning, report, studio, tasks, uncertainty
     from netgrad.diagnosis import Watch
     from netgrad.pruning.prune import prune
+    from netgrad.studio.live import Studio
     from netgrad.uncertainty import posterior, relevance
 
 __version__ = "0.1.0"
@@ -141,6 +142,7 @@ __all__ = [
     "Sparsity",
     "SquaredError",
     "StopBelow",
+    "Studio",
     "Stream",
     "Supervised",
     "Task",
@@ -199,6 +201,8 @@ def __getattr__(name: str) -> Any:
         "architectures", "curvature", "diagnosis", "exchange", "pruning", "report", "studio", "tasks", "uncertainty"
     ):  # fmt: skip
         return import_module(f"netgrad.{name}")
+    if name == "Studio":
+        return import_module("netgrad.studio.live").Studio
     if name == "Watch":
         return import_module("netgrad.diagnosis").Watch
     if name == "prune":

@@ -5,7 +5,7 @@ import { ask, connect } from "./connection";
 import { Curves, type Line } from "./curves";
 import { LookInside, Sizes } from "./look";
 import { NetworkDrawing } from "./network";
-import { Code, Findings, Lessons, Runs } from "./panels";
+import { Code, Findings, Lessons, Own, Runs } from "./panels";
 import "./style.css";
 import type { DesignMessage, Diagnosis, Frame, Offered, Send } from "./types";
 import { Answers } from "./views";
@@ -23,6 +23,7 @@ function App() {
   const [said, setSaid] = useState("");
   const [saved, setSaved] = useState(0);
   const [open, setOpen] = useState(true);
+  const [refused, setRefused] = useState("");
   const [fault, setFault] = useState("");
   const [tab, setTab] = useState<(typeof TABS)[number]>("Look inside");
   const [side, setSide] = useState<"Lessons" | "Build">("Lessons");
@@ -68,7 +69,10 @@ function App() {
           setBusy(false);
           setSaid(String(message.message));
       }
-    }, setOpen);
+    }, (open, refused) => {
+      setOpen(open);
+      setRefused(refused);
+    });
   }, []);
 
   const tell: Send = (command) => {
@@ -82,10 +86,10 @@ function App() {
   const lit = diagnosis ? made.drawing.map((node) => node.name).filter((name) => diagnosis.findings.some((f) => f.severity !== "note" && f.where.includes(name))) : [];
   const lines = (column: number, name: string): Line[] => [
     { label: name, colour: "--c0", points: frame.curve, column },
-    { label: "held out", colour: "--c1", points: frame.curve, column: column + 1 },
+    ...(made.data.held ? [{ label: "held out", colour: "--c1", points: frame.curve, column: column + 1 }] : []),
     ...(frame.rival ? [
       { label: "with remedy", colour: "--c2", points: frame.rival.curve, column, dash: [6, 4] },
-      { label: "its held out", colour: "--c3", points: frame.rival.curve, column: column + 1, dash: [6, 4] },
+      ...(made.data.held ? [{ label: "its held out", colour: "--c3", points: frame.rival.curve, column: column + 1, dash: [6, 4] }] : []),
     ] : []),
   ];
   const serious = diagnosis?.findings.filter((f) => f.severity !== "note").length ?? 0;
@@ -98,10 +102,10 @@ function App() {
           <button class="main" onClick={() => tell({ do: frame.playing ? "pause" : "play" })}>{frame.playing ? "❚❚ Pause" : "▶ Play"}</button>
           <button onClick={() => tell({ do: "step" })}>Step</button>
           <button onClick={() => tell({ do: "epoch" })}>Epoch</button>
-          <button onClick={() => tell({ do: "reset" })}>Reset</button>
-          <select aria-label="Speed" value={String(frame.speed)} onChange={(e) => tell({ do: "speed", speed: Number(e.currentTarget.value) })}>
+          {!offered.live && <button onClick={() => tell({ do: "reset" })}>Reset</button>}
+          {!offered.live && <select aria-label="Speed" value={String(frame.speed)} onChange={(e) => tell({ do: "speed", speed: Number(e.currentTarget.value) })}>
             {SPEEDS.map(([value, text]) => <option value={String(value)} selected={value === frame.speed}>{text}</option>)}
-          </select>
+          </select>}
           {frame.rate !== null && (
             <label>rate
               <input type="number" class="rate" step="any" min="0" value={frame.rate} onChange={(e) => tell({ do: "rate", rate: Number(e.currentTarget.value) })} />
@@ -111,15 +115,17 @@ function App() {
         <output class="where">epoch <b>{frame.epoch.toLocaleString("en")}</b>, batch {frame.batch}/{frame.batches}</output>
         <button class="theme" onClick={() => setTheme(theme === "dark" ? "light" : "dark")}>{theme === "dark" ? "Light" : "Dark"}</button>
       </header>
-      {(said || !open) && <div class="said" role="status">{open ? said : "The connection to netgrad is closed: waiting for it to come back."}</div>}
+      {(said || !open) && <div class="said" role="status">{open ? said : refused
+        ? "Another netgrad studio runs here now, and this page has not its token: open the address that it printed."
+        : "The connection to netgrad is closed: waiting for it to come back. If it was ended, start it again."}</div>}
       <main>
         <aside aria-label="Lessons and network" tabindex={0}>
           <div class="tabs" role="tablist">
-            {(offered.given || !Object.keys(offered.data).length ? (["Build"] as const) : (["Lessons", "Build"] as const)).map((name) => (
+            {offered.live ? <button role="tab" aria-selected="true">Your training</button> : (offered.given || !Object.keys(offered.data).length ? (["Build"] as const) : (["Lessons", "Build"] as const)).map((name) => (
               <button role="tab" aria-selected={side === name || offered.given} onClick={() => setSide(name)}>{name}</button>
             ))}
           </div>
-          {side === "Lessons" && Object.keys(offered.data).length > 0 ? <Lessons lessons={offered.lessons} frame={frame} design={made.design} send={tell} /> : <Build design={made.design} drawing={made.drawing} offered={offered} send={tell} />}
+          {offered.live ? <Own made={made} /> : side === "Lessons" && Object.keys(offered.data).length > 0 ? <Lessons lessons={offered.lessons} frame={frame} design={made.design} send={tell} /> : <Build design={made.design} drawing={made.drawing} offered={offered} send={tell} />}
         </aside>
         <section class="middle" aria-label="Network">
           <NetworkDrawing drawing={made.drawing} frame={frame} send={tell} lit={lit} />
@@ -134,13 +140,13 @@ function App() {
           <div class="panel" role="tabpanel" tabindex={0} aria-label={tab}>
             {tab === "Look inside" && <LookInside frame={frame} send={tell} />}
             {tab === "Layers" && <Sizes layers={frame.layers} lit={lit} />}
-            {tab === "Diagnosis" && <Findings diagnosis={diagnosis} busy={busy} frame={frame} kept={kept} send={tell} />}
+            {tab === "Diagnosis" && <Findings diagnosis={diagnosis} busy={busy} frame={frame} kept={kept} tries={!offered.live} send={tell} />}
             {tab === "Runs" && <Runs saved={saved} theme={theme} send={tell} />}
             {tab === "Code" && <Code made={made} />}
           </div>
         </section>
         <section class="answers" aria-label="Results" tabindex={0}>
-          <h2>{made.data.title} <span class="soft">{made.data.examples} examples, {made.data.held} held out</span></h2>
+          <h2>{made.data.title} <span class="soft">{made.data.examples} examples{made.data.held > 0 && `, ${made.data.held} held out`}</span></h2>
           <Answers frame={frame} data={made.data} theme={theme} />
           <Curves lines={lines(1, "loss")} label="Loss" theme={theme} logarithmic />
           {made.data.classes.length > 0 && <Curves lines={lines(3, "accuracy")} label="Accuracy" theme={theme} />}

@@ -3,7 +3,7 @@ import { address, ask } from "./connection";
 import { Curves, type Line } from "./curves";
 import type { Design, Diagnosis, DesignMessage, Frame, Lesson, Run, Send } from "./types";
 
-export function Findings(props: { diagnosis: Diagnosis | null; busy: boolean; frame: Frame; kept: string[]; send: Send }) {
+export function Findings(props: { diagnosis: Diagnosis | null; busy: boolean; frame: Frame; kept: string[]; tries: boolean; send: Send }) {
   const { diagnosis, frame, send } = props;
   return (
     <div class="findings" aria-live="polite">
@@ -35,7 +35,7 @@ export function Findings(props: { diagnosis: Diagnosis | null; busy: boolean; fr
             {Object.entries(finding.measured).map(([k, v]) => `${k.replaceAll("_", " ")} ${v === null ? "not finite" : +v.toPrecision(3)}`).join(", ")}
           </p>
           <p>What to do: {finding.remedy}</p>
-          {finding.tries && <button onClick={() => send({ do: "try", finding: finding.name })}>Try the remedy</button>}
+          {finding.tries && props.tries && <button onClick={() => send({ do: "try", finding: finding.name })}>Try the remedy</button>}
         </div>
       ))}
     </div>
@@ -176,6 +176,18 @@ export function Code({ made }: { made: DesignMessage }) {
         {made.command && made.code && <a href={address(`/api/data/${made.design.data}.csv`)} download={`${made.design.data}.csv`}>The data as CSV</a>}
       </div>
       {made.command ? <pre tabindex={0}>{made.command}</pre> : <p class="soft">netgrad fit makes rows of dense layers of one activation, on files: this network is another.</p>}
+    </div>
+  );
+}
+
+// A training of a script or a notebook: what it was asked for.
+export function Own({ made }: { made: DesignMessage }) {
+  return (
+    <div class="own">
+      <p>This network is trained by a program of yours. Here it can be held, looked into, diagnosed and saved; what it is and how it learns is changed there.</p>
+      <dl>
+        {Object.entries(made.settings ?? {}).map(([name, value]) => [<dt>{name.replaceAll("_", " ")}</dt>, <dd>{value}</dd>])}
+      </dl>
     </div>
   );
 }

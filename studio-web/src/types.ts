@@ -54,6 +54,7 @@ export type DesignMessage = {
   code: string;
   command: string;
   data: Shown;
+  settings?: Record<string, string>;
 };
 
 export type Point = (number | null)[]; // epochs, loss, held-out loss, accuracy, held-out accuracy
@@ -140,6 +141,7 @@ export type Offered = {
   kinds: Record<string, Record<string, [number, number, number]>>;
   lessons: Lesson[];
   given: boolean;
+  live: boolean;
 };
 
 export type Run = {

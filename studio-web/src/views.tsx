@@ -20,9 +20,18 @@ function paint(canvas: HTMLCanvasElement, size: number, draw: (c: CanvasRenderin
 }
 
 // The answers over two inputs, and the examples on them.
+// Where quantities change colour: half way between the least and the largest target.
+function middle(data: Shown): [number, number] {
+  const ys = data.points?.y ?? [0, 1];
+  const low = ys.reduce((a, b) => Math.min(a, b), Infinity);
+  const high = ys.reduce((a, b) => Math.max(a, b), -Infinity);
+  return [(low + high) / 2, high - low || 1];
+}
+
 function Field({ frame, data, theme }: { frame: Frame; data: Shown; theme: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const size = 320;
+  const [half, span] = middle(data);
   useEffect(() => {
     const field = frame.field;
     if (!canvas.current || !field) return;
@@ -39,8 +48,8 @@ function Field({ frame, data, theme }: { frame: Frame; data: Shown; theme: strin
           rgb = CLASSES[field.best[i] % CLASSES.length];
           strength = 0.12 + (0.5 * (field.sure![i] - chance)) / (1 - chance);
         } else {
-          rgb = field.value![i] > 0.5 ? CLASSES[0] : CLASSES[1];
-          strength = Math.min(0.8, Math.abs(field.value![i] - 0.5) * 1.6);
+          rgb = field.value![i] > half ? CLASSES[0] : CLASSES[1];
+          strength = Math.min(0.8, (Math.abs(field.value![i] - half) * 1.6) / span);
         }
         for (let k = 0; k < 3; k++) image.data[4 * i + k] = paper + strength * (rgb[k] - paper);
         image.data[4 * i + 3] = 255;
@@ -53,7 +62,7 @@ function Field({ frame, data, theme }: { frame: Frame; data: Shown; theme: strin
       const at = (v: number) => ((v - field.low) / (field.high - field.low)) * size;
       for (const [points, hollow] of [[data.points, false], [data.held_points, true]] as const) {
         points?.x.forEach((x, i) => {
-          const rgb = data.classes.length ? CLASSES[points.y[i] % CLASSES.length] : CLASSES[points.y[i] > 0.5 ? 0 : 1];
+          const rgb = data.classes.length ? CLASSES[points.y[i] % CLASSES.length] : CLASSES[points.y[i] > half ? 0 : 1];
           c.beginPath();
           c.arc(at(x[0]), size - at(x[1]), hollow ? 3 : 3.2, 0, 7);
           c.fillStyle = hollow ? (theme === "dark" ? "#181b20" : "#fff") : `rgb(${rgb})`;
@@ -76,10 +85,18 @@ function Field({ frame, data, theme }: { frame: Frame; data: Shown; theme: strin
             {name}
           </span>
         ))}
-        <span class="key">
-          <i class="dot hollow" />
-          held out
-        </span>
+        {data.classes.length === 0 && (
+          <>
+            <span class="key"><i class="dot" style={{ background: `rgb(${CLASSES[0]})` }} />above {+half.toPrecision(2)}</span>
+            <span class="key"><i class="dot" style={{ background: `rgb(${CLASSES[1]})` }} />below</span>
+          </>
+        )}
+        {data.held > 0 && (
+          <span class="key">
+            <i class="dot hollow" />
+            held out
+          </span>
+        )}
         <span class="soft">
           across {names[0]}, up {names[1]}
         </span>
@@ -127,11 +144,11 @@ export function Picture({ rows, label, signed }: { rows: number[][]; label: stri
   return <canvas ref={canvas} class="picture" role="img" aria-label={label} />;
 }
 
-function Confusion({ counts, classes }: { counts: number[][]; classes: string[] }) {
+function Confusion({ counts, classes, held }: { counts: number[][]; classes: string[]; held: boolean }) {
   if (classes.length > 12) return null;
   return (
     <table class="confusion">
-      <caption>Held-out examples: rows are the truth, columns the answers</caption>
+      <caption>{held ? "Held-out" : "Training"} examples: rows are the truth, columns the answers</caption>
       <thead>
         <tr>
           <th scope="col">truth</th>
@@ -179,7 +196,7 @@ export function Answers({ frame, data, theme }: { frame: Frame; data: Shown; the
           })}
         </div>
       )}
-      {frame.confusion && <Confusion counts={frame.confusion} classes={data.classes} />}
+      {frame.confusion && <Confusion counts={frame.confusion} classes={data.classes} held={data.held > 0} />}
       {frame.pairs && <Pairs pairs={frame.pairs} />}
     </div>
   );

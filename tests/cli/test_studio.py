@@ -33,9 +33,9 @@ def test_the_address_is_printed_and_the_browser_asked(monkeypatch, netgrad, tmp_
     monkeypatch.setattr("webbrowser.open", opened.append)
     assert "studio at http://127.0.0.1:7007/?token=t (control-C ends it)" in netgrad("studio", "spiral").out
     assert opened == ["http://127.0.0.1:7007/?token=t"]
-    assert asked["first"]["data"] == "spiral"
+    assert asked["session"].design["data"] == "spiral"
     table = tmp_path / "t.csv"
     table.write_text("a,b\n" + "".join(f"{i},{2 * i}\n" for i in range(30)))
     netgrad("studio", table, "--target", "b", "--no-browser")
     assert len(opened) == 1
-    assert asked["source"] == {"table": str(table), "target": "b"}
+    assert asked["session"].source == {"table": str(table), "target": "b"}

@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client(folder):
-    app = application({"gallery": "xor"}, FIRST, Hosts("127.0.0.1"), TOKEN, folder)
+    app = application(Session({"gallery": "xor"}, FIRST), Hosts("127.0.0.1"), TOKEN, folder)
     with TestClient(app, base_url="http://127.0.0.1:7007") as opened:
         opened.studio = app.app.state.session
         yield opened

@@ -12,7 +12,7 @@ def test_the_gallery_is_the_same_at_every_call(name):
     first, again = gallery(name), gallery(name)
     np.testing.assert_array_equal(first.x, again.x)
     assert first.x.dtype == np.float32
-    assert len(first.x_held) >= 4
+    assert len(first.x_held) >= 4 or first.held is None  # the text's four examples are all trained on
     if first.classes:
         assert set(np.unique(first.y)) <= set(range(first.outputs))
     else:

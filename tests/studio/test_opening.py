@@ -13,6 +13,7 @@ import netgrad as ng
 from netgrad.errors import NetgradError
 from netgrad.studio import opening, server
 from netgrad.studio.extra import starlette
+from netgrad.studio.session import Session
 from netgrad.studio.worker import Worker
 
 NET = ng.Sequential([ng.Dense(3, activation="tanh"), ng.Dense(2)])
@@ -69,7 +70,7 @@ def test_a_taken_port_is_passed_by(monkeypatch):
 
 def test_an_address_that_others_reach_is_warned_of(tmp_path):
     with pytest.warns(ng.NetgradWarning, match="whoever has the address with its token may train here"):
-        _, listening, url = server.prepare({"gallery": "xor"}, {}, "0.0.0.0", 0, folder=tmp_path)
+        _, listening, url = server.prepare(Session({"gallery": "xor"}, {}), "0.0.0.0", 0, folder=tmp_path)
     listening.close()
     assert len(url.partition("token=")[2]) >= 32
 

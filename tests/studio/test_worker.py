@@ -102,7 +102,7 @@ def test_the_update_in_the_equations_is_what_sgd_does(worker, heard):
         ({"do": "step", "twice": True}, "a command that is none"),
         ({"do": "rate", "rate": -1}, "learning_rate must be above 0"),
         ({"do": "speed", "speed": 7}, "speed is one of 0, 1, 5, 25, 100 steps a second, found 7"),
-        ({"do": "select", "layer": 3}, "select takes layer, unit, input and example"),
+        ({"do": "select", "layer": 3}, "select takes layer, unit, input, example and step"),
         ({"do": "select", "unit": -1}, "unit must be a whole number from 0"),
         ({"do": "try", "finding": "dead_units"}, "there is no diagnosis of this run"),
         ({"do": "keep"}, "there is no remedy being tried"),

@@ -51,6 +51,7 @@ def studio(
     from netgrad.studio.examples import TITLES, examples
     from netgrad.studio.opening import FIRST
     from netgrad.studio.server import serve
+    from netgrad.studio.session import Session
 
     first, source = Design().plain | {"layers": FIRST}, {"gallery": "circles"}
     if what in TITLES:
@@ -69,4 +70,4 @@ def studio(
         if browser:
             webbrowser.open(url)
 
-    serve(ready, source=source, first=first, host=host, port=port, hosts=allow_host or (), folder=runs)
+    serve(ready, session=Session(source, first), host=host, port=port, hosts=allow_host or (), folder=runs)

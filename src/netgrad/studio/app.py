@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +16,7 @@ from netgrad.studio import design, runs
 from netgrad.studio.examples import TITLES, gallery
 from netgrad.studio.extra import starlette
 from netgrad.studio.lessons import LESSONS
-from netgrad.studio.session import Session
+from netgrad.studio.session import Audience
 
 STATIC = Path(__file__).parent / "static"
 LONGEST_COMMAND = 2**16  # characters
@@ -63,13 +63,13 @@ class Guard:
             await PlainTextResponse(refused[1] + "\n", refused[0])(scope, receive, send)
 
 
-def application(source: Mapping[str, Any], first: Mapping[str, Any], hosts: Hosts, token: str, folder: Path) -> Any:
+def application(session: Audience, hosts: Hosts, token: str, folder: Path) -> Any:
     """The studio as an ASGI application.
 
-    source: where the examples come from. first: the design that it begins with. folder: where runs are kept.
+    session: what trains, and who is told of it. folder: where runs are kept.
     """
     made = starlette()
-    session = Session(source, first)
+    source = session.source
 
     async def page(request: Any) -> Any:
         return made.HTMLResponse((STATIC / "index.html").read_text(encoding="utf-8"), headers=headers)
@@ -88,6 +88,7 @@ def application(source: Mapping[str, Any], first: Mapping[str, Any], hosts: Host
                 "kinds": {kind: {n: list(v) for n, v in of.items()} for kind, of in design.NUMBERS.items()},
                 "lessons": LESSONS,
                 "given": "model" in source,
+                "live": "live" in source,
             }
         )
 

@@ -254,9 +254,15 @@ def code(design: Design, examples: Examples, network: Network) -> str:
         said["params"] = f"dict(zip({names}, power_plant.params().values()))"
     lines += ["from netgrad.studio.examples import gallery", "", f"data = gallery({design.data!r})"]
     lines += ["net = ng.Sequential([", *(f"    {layer}," for layer in written), "])"]
-    lines += ["model = ng.fit(", "    net, data.x, data.y, epochs=100, validation=(data.x_held, data.y_held),"]
+    held, judged = "", "data.x, data.y"
+    if examples.held is not None:
+        lengths = "" if examples.lengths is None else ", data.lengths_held"
+        held, judged = f", validation=(data.x_held, data.y_held{lengths})", "data.x_held, data.y_held"
+    if examples.lengths is not None:
+        held, judged = f", lengths=data.lengths{held}", f"{judged}, lengths=data.lengths_held"
+    lines += ["model = ng.fit(", f"    net, data.x, data.y, epochs=100{held},"]
     lines += [f"    {', '.join(f'{name}={value}' for name, value in said.items())},", ")"]
-    return "\n".join([*lines, "print(model.evaluate(data.x_held, data.y_held))", ""])
+    return "\n".join([*lines, f"print(model.evaluate({judged}))", ""])
 
 
 def command(design: Design, data: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_TERMS = 3
@@ -70,4 +71,48 @@ def of_weight(
         step = f"{shown(float(w[i]))} - {shown(rate)} \\cdot {in_brackets(gradient)}"
         tex = rf"w_{{{i}}} - \eta \, {slope_of} = {step} = {shown(after)}"
         steps.append(("Update", tex))
+    return [{"title": title, "tex": tex} for title, tex in steps]
+
+
+def of_lstm(
+    gates: Mapping[str, tuple[float, float]], c_before: float, c: float, h: float, deltas: Mapping[str, float]
+) -> list[dict[str, str]]:
+    """Of one unit of an LSTM at one time-step. gates: z and activation of each, by name; deltas: dE/dz of each.
+
+    Kelleher eq. 112-123 and 133: f = sigma(z), c_t = f c_(t-1) + i g, h_t = o tanh c_t.
+
+    >>> half = {name: (0.0, 0.5) for name in ("input_gate", "forget_gate", "output_gate")} | {"candidate": (0.0, 0.0)}
+    >>> print(of_lstm(half, 1.0, 0.5, 0.231, dict.fromkeys(half, 0.1))[4]["tex"])
+    c_t = f \\, c_{t-1} + i \\, g = 0.5 \\cdot 1 + 0.5 \\cdot 0 = 0.5
+    """
+    letters = {"forget_gate": "f", "input_gate": "i", "candidate": "g", "output_gate": "o"}
+    titles = {"forget_gate": "Forget gate", "input_gate": "Input gate", "candidate": "Candidate"}
+    titles["output_gate"] = "Output gate"
+    steps = []
+    for name, letter in letters.items():
+        z, a = gates[name]
+        bent = r"\tanh" if name == "candidate" else r"\sigma"
+        steps.append((titles[name], rf"{letter} = {bent}(z_{letter}) = {bent}({shown(z)}) = {shown(a)}"))
+    f, i, g, o = (gates[name][1] for name in letters)
+    kept, new = rf"{shown(f)} \cdot {in_brackets(c_before)}", rf"{shown(i)} \cdot {in_brackets(g)}"
+    steps.append(("Memory", rf"c_t = f \, c_{{t-1}} + i \, g = {kept} + {new} = {shown(c)}"))
+    steps.append(("Output", rf"h_t = o \, \tanh c_t = {shown(o)} \cdot {in_brackets(math.tanh(c))} = {shown(h)}"))
+    net = r", \; ".join(rf"\delta_{letters[name]} = {shown(deltas[name])}" for name in letters)
+    return [{"title": title, "tex": tex} for title, tex in [*steps, ("Net gradients", net)]]
+
+
+def of_rnn(
+    from_x: float, from_h: float, b: float, z: float, h: float, delta: float, activation: str
+) -> list[dict[str, str]]:
+    """Of one unit of a simple recurrent layer at one time-step: z = x_t W_x + h_(t-1) W_h + b, h_t = f(z).
+
+    >>> of_rnn(1.0, -0.5, 0.25, 0.75, 0.635, 0.1, "tanh")[0]["tex"]
+    'z_t = x_t W_x + h_{t-1} W_h + b = 1 + (-0.5) + 0.25 = 0.75'
+    """
+    put = " + ".join(in_brackets(v) for v in (from_x, from_h, b))
+    steps = [
+        ("Net input", rf"z_t = x_t W_x + h_{{t-1}} W_h + b = {put} = {shown(z)}"),
+        ("Hidden state", rf"h_t = {ACTIVATIONS.get(activation, 'f(z)')} = {shown(h)}"),
+        ("Net gradient", rf"\delta_t = \frac{{\partial E}}{{\partial h_t}} \, f'(z_t) = {shown(delta)}"),
+    ]
     return [{"title": title, "tex": tex} for title, tex in steps]

@@ -20,7 +20,12 @@ class Examples:
     """Examples to train on, and those held out.
 
     x, x_held: (N, ...), float32. y, y_held: class numbers (N,), int32, or quantities (N, units), float32. classes: the
-    names of the classes; none for a regression. features: the names of the inputs of vectors.
+    names of the classes; none for a regression. features: the names of the inputs of vectors, and of symbols that are
+    one-hot. lengths, lengths_held: the valid time-steps (N,) of sequences, where they are unequal. over_time: whether
+    the first axis of an example is time. symbols: where x are whole numbers (N, T), what each stands for. asks: the
+    loss that they ask for, where `loss` cannot be told from the targets.
+
+    What holds none out has none in ``x_held``.
     """
 
     title: str
@@ -30,6 +35,23 @@ class Examples:
     y_held: np.ndarray
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
+    lengths: np.ndarray | None = None
+    lengths_held: np.ndarray | None = None
+    over_time: bool = False
+    symbols: str = ""
+    asks: str = ""
+
+    @property
+    def judged(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """x, y and lengths of those that answers are shown of: those held out, or where there are none all."""
+        if len(self.x_held):
+            return self.x_held, self.y_held, self.lengths_held
+        return self.x, self.y, self.lengths
+
+    @property
+    def held(self) -> tuple[Any, ...] | None:
+        """(x, y, lengths) of those held out, None where there are none."""
+        return (self.x_held, self.y_held, self.lengths_held) if len(self.x_held) else None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,25 +66,36 @@ class Examples:
     @property
     def loss(self) -> str:
         """What its networks are trained by where nobody says otherwise."""
-        return "softmax_cross_entropy" if self.classes else "squared_error"
+        return self.asks or ("softmax_cross_entropy" if self.classes else "squared_error")
+
+
+def classes_of(model: Any, y: np.ndarray) -> tuple[str, ...]:
+    """The names of the classes that these encoded targets are the numbers of; none where they are no classes."""
+    if not np.issubdtype(y.dtype, np.integer):
+        return ()
+    known = None if model.target_encoder is None else model.target_encoder.classes
+    return tuple(map(str, known if known else range(int(y.max()) + 1)))
 
 
 def divided(
-    title: str, x: Any, y: Any, classes: tuple[str, ...] = (), features: tuple[str, ...] = (), seed: int = 0
-) -> Examples:
+    title: str, x: Any, y: Any, classes: tuple[str, ...] = (), features: tuple[str, ...] = (), seed: int = 0,
+    lengths: Any = None, **more: Any,
+) -> Examples:  # fmt: skip
     """Examples of which some, drawn at random, are held out.
 
     >>> some = divided("line", np.zeros((8, 1)), np.zeros(8))
     >>> some.x.shape, some.y.shape, some.x_held.shape
     ((6, 1), (6, 1), (2, 1))
     """
-    x = np.asarray(x, np.float32)
-    y = np.asarray(y, np.int32) if classes else np.asarray(y, np.float32).reshape(len(x), -1)
+    x = np.asarray(x, np.int32 if more.get("symbols") else np.float32)
+    y = np.asarray(y, np.int32) if classes else np.asarray(y, np.float32)
+    y = y[:, None] if not classes and y.ndim == 1 else y
     if len(x) < 4:
         raise DataError(f"{title} has {len(x)} examples: the studio holds a quarter out, and needs at least 4")
     order = np.random.default_rng(as_seed(seed)).permutation(len(x))
     held, kept = order[: max(1, round(HELD * len(x)))], order[max(1, round(HELD * len(x))) :]
-    return Examples(title, x[kept], y[kept], x[held], y[held], classes, features)
+    of_held, of_kept = (None if lengths is None else np.asarray(lengths, np.int32)[part] for part in (held, kept))
+    return Examples(title, x[kept], y[kept], x[held], y[held], classes, features, of_kept, of_held, **more)
 
 
 def _xor(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +177,7 @@ def gallery(name: str) -> Examples:
         from netgrad.experiments.power_plant import X, Y
 
         x, y = np.asarray(X, np.float32), np.asarray(Y, np.float32)[:, None]
-        return Examples(TITLES[name], x, y, x, y, (), ("temperature", "humidity"))
+        return Examples(TITLES[name], x, y, x[:0], y[:0], (), ("temperature", "humidity"))
     raise unknown_name("data set", name, TITLES)
 
 

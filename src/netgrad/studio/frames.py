@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -12,9 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.compiling import Program
+from netgrad.data import valid_steps
 from netgrad.layers import Dense
 from netgrad.regularizers import is_weight
+from netgrad.studio import times
 from netgrad.studio.equations import of_weight
+from netgrad.studio.plain import number, numbers
+from netgrad.studio.times import lengths_of
 from netgrad.studio.trainer import Trainer
 from netgrad.training.objective import gradients
 
@@ -24,6 +27,7 @@ SEEN = 128  # examples that sizes are measured on
 WIDEST = 24  # units whose weights are drawn
 SHOWN = 48  # numbers of one quantity of the selected layer
 BARS = 21
+KEPT = ("x", "z", "a", "h", "c", "gates", "weights")  # of what a layer saves; z and gates may be by gate
 
 
 @lru_cache(maxsize=16)
@@ -32,12 +36,12 @@ def _looking(network: Any, objective: Any) -> Any:
 
     def look(network: Any, objective: Any, params: Any, state: Any, batch: Any) -> Any:
         found = gradients(network, objective, params, state, batch, None, False)
-        keep = ("x", "z", "a")
-        return {
-            node.name: {name: found.run.saved[node.name][name] for name in keep if name in found.run.saved[node.name]}
-            | {"delta": found.nodes[node.name].delta, "d": found.nodes[node.name].d_params}
-            for node in network.nodes
-        }
+        kept = {}
+        for node in network.nodes:
+            saved = found.run.saved[node.name]
+            kept[node.name] = {n: saved[n] for n in KEPT if n in saved and not isinstance(saved[n], tuple)}
+            kept[node.name] |= {"delta": found.nodes[node.name].delta, "d": found.nodes[node.name].d_params}
+        return kept
 
     return Program(partial(look, network, objective))
 
@@ -74,12 +78,13 @@ class Curve:
 
 @dataclass
 class Selection:
-    """What is looked at: a layer, a unit of it, one of its inputs, an example of those trained on."""
+    """What is looked at: a layer, a unit of it, one of its inputs, an example of those trained on, a time-step."""
 
     layer: str = ""
     unit: int = 0
     input: int = 0
     example: int = 0
+    step: int = 0
 
 
 def frame(trainer: Trainer, curve: Curve, selection: Selection) -> dict[str, Any]:
@@ -96,6 +101,7 @@ def frame(trainer: Trainer, curve: Curve, selection: Selection) -> dict[str, Any
         "weights": weights(trainer),
     }
     told |= answers(trainer)
+    told |= times.answers(trainer) if trainer.examples.over_time else {}
     if selection.layer in looked:
         told["look"] = selected(trainer, looked[selection.layer], selection)
     return told
@@ -120,20 +126,30 @@ def look(trainer: Trainer) -> dict[str, dict[str, Any]]:
 
 
 def layer(name: str, node: dict[str, Any]) -> dict[str, Any]:
-    """One layer's sizes, and how its net inputs and deltas are distributed."""
+    """One layer's sizes, and how its net inputs and deltas are distributed; of all gates together where it has some."""
     told: dict[str, Any] = {"name": name}
     for quantity in ("z", "a", "delta"):
         if quantity in node:
-            told[quantity] = size(node[quantity])
+            told[quantity] = size(together(node[quantity]))
     leaves = jax.tree_util.tree_leaves_with_path(node["d"])
     gradient = [np.ravel(leaf) for path, leaf in leaves if is_weight(path)]
     if gradient:
-        told["dW"] = size(np.concatenate(gradient) / len(node["delta"]))
+        told["dW"] = size(np.concatenate(gradient) / examples_of(node))
     if "z" in node:
-        told["bars"] = bars(node["z"])
+        told["bars"] = bars(together(node["z"]))
     if "a" in node and node["a"].ndim == 2:
         told["silent"] = number(float((np.abs(node["a"]).max(0) == 0).mean()))
     return told
+
+
+def together(values: Any) -> np.ndarray:
+    """A quantity as one row of numbers, whether it is an array or one for each gate."""
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(values)] or [np.zeros(0)])
+
+
+def examples_of(node: dict[str, Any]) -> int:
+    """How many examples a layer was looked at on."""
+    return len(jax.tree.leaves(node["delta"])[0])
 
 
 def bars(values: np.ndarray) -> dict[str, Any]:
@@ -150,19 +166,6 @@ def bars(values: np.ndarray) -> dict[str, Any]:
 def size(values: np.ndarray) -> float | None:
     """The root of the mean square."""
     return number(float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))))
-
-
-def number(value: Any) -> float | None:
-    """A number of five digits, None where it is not finite or missing: JSON knows no other."""
-    if value is None or not math.isfinite(value):
-        return None
-    return float(f"{value:.5g}")
-
-
-def numbers(values: Any) -> list[Any]:
-    """An array as nested lists of `number`s."""
-    array = np.asarray(values)
-    return [number(v) for v in array.tolist()] if array.ndim == 1 else [numbers(row) for row in array]
 
 
 def weights(trainer: Trainer) -> dict[str, Any]:
@@ -194,8 +197,11 @@ def answers(trainer: Trainer) -> dict[str, Any]:
         x = np.linspace(-reach, reach, 160, dtype=np.float32)[:, None]
         return {"fit": {"x": numbers(x[:, 0]), "y": numbers(np.asarray(model._single(model.linked(x)))[:, 0])}}
     told: dict[str, Any] = {}
-    out = np.asarray(model._single(model.linked(data.x_held[:1000])))
-    truth = data.y_held[:1000]
+    x, truth, lengths = data.judged
+    x, truth, lengths = x[:1000], truth[:1000], None if lengths is None else lengths[:1000]
+    out = np.asarray(model._single(model.linked(x, lengths)))
+    if data.over_time and out.ndim == 3:
+        out, truth = (part[valid_steps(lengths_of(lengths, out), out.shape[1])] for part in (out, truth))
     if data.classes:
         k, guess = len(data.classes), out.argmax(-1)
         confusion = np.zeros((k, k), int)
@@ -203,25 +209,29 @@ def answers(trainer: Trainer) -> dict[str, Any]:
         told["confusion"] = confusion.tolist()
         if len(data.shape) == 3:
             told["pictures"] = [
-                {"guess": int(guess[i]), "truth": int(truth[i]), "sure": number(out[i].max())} for i in range(12)
+                {"guess": int(guess[i]), "truth": int(truth[i]), "sure": number(out[i].max())}
+                for i in range(min(12, len(guess)))
             ]
-    else:
+    elif trainer.task.objective.terms[0][1].task == "regression":
         told["pairs"] = {"truth": numbers(truth[:300, 0]), "guess": numbers(out[:300, 0])}
     return told
 
 
 def selected(trainer: Trainer, node: dict[str, Any], selection: Selection) -> dict[str, Any]:
     """The numbers of the selected layer for one example, and the equations of one weight."""
-    n = min(selection.example, len(node["delta"]) - 1)
+    examples = examples_of(node)
+    n = min(selection.example, examples - 1)
     own = trainer.network.effective(trainer.carry.params).get(selection.layer, {})
-    told: dict[str, Any] = {"layer": selection.layer, "example": n, "examples": len(node["delta"])}
+    told: dict[str, Any] = {"layer": selection.layer, "example": n, "examples": examples}
     for name in ("x", "z", "a", "delta"):
-        if name in node:
+        if name in node and not isinstance(node[name], dict):
             told[name] = numbers(np.ravel(node[name][n])[:SHOWN])
             told[f"{name}_shape"] = list(node[name].shape)
     place = next(p for p in trainer.network.nodes if p.name == selection.layer)
-    dense = place.layer if isinstance(place.layer, Dense) and node["x"].ndim == 2 else None
+    dense = place.layer if "x" in node and isinstance(place.layer, Dense) and node["x"].ndim == 2 else None
     told["quantity"] = f'trace["{selection.layer}"].delta[{n}, {selection.unit}]'
+    if trainer.examples.over_time and (seen := times.look(trainer, node, place.layer, n, selection)):
+        return told | seen
     if dense is not None:
         W = np.asarray(own["W"])
         i, j = min(selection.input, W.shape[0] - 1), min(selection.unit, W.shape[1] - 1)

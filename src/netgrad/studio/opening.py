@@ -14,17 +14,22 @@ import numpy as np
 from netgrad.errors import NetgradError
 from netgrad.network import Network
 from netgrad.studio.design import Design
+from netgrad.studio.examples import classes_of
 from netgrad.studio.server import prepare
+from netgrad.studio.session import Session
 from netgrad.training.fit import untrained
 
 
 class Opened:
     """An open studio: ``url`` is its address; a notebook shows the page itself. `wait` keeps a script from ending."""
 
-    def __init__(self, server: Any, listening: Any, url: str, folder: Any):
+    def __init__(self, server: Any, listening: Any, url: str, folder: Any, browser: bool):
         self.url, self._server, self._folder = url, server, folder
+        server.install_signal_handlers = lambda: None
         self._thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         self._thread.start()
+        if browser:
+            webbrowser.open(url)
 
     def wait(self) -> None:
         """Until the studio is closed, or control-C."""
@@ -76,11 +81,8 @@ def studio(
         Design.of(first)
     elif x is not None:
         raise NetgradError("studio takes a network before the data: studio(net, x, y)")
-    server, listening, url = prepare(source, first, port=port, folder=None if folder is None else Path(folder))
-    server.install_signal_handlers = lambda: None
-    if browser:
-        webbrowser.open(url)
-    return Opened(server, listening, url, kept)
+    server, listening, url = prepare(Session(source, first), port=port, folder=None if folder is None else Path(folder))
+    return Opened(server, listening, url, kept, browser)
 
 
 FIRST = [{"kind": "dense", "units": 6, "activation": "tanh"}, {"kind": "dense", "units": 4, "activation": "tanh"}]
@@ -98,10 +100,7 @@ def _written(network: Network, x: Any, y: Any, validation: Any, folder: Path, se
         return np.asarray(next(iter(batch.x.values()))), np.asarray(next(iter(batch.y.values())))
 
     own_x, own_y = plain(x, y)
-    classes: list[str] = []
-    if np.issubdtype(own_y.dtype, np.integer) and own_y.ndim == 1:
-        known = None if model.target_encoder is None else model.target_encoder.classes
-        classes = list(map(str, known if known else range(int(own_y.max()) + 1)))
+    classes = classes_of(model, own_y)
     held: dict[str, Any] = {}
     if validation is not None:
         held_x, held_y = plain(*validation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ from netgrad.serving.guard import Hosts, is_loopback
 from netgrad.serving.server import listen
 from netgrad.studio import runs
 from netgrad.studio.app import LONGEST_COMMAND, application
+from netgrad.studio.session import Audience
 
 PORT = 7007
 NEXT = 20  # ports that are tried after it
 
 
 def prepare(
-    source: Mapping[str, Any],
-    first: Mapping[str, Any],
+    session: Audience,
     host: str = "127.0.0.1",
     port: int | None = None,
     hosts: Iterable[str] = (),
@@ -31,7 +31,7 @@ def prepare(
     port: None for 7007, or the next that is free; 0 for any.
     """
     token = secrets.token_urlsafe(24)
-    app = application(source, first, Hosts(host, hosts), token, folder or runs.usual_folder())
+    app = application(session, Hosts(host, hosts), token, folder or runs.usual_folder())
     import uvicorn
 
     listening = free(host) if port is None else listen(host, port)

@@ -41,16 +41,60 @@ class Listener:
         return told if frame is None else [*told, frame]
 
 
-class Session:
+class Audience:
+    """The pages that listen to a training, and what a page that is opened now is told first.
+
+    source: where the examples come from, see `netgrad.studio.examples.examples`.
+    """
+
+    def __init__(self, source: Mapping[str, Any]):
+        self.source = dict(source)
+        self.listeners: set[Listener] = set()
+        self.latest: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """The server runs."""
+
+    async def end(self) -> None:
+        """The server ends."""
+
+    async def command(self, command: Mapping[str, Any]) -> None:
+        """Hand a command to what trains."""
+        raise NotImplementedError
+
+    def hear(self, line: str) -> None:
+        """Hand on what the training says, and remember what lasts."""
+        kind = line[10:].partition('"')[0]  # every message begins with {"kind": "
+        if kind == "design":
+            self.latest = {}
+        if kind in LASTING:
+            self.latest[kind] = line
+        self.tell(kind, line)
+
+    def tell(self, kind: str, line: str) -> None:
+        """Tell every page."""
+        for listener in self.listeners:
+            listener.tell(kind, line)
+
+    def listen(self) -> Listener:
+        """Another page, which first hears how things stand."""
+        listener = Listener()
+        for kind in LASTING:
+            if kind in self.latest:
+                listener.tell(kind, self.latest[kind])
+        self.listeners.add(listener)
+        return listener
+
+
+class Session(Audience):
     """One training in a process of its own; begun anew where that process ends.
 
-    source: where its examples come from, see `netgrad.studio.examples.examples`. first: the design it begins with.
+    first: the design it begins with.
     """
 
     def __init__(self, source: Mapping[str, Any], first: Mapping[str, Any]):
-        self.source, self.design = dict(source), dict(first)
-        self.listeners: set[Listener] = set()
-        self.latest: dict[str, str] = {}
+        super().__init__(source)
+        self.design = dict(first)
         self.process: asyncio.subprocess.Process | None = None
         self.reading: asyncio.Task[None] | None = None
         self.ends = False
@@ -73,13 +117,9 @@ class Session:
         assert process.stdout is not None
         while raw := await process.stdout.readline():
             line = raw.decode().rstrip()
-            kind = line[10:].partition('"')[0]  # every message begins with {"kind": "
-            if kind == "design":
+            if line.startswith('{"kind": "design"'):
                 self.design = json.loads(line)["design"]
-                self.latest = {}
-            if kind in LASTING:
-                self.latest[kind] = line
-            self.tell(kind, line)
+            self.hear(line)
         await process.wait()
         if not self.ends and process is self.process:
             said = "the process that trains has ended: it begins again, from the first weights"
@@ -87,20 +127,6 @@ class Session:
             await asyncio.sleep(0.5)
             if not self.ends:
                 await self.start()
-
-    def tell(self, kind: str, line: str) -> None:
-        """Tell every page."""
-        for listener in self.listeners:
-            listener.tell(kind, line)
-
-    def listen(self) -> Listener:
-        """Another page, which first hears how things stand."""
-        listener = Listener()
-        for kind in LASTING:
-            if kind in self.latest:
-                listener.tell(kind, self.latest[kind])
-        self.listeners.add(listener)
-        return listener
 
     async def command(self, command: Mapping[str, Any]) -> None:
         """Hand a command to the process."""

@@ -16,6 +16,7 @@ from netgrad.network import Network
 from netgrad.optimizers.names import takes_schedule
 from netgrad.optimizers.schedules import adjustable, set_level
 from netgrad.studio.examples import Examples
+from netgrad.training.batch import Batch
 from netgrad.training.divergence import divergence, first_bad
 from netgrad.training.epoch import compiled_step, epoch_order, step_key
 from netgrad.training.fit import untrained
@@ -59,15 +60,16 @@ class Trainer:
     ):
         self.network, self.settings, self.examples, self.changes = network, dict(settings), examples, changes
         building = {name: value for name, value in settings.items() if name in BUILDS}
-        self.start: Model = untrained(network, examples.x, examples.y, **building)
+        self.start: Model = untrained(network, examples.x, examples.y, lengths=examples.lengths, **building)
         name, rate = settings.get("optimizer", "adam"), settings.get("learning_rate")
         chosen = optimizers.get(name, rate, settings.get("clip_norm"), self.start.network.untrained)
         self.optimizer = paced(chosen)
         usual = optimizers.OPTIMIZERS[name][1]
         self.first_rate: float | None = float(rate or usual) if takes_schedule(name) and usual else None
         self.task = Supervised.of(self.start, self.optimizer)
-        data = self.start.batch(examples.x, examples.y)
-        self.held = self.start.batch(examples.x_held, examples.y_held)
+        data = self.start.batch(examples.x, examples.y, None, examples.lengths)
+        held = examples.held
+        self.held = None if held is None else self.start.batch(held[0], held[1], None, held[2])
         key = random_key(int(settings.get("seed") or 0), ORDER)
         self.source = InMemory(self.task, data, settings.get("batch_size") or data.size, True, key)
         self.took = CALL  # seconds of the last epoch
@@ -170,9 +172,16 @@ class Trainer:
         return model
 
     def scores(self) -> dict[str, float]:
-        """Loss and, of a classifier, accuracy: on training examples and, as ``held_loss``, on some held out; of either
-        the first `SCORED`, where there are more."""
-        model = self.task.result(self.carry, History())
-        own, held = (model.score_batch(batch.take(slice(0, SCORED))) for batch in (self.source.data, self.held))
-        wanted = ("loss", "accuracy")
-        return {n: own[n] for n in wanted if n in own} | {f"held_{n}": held[n] for n in wanted if n in held}
+        """Those of `scores` as it stands."""
+        return scores(self.task.result(self.carry, History()), self.source.data, self.held)
+
+
+def scores(model: Model, own: Batch, held: Batch | None) -> dict[str, float]:
+    """Loss and, of a classifier, accuracy: on training examples and, as ``held_loss``, on some held out, if any are; of
+    either the first `SCORED`, where there are more."""
+    found: dict[str, float] = {}
+    for before, batch in (("", own), ("held_", held)):
+        if batch is not None:
+            scored = model.score_batch(batch.take(slice(0, SCORED)))
+            found |= {before + name: scored[name] for name in ("loss", "accuracy") if name in scored}
+    return found

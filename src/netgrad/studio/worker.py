@@ -21,12 +21,14 @@ from netgrad.network import Network
 from netgrad.studio import design as designs
 from netgrad.studio.design import Design
 from netgrad.studio.examples import Examples, examples
-from netgrad.studio.frames import Curve, Selection, frame, number, numbers, point
+from netgrad.studio.frames import Curve, Selection, frame, point
+from netgrad.studio.plain import number, numbers
 from netgrad.studio.runs import keep
 from netgrad.studio.trainer import KNOWN, Trainer
 
 BETWEEN = 0.05  # seconds between two frames, at least
 SHARE = 20  # times what a frame costs are trained until the next one: less than a tenth is lost to being watched
+PLACES = ("unit", "input", "example", "step")  # what is selected of a layer
 SPEEDS = (0, 1, 5, 25, 100)  # steps a second, 0 for as many as there can be
 
 
@@ -147,10 +149,10 @@ class Worker:
         """Look at a layer, a unit, one of its inputs, an example."""
         chosen = asdict(self.selection) | asked
         if set(chosen) != set(asdict(self.selection)) or not isinstance(chosen["layer"], str):
-            raise NetgradError("select takes layer, unit, input and example")
-        for name in ("unit", "input", "example"):
+            raise NetgradError("select takes layer, unit, input, example and step")
+        for name in PLACES:
             designs.between(name, chosen[name], 0, 1e6, whole=True)
-        self.selection = Selection(chosen["layer"], *(int(chosen[n]) for n in ("unit", "input", "example")))
+        self.selection = Selection(chosen["layer"], *(int(chosen[n]) for n in PLACES))
         self.show()
 
     def do_diagnose(self) -> None:
@@ -174,8 +176,8 @@ class Worker:
         from netgrad.diagnosis.examples import unseen
 
         try:
-            held = (data.x_held, data.y_held)
-            evidence = Evidence(model, model.batch(data.x, data.y), unseen(model, held), None)
+            own = model.batch(data.x, data.y, None, data.lengths)
+            evidence = Evidence(model, own, unseen(model, data.held), None)
             found = examine(evidence)
             repairs = {f.name for f in found if self.remedied(f.name, evidence) is not None}
             told = [
@@ -324,7 +326,8 @@ class Worker:
         usual = now - begun if self.seen > 2 else 0.0  # the first compile, which is not what a frame costs
         self.next_frame = now + max(BETWEEN, SHARE * usual)
 
-    def shown(self, data: Examples) -> dict[str, Any]:
+    @staticmethod
+    def shown(data: Examples) -> dict[str, Any]:
         """The examples as the page draws them: points, or some pictures."""
         told: dict[str, Any] = {"title": data.title, "classes": list(data.classes), "features": list(data.features)}
         told |= {"shape": list(data.shape), "examples": len(data.x), "held": len(data.x_held)}
@@ -333,8 +336,9 @@ class Worker:
             held = data.y_held if data.classes else data.y_held[:, 0]
             told["points"] = {"x": numbers(data.x[:500]), "y": numbers(y[:500].astype(float))}
             told["held_points"] = {"x": numbers(data.x_held[:200]), "y": numbers(held[:200].astype(float))}
-        elif len(data.shape) == 3 and max(data.shape[:2]) <= 32:
-            told["pictures"] = [numbers(picture[:, :, 0]) for picture in data.x_held[:12]]
+        elif len(data.shape) == 3:
+            thinned = -(-max(data.shape[:2]) // 32)  # of large pictures every so many-th point
+            told["pictures"] = [numbers(picture[::thinned, ::thinned].mean(-1)) for picture in data.judged[0][:12]]
         return told
 
     def obey(self, command: Any) -> None:

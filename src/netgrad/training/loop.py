@@ -38,6 +38,8 @@ class Run:
     batch: int = 0  # the number of the last step in its epoch, and what it reported, for `Callback.on_batch`
     report: dict[str, float] = field(default_factory=dict)
     starts: Starts | None = None  # where several initialisations are trained at once; carry is then the best one's
+    examples: Batch | None = None  # what is trained on; of a stream, its first chunk
+    held: Batch | None = None  # what is validated on, if anything is
 
     @property
     def network(self) -> Network:

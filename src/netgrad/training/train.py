@@ -168,7 +168,7 @@ def carry_out(
     decides the numbers beside what is named here, for checkpoints. history, begun: of the epochs before, and how many
     of ``epochs`` they are. placement: the devices that share each batch.
     """
-    run = Run(task, carry, epochs, history or History(), begun)
+    run = Run(task, carry, epochs, history or History(), begun, examples=examples, held=held)
     run.history.settings = asked
     if starts > 1:
         run.starts = Starts(task, examples, starts, seed)
