@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -56,6 +57,23 @@ def test_networks_and_models_that_were_met_before_are_not_compiled_again():
     _, in_turn = compiled(lambda: [(m.predict(X), m.evaluate(X, Y)) for m in (one, other) * 3])
     assert first > 0
     assert again == in_turn == 0
+
+
+def test_what_a_fit_compiles_is_listed_and_none_of_it_twice():
+    rng = np.random.default_rng(0)
+    x, net = rng.normal(size=(70, 3)), ng.Sequential([ng.Dense(9, activation="tanh"), ng.Dense(1)])
+    with compiling.compilations() as made:
+        ng.fit(net, x, x.sum(1), epochs=5, batch_size=32, validation=0.2)
+        first = len(made)
+        ng.fit(net, x, x.sum(1), epochs=7, batch_size=32, validation=0.2)
+        with compiling.compilations() as inner:
+            compiling.Program(lambda v: v - 5)(1.0)
+    names = Counter(program.name for program in made[:first])
+    assert max(names.values()) <= 2, names  # whole batches, and the rest that is left
+    assert [program.name for program in made[first:]] == ["<lambda>"] == [program.name for program in inner]
+    assert all(program.seconds > 0 for program in made)
+    compiling.Program(lambda v: v - 6)(1.0)
+    assert len(inner) == 1
 
 
 def test_programs_called_longest_ago_are_let_go(monkeypatch):

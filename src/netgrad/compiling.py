@@ -7,6 +7,7 @@ that takes two thirds of the time of compiling and pays nothing here: the work t
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import operator
@@ -16,11 +17,11 @@ import reprlib
 import sys
 import threading
 import weakref
-from collections.abc import Callable
-from functools import cached_property, partial, update_wrapper, wraps
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property, partial, update_wrapper, wraps
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -115,6 +116,57 @@ def _exact(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*arguments, **named)
 
     return traced
+
+
+class Compilation(NamedTuple):
+    """One program that was made: its function's name, the seconds that took, and whether it was kept from before."""
+
+    name: str
+    seconds: float
+    kept: bool
+
+
+_lists: list[list[Compilation]] = []  # of those who are listening
+
+
+@contextlib.contextmanager
+def compilations() -> Iterator[list[Compilation]]:
+    """A list of the programs that are compiled meanwhile, netgrad's own and others', in this process.
+
+    Seconds are those of translating and compiling, or of reading a program kept in the cache folder.
+
+    >>> with compilations() as made:
+    ...     _ = Program(lambda x: 3 * x)(1.0), Program(abs)(2.0)
+    >>> [program.name for program in made]
+    ['<lambda>', 'abs']
+    """
+    _listen()
+    made: list[Compilation] = []
+    _lists.append(made)
+    try:
+        yield made
+    finally:
+        _lists[:] = [other for other in _lists if other is not made]
+
+
+@cache
+def _listen() -> None:
+    """Hear what JAX says of every program: once, for JAX keeps its listeners for good."""
+    spent, found = 0.0, False
+
+    def hear(event: str, seconds: float, **told: Any) -> None:
+        nonlocal spent, found
+        if event.endswith("/jaxpr_to_mlir_module_duration"):
+            spent, found = seconds, False
+        elif event.endswith("/cache_retrieval_time_sec"):
+            found = True
+        elif event.endswith("/backend_compile_duration"):
+            name = str(told.get("fun_name", "")).removeprefix("jit(").removesuffix(")")
+            for made in _lists:
+                made.append(Compilation(name, spent + seconds, found))
+            spent, found = 0.0, False
+
+    jax.monitoring.register_event_duration_secs_listener(hear)
 
 
 _clock = count()
