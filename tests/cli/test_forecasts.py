@@ -41,13 +41,14 @@ def forecast(hourly, tmp_path_factory):
     return folder
 
 
-def test_fit_tests_on_the_last_part_beside_its_rivals_and_reports(netgrad, hourly, tmp_path):
+def test_fit_tests_on_the_last_part_beside_its_rivals_and_reports(netgrad, refused, hourly, tmp_path):
     options = ("--target", "temp", "--time", "hour", "--id", "place", "--horizon", 12)  # which makes it a forecast
-    fitted = netgrad("fit", hourly, *options, *QUICK, "--out", tmp_path)
+    assert "unknown --metric 'f2'" in refused("fit", hourly, *options, "--metric", "f2")
+    fitted = netgrad("fit", hourly, *options, *QUICK, "--metric", "median_absolute_error,mse", "--out", tmp_path)
     assert fitted.status == 0, fitted.err
     line = " ".join(fitted.out.split())
     assert re.search(
-        r"test RMSE \S+, MAE \S+, \d+ % within the bands; RMSE of ridge \S+, persistence \S+, season", line
+        r"test RMSE \S+, MAE \S+, \d+ % within the bands, .*; RMSE of ridge \S+, persistence \S+, season", line
     )
     assert "1 of 480 time-steps of 1 hour have no value of 'temp', the first at 2024-03-02 06:00:00: the last" in (
         fitted.err
@@ -64,6 +65,10 @@ def test_fit_tests_on_the_last_part_beside_its_rivals_and_reports(netgrad, hourl
     assert model.card["data"]["series"] == 2
     scores = model.card["scores"]
     assert scores["test_rmse"] < scores["test_persistence"]
+    assert 0 < scores["test_median_absolute_error"] < scores["test_mae"]
+    assert scores["test_mse"] == pytest.approx(scores["test_rmse"] ** 2, rel=1e-3)
+    with pytest.raises(ng.NetgradError, match=r"in the target's own terms: Forecaster.score\(metrics=...\)"):
+        ng.fit_forecast(pd.read_csv(hourly), "temp", metrics="mae")
 
 
 def test_predict_goes_on_after_the_end_of_each_series(netgrad, refused, hourly, forecast, tmp_path):

@@ -102,9 +102,31 @@ def test_a_target_that_stays_the_same_is_the_label_of_its_sequence(netgrad, step
 def test_a_text_is_learned_and_written(netgrad, refused, tmp_path):
     text = tmp_path / "rhyme.txt"
     text.write_text("round and round the garden, like a teddy bear. " * 20)
-    fitted = netgrad("fit", text, "--net", "gru", "--hidden", "16", "--epochs", 4, "--out", tmp_path, "-q")
+    fitted = netgrad(
+        "fit",
+        text,
+        "--net",
+        "gru",
+        "--hidden",
+        "16",
+        "--epochs",
+        4,
+        "--out",
+        tmp_path,
+        "-q",
+        "--fix",
+        "--metric",
+        "acc,f1_macro",
+        "--fix",
+    )
     assert fitted.status == 0, fitted.err
     assert "bits" in fitted.out
+    assert "training failed" in fitted.err
+    assert "and was repaired" in fitted.err
+    scores = ng.load(tmp_path / "model.safetensors").card["scores"]
+    assert scores["test_acc"] == pytest.approx(scores["test_accuracy"], abs=1e-5)
+    assert "test_f1_macro" in scores
+    assert "unknown --metric 'f2'" in refused("fit", text, "--net", "gru", "--metric", "f2")
     assert "<h2>Symbols that cost most</h2>" in (tmp_path / "report.html").read_text()
     written = netgrad("sample", tmp_path / "model.safetensors", "--prime", "round", "--length", 12)
     assert written.out.startswith("round")

@@ -14,7 +14,7 @@ from netgrad.errors import NetgradError, unknown_name
 ONLY_HERE = ("horizon", "window", "known")
 USED = [*sequences.COMMON, "id", "time", "goal", "target", "horizon", "window", "known", "bidirectional", "validation"]
 USED += ["missing", "missing_values", "drop", "only", "separator", "encoding", "header", "log_target", "fix"]
-USED += ["activation"]
+USED += ["activation", "metric"]
 PART = 256  # windows of which the diagnosis and the table of layers are made
 
 
@@ -32,11 +32,13 @@ def fit(ctx: typer.Context) -> None:
     from netgrad.cli.options import names as names_of
     from netgrad.data import read_table
     from netgrad.report import forecasts as report
+    from netgrad.training.measures import named_measures
 
     given = dict(ctx.params)
     sequences.refuse(ctx, set(given) - set(USED), "has no effect on forecasts")
     if given["target"] is None:
         raise NetgradError("which column is to be forecast? name it with --target")
+    named_measures(metrics := names_of(given["metric"]))  # an unknown one is refused before training
     name = Path(given["data"]).name.split(".")[0]
     folder = given["out"] or Path("out") / name
     check_writable(folder)
@@ -91,7 +93,7 @@ def fit(ctx: typer.Context) -> None:
     seen: dict[str, Any] = {}
 
     def score() -> dict[str, float]:
-        found = forecaster.score()
+        found = forecaster.score(metrics=metrics)
         seen.update(shown=list(report.sections(forecaster)), scores=found)
         forecaster.recalibrate()
         return found

@@ -43,7 +43,7 @@ COMMON = [
     "devices",
 ]
 ONLY_HERE = ("id", "time", "goal", "bidirectional", "truncate")
-OF_TEXT = [*COMMON, "truncate"]
+OF_TEXT = [*COMMON, "truncate", "fix", "metric"]
 OF_TABLE = [*COMMON, "id", "time", "goal", "target", "task", "bidirectional", "validation", "missing", "missing_values"]
 OF_TABLE += ["drop", "only", "separator", "encoding", "header", "fix", "metric", "label_smoothing"]
 
@@ -138,8 +138,12 @@ def to_finish(model: Any, score: Any, seen: dict[str, Any], known: tuple[Any, An
 def train_text(given: dict[str, Any]) -> Trained:
     """A character model, trained in pieces on all but the last share of the text; its card holds the vocabulary."""
     import netgrad as ng
+    from netgrad.cli.options import names as names_of
     from netgrad.data import Vocabulary, load_text, streams
+    from netgrad.training.measures import measured, named_measures
 
+    named_measures(names_of(given["metric"]))  # an unknown one is refused before training
+    how = {"fix": given["fix"]}
     text, begun = load_text(given["data"]), given["begun"]
     vocabulary = Vocabulary.from_config(begun.model.card["vocabulary"]) if begun else Vocabulary(text)
     ids = vocabulary.encode(text)
@@ -151,12 +155,12 @@ def train_text(given: dict[str, Any]) -> Trained:
     if attends:
         net = transformers.decoder(given, len(vocabulary))
         known, unseen = (transformers.pieces(part, given["truncate"]) for part in (ids[:cut], ids[cut:]))
-        model = trained_on(given, net, *known, batch_size=given["batch_size"] or 32)
+        model = trained_on(given, net, *known, batch_size=given["batch_size"] or 32, **how)
     else:
         rows = max(1, min(given["batch_size"] or 32, cut // (given["truncate"] + 1)))
         hidden = recurrent(given, (128,))
         net = ng.Sequential([ng.Embedding(len(vocabulary), 32), *hidden, ng.Dense(len(vocabulary))])
-        model = trained_on(given, net, *streams(ids[:cut], rows), truncate=given["truncate"], batch_size=None)
+        model = trained_on(given, net, *streams(ids[:cut], rows), truncate=given["truncate"], batch_size=None, **how)
         known, unseen = streams(ids[:cut], 1), streams(ids[cut:], 1)
     x, y = unseen
     model.card = {
@@ -168,6 +172,8 @@ def train_text(given: dict[str, Any]) -> Trained:
 
     def score() -> dict[str, float]:
         scores: dict[str, float] = model.evaluate(x, y)
+        asked_for = names_of(given["metric"])  # of the whole text at once, which every epoch would be too much of
+        scores |= measured(model, model.batch(x, y), asked_for) if asked_for else {}
         return scores | {"bits": scores["loss"] / float(np.log(2))}
 
     return to_finish(model, score, {"x": x, "y": y}, (*known, None))

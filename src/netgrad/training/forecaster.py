@@ -17,6 +17,7 @@ from netgrad.data.series import FAR, Series, Windows
 from netgrad.data.steps import Steps
 from netgrad.data.values import MISSING, plain
 from netgrad.errors import DataError, FileError, NetgradError, warn
+from netgrad.training.measures import Answers, named_measures
 from netgrad.training.model import Model
 
 if TYPE_CHECKING:
@@ -148,18 +149,19 @@ class Forecaster:
         said["step"] = np.tile(np.arange(1, h + 1), n)
         return pd.DataFrame(said | {"prediction": middle.ravel(), "low": low.ravel(), "high": high.ravel()})
 
-    def score(self, table: pd.DataFrame | None = None) -> dict[str, float]:
+    def score(self, table: pd.DataFrame | None = None, metrics: Any = ()) -> dict[str, float]:
         """How far forecasts are off on the windows kept for testing, or on all those of a table.
 
         rmse and mae in the target's own terms, of all steps ahead together; rmse of the rivals: ``persistence`` (the
         last value), ``seasonal_naive`` (that of a season before), and on the windows kept ``ridge`` (a linear map of
-        the target's own window); ``in_band``, the share of the values within the bands.
+        the target's own window); ``in_band``, the share of the values within the bands. metrics: what is measured
+        besides, as for `netgrad.fit`, over all windows and steps ahead whose value is known.
         """
         if table is not None:
             self.keep(table)
         if self.held is None:
             raise NetgradError("nothing was kept for testing: give a table, or fit_forecast(..., test=0.2)")
-        return scores(self, self.held)
+        return scores(self, self.held, metrics)
 
     def keep(self, table: pd.DataFrame) -> None:
         """Keep all windows of this table for testing, in place of those that were."""
@@ -282,7 +284,7 @@ def others(forecaster: Forecaster, held: Windows) -> dict[str, np.ndarray]:
     return said | ({"seasonal_naive": np.exp(held.naive) if plan.log else held.naive} if plan.season > 1 else {})
 
 
-def scores(forecaster: Forecaster, held: Windows) -> dict[str, float]:
+def scores(forecaster: Forecaster, held: Windows, metrics: Any = ()) -> dict[str, float]:
     """`Forecaster.score` of these windows."""
     middle, low, high = forecaster.bands(held)
     truth = np.exp(held.y) if forecaster.plan.log else held.y
@@ -291,4 +293,6 @@ def scores(forecaster: Forecaster, held: Windows) -> dict[str, float]:
     rivals = others(forecaster, held)
     told |= {name: float(np.sqrt(np.nanmean((said - truth) ** 2))) for name, said in rivals.items()}
     known = np.isfinite(truth)
-    return told | {"in_band": float(((low <= truth) & (truth <= high))[known].mean())}
+    told |= {"in_band": float(((low <= truth) & (truth <= high))[known].mean())}
+    answers = Answers(*(2 * (truth[known], middle[known])))
+    return told | {name: float(measure(answers)) for name, measure in named_measures(metrics).items()}

@@ -19,7 +19,7 @@ from netgrad.data import series as of
 from netgrad.data.encodings import TableEncoder, missing_column
 from netgrad.data.series import FAR, Series, Windows
 from netgrad.data.tables import chosen
-from netgrad.errors import DataError, warn
+from netgrad.errors import DataError, NetgradError, warn
 from netgrad.layers import Add, Dense, Dropout, FeatureScale, Flatten, Layer
 from netgrad.network import Ensemble, Input, Network, Sequential
 from netgrad.training.fit import fit, untrained
@@ -84,6 +84,8 @@ def fit_forecast(
     (7, ['2024-04-30', '2024-05-01', '2024-05-02'])
     """
     checked(horizon, window, coverage, validation, test)
+    if "metrics" in settings:
+        raise NetgradError("metrics of forecasts are measured in the target's own terms: Forecaster.score(metrics=...)")
     if only is not None:  # the target's own past is an input always, whether it is named or not
         only = [n for n in (time, id) if n is not None] + [name for name in only if name != target]
     table = chosen(table, target, drop, only)
