@@ -70,6 +70,7 @@ from netgrad.training.history import History
 from netgrad.training.learning_rate import find_learning_rate
 from netgrad.training.model import Model
 from netgrad.training.progress import Progress
+from netgrad.training.restart import Restart
 from netgrad.training.selection import bootstrap, cross_validate, network_size, prediction_error, three_way_split
 from netgrad.training.stream import Stream
 from netgrad.training.supervised import Supervised
@@ -133,6 +134,7 @@ __all__ = [
     "ReduceOnPlateau",
     "Recomputed",
     "Residual",
+    "Restart",
     "SeparableConv",
     "Sequential",
     "Stack",

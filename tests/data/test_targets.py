@@ -51,7 +51,7 @@ def test_classes_there_and_back_also_through_json(classes):
 
 @given(
     st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30),
-    st.sampled_from(["standardise", "range", "none"]),
+    st.sampled_from(["standardise", "range", "symmetric", "logistic", "tanh", "none"]),
 )
 def test_quantities_there_and_back(y, scaling):
     encoder = TargetEncoder("regression", scaling=scaling).fit(y)

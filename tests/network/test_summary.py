@@ -46,6 +46,15 @@ def test_it_reads_as_text_and_as_html():
     assert table._repr_html_().count("<tr>") == 1 + 1 + 8 + 1
 
 
+def test_ten_examples_a_weight_are_asked_for():
+    few, enough = (lenet().summary((28, 28, 1), examples) for examples in (444_259, 444_260))
+    assert str(few).splitlines()[-1].startswith("444,259 examples are fewer than 10 a weight, 444,260: a smaller")
+    assert "<p>444,259 examples" in few._repr_html_()
+    assert enough.note == lenet().summary((28, 28, 1)).note == ""
+    assert str(enough) == str(lenet().summary((28, 28, 1)))
+    assert enough._repr_html_().count("<p>") == 0
+
+
 @pytest.mark.parametrize(("make", "shape"), [(lenet, (28, 28, 1)), (forked, (8, 8, 3))])
 def test_a_drawing_shows_every_layer_and_edge(make, shape):
     net = make()

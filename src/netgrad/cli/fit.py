@@ -77,7 +77,8 @@ def fit(
     scaling: Annotated[
         Text,
         typer.Option(
-            help="Of numbers: robust, standardise, range or none.",
+            help="Of numbers: robust, standardise, range (0 to 1), symmetric (-1 to 1), logistic (0.15 to 0.85), "
+            "tanh (-1.716 to 1.716) or none.",
             rich_help_panel=DATA,
             show_default="by the recipe for tables, else standardise",
         ),
@@ -258,6 +259,14 @@ def fit(
     patience: Annotated[
         Count, typer.Option(help="Stop after so many epochs that were no better.", rich_help_panel=TRAINING)
     ] = None,
+    restart: Annotated[
+        Count,
+        typer.Option(
+            min=1,
+            help="Draw all weights anew, up to so often, where the loss fell by less than a tenth in 10 epochs.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
     pretrain: Annotated[
         Text,
         typer.Option(
@@ -315,6 +324,13 @@ def fit(
         bool,
         typer.Option("--relevance", help="Also print which columns of a table matter, by a small network of its own."),
     ] = False,
+    posterior: Annotated[
+        bool,
+        typer.Option(
+            "--posterior",
+            help="Also find out how far off predictions may be: `netgrad predict` then writes their spread.",
+        ),
+    ] = False,
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Only the model and its scores, which is quicker.")
     ] = False,
@@ -327,7 +343,18 @@ def fit(
     --penalty asks for a plain one.
     """
     import netgrad as ng
-    from netgrad.cli import card, columns, forecasts, nets, options, sequences, sources, transfer, translations
+    from netgrad.cli import (
+        card,
+        columns,
+        forecasts,
+        nets,
+        options,
+        posteriors,
+        sequences,
+        sources,
+        transfer,
+        translations,
+    )
     from netgrad.cli import devices as computing
     from netgrad.cli import reconstruct as autoencoding
     from netgrad.cli.results import Trained, finish
@@ -349,6 +376,8 @@ def fit(
         forecasts.fit(ctx)
         return
     sequences.refuse(ctx, forecasts.ONLY_HERE, "is for forecasts: give --goal forecast, too, or")
+    if restart is not None and pretrain is not None:
+        raise NetgradError("--restart draws anew what --pretrain has learned: leave one of both out")
     if sequences.asked(net):
         if relevance:
             raise NetgradError(f"--relevance is of a table's columns, not of sequences (--net {net}): leave it out")
@@ -410,6 +439,8 @@ def fit(
         encoder=source.encoder,
         target_encoder=source.target_encoder,
     )
+    if posterior:
+        posteriors.check(drawn)
     if pretrain is not None:
         drawn = replace(drawn, params=ng.tasks.pretrain(network, x, by=pretrain, seed=seed))
     how_trained = options.training(how, ctx.params)
@@ -436,6 +467,8 @@ def fit(
             "penalty",
             "alpha",
             "pretrain",
+            "restart",
+            "posterior",
             "label_smoothing",
             "metric",
         ),
@@ -449,6 +482,9 @@ def fit(
     found |= {"alpha": strength}
     settings = card.plain({name: ctx.params[name] for name in used} | found)
     model.card = card.make(ctx, source, model.network, settings | {"loss": chosen})
-    finish(Trained.on(model, source, metrics), folder, quiet=quiet, report=not no_report)
+    trained = Trained.on(model, source, metrics)
+    if posterior:
+        trained.posterior = lambda: ng.posterior(model, source.x, source.y)
+    finish(trained, folder, quiet=quiet, report=not no_report)
     if relevance:
         columns.show(source, x, y, seed, None if no_report else folder)

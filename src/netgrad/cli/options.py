@@ -13,6 +13,7 @@ import typer
 from netgrad.data.augmentation import AUGMENTATIONS
 from netgrad.data.files import regular
 from netgrad.errors import FileError, NetgradError, unknown_name
+from netgrad.training.restart import Restart
 from netgrad.training.tabular import Recipe
 
 
@@ -130,7 +131,7 @@ def training(how: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
         "clip_norm": asked["clip_norm"],
         "patience": how.patience,
         "checkpoint": asked["checkpoint"],
-        "callbacks": onlookers(asked["log"]),
+        "callbacks": [*onlookers(asked["log"]), *([Restart(most=asked["restart"])] if asked["restart"] else [])],
         "progress": not asked["quiet"],
         "seed": asked["seed"],
     }

@@ -24,13 +24,15 @@ class Trained:
 
     model: with its card, all but the scores. score: measures it on test examples, by name. test: those as a report
     takes them (`netgrad.report.html.write`). batches: training and test examples as a diagnosis takes them; None in
-    place of the latter where they are not of the same kind.
+    place of the latter where they are not of the same kind. posterior: makes the model that knows its doubts; None
+    where it was not asked for.
     """
 
     model: Any
     score: Callable[[], dict[str, float]]
     test: dict[str, Any]
     batches: Callable[[], tuple[Any, Any]]
+    posterior: Callable[[], Any] | None = None
 
     @classmethod
     def on(cls, model: Any, source: Source, metrics: Any = None) -> Trained:
@@ -57,6 +59,8 @@ def finish(trained: Trained, folder: Path, *, quiet: bool, report: bool, layers:
     kept = Kept(trained.model, folder)
     try:
         with apart():
+            if trained.posterior is not None:
+                doubted(kept, trained.posterior, quiet)
             scored(kept, trained)
             if report:
                 reported(kept, trained, quiet, layers and not quiet)
@@ -106,6 +110,17 @@ class Kept:
         """One line about something that failed, which makes the exit status 1."""
         self.failed = True
         faults.fail(message)
+
+
+def doubted(kept: Kept, made: Callable[[], Any], quiet: bool) -> None:
+    """Give the model its posterior, and write it again."""
+    model = kept.attempt("its posterior", made)
+    if model is None:
+        return
+    kept.model = model
+    kept.attempt("writing its posterior into it", lambda: model.save(kept.files["model"]))
+    if not quiet:
+        kept.show(str(model.posterior))
 
 
 def scored(kept: Kept, trained: Trained) -> None:

@@ -27,7 +27,7 @@ SETTLED: tuple[str, ...] = (
 )
 SETTLED += ("log_target", "categorical", "numeric", "missing", "missing_values", "drop", "only", "id", "time", "goal")
 NOT_HERE: tuple[str, ...] = ("source_column", "symbols", "reconstruct", "horizon", "window", "known")
-NOT_HERE += ("pretrain", "fix", "relevance", "label_smoothing")
+NOT_HERE += ("pretrain", "fix", "relevance", "label_smoothing", "restart", "posterior", "pairs")
 STEPS = 500  # updates that a run has at least: few examples are the usual case
 FEWEST_HELD_OUT = 200  # examples from which on some are held out to watch
 

@@ -12,7 +12,10 @@ import numpy as np
 
 from netgrad.errors import DataError, unknown_name
 
-OF_TARGETS = ("standardise", "range", "none")
+# From the smallest value to the largest: what a unit reaches, and for the others what it reaches without saturating
+# (Pattipati, "Backprop Practicalities").
+RANGES = {"range": (0.0, 1.0), "symmetric": (-1.0, 1.0), "logistic": (0.15, 0.85), "tanh": (-1.716, 1.716)}
+OF_TARGETS = ("standardise", *RANGES, "none")
 SCALINGS = (*OF_TARGETS, "robust")
 LIMIT = 3.0  # what "robust" keeps scaled numbers within
 ROUNDING = 8  # units in the last place that a constant's values may differ by, computed in different ways
@@ -22,13 +25,16 @@ COARSE = 1000  # units in the last place that a column must spread over
 def scale_of(x: np.ndarray, scaling: str, name: str = "") -> tuple[np.ndarray, np.ndarray]:
     """The offset and the factor of each column of `x` (N, d) with which (x - offset) * factor is scaled.
 
-    "standardise" gives mean 0 and standard deviation 1, "range" the interval [0, 1], "none" changes nothing. "robust"
+    "standardise" gives mean 0 and standard deviation 1, "none" changes nothing. "range" gives the interval [0, 1],
+    "symmetric" [-1, 1], "logistic" [0.15, 0.85] and "tanh" [-1.716, 1.716] (`netgrad.ScaledTanh`). "robust"
     gives median 0 and a distance of 1 between the quartiles (2 between the extremes where the quartiles are equal), so
     that wild values do not decide the scale of all others; `clipped` brings these themselves nearer.
     A constant column's factor is 0: it says nothing in training, so it may say nothing later.
 
     >>> scale_of(np.array([[1.0, 5.0], [3.0, 5.0]]), "range")
     (array([1., 5.]), array([0.5, 0. ]))
+    >>> scale_of(np.array([[1.0], [3.0]]), "symmetric")
+    (array([2.]), array([1.]))
     """
     if scaling not in SCALINGS:
         raise unknown_name("scaling", scaling, SCALINGS)
@@ -42,8 +48,11 @@ def scale_of(x: np.ndarray, scaling: str, name: str = "") -> tuple[np.ndarray, n
     low, high = x.min(axis=0), x.max(axis=0)
     constant = high - low <= np.maximum(ROUNDING * np.spacing(np.abs(x).max(axis=0)), 1e-100)
     above = x - low  # moments of what is left without the offset: those of x itself would be rounded as coarsely as x
-    offset = low if scaling == "range" else low + above.mean(axis=0)
-    spread = high - low if scaling == "range" else above.std(axis=0)
+    offset, spread = low + above.mean(axis=0), above.std(axis=0)
+    if scaling in RANGES:
+        begin, end = RANGES[scaling]
+        spread = (high - low) / (end - begin)
+        offset = low - begin * spread
     if scaling == "robust":
         lower, middle, upper = np.quantile(above, (0.25, 0.5, 0.75), axis=0)
         offset, spread = low + middle, np.where(upper > lower, upper - lower, (high - low) / 2)

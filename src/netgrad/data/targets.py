@@ -74,7 +74,7 @@ class TargetEncoder:
     - task "classification": classes, sorted, to the labels 0 .. C-1, int32 (N,). `decode` takes labels (N,)
       or outputs (N, C), of which the largest wins.
     - task "regression": numbers (N,) or (N, k) to float32 (N, 1) or (N, k), scaled by `scaling`
-      ("standardise", "range" or "none"). `decode` undoes it: min + (max - min) a for "range", where Kelleher 8.3 writes
+      (names of `netgrad.data.scaling`). `decode` undoes it: min + (max - min) a for "range", where Kelleher 8.3 writes
       max x a, which holds for a minimum of 0 only.
     - task None: as `infer_task` says.
     - log_target: of a quantity the logarithm is what the network learns, and `decode` undoes it; None: where the
@@ -91,6 +91,9 @@ class TargetEncoder:
     >>> prices = TargetEncoder("regression", scaling="range").fit([10.0, 20.0, 30.0])
     >>> prices.transform([15.0]), prices.decode([[0.25]])
     (array([[0.25]], dtype=float32), array([15.]))
+    >>> signs = TargetEncoder("regression", scaling="symmetric").fit([0, 1, 1])  # for an output of tanh
+    >>> signs.transform([0, 1])[:, 0].tolist(), signs.decode([[-1.0], [1.0]]).tolist()
+    ([-1.0, 1.0], [0.0, 1.0])
     >>> TargetEncoder().fit(["cat", "cat"])
     Traceback (most recent call last):
     netgrad.errors.DataError: the target 'y' holds only the class 'cat': expected at least two

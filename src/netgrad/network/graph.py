@@ -233,10 +233,11 @@ class Network(Parameters):
     def _known_shapes(self) -> dict[tuple[Any, ...], dict[str, Shape]]:
         return {}
 
-    def summary(self, in_shapes: Shape | Mapping[str, Shape]) -> Summary:
+    def summary(self, in_shapes: Shape | Mapping[str, Shape], examples: int | None = None) -> Summary:
         """The table of layers for inputs of these shapes: outputs, parameters, multiply-adds, connections, memory.
 
         Nothing is allocated. Prints as text and shows as HTML in a notebook; its rows and totals are attributes.
+        examples: how many there are to train on; where they are fewer than ten a weight, a line says so.
 
         >>> import netgrad as ng
         >>> net = ng.Sequential([ng.Conv(6, 5, activation="relu"), ng.MaxPool(2), ng.Flatten(), ng.Dense(10)])
@@ -252,7 +253,7 @@ class Network(Parameters):
         total                                                      8,806         95,040      101,962  20.3 KiB
         parameters take 34.4 KiB; work and memory are those of one example
         """
-        made: Summary = offered("network.summary")(self, in_shapes)
+        made: Summary = offered("network.summary")(self, in_shapes, examples)
         return made
 
     def select(self, which: str | type) -> Selection:

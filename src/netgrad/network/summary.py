@@ -19,6 +19,7 @@ from netgrad.offered import offers
 from netgrad.types import Shape
 
 _HEAD = ("layer", "settings", "output", "parameters", "multiply-adds", "connections", "memory")
+EXAMPLES_A_WEIGHT = 10  # by the rule of thumb
 _LEFT = 3  # columns of text; the others are numbers
 
 
@@ -43,6 +44,21 @@ class Summary:
     inputs: Mapping[str, Shape]
     rows: tuple[SummaryRow, ...]
     itemsize: int
+    examples: int | None = None
+
+    @property
+    def note(self) -> str:
+        """What the rule of ten examples a weight says of so many; empty where they are enough or not known.
+
+        Source: Pattipati "Backprop Practicalities", N = 10 times the number of weights.
+        """
+        wanted = EXAMPLES_A_WEIGHT * self.parameters
+        if self.examples is None or self.examples >= wanted:
+            return ""
+        return (
+            f"{self.examples:,} examples are fewer than {EXAMPLES_A_WEIGHT} a weight, {wanted:,}: a smaller network, a "
+            "penalty or early stopping keeps it from learning them by heart"
+        )
 
     @property
     def parameters(self) -> int:
@@ -87,17 +103,18 @@ class Summary:
         foot = (
             f"parameters take {show_bytes(self.parameters * self.itemsize)}; work and memory are those of one example"
         )
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], foot])
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], foot, *filter(None, [self.note])])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         head, *body, total = self.cells()
-        return notebook.table(head, body, total, left=_LEFT)
+        note = f"<p>{self.note}</p>" if self.note else ""
+        return notebook.table(head, body, total, left=_LEFT) + note
 
 
 @offers("network.summary")
-def summarise(network: Network, in_shapes: Shape | Mapping[str, Shape]) -> Summary:
+def summarise(network: Network, in_shapes: Shape | Mapping[str, Shape], examples: int | None = None) -> Summary:
     """The summary of a network for inputs of these shapes; nothing is allocated. See `Network.summary`."""
     shapes = network.shapes(in_shapes)
     params = network.param_shapes(in_shapes)
@@ -118,7 +135,7 @@ def summarise(network: Network, in_shapes: Shape | Mapping[str, Shape]) -> Summa
                 math.prod(shapes[node.name]) * itemsize,
             )
         )
-    return Summary({name: shapes[name] for name in network.inputs}, tuple(rows), itemsize)
+    return Summary({name: shapes[name] for name in network.inputs}, tuple(rows), itemsize, examples)
 
 
 @offers("network.outline")

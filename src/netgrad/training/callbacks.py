@@ -52,6 +52,9 @@ class Callback:
     def on_epoch(self, run: Run) -> None:
         """After an epoch: ``run.history.rows[-1]`` is its row, ``run.carry.params`` are its parameters."""
 
+    def on_restart(self, run: Run) -> None:
+        """After a `netgrad.Restart` drew the parameters anew, which ``run.carry`` holds."""
+
     def on_end(self, run: Run) -> None:
         """After the last epoch, however the run ended."""
 
@@ -142,6 +145,9 @@ class EarlyStopping(Callback):
         if self._count >= self.patience:
             run.stop(f"{monitor} was no better for {self.patience} epochs, the best was epoch {self.best_epoch}")
 
+    def on_restart(self, run: Run) -> None:
+        self._count = 0
+
     def on_end(self, run: Run) -> None:
         if self._carry is not None:
             run.carry = self._carry
@@ -209,6 +215,9 @@ class ReduceOnPlateau(Callback):
                 carries = run.starts.carries
                 run.starts.carries = carries._replace(opt_state=set_level(carries.opt_state, self.level))
         row["rate_factor"] = self.level
+
+    def on_restart(self, run: Run) -> None:
+        self.on_start(run)
 
     def state(self) -> dict[str, Any]:
         return {"level": self.level, "best": self.best, "count": self._count}

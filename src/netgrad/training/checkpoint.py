@@ -125,12 +125,12 @@ class Checkpoint(Callback):
                     f"{self.folder} holds checkpoints of another run: it differs in {name.replace('_', ' ')}"
                     f"{_short(kept['settings'].get(name), value)}; name another folder or remove this one"
                 )
-        if kept["epoch"] > run.epochs:
+        _recall(run, arrays, kept)
+        if run.epoch > run.epochs:  # with those that `netgrad.Restart` has added
             raise FileError(
-                f"{self.folder} holds a run of {kept['epoch']} epochs, more than the {run.epochs} asked for: "
+                f"{self.folder} holds a run of {run.epoch} epochs, more than the {run.epochs} asked for: "
                 "ask for more, or name another folder"
             )
-        _recall(run, arrays, kept)
 
 
 def settings_of(run: Run) -> dict[str, Any]:

@@ -43,6 +43,7 @@ from netgrad.training.reconstruction import (
     inputs_as_targets,
     warn_of_copies,
 )
+from netgrad.training.restart import refuse_to_forget
 from netgrad.training.stream import Stream, as_stream, collected, first_pair
 from netgrad.training.supervised import Supervised, compiled_start
 from netgrad.training.task import Carry
@@ -146,7 +147,8 @@ def fit(
             on: truncated backpropagation through time. Rows stay whole; states start from zeros in every epoch.
         checkpoint: a folder, or a `netgrad.Checkpoint`. What is needed to go on is written there after every epoch,
             and the same call once more goes on from there, to the same bits; the last ``keep`` stay, and the best.
-        progress: show a progress bar. callbacks: `netgrad.training.callbacks.Callback`s.
+        progress: show a progress bar. callbacks: `netgrad.training.callbacks.Callback`s
+            (`netgrad.EarlyStopping`, `netgrad.Restart`, ...).
         seed: everything random comes from it; the same seed gives the same numbers on the same machine.
         params: start from these parameters instead of drawing them.
         frozen: what this run leaves as it is, a pattern of names ("encoder/*"), a class of layers, or several, see
@@ -214,6 +216,7 @@ def fit(
         check_pieces(start.network, data)
     measuring = [] if metrics is None else [_metrics(metrics, None if stream else data, held)]
     watchers = measuring + watching(progress, callbacks, patience) + [ReduceOnPlateau()] * (schedule == "plateau")
+    refuse_to_forget(watchers, params is not None or (isinstance(network, Model) and len(network.history) > 0))
     asked_rate = learning_rate
     before = kept_by(start) if keep_optimizer else None
     done = before.epochs if before else 0

@@ -274,9 +274,9 @@ class Model:
         shapes = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
         return f"Model of {len(self.network.nodes)} layers, {self.parameters} parameters, inputs {shapes}"
 
-    def summary(self) -> Summary:
+    def summary(self, examples: int | None = None) -> Summary:
         """The network's table of layers, see `Network.summary`."""
-        return self.network.summary(self.shapes)
+        return self.network.summary(self.shapes, examples)
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         """Refused: what a call gives is another thing in each library."""

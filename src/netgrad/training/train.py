@@ -20,6 +20,7 @@ from netgrad.training.loop import Run, run_to_end
 from netgrad.training.memory import InMemory
 from netgrad.training.multistart import Starts
 from netgrad.training.progress import Progress
+from netgrad.training.restart import refuse_to_forget
 from netgrad.training.stream import WHOLE, Stream, Streaming
 from netgrad.training.task import Carry, Task, check_task
 
@@ -105,6 +106,7 @@ def train(
         raise NetgradError("several starts draw their own parameters: leave params out")
     placement = placed_on(devices, starts)
     watchers = watching(progress, callbacks, patience)
+    refuse_to_forget(watchers, params is not None)
     for callback in watchers:
         task = task.wrapped(callback)
     stream = Stream.of(data)
