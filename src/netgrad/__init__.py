@@ -71,6 +71,7 @@ from netgrad.training.learning_rate import find_learning_rate
 from netgrad.training.model import Model
 from netgrad.training.progress import Progress
 from netgrad.training.restart import Restart
+from netgrad.training.samples import Samples
 from netgrad.training.selection import bootstrap, cross_validate, network_size, prediction_error, three_way_split
 from netgrad.training.stream import Stream
 from netgrad.training.supervised import Supervised
@@ -136,6 +137,7 @@ __all__ = [
     "Residual",
     "Restart",
     "SeparableConv",
+    "Samples",
     "Sequential",
     "Stack",
     "StateSpace",

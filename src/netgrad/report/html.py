@@ -17,8 +17,10 @@ from netgrad.report.columns import columns_judged
 from netgrad.report.diagnosis import diagnosed
 from netgrad.report.judgement import Judgement, judge
 from netgrad.report.layers import QUANTITIES, LayerRow, traced
+from netgrad.report.samples import drawn_by_epoch, given_back
 from netgrad.report.section import Section, confusion_shown, number
 from netgrad.training.model import Model
+from netgrad.training.reconstruction import inputs_as_targets
 from netgrad.writing import write_file
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -42,9 +44,10 @@ def write(
 ) -> Path:
     """Write the report of a model, measured on these examples, and return its path.
 
-    x, y: test examples in their own terms, as for `Model.evaluate`. title: the data's name by default. Images among
-    them are shown where the model went most wrong; rows of a table are listed. lengths, names (N,): valid time-steps
-    of sequences, and what they are called, by default their numbers; see `netgrad.report.sequences`.
+    x, y: test examples in their own terms, as for `Model.evaluate`; y None for a model that reconstructs x. title: the
+    data's name by default. Images among them are shown where the model went most wrong; rows of a table are listed.
+    lengths, names (N,): valid time-steps of sequences, and what they are called, by default their numbers; see
+    `netgrad.report.sequences`. What `netgrad.Samples` kept in training is shown by epoch.
     evidence: what the diagnosis rests on, of the training examples; by default it is made on those of the report.
     scores, shown: what was measured and is to be shown of these examples, where the caller knows better.
     failed: a part that cannot be made costs the report nothing but itself; it is added here, with its error, or, where
@@ -73,15 +76,12 @@ def render(
     failed: list[tuple[str, Exception]] | None = None,
 ) -> str:
     """The report as the text of an HTML page; arguments as for `write`."""
-    import jinja2
-
     data = model.card.get("data", {})
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    y = inputs_as_targets(model.network, model.encode_inputs(x)) if y is None and model.objective.reconstructs else y
     scores = dict(scores or model.evaluate(x, y, lengths=lengths))
     if sequences.is_text(model):
         scores |= sequences.surprise(scores["loss"])
-    return template.render(
+    return page(
         title=title or data.get("name") or "A trained network",
         what=model.card.get("what", repr(model)),
         scores=[score(name, value) for name, value in sorted(scores.items(), key=is_loss)],
@@ -89,6 +89,14 @@ def render(
         sections=list(sections(model, x, y, lengths, names, evidence, shown, failed)),
         card=list(entries(model.card)),
     )
+
+
+def page(**parts: Any) -> str:
+    """The page's text from its parts: title, what, scores, examples, sections and card, as the template has them."""
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**parts)
 
 
 def sections(
@@ -123,6 +131,8 @@ def sections(
     kept: dict[str, Any] = {}
     makers: list[tuple[str, Callable[[], Iterable[Section]]]] = [
         ("Learning curve", lambda: learning(model)),
+        ("Samples by epoch", lambda: drawn_by_epoch(model.history, x)),
+        ("What is given back", lambda: given_back(model, x)),
         ("Predictions", lambda: shown if shown is not None else predictions(model, x, y, lengths, names)),
         ("Columns", lambda: columns_judged(model, x, y) if shown is None else ()),
         ("Gradients through time", lambda: sequences.through_time(model, *part())),

@@ -30,6 +30,7 @@ class History:
     stopped: str = ""
     settings: dict[str, Any] = field(default_factory=dict)  # what the run was asked for, as plain JSON
     events: list[dict[str, Any]] = field(default_factory=list)  # what was noticed on the way: epoch, finding, message
+    samples: list[tuple[int, np.ndarray]] = field(default_factory=list)  # what `netgrad.Samples` drew, by epoch
 
     def append(self, row: dict[str, float]) -> None:
         """Add the row of one epoch."""
