@@ -5,13 +5,15 @@ losses, optimisers (PyTorch's Adam is its fused one, the quickest), batches of a
 that is each one's own, so that losses are held against the spread of three seeds. Each run is a process of its own,
 netgrad's and PyTorch's in turn; a step's time is that of the quickest epoch after the first, with the drawing of
 batches, on the clock and of the processors. Every result is a line of JSON as soon as it is there, and what stands in
-that file is not measured again. MNIST comes from NETGRAD_DATA, or is fetched.
+that file is not measured again. `--steps` measures nothing but a step's time: short runs on one processor, which
+waits for no other, each contender's in turn three times over. MNIST comes from NETGRAD_DATA, or is fetched.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -25,6 +27,8 @@ from benchmarks import machine
 
 CONTENDERS = ("netgrad", "torch")
 SEEDS = 3
+ROUNDS = 3  # of short runs
+SHORT = {"vae": 6_400, "gan": 1_920}, 8  # their examples and epochs
 LATENT = 32
 # Of each work: examples, batch size, epochs, learning rates (of the generator, the discriminator), Adam's b1.
 RECIPES: dict[str, tuple[int, int, int, tuple[float, ...], float]] = {
@@ -267,6 +271,37 @@ def cross_entropy(p: np.ndarray, x: np.ndarray) -> float:
     return float(-(x * np.log(p) + (1 - x) * np.log(1 - p)).sum(1).mean())
 
 
+def short(work: str, contender: str) -> dict[str, float]:
+    """The times of a short run on one processor."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    examples, epochs = SHORT
+    RECIPES[work] = (examples[work], RECIPES[work][1], epochs, *RECIPES[work][3:])
+    found = RUNS[work, contender](0)
+    return {name: found[name] for name in ("wall_ms", "processor_ms")}
+
+
+def steps(works: list[str]) -> str:
+    """A step's time on one processor, of all rounds the least and the most."""
+    lines = ["| work | quantity | netgrad | PyTorch |", "|---|---|---|---|"]
+    for work in works:
+        times: dict[str, list[float]] = {contender: [] for contender in CONTENDERS}
+        for _ in range(ROUNDS):
+            for contender in CONTENDERS:
+                found = apart("--one", work, contender, "0", "--steps", OMP_NUM_THREADS="1")
+                times[contender].append(found["processor_ms"])
+        cells = (f"{min(of):.4g} to {max(of):.4g}" for of in times.values())
+        lines.append(f"| {work} | a step on one processor, ms | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def apart(*arguments: str, **environment: str) -> dict[str, Any]:
+    """What this module prints with these arguments, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.generative", *arguments]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | environment).stdout
+    found: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return found
+
+
 def judged(samples: np.ndarray) -> dict[str, float]:
     """What a classifier of digits says of samples: how sure it is, the mean of the largest probability, and how many
     digits there are, the exponential of the entropy of their shares (10 where all are equally many)."""
@@ -311,11 +346,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/bench/generative.jsonl"))
     parser.add_argument("--works", default=",".join(RECIPES))
     parser.add_argument("--one", nargs=3, metavar=("WORK", "CONTENDER", "SEED"), help="one run in this process")
+    parser.add_argument("--steps", action="store_true", help="only a step's time, in short runs on one processor")
     given = parser.parse_args()
     if given.one:
         work, contender, seed = given.one
+        if given.steps:
+            print(json.dumps(short(work, contender)))
+            return
         found = {"work": work, "contender": contender, "seed": int(seed)} | RUNS[work, contender](int(seed))
         print(json.dumps(found))
+        return
+    if given.steps:
+        print(machine.description())
+        print(steps(given.works.split(",")))
         return
     given.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in given.out.read_text().splitlines()] if given.out.exists() else []
@@ -325,9 +368,7 @@ def main() -> None:
             for contender in CONTENDERS:
                 if (work, contender, seed) in done:
                     continue
-                command = [sys.executable, "-m", "benchmarks.generative", "--one", work, contender, str(seed)]
-                said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-                rows.append(json.loads(said.splitlines()[-1]))
+                rows.append(apart("--one", work, contender, str(seed)))
                 with given.out.open("a") as file:
                     file.write(json.dumps(rows[-1]) + "\n")
                 print(rows[-1], flush=True)

@@ -50,6 +50,14 @@ def test_rows_unlike_the_others_score_above_1_and_the_columns_are_named(netgrad,
     assert scores["columns"][scores["score"] < 1].isna().all()
 
 
+def test_a_code_that_can_be_a_copy_is_warned_of_in_one_line(netgrad, rooms, tmp_path):
+    given = ("fit", rooms / "rooms.csv", "--reconstruct", "--epochs", 1, "--no-report", "-q", "--out", tmp_path)
+    said = netgrad(*given, "--hidden", "8,20")
+    assert said.status == 0, said.err
+    assert said.err.count("warning") == 1
+    assert "--hidden ends in a code of 20 numbers, more than the" in said.err
+
+
 def test_what_cannot_be_reconstructed_is_one_line(refused, rooms, tmp_path):
     table = rooms / "rooms.csv"
     assert "--target has no effect with --reconstruct" in refused("fit", table, "--reconstruct", "--target", "price")

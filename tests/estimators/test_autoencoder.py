@@ -8,13 +8,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from netgrad.errors import NetgradError
+from netgrad.errors import NetgradError, NetgradWarning
 from netgrad.estimators import Autoencoder, GroupedClassifier, MLPClassifier, MLPRegressor
 
 X, Y = load_iris(return_X_y=True)
 SCALED = StandardScaler().fit_transform(X)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_without_hidden_layers_it_is_as_good_as_pca():
     coder = Autoencoder(2, alpha=0, solver="lbfgs", max_iter=300, random_state=0).fit(SCALED)
     pca = PCA(2).fit(SCALED)
@@ -27,6 +28,8 @@ def test_without_hidden_layers_it_is_as_good_as_pca():
         coder.inverse_transform(SCALED)
     with pytest.raises(NetgradError, match="n_components must be a whole number of at least 1, found 0"):
         Autoencoder(0).fit(SCALED)
+    with pytest.warns(NetgradWarning, match="n_components=5 is more than the 4 features of X, .* copies of them"):
+        Autoencoder(5, max_iter=1).fit(SCALED)
 
 
 def test_in_a_pipeline_its_codes_are_features():

@@ -86,6 +86,39 @@ def test_convolutional_and_recurrent_ones():
     assert model.evaluate(waves)["r2"] > 0.9
 
 
+KINDS = {
+    "denoising": (ng.Autoencoder([ng.Dropout(0.3, classic=True), ng.Dense(3)], inputs=6), None),
+    "sparse": (ng.Autoencoder([ng.Dense(8, activation="logistic")], inputs=6), ng.Sparsity(0.5, rate=0.1)),
+    "contractive": (ng.Autoencoder([ng.Dense(3)], inputs=6), ng.Contraction(0.2)),
+    "variational": (ng.Autoencoder([ng.Dense(4), ng.Gaussian()], [ng.Dense(6)]), ng.GaussianKL(0.3)),
+    "recurrent": (ng.Autoencoder([ng.GRU(3, returns="last")], [ng.Repeat(3), ng.GRU(3), ng.Dense(2)]), None),
+    "convolutional": (
+        ng.Autoencoder([ng.Conv(2, 2, stride=2), ng.Flatten()], [ng.Reshape((1, 1, 2)), ng.ConvTranspose(3, 2)]), None
+    ),
+}  # fmt: skip
+SHAPES = {"recurrent": (3, 2), "convolutional": (2, 2, 3)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_goes_through_a_file_and_is_traced_encoder_and_decoder(kind, tmp_path):
+    net, penalty = KINDS[kind]
+    x = RNG.random((8, *SHAPES.get(kind, (6,)))).astype("f4")
+    model = ng.untrained(net, x, penalty=penalty)
+    again = ng.load(model.save(tmp_path / "model.safetensors"))
+    assert again.objective == model.objective
+    assert again.network == net
+    jax.tree.map(np.testing.assert_array_equal, again.params, model.params)
+    if kind not in (*SHAPES, "variational"):  # dense layers, as in the tied one above
+        return
+    trace = again.trace(x)
+    for node in net.nodes:
+        assert {len(leaf) for leaf in jax.tree.leaves((trace[node.name].a, trace[node.name].delta))} == {8}
+    assert trace[net.nodes[-1].name].a.shape == x.shape
+    if kind == "variational":
+        assert trace["encoder/gaussian_1"].log_variance.shape == (8, 2)
+        np.testing.assert_array_equal(again.sample(3), model.sample(3))
+
+
 def test_a_denoising_one_takes_noise_away():
     clean = PLANE / PLANE.std()
     noisy = clean + 0.5 * RNG.normal(size=clean.shape)
@@ -98,6 +131,8 @@ def test_penalties_on_the_code_do_what_they_say():
     net = ng.Autoencoder([ng.Dense(12, activation="logistic")], [ng.Dense(6)])
     with pytest.warns(ng.NetgradWarning, match="the code has 12 numbers, more than the 6 of an input"):
         free = ng.fit(net, x, **FAST)
+    with pytest.warns(ng.NetgradWarning, match="more than the 6 of an input, and can be a copy"):
+        ng.untrained(net, x, penalty=ng.L2(1e-4))
     sparse = ng.fit(net, x, penalty=ng.Sparsity(1.0, rate=0.05), **FAST)
     assert sparse.encode(x).mean() - 0.05 < 0.3 * (free.encode(x).mean() - 0.05)
     small = ng.fit(net, x, penalty=ng.Sparsity(0.3), **FAST)

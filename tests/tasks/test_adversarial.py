@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import netgrad as ng
-from netgrad.tasks import Adversarial
+from netgrad.tasks import Adversarial, AdversarialPair
 from netgrad.tasks.adversarial import GAMES
 from tests.training.task_cases import mixture
 
@@ -81,6 +81,8 @@ def test_clipped_weights_states_files_and_traces(tmp_path):
     again = ng.load(pair.generator.save(tmp_path / "generator.safetensors"))
     np.testing.assert_array_equal(again.predict(pair.noise(5)), pair.sample(5))
     assert ng.load(pair.discriminator.save(tmp_path / "discriminator.safetensors")).shapes == {"x": (2,)}
+    both = AdversarialPair(again, ng.load(tmp_path / "discriminator.safetensors"))
+    assert both.together().evaluate(pair.noise(9), np.ones(9)) == pair.together().evaluate(pair.noise(9), np.ones(9))
     trace = pair.together().trace(pair.noise(7), np.ones(7))
     assert trace["generator/dense_1"].delta.shape == (7, 5)
     assert trace["discriminator/dense_1"].dW.shape == (2, 6)

@@ -14,6 +14,7 @@ from sklearn.neural_network import BernoulliRBM
 
 import netgrad as ng
 from netgrad.tasks import RBM, BoltzmannMachine, deep_belief
+from netgrad.tasks.belief import DeepBelief
 from tests.training.task_cases import patterns
 
 RNG = np.random.default_rng(0)
@@ -117,7 +118,7 @@ def test_files_and_traces(tmp_path):
         BoltzmannMachine.of(ng.load(other))
 
 
-def test_a_deep_belief_network():
+def test_a_deep_belief_network(tmp_path):
     x = patterns(200)
     belief = deep_belief(x, (12, 6), task=RBM(momentum=0.8), epochs=40)
     assert belief.encode(x).shape == (200, 6)
@@ -127,6 +128,20 @@ def test_a_deep_belief_network():
     assert np.median(nearest) < 0.2
     with pytest.raises(ng.NetgradError, match="at least one layer of hidden units"):
         deep_belief(x, ())
+    path = belief.save(tmp_path / "belief.safetensors")
+    again, model = DeepBelief.load(path), ng.load(path)
+    np.testing.assert_array_equal(again.sample(5, steps=10), belief.sample(5, steps=10))
+    assert [machine.visible for machine in again.machines] == ["binary", "binary"]
+    np.testing.assert_allclose(model.encode(x), belief.encode(x), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(model.predict(x), belief.decode(belief.encode(x)), rtol=1e-4, atol=1e-6)
+    assert model.trace(x)["decoder/dense_1"].a.shape == (200, 12)
+    with pytest.raises(ng.FileError, match="no deep belief network: read it with"):
+        DeepBelief.load(belief.machines[0].save(tmp_path / "machine.safetensors"))
+
+
+def test_more_hidden_than_visible_units_are_no_copy_to_be_warned_of(recwarn):
+    assert BoltzmannMachine(np.ones((2, 9)), np.zeros(2), np.zeros(9)).model().parameters == 29
+    assert not [w for w in recwarn if isinstance(w.message, ng.NetgradWarning)]
 
 
 @pytest.mark.filterwarnings("ignore:lbfgs failed")

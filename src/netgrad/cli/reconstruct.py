@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import typer
 
 from netgrad.cli.results import Trained, finish
-from netgrad.errors import DataError, NetgradError
+from netgrad.errors import DataError, NetgradError, NetgradWarning, warn
 
 # The options of `netgrad fit` that mean something here; any other one that is given is refused.
 TAKEN = (
@@ -77,7 +78,16 @@ def fit(ctx: typer.Context) -> None:
         how = replace(how, epochs=int(np.clip(STEPS * (how.batch_size or len(rows)) / len(rows), *EPOCHS)))
     strength = how.alpha if given["alpha"] is None else given["alpha"]
     penalty = options.penalties(given["penalty"], strength)
-    start = ng.untrained(network, encoder.transform(rows), penalty=penalty, loss="squared_error", seed=given["seed"])
+    if hidden[-1] > features:
+        warn(
+            f"--hidden ends in a code of {hidden[-1]} numbers, more than the {features} that a row has, and can be a "
+            "copy, so that nothing is unusual: make its last number smaller"
+        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the code has", NetgradWarning)  # said above, in this command's words
+        start = ng.untrained(
+            network, encoder.transform(rows), penalty=penalty, loss="squared_error", seed=given["seed"]
+        )
     model = ng.fit(
         replace(start, encoder=encoder),
         rows,

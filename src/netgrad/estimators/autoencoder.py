@@ -11,7 +11,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from netgrad.errors import DataError
+from netgrad.errors import DataError, warn
 from netgrad.estimators import inputs
 from netgrad.estimators.base import Estimator
 from netgrad.estimators.registry import estimator
@@ -104,6 +104,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         return examples, examples.x
 
     def _network(self, shape: tuple[int, ...], units: int) -> Network:
+        if self.n_components > shape[0]:
+            warn(
+                f"n_components={self.n_components} is more than the {shape[0]} features of X, so that codes can be "
+                "copies of them: make it smaller"
+            )
         wide = [
             Dense(size, activation=self.activation) for size in sizes("hidden_layer_sizes", self.hidden_layer_sizes)
         ]

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from netgrad.compiling import as_seed
-from netgrad.errors import NetgradError
+from netgrad.errors import FileError, NetgradError
+from netgrad.layers import Dense
+from netgrad.network import Autoencoder
 from netgrad.tasks.boltzmann import RBM, BoltzmannMachine
+from netgrad.training.files import load
+from netgrad.training.fit import untrained
+from netgrad.training.model import Model
 from netgrad.training.train import counts, train
 
 
@@ -41,6 +47,36 @@ class DeepBelief:
             if machine is not self.machines[0]:
                 v = (rng.random(v.shape) < v).astype(float)
         return v
+
+    def model(self) -> Model:
+        """All machines as one model: an autoencoder with tied weights, to trace, to save, to train further."""
+        hidden = [Dense(len(machine.c), activation="logistic") for machine in self.machines]
+        last = "identity" if self.machines[0].visible == "gaussian" else "logistic"
+        ends = [*("logistic" for _ in self.machines[1:]), last]
+        down = [Dense(len(m.b), activation=end) for m, end in zip(reversed(self.machines), ends, strict=True)]
+        params = {f"encoder/dense_{i}": {"W": m.W, "b": m.c} for i, m in enumerate(self.machines, 1)}
+        params |= {f"decoder/dense_{i}": {"b": m.b} for i, m in enumerate(reversed(self.machines), 1)}
+        net, x = Autoencoder(hidden, down, tied=True), np.zeros((1, len(self.machines[0].b)))
+        made = untrained(net, x, penalty=(), loss="squared_error", params=params)
+        return replace(made, card={"deep_belief": self.machines[0].visible})
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to a model file, which `netgrad.load` reads as the autoencoder that it is."""
+        return self.model().save(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> DeepBelief:
+        """Read a file that `save` wrote; `FileError` for all else."""
+        model = load(path)
+        if "deep_belief" not in model.card:
+            raise FileError(f"{path} holds a model that is no deep belief network: read it with netgrad.load")
+        count = len(model.network.nodes) // 2
+        machines = []
+        for i in range(1, count + 1):
+            up, down = (model.params[name] for name in (f"encoder/dense_{i}", f"decoder/dense_{count + 1 - i}"))
+            visible = model.card["deep_belief"] if i == 1 else "binary"
+            machines.append(BoltzmannMachine(np.asarray(up["W"]), np.asarray(down["b"]), np.asarray(up["b"]), visible))
+        return cls(tuple(machines))
 
 
 def deep_belief(

@@ -389,8 +389,8 @@ def untrained(
         weight_noise or 0.0,
         reconstructs,
     )
-    warn_of_copies(network, objective, network.shapes(shapes))
     if params is None:
+        warn_of_copies(network, objective, network.shapes(shapes))
         params, state = network.init(random_key(seed, INITIAL), shapes)
     else:
         params, state = given_params(network, shapes, params), network.init_state(shapes)

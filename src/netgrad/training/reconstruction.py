@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from netgrad.activity import Activity
 from netgrad.compiling import as_seed
 from netgrad.errors import DataError, NetgradError, warn
 from netgrad.layers.gaussian import Gaussian
@@ -53,7 +54,8 @@ def warn_of_copies(network: Network, objective: Objective, shapes: Mapping[str, 
         return
     given = math.prod(shapes[network.inputs[0]])
     code = math.prod(shapes[part(network, "encoder").outputs[0][1]])
-    held = objective.penalties or objective.weight_noise or any(node.layer.draws for node in network.nodes)
+    penalised = any(isinstance(penalty, Activity) for penalty in objective.penalties)  # small weights copy as well
+    held = penalised or objective.weight_noise or any(node.layer.draws for node in network.nodes)
     if code > given and not held:
         warn(
             f"the code has {code:,} numbers, more than the {given:,} of an input, and can be a copy: make it smaller, "
