@@ -61,6 +61,7 @@ bench-others: $(VENV)/installed-dev  ## the diagnosis on faults from others' lis
 
 bench-unlabelled: $(VENV)/installed-bench  ## a GAN and a variational autoencoder on MNIST beside PyTorch, and pre-training over ten seeds; goes on where it was; to out/bench
 	$(BIN)/python -m benchmarks.generative --out out/bench/generative.jsonl
+	$(BIN)/python -m benchmarks.generative --steps
 	$(BIN)/python -m benchmarks.pretraining --out out/bench/pretraining.jsonl
 
 bench-posteriors: $(VENV)/installed-bench  ## the full posterior of 5,000 weights beside laplace-torch
