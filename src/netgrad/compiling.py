@@ -154,16 +154,16 @@ def _listen() -> None:
     """Hear what JAX says of every program: once, for JAX keeps its listeners for good."""
     spent, found = 0.0, False
 
-    def hear(event: str, seconds: float, **told: Any) -> None:
+    def hear(event: str, duration_secs: float, **told: Any) -> None:
         nonlocal spent, found
         if event.endswith("/jaxpr_to_mlir_module_duration"):
-            spent, found = seconds, False
+            spent, found = duration_secs, False
         elif event.endswith("/cache_retrieval_time_sec"):
             found = True
         elif event.endswith("/backend_compile_duration"):
             name = str(told.get("fun_name", "")).removeprefix("jit(").removesuffix(")")
             for made in _lists:
-                made.append(Compilation(name, spent + seconds, found))
+                made.append(Compilation(name, spent + duration_secs, found))
             spent, found = 0.0, False
 
     jax.monitoring.register_event_duration_secs_listener(hear)
