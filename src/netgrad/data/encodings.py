@@ -19,6 +19,7 @@ import numpy as np
 from netgrad.data.checks import as_examples
 from netgrad.data.column import Column
 from netgrad.data.deciding import Decision, by_the_others, decide_column
+from netgrad.data.frames import as_pandas
 from netgrad.data.kinds import Category, Date, Number
 from netgrad.data.scaling import LIMIT, SCALINGS, is_number, scale_of, too_coarse
 from netgrad.data.values import MISSING, holds, plain, refuse_missing, text_of
@@ -396,6 +397,7 @@ def missing_column(name: str, known: Iterable[str]) -> DataError:
 
 
 def _with_text_names(table: pd.DataFrame) -> pd.DataFrame:
+    table = as_pandas(table)
     table = table.set_axis([str(name) for name in table.columns], axis=1)
     if not table.columns.is_unique:
         twice = table.columns[table.columns.duplicated()][0]

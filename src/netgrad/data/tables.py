@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from netgrad.data import reading
 from netgrad.data.encodings import missing_column
 from netgrad.data.files import opened, regular
+from netgrad.data.frames import as_pandas, name_of_column
 from netgrad.errors import DataError, FileError, NetgradError
 from netgrad.resources import gib, memory
 
@@ -114,6 +115,7 @@ def split_target(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Ser
     Traceback (most recent call last):
     netgrad.errors.DataError: the table has no column 'prise': did you mean 'price'? (it has: size, price)
     """
+    name_of_column(target)
     if target not in table.columns:
         raise missing_column(target, table.columns)
     if table.shape[1] == 1:
@@ -131,6 +133,8 @@ def chosen(
     >>> list(chosen(table, "price", drop=["rooms"])), list(chosen(table, "price", only=["rooms"]))
     (['size', 'price'], ['rooms', 'price'])
     """
+    name_of_column(target)
+    table = as_pandas(table)
     dropped, kept = list(drop), None if only is None else list(only)
     for name in (*dropped, *(kept or ())):
         if name not in table.columns:

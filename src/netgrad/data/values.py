@@ -34,6 +34,8 @@ def plain(column: Any) -> np.ndarray:
     >>> plain(np.array([1.5, np.nan]))
     array([1.5, nan])
     """
+    if hasattr(column, "to_pandas"):  # of polars or pyarrow
+        column = column.to_pandas()
     dtype = getattr(column, "dtype", None)
     if isinstance(dtype, np.dtype):
         if dtype.kind in "iuf":
@@ -64,6 +66,8 @@ def _value(value: Any) -> Any:
         return None if value != value else value
     if isinstance(value, datetime.timedelta):
         return value / datetime.timedelta(days=1)
+    if type(value).__name__ == "Interval":  # pandas.cut's, a category
+        return str(value)
     if type(value).__name__ == "Period":
         value = value.start_time.to_pydatetime()
     if value is None or isinstance(value, bool | int | datetime.date | datetime.time):

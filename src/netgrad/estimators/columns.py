@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from netgrad.data.frames import as_pandas
 from netgrad.errors import warn
 from netgrad.estimators import inputs
 from netgrad.training.frames import encoders_for, unusual
@@ -80,9 +81,7 @@ class OfColumns:
 
 def as_frame(X: Any) -> Any:
     """A data frame of pandas, polars or pyarrow as one of pandas; None for anything else."""
-    if not hasattr(X, "columns"):
-        return None
-    return X if hasattr(X, "iloc") else X.to_pandas() if hasattr(X, "to_pandas") else None
+    return as_pandas(X) if hasattr(X, "columns") else None
 
 
 def takes_as_they_are(frame: Any) -> bool:

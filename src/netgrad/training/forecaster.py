@@ -11,6 +11,7 @@ import numpy as np
 
 from netgrad.data import series as of
 from netgrad.data.encodings import TableEncoder, missing_column
+from netgrad.data.frames import with_times
 from netgrad.data.kinds.moment import PARTS
 from netgrad.data.scaling import is_number
 from netgrad.data.series import FAR, Series, Windows
@@ -210,6 +211,7 @@ class Forecaster:
 
     def _read(self, table: pd.DataFrame) -> Series:
         plan = self.plan
+        table, _ = with_times(table, plan.time, plan.id)
         columns = [c.name for c in self.model.encoder.columns] if self.model.encoder is not None else []
         wanted = dict.fromkeys([*(n for n in (plan.id, plan.time) if n is not None), plan.target, *columns])
         for name in wanted:

@@ -1,0 +1,75 @@
+"""Data frames of other libraries, and times in the index, are taken as the same columns in pandas are."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import netgrad as ng
+from netgrad.data import TableEncoder
+from netgrad.data.frames import with_times
+from netgrad.errors import DataError
+
+N = 60
+SIZE = np.random.default_rng(0).uniform(30, 90, N)
+TABLE = pd.DataFrame({"size": SIZE, "kind": ["flat", "house"] * (N // 2), "price": 3 * SIZE + 1})
+WEEKLY = pd.DataFrame(
+    {"sold": 5 + np.sin(np.arange(120) * 2 * np.pi / 7)}, pd.date_range("2024-01-01", periods=120, name="day")
+)
+
+
+def others():
+    yield pa.Table.from_pandas
+    try:
+        import polars
+    except ImportError:
+        return
+    yield polars.from_pandas
+
+
+@pytest.mark.parametrize("of", others(), ids=str)
+def test_frames_of_other_libraries_train_and_predict_the_same(of):
+    x = TABLE.drop(columns="price")
+    np.testing.assert_array_equal(TableEncoder().fit(of(x)).transform(of(x)), TableEncoder().fit_transform(x))
+    model = ng.fit_table(of(TABLE), "price", epochs=1)
+    np.testing.assert_array_equal(model.predict(of(x)), model.predict(x))
+    assert model.evaluate(of(x), of(TABLE)["price"])["r2"] == model.evaluate(x, TABLE["price"])["r2"]
+    labelled = ng.fit(ng.Sequential([ng.Dense(2)]), of(TABLE.drop(columns="kind")), of(TABLE)["kind"], epochs=1)
+    assert set(labelled.predict(of(TABLE))) <= {"flat", "house"}
+
+
+def test_an_index_of_dates_is_the_times_of_a_forecast():
+    column = WEEKLY.reset_index()
+    forecaster = ng.fit_forecast(column, "sold", time="day", horizon=3, epochs=1)
+    said = forecaster.predict(column)
+    for table, time in ((WEEKLY, None), (WEEKLY, "day"), (WEEKLY["sold"], None)):
+        other = ng.fit_forecast(table, "sold", time=time, horizon=3, epochs=1)
+        pd.testing.assert_frame_equal(other.predict(table), said)
+    unnamed = ng.fit_forecast(WEEKLY.rename_axis(None), "sold", horizon=3, epochs=1)
+    assert (unnamed.plan.time, unnamed.plan.season) == ("time", 7)
+    assert unnamed.predict(WEEKLY.rename_axis(None))["time"].tolist() == said["day"].tolist()
+
+
+def test_what_is_named_is_looked_for_in_the_index_and_nothing_else_is_taken_for_it():
+    panel = pd.concat({"a": WEEKLY, "b": WEEKLY}, names=["shop"])
+    table, time = with_times(panel, "day", "shop")
+    assert (set(table), time) == ({"shop", "day", "sold"}, "day")
+    assert list(with_times(WEEKLY, "hour")[0]) == ["sold"]
+    with pytest.raises(DataError, match="no column 'hour'"):
+        ng.fit_forecast(WEEKLY, "sold", time="hour")
+    periods = WEEKLY.set_axis(WEEKLY.index.to_period("D"))
+    assert with_times(periods, None)[1] == "day"
+
+
+def test_what_is_no_frame_and_no_name_is_said():
+    with pytest.raises(DataError, match="expected a data frame with named columns, found a list"):
+        ng.fit_table([[1, 2]], "price")
+    for fit in (ng.fit_table, ng.fit_forecast):
+        with pytest.raises(DataError, match="the target is the name of a column, found a Series: put it into"):
+            fit(TABLE, TABLE["price"])
+
+
+def test_intervals_are_categories():
+    table = TABLE.assign(part=pd.cut(TABLE["size"], 3))
+    names = TableEncoder().fit(table).feature_names
+    assert sum(name.startswith("part=(") for name in names) == 3
