@@ -1,0 +1,137 @@
+"""A forecaster with sktime's interface, where sktime is installed: netgrad itself does not need it.
+
+from netgrad.estimators.sktime import NetgradForecaster
+
+forecaster = NetgradForecaster().fit(y, fh=[1, 2, 3])
+forecaster.predict(), forecaster.predict_interval(coverage=0.9)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from netgrad.errors import NetgradError
+from netgrad.training.forecaster import conformal
+from netgrad.training.forecasting import fit_forecast
+
+NAME = "NetgradForecaster"
+
+
+def __getattr__(name: str) -> Any:
+    if name != NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _made()
+
+
+@lru_cache(maxsize=1)
+def _made() -> Any:
+    """The class, which is made when it is first asked for, since its base is sktime's."""
+    try:
+        from sktime.forecasting.base import BaseForecaster
+    except ImportError as error:
+        raise NetgradError(f"{NAME} needs sktime: pip install sktime") from error
+
+    class NetgradForecaster(BaseForecaster):
+        """`netgrad.fit_forecast` as a forecaster of sktime's. fh, relative, is asked for in fit; X is known in advance.
+
+        window, log_target, layers, validation, seed: as for `netgrad.fit_forecast`. settings: a dict of further ones.
+        forecaster_: the `netgrad.Forecaster`.
+        """
+
+        _tags = {  # noqa: RUF012 - sktime's way to say what a class can do
+            "y_inner_mtype": "pd.Series",
+            "X_inner_mtype": "pd.DataFrame",
+            "requires-fh-in-fit": True,
+            "capability:exogenous": True,
+            "capability:missing_values": True,
+            "capability:pred_int": True,
+            "capability:pred_int:insample": False,
+            "capability:insample": False,
+            "X-y-must-have-same-index": True,
+        }
+        _config = {"remember_data": True}  # noqa: RUF012 - the past is what a forecast is made from
+
+        def __init__(
+            self,
+            window: int | None = None,
+            log_target: bool | None = None,
+            layers: Any = None,
+            validation: float = 0.15,
+            seed: int = 0,
+            settings: Any = None,
+        ):
+            self.window = window
+            self.log_target = log_target
+            self.layers = layers
+            self.validation = validation
+            self.seed = seed
+            self.settings = settings
+            super().__init__()
+
+        def _fit(self, y: Any, X: Any, fh: Any) -> Any:
+            steps = [int(step) for step in fh.to_relative(self.cutoff)]
+            self._name = y.name
+            self.forecaster_ = fit_forecast(
+                table_of(y, X),
+                "y",
+                horizon=max(steps),
+                window=self.window,
+                known=[] if X is None else [f"x_{name}" for name in X.columns],
+                layers=self.layers,
+                log_target=self.log_target,
+                validation=self.validation,
+                seed=self.seed,
+                **(self.settings or {}),
+            )
+            return self
+
+        def _predict(self, fh: Any, X: Any) -> Any:
+            return self._said(fh, X, ["prediction"])["prediction"].rename(self._name)
+
+        def _predict_interval(self, fh: Any, X: Any, coverage: Any) -> Any:
+            import pandas as pd
+
+            kept, found = self.forecaster_, dict[tuple[Any, float, str], Any]()
+            assert kept.missed is not None
+            name = self._get_varnames()[0]
+            for share in coverage:
+                bands = conformal(kept.missed, share)
+                said = self._said(fh, X, ["low", "high"], replace(kept, plan=replace(kept.plan, bands=bands)))
+                found |= {(name, share, "lower"): said["low"], (name, share, "upper"): said["high"]}
+            return pd.DataFrame(found)
+
+        def _said(self, fh: Any, X: Any, columns: list[str], by: Any = None) -> Any:
+            """These columns of the forecasts, at the steps of fh."""
+            import pandas as pd
+
+            past, later = self._y, None if self._X is None else self._X
+            if later is not None and X is not None:
+                later = pd.concat([later, X[~X.index.isin(later.index)]])
+            said = (by or self.forecaster_).predict(table_of(past, later))
+            steps = [int(step) - 1 for step in fh.to_relative(self.cutoff)]
+            return said[columns].iloc[steps].set_index(fh.to_absolute_index(self.cutoff))
+
+        @classmethod
+        def get_test_params(cls, parameter_set: str = "default") -> Any:
+            """Small ones, for sktime's own checks."""
+            return [{"settings": {"epochs": 1}, "validation": 0.3}, {"window": 3, "settings": {"epochs": 1}}]
+
+    NetgradForecaster.__qualname__ = NAME
+    return NetgradForecaster
+
+
+def table_of(y: Any, X: Any) -> Any:
+    """A series and what is known beside it, as far as that goes, as one table; its index is the times.
+
+    >>> import pandas as pd
+    >>> table_of(pd.Series([1.0, 2.0]), pd.DataFrame({"promo": [0, 1, 1]}))
+         y  x_promo
+    0  1.0        0
+    1  2.0        1
+    2  NaN        1
+    """
+    if X is None:
+        return y.to_frame("y")
+    return y.to_frame("y").join(X.add_prefix("x_"), how="outer")
