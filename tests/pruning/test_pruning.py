@@ -85,6 +85,24 @@ def test_the_surgeon_is_better_than_magnitude_without_retraining():
     assert left["obs"] < left["magnitude"]
 
 
+@pytest.mark.parametrize("method", ["obs", "magnitude"])
+def test_retraining_gives_back_what_pruning_cost(method):
+    """Six in ten weights go; on new examples what is left is then about as good as the whole network was."""
+    x, new = RNG.normal(size=(200, 5)), RNG.normal(size=(500, 5))
+    y, truth = (np.sin(v[:, 0]) + v[:, 1] * v[:, 2] for v in (x, new))
+    how = {"optimizer": "levenberg_marquardt", "batch_size": None, "epochs": 20, "epochs_per_call": 20}
+    net = ng.Sequential([ng.Dense(12, activation="tanh"), ng.Dense(1)])
+    errors = []
+    for seed in range(3):
+        whole = ng.fit(net, x, y, penalty=ng.L2(1e-4), seed=seed, **how | {"epochs": 60})
+        cut, again = (ng.prune(whole, x, y, share=0.6, method=method, retrain=r) for r in (None, how))
+        assert zeros(cut) == zeros(again)
+        errors.append([np.mean((model.predict(new) - truth) ** 2) for model in (whole, cut, again)])
+    whole, cut, again = np.median(errors, axis=0)
+    assert again < 2 * whole
+    assert again < cut / 4
+
+
 @pytest.mark.parametrize("method", ["obd", "magnitude"])
 def test_units_go_whole_and_the_network_gets_smaller(method):
     model = deep()
