@@ -115,6 +115,14 @@ def fit(
             rich_help_panel=DATA,
         ),
     ] = False,
+    pairs: Annotated[
+        bool,
+        typer.Option(
+            "--pairs",
+            help="Of a table of which few rows have a label: learn from the others, too, by pairs of neighbours.",
+            rich_help_panel=DATA,
+        ),
+    ] = False,
     goal: Annotated[
         Text,
         typer.Option(
@@ -356,6 +364,7 @@ def fit(
         translations,
     )
     from netgrad.cli import devices as computing
+    from netgrad.cli import pairs as semi
     from netgrad.cli import reconstruct as autoencoding
     from netgrad.cli.results import Trained, finish
     from netgrad.data.leaks import warn_of_leaks
@@ -371,6 +380,9 @@ def fit(
     sequences.refuse(ctx, translations.ONLY_HERE, "is for translations: give --goal translate, too, or")
     if reconstruct:
         autoencoding.fit(ctx)
+        return
+    if pairs:
+        semi.fit(ctx)
         return
     if forecasts.asked(ctx):
         forecasts.fit(ctx)

@@ -103,6 +103,16 @@ def read(request: Request) -> Source:
     raise _unrecognised(request)
 
 
+def read_with_unlabelled(request: Request) -> tuple[Source, Any]:
+    """A table in a file: the rows that have a target as a source, and those that have none, (N, columns)."""
+    if request.suffix not in SUFFIXES:
+        raise NetgradError(f"rows without a label are known of a table in a file, {request.data} is none")
+    table = request.read(request.data)
+    target = str(request.target)
+    x, y = split_target(chosen(table, target, request.drop, request.only), target)
+    return _source_of(request, x[y.notna()], y[y.notna()]), x[y.isna()]
+
+
 def _refuse_for_tables(request: Request) -> None:
     """Refuse what says something about tables alone."""
     of_file = (("--" + ("no-header" if name == "header" and not v else name), v) for name, v in request.form.items())
@@ -152,6 +162,12 @@ def _table(request: Request) -> Source:
         raise NetgradError(f"which column is to be predicted? name it with --target (the table has: {names})")
     target: str = request.target
     x, y = _with_target(chosen(table, target, request.drop, request.only), target)
+    return _source_of(request, x, y)
+
+
+def _source_of(request: Request, x: Any, y: Any) -> Source:
+    """The rows of a table and their targets, encoded and split."""
+    target = str(request.target)
     name = Path(request.data).name
     # What is wrong with the file is told by its own rows, before they are shuffled; kinds are decided by all of them.
     known = _table_encoder(request).fit(x)
