@@ -1,5 +1,7 @@
 """`netgrad fit --reconstruct`, `predict` with its model, and `--pretrain`."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,6 +50,46 @@ def test_rows_unlike_the_others_score_above_1_and_the_columns_are_named(netgrad,
     assert scores["columns"][7].startswith("price ")
     assert scores["columns"][3].startswith("girth ")
     assert scores["columns"][scores["score"] < 1].isna().all()
+
+
+def test_a_signal_is_looked_at_in_windows(netgrad, refused, tmp_path):
+    """Values that are usual one by one, in an order that is not: a level that stands still."""
+
+    def signal(n, seed):
+        at, noise = np.arange(n), np.random.default_rng(seed).normal(scale=0.05, size=(2, n))
+        return pd.DataFrame({"level": np.sin(at / 3) + noise[0], "flow": np.cos(at / 3) + noise[1]})
+
+    signal(600, 0).to_csv(tmp_path / "usual.csv", index=False)
+    odd = signal(120, 1)
+    odd.loc[60:67, "level"] = 0.2
+    odd.to_csv(tmp_path / "odd.csv", index=False)
+    given = (
+        "fit",
+        tmp_path / "usual.csv",
+        "--reconstruct",
+        "--hidden",
+        "32,3",
+        "--no-report",
+        "--out",
+        tmp_path / "out",
+    )
+    said = netgrad(*given, "--window", 8, "--epochs", 60)
+    assert said.status == 0, said.err
+    model = ng.load(tmp_path / "out" / "model.safetensors")
+    assert model.card["what"].startswith("reconstruction of the windows of 8 rows of usual.csv")
+    assert (model.card["data"]["train"], model.card["data"]["test"]) == (467, 119)  # 593 less 119, less 7 that overlap
+    said = netgrad("predict", tmp_path / "out" / "model.safetensors", tmp_path / "odd.csv")
+    assert said.status == 0, said.err
+    scores = pd.read_csv(io.StringIO(said.out))
+    assert scores["row"].tolist() == list(range(8, 121))
+    assert scores["row"][scores["score"].idxmax()] in range(62, 76)
+    assert (scores["score"][(scores["row"] < 60) | (scores["row"] > 76)] < 1.5).all()
+    assert scores["score"].max() > 3
+    assert "level" in scores["columns"][scores["score"].idxmax()]
+    odd[:5].to_csv(tmp_path / "short.csv", index=False)
+    told = "a window has 8 rows, and there are 5: give more rows, or train with a smaller --window"
+    assert told in refused("predict", tmp_path / "out" / "model.safetensors", tmp_path / "short.csv")
+    assert "0 windows of 590 rows are too few" in refused(*given, "--window", 590)
 
 
 def test_a_code_that_can_be_a_copy_is_warned_of_in_one_line(netgrad, rooms, tmp_path):

@@ -139,9 +139,9 @@ def fit(
         Count,
         typer.Option(
             min=1,
-            help="Of a forecast: how many time-steps it is made from.",
+            help="How many time-steps a forecast is made from; with --reconstruct, rows seen together.",
             rich_help_panel=DATA,
-            show_default="by horizon and season",
+            show_default="by horizon and season; 1",
         ),
     ] = None,
     known: Annotated[

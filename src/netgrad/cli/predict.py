@@ -72,7 +72,7 @@ def predict(
     elif "sequences" in model.card:
         table, index = sequences.predictions(model, data, proba, form), None
     else:
-        x, index = rows(model, data, seed, form)
+        x, index = reconstruct.windowed(model, *rows(model, data, seed, form))
         table = reconstruct.scores(model, x) if model.objective.reconstructs else predictions(model, x, proba)
         for place, name in enumerate(naming(model, x)):
             table.insert(place, name, x[name].to_numpy())

@@ -16,7 +16,7 @@ from netgrad.errors import DataError, NetgradError, NetgradWarning, warn
 
 # The options of `netgrad fit` that mean something here; any other one that is given is refused.
 TAKEN = (
-    *("data", "reconstruct", "test", "validation", "drop", "only", "scaling"),
+    *("data", "reconstruct", "window", "test", "validation", "drop", "only", "scaling"),
     *("missing", "missing_values", "categorical", "numeric", "separator", "encoding", "header"),
     *("hidden", "activation", "optimizer", "learning_rate", "schedule", "epochs", "batch_size"),
     *("penalty", "alpha", "clip_norm", "patience", "checkpoint", "log", "seed"),
@@ -56,8 +56,11 @@ def fit(ctx: typer.Context) -> None:
         raise NetgradError(f"--reconstruct takes a table, a file named {', '.join(SUFFIXES)}: found {given['data']}")
     table = request.read(given["data"])
     only = None if given["only"] is None else options.names(given["only"])
-    x = selected(table, options.names(given["drop"]), only)
-    rows, x_test = (x, request.read(test_file)) if test_file else parted(x, share, given["seed"])
+    window = given["window"] or 1
+    x = windows(selected(table, options.names(given["drop"]), only), window)
+    rows, x_test = (
+        (x, windows(request.read(test_file), window)) if test_file else parted(x, share, given["seed"], window)
+    )
     made = partial(
         TableEncoder,
         given["scaling"] or "standardise",
@@ -94,14 +97,16 @@ def fit(ctx: typer.Context) -> None:
         **options.training(how, given),
     )
     usual_errors = np.quantile(errors(model, x_test), SHARES)
+    what = "rows" if window == 1 else f"windows of {window} rows"
     found = {**options.settled(how, True), "scaling": encoder.scaling, "hidden": list(hidden), "alpha": strength}
     settings = card.plain({n: given[n] for n in TAKEN if n not in (*card.LOCAL, "data")} | found)
     model.card = {
-        "what": f"reconstruction of the rows of {name} by a network of {len(network.nodes)} layers",
+        "what": f"reconstruction of the {what} of {name} by a network of {len(network.nodes)} layers",
         "data": {"name": name, "rows": len(x), "train": len(rows), "test": len(x_test)},
         "task": "reconstruction",
         "scores": {},
-        "reconstruction": {"shares": list(SHARES), "errors": [float(f"{error:.6g}") for error in usual_errors]},
+        "reconstruction": {"shares": list(SHARES), "errors": [float(f"{error:.6g}") for error in usual_errors]}
+        | ({} if window == 1 else {"window": window}),
         "settings": settings,
         "versions": card.versions(),
         "seed": given["seed"],
@@ -129,12 +134,50 @@ def selected(table: Any, drop: tuple[str, ...], only: tuple[str, ...] | None) ->
     return chosen(table, nothing, drop, only)  # type: ignore[arg-type]
 
 
-def parted(x: Any, share: float, seed: int) -> tuple[Any, Any]:
-    """Rows to train on, and rows kept for testing: errors on rows that were trained on are smaller than is usual."""
-    if len(x) < FEWEST:
-        raise DataError(f"{len(x)} rows are too few to learn what is usual: at least {FEWEST} are needed")
-    order = np.random.default_rng(seed).permutation(len(x))
+def windows(table: Any, window: int) -> Any:
+    """A signal, one time-step a row, as rows that hold ``window`` steps: those of each row, and of the rows before it.
+
+    The columns of the row itself keep their names. The first rows, which have too few before them, end no window.
+
+    >>> import pandas as pd
+    >>> windows(pd.DataFrame({"level": [1, 2, 4, 8]}), 3)
+       level  level 1 before  level 2 before
+    2      4               2               1
+    3      8               4               2
+    """
+    import pandas as pd
+
+    if window == 1:
+        return table
+    if len(table) < window:
+        raise DataError(
+            f"a window has {window} rows, and there are {len(table)}: give more rows, or train with a smaller --window"
+        )
+    ends = table.index[window - 1 :]
+    parts = [table.iloc[window - 1 - k : len(table) - k].set_axis(ends) for k in range(window)]
+    named = [part.add_suffix(f" {k} before") if k else part for k, part in enumerate(parts)]
+    return pd.concat(named, axis=1)
+
+
+def windowed(model: Any, x: Any, names: Any) -> tuple[Any, Any]:
+    """New rows, and what they are called, as a model takes them that reconstructs windows."""
+    window = model.card.get("reconstruction", {}).get("window", 1)
+    return windows(x, window), None if names is None else names[window - 1 :]
+
+
+def parted(x: Any, share: float, seed: int, window: int = 1) -> tuple[Any, Any]:
+    """Rows to train on, and rows kept for testing: errors on rows that were trained on are smaller than is usual.
+
+    Of windows, which share rows with their neighbours, the last ones, and none that reaches into them is trained on.
+    """
     held = max(1, round(share * len(x)))
+    left = len(x) - held - (window - 1) if window > 1 else len(x)
+    if left < FEWEST:
+        what = "rows" if window == 1 else f"windows of {window} rows"
+        raise DataError(f"{max(left, 0)} {what} are too few to learn what is usual: at least {FEWEST} are needed")
+    if window > 1:
+        return x.iloc[:left], x.iloc[-held:]
+    order = np.random.default_rng(seed).permutation(len(x))
     return x.iloc[np.sort(order[held:])], x.iloc[np.sort(order[:held])]
 
 
@@ -148,7 +191,7 @@ def errors(model: Any, x: Any) -> np.ndarray:
 def scores(model: Any, x: Any) -> Any:
     """Of each row a data frame: ``score``, its error in units of what 99 in 100 rows kept for testing stay below, so
     that above 1 it is unusual; ``unusual``, the share of those rows whose error is smaller; ``columns``, of unusual
-    rows those whose correction makes the error smaller, and by how much."""
+    rows those whose correction makes the error smaller, and by how much. Of windows ``row``, the number of the last."""
     import pandas as pd
 
     usual_errors = model.card.get("reconstruction")
@@ -162,7 +205,9 @@ def scores(model: Any, x: Any) -> Any:
     if (odd := score > 1).any():
         columns[odd] = responsible(model, encoded[odd])
     said = {"score": [float(f"{one:.5g}") for one in score], "unusual": np.interp(total, known, at).round(3)}
-    return pd.DataFrame(said | {"columns": columns})
+    window = usual_errors.get("window", 1)
+    row = {} if window == 1 else {"row": np.arange(len(total)) + window}
+    return pd.DataFrame(row | said | {"columns": columns})
 
 
 def responsible(model: Any, encoded: np.ndarray) -> list[str]:
