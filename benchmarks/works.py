@@ -14,8 +14,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Work:
-    """kind "sequence" (tagging), "text" (the next symbol), "image", "signal" or "vector"; shape: of one example;
-    layers: see each kind.
+    """kind "sequence" (tagging), "text" (the next symbol), "translation" (a source of as many symbols as its target),
+    "image", "residual" (a ResNet), "signal" or "vector"; shape: of one example; layers: see each kind.
 
     target: "classes" (softmax cross-entropy) or "bits" (logistic cross-entropy on every output).
     ratio: the speed-up over the best other contender that netgrad aims at; None where there is no aim but "not slower".
@@ -37,14 +37,16 @@ class Work:
         """Inputs x, targets y, and for sequences lengths: random, but the same for every contender."""
         rng = np.random.default_rng(0)
         x = rng.normal(size=(self.examples, *self.shape)).astype(np.float32)
-        steps = self.shape[:1] if self.kind in ("sequence", "text") else ()
-        if self.kind == "text":
+        steps = self.shape[:1] if self.kind in ("sequence", "text", "translation") else ()
+        if self.kind in ("text", "translation"):
             x = rng.integers(0, self.outputs, x.shape).astype(np.int32)
         if self.target == "bits":
             y: np.ndarray = rng.integers(0, 2, (self.examples, *steps, self.outputs)).astype(np.float32)
         else:
             y = rng.integers(0, self.outputs, (self.examples, *steps)).astype(np.int32)
         data = {"x": x, "y": y}
+        if self.kind == "translation":  # what stood before each symbol of the target
+            data["target"] = np.pad(y, ((0, 0), (1, 0)))[:, :-1]
         if self.unequal:
             data["lengths"] = rng.integers(self.shape[0] // 4, self.shape[0] + 1, self.examples).astype(np.int32)
         return data
@@ -91,6 +93,28 @@ class Work:
                 inputs, weights = shape[0] * units, 12 * blocks * units**2
                 kept = blocks * shape[0] * (10 * units + heads * shape[0])  # q, k, v, scores, the wide layer
                 shape = [shape[0], units]
+            elif name == "residual":  # rows of blocks of two convolutions; all but the first row halve the image
+                maps, blocks, rows = settings
+                for row in range(rows):
+                    for block in range(blocks):
+                        wide, halved = maps * 2**row, row > 0 and block == 0
+                        out = [n // (2 if halved else 1) for n in shape[:-1]]
+                        weights = 9 * wide * (shape[-1] + wide) + (shape[-1] * wide if halved else 0)
+                        outputs = int(np.prod(out)) * wide
+                        parts.append(Part(int(np.prod(out)) * weights, int(np.prod(shape)), outputs, outputs, weights))
+                        shape = [*out, wide]
+                continue
+            elif name == "encoder_decoder":  # LSTMs: both ways over the source, once more over that, and the target
+                units, embedding = settings
+                steps, half = shape[0], units // 2
+                parts.append(Part(0, inputs, 2 * steps * embedding, 0, 0))
+                gates = (
+                    2 * 3 * half * (embedding + half) + 3 * units * (units + units) + 3 * units * (embedding + units)
+                )
+                dense = 4 * units**2 + 2 * units**2  # q, k, v and o; both of them side by side to one
+                adds, weights = steps * (gates + dense + 2 * steps * units), gates + dense
+                inputs, kept = 2 * steps * embedding, steps * (12 * units + 4 * units + steps)
+                shape = [steps, units]
             elif name == "pool":
                 shape = [*(n // settings[0] for n in shape[:-1]), shape[-1]]
             elif name == "global_pool":
@@ -156,6 +180,11 @@ WORKS = {
               ("dense", 5, "identity")), 5, ratio=3),
         Work("transformer", "decoder-only Transformer of 4 layers, d 128, 4 heads, 96 symbols, T=128, N=32", "text", 32,
              (128,), (("transformer", 128, 4, 4), ("dense", 96, "identity")), 96, ratio=1.2),
+        Work("resnet20", "ResNet-20 at 32x32, N=64", "residual", 64, (32, 32, 3),
+             (("conv", 16, 3, "same"), ("residual", 16, 3, 3), ("global_pool",), ("dense", 10, "identity")), 10,
+             ratio=1.2),
+        Work("translation", "encoder-decoder of LSTMs with attention, 64 units, 40 symbols, T=30, N=64",
+             "translation", 64, (30,), (("encoder_decoder", 64, 32), ("dense", 40, "identity")), 40, ratio=1.2),
     )
 }  # fmt: skip
 

@@ -21,6 +21,11 @@ def network(work: Work) -> ng.Network:
     if work.kind == "text":
         ((_, units, blocks, heads), _) = work.layers
         return ng.architectures.transformer_decoder(work.outputs, units, layers=blocks, heads=heads)
+    if work.kind == "residual":
+        return ng.architectures.resnet20(work.outputs)
+    if work.kind == "translation":
+        ((_, units, embedding), _) = work.layers
+        return ng.architectures.encoder_decoder(work.outputs, work.outputs, units, cell="lstm", embedding=embedding)
     layers: list[Any] = []
     for name, *settings in work.layers:
         match name:
@@ -41,6 +46,11 @@ def network(work: Work) -> ng.Network:
     return ng.Sequential(layers)
 
 
+def inputs(data: dict[str, Any]) -> Any:
+    """What the network is fed: by name where it is a source and a target."""
+    return {"source": data["x"], "target": data["target"]} if "target" in data else data["x"]
+
+
 def loss(work: Work) -> str:
     """The name of the work's loss."""
     return "binary_cross_entropy" if work.target == "bits" else "softmax_cross_entropy"
@@ -48,14 +58,14 @@ def loss(work: Work) -> str:
 
 def untrained(work: Work, data: dict[str, Any]) -> ng.Model:
     """The model that every work starts from."""
-    return ng.untrained(network(work), data["x"], data["y"], loss=loss(work), lengths=data.get("lengths"))
+    return ng.untrained(network(work), inputs(data), data["y"], loss=loss(work), lengths=data.get("lengths"))
 
 
 def fit(work: Work, epochs: int, batch: int | None, variant: str) -> None:
     """`ng.fit`."""
     data = work.data()
     ng.fit(
-        network(work), data["x"], data["y"], lengths=data.get("lengths"), loss=loss(work),
+        network(work), inputs(data), data["y"], lengths=data.get("lengths"), loss=loss(work),
         optimizer="sgd", learning_rate=work.rate, batch_size=batch, epochs=epochs,
     )  # fmt: skip
 
@@ -64,14 +74,14 @@ def make_prediction(work: Work, variant: str) -> Callable[[], None]:
     """`Model.predict_proba`."""
     data = work.data()
     model = untrained(work, data)
-    return lambda: model.predict_proba(data["x"], data.get("lengths"))
+    return lambda: model.predict_proba(inputs(data), data.get("lengths"))
 
 
 def make(work: Work, variant: str) -> Callable[[], None]:
     """One step of plain gradient descent on the whole batch."""
     data = work.data()
     model = untrained(work, data)
-    batch = jax.tree.map(jnp.asarray, model.batch(data["x"], data["y"], None, data.get("lengths")))
+    batch = jax.tree.map(jnp.asarray, model.batch(inputs(data), data["y"], None, data.get("lengths")))
     descent = optimizers.get("sgd", work.rate)
     run = compiled_step(Supervised.of(model, descent))
     carry = Carry(model.params, model.state, descent.init(model.params))

@@ -48,6 +48,66 @@ class Decoder(nn.Module):
         return self.readout(self.blocks(h, mask=self.mask, is_causal=True))
 
 
+class Translator(nn.Module):
+    """LSTMs that read a source both ways, sum it up, and write from that; every step attends to the source (Luong).
+
+    Modules have the names of the layers of `netgrad.architectures.encoder_decoder`.
+    """
+
+    def __init__(self, work: Work):
+        super().__init__()
+        ((_, units, embedding), (_, outputs, _)) = work.layers
+        self.source_symbols, self.target_symbols = nn.Embedding(outputs, embedding), nn.Embedding(outputs, embedding)
+        self.memory = nn.LSTM(embedding, units // 2, batch_first=True, bidirectional=True)
+        self.summary, self.decoder = (nn.LSTM(n, units, batch_first=True) for n in (units, embedding))
+        self.attention = nn.MultiheadAttention(units, 1, batch_first=True)
+        self.dense_1, self.dense_2 = nn.Linear(2 * units, units), nn.Linear(units, outputs)
+
+    def forward(self, x: tuple[torch.Tensor, torch.Tensor], lengths: torch.Tensor | None) -> torch.Tensor:
+        memory = self.memory(self.source_symbols(x[0]))[0]
+        h = self.decoder(self.target_symbols(x[1]), self.summary(memory)[1])[0]
+        found = self.attention(h, memory, memory, need_weights=False)[0]
+        return self.dense_2(torch.tanh(self.dense_1(torch.cat([h, found], -1))))
+
+
+class Block(nn.Module):
+    """relu(F(x) + x), F two convolutions of 3 x 3, each normalised; around it a convolution where the shape changes."""
+
+    def __init__(self, maps: int, filters: int, stride: int):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(maps, filters, 3, stride, 1, bias=False), nn.BatchNorm2d(filters)
+        self.conv2, self.bn2 = nn.Conv2d(filters, filters, 3, 1, 1, bias=False), nn.BatchNorm2d(filters)
+        if stride > 1:
+            self.downsample = nn.Sequential(nn.Conv2d(maps, filters, 1, stride, bias=False), nn.BatchNorm2d(filters))
+        self.same = stride == 1
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        inner = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
+        return torch.relu(inner + (x if self.same else self.downsample(x)))
+
+
+class ResNet(nn.Module):
+    """Rows of blocks behind a convolution, as He et al. have it for images of 32 x 32; torchvision's names."""
+
+    def __init__(self, work: Work):
+        super().__init__()
+        ((_, filters, *_), (_, maps, blocks, rows), _, (_, outputs, _)) = work.layers
+        self.conv1 = nn.Conv2d(work.shape[-1], filters, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(filters)
+        for row in range(rows):
+            wide = maps * 2**row
+            first = Block(wide // 2, wide, 2) if row else Block(wide, wide, 1)
+            others = [Block(wide, wide, 1) for _ in range(blocks - 1)]
+            setattr(self, f"layer{row + 1}", nn.Sequential(first, *others))
+        self.fc, self.rows = nn.Linear(maps * 2 ** (rows - 1), outputs), rows
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
+        h = torch.relu(self.bn1(self.conv1(x)))
+        for row in range(self.rows):
+            h = getattr(self, f"layer{row + 1}")(h)
+        return self.fc(h.mean((2, 3)))
+
+
 class Pooled(nn.Module):
     """Convolutions, pooling and dense layers in a row, on channels-first arrays."""
 
@@ -77,17 +137,19 @@ class Pooled(nn.Module):
         return self.parts(x)
 
 
-def network(work: Work, variant: str) -> tuple[Any, dict[str, torch.Tensor]]:
+def network(work: Work, variant: str) -> tuple[Any, dict[str, Any]]:
     """The network and its data, channels first where it convolves, in name if not in memory."""
     torch.manual_seed(0)
     data = {name: torch.from_numpy(v) for name, v in work.data().items()}
-    if work.kind in ("image", "signal"):
+    if work.kind == "translation":
+        return Translator(work), data | {"x": (data["x"], data["target"])}
+    if work.kind in ("image", "residual", "signal"):
         data["x"] = data["x"].movedim(-1, 1).contiguous()
     if work.kind == "text":
         return Decoder(work), data
     if work.kind == "sequence":
         return Tagger(work), data
-    net = Pooled(work, data["x"][:2])
+    net = ResNet(work) if work.kind == "residual" else Pooled(work, data["x"][:2])
     if variant == "channels_last":
         net = net.to(memory_format=torch.channels_last)
         data["x"] = data["x"].contiguous(memory_format=torch.channels_last)
@@ -107,14 +169,14 @@ def make_prediction(work: Work, variant: str) -> Callable[[], None]:
     return step
 
 
-def trainer(work: Work, variant: str) -> tuple[Callable[..., None], dict[str, torch.Tensor]]:
+def trainer(work: Work, variant: str) -> tuple[Callable[..., None], dict[str, Any]]:
     """``update(x, y, lengths)``, eager or with a network that went through torch.compile, and all data."""
     net, data = network(work, variant)
     descent = torch.optim.SGD(net.parameters(), lr=work.rate)
     if variant == "compile":
         net = torch.compile(net)
 
-    def error(x: torch.Tensor, y: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
+    def error(x: Any, y: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
         out = net(x, lengths)
         if work.target == "bits":
             return nn.functional.binary_cross_entropy_with_logits(out, y) * y.shape[-1]
@@ -123,7 +185,7 @@ def trainer(work: Work, variant: str) -> tuple[Callable[..., None], dict[str, to
             return nn.functional.cross_entropy(out[mask], y[mask].long())
         return nn.functional.cross_entropy(out.reshape(-1, out.shape[-1]), y.reshape(-1).long())
 
-    def update(x: torch.Tensor, y: torch.Tensor, lengths: torch.Tensor | None) -> None:
+    def update(x: Any, y: torch.Tensor, lengths: torch.Tensor | None) -> None:
         descent.zero_grad(set_to_none=True)
         error(x, y, lengths).backward()
         descent.step()
