@@ -67,11 +67,11 @@ export function Build(props: { design: Design; drawing: Drawn[]; offered: Offere
                       onClick={() => set(i, { units: layer.units! + 1 })}>+</button>
                   </span>
                 )}
-                {(["filters", "window", "rate"] as const).map(
+                {(["filters", "window", "rate", "heads", "forget_bias"] as const).map(
                   (name) =>
                     layer[name] !== undefined && (
                       <label class="small">
-                        {name}
+                        {name.replace("_", " ")}
                         <input type="number" value={layer[name]} step={name === "rate" ? 0.05 : 1}
                           onChange={(e) => set(i, { [name]: Number(e.currentTarget.value) })} />
                       </label>
@@ -129,6 +129,6 @@ function swapped(layers: Layer[], i: number): Layer[] {
 
 // What was set up for another data set's lesson does not follow to the next.
 function fresh(design: Design, data: string): Partial<Design> {
-  const lesson = design.data === "power_plant";
+  const lesson = design.data === "power_plant" || design.data === "lstm_cell";
   return { data, ...(lesson ? { loss: "", output: "identity", reduction: "mean", batch_size: 32 } : {}) };
 }

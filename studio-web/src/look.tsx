@@ -1,7 +1,8 @@
 import katex from "katex";
 import "katex/dist/katex.min.css";
-import type { Frame, Send, Sizes } from "./types";
-import { Picture } from "./views";
+import { useEffect, useRef } from "preact/hooks";
+import type { Frame, Look, Send, Sizes } from "./types";
+import { Picture, paintSigned } from "./views";
 
 const shown = (v: number | null | undefined) => (v === null || v === undefined ? "not finite" : String(+v.toPrecision(4)));
 
@@ -34,6 +35,72 @@ function Numbers(props: { name: string; values: number[]; chosen?: number; choos
   );
 }
 
+// One quantity over time: a row for each unit, a column for each step; a click chooses both.
+function OverTime(props: { name: string; values: number[][]; steps: string[]; step: number; unit: number; choose: (step: number, unit: number) => void }) {
+  const { values, steps } = props;
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const most = Math.max(1e-9, ...values.flat().map((v) => Math.abs(v ?? 0)));
+  const unit = Math.min(props.unit, values.length - 1);
+  useEffect(() => paintSigned(canvas.current!, values, most));
+  const pick = (event: MouseEvent) => {
+    const box = canvas.current!.getBoundingClientRect();
+    const part = (at: number, from: number, size: number, count: number) => Math.max(0, Math.min(count - 1, Math.floor(((at - from) / size) * count)));
+    props.choose(part(event.clientX, box.left, box.width, steps.length), part(event.clientY, box.top, box.height, values.length));
+  };
+  return (
+    <div class="overtime">
+      <span class="name">{props.name} <b>{shown(values[unit]?.[props.step])}</b></span>
+      <canvas ref={canvas} role="img" onClick={pick} aria-label={`${props.name} of ${values.length} units over ${steps.length} time-steps, largest ${shown(most)}`}
+        style={{ width: `${steps.length * 15}px`, height: `${Math.max(14, Math.min(72, values.length * 9))}px` }} />
+    </div>
+  );
+}
+
+function Sequence({ look, select }: { look: Look; select: (more: Record<string, number>) => void }) {
+  const steps = look.steps!;
+  return (
+    <div class="sequence" tabindex={0} aria-label="Quantities over time">
+      <div class="overtime">
+        <span class="name soft">step</span>
+        <span class="steps">
+          {steps.map((name, t) => (
+            <span key={t} class={t === look.step ? "chosen" : ""} onClick={() => select({ step: t })}>{name}</span>
+          ))}
+        </span>
+      </div>
+      {look.rows!.map((row) => (
+        <OverTime key={row.name} {...row} steps={steps} step={look.step!} unit={look.unit ?? 0} choose={(step, unit) => select(row.name === "x" ? { step } : { step, unit })} />
+      ))}
+      <p class="soft">A row for each unit, a column for each time-step; blue above 0, orange below, as strong as the largest of each quantity. The numbers are those of the chosen step and unit.</p>
+    </div>
+  );
+}
+
+function Heads({ heads, steps }: { heads: number[][][]; steps: string[] }) {
+  return (
+    <div class="heads">
+      {heads.map((rows, i) => (
+        <figure key={i}>
+          <table class="attends" aria-label={`Attention weights of head ${i}`}>
+            <thead>
+              <tr><th scope="col"><span class="sr">step</span></th>{rows[0].map((_, s) => <th scope="col">{steps[s]}</th>)}</tr>
+            </thead>
+            <tbody>
+              {rows.map((row, t) => (
+                <tr key={t}>
+                  <th scope="row">{steps[t]}</th>
+                  {row.map((weight, s) => <td style={{ background: `rgb(37 99 235 / ${weight})` }} title={`${steps[t]} (step ${t}) attends to ${steps[s]} (step ${s}): ${shown(weight)}`} />)}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          <figcaption class="soft">head {i}: rows attend to columns</figcaption>
+        </figure>
+      ))}
+    </div>
+  );
+}
+
 export function LookInside({ frame, send }: { frame: Frame; send: Send }) {
   const look = frame.look;
   if (!look) return <p class="soft">Choose a layer in the drawing.</p>;
@@ -53,10 +120,19 @@ export function LookInside({ frame, send }: { frame: Frame; send: Send }) {
           <input type="number" min="0" max={look.examples - 1} value={look.example}
             onChange={(e) => select({ example: Number(e.currentTarget.value) })} />
         </label>
+        {look.rows && (
+          <label>step
+            <input type="number" min="0" max={look.steps!.length - 1} value={look.step}
+              onChange={(e) => select({ step: Number(e.currentTarget.value) })} />
+          </label>
+        )}
         <code>{look.quantity}</code>
         <button onClick={() => void navigator.clipboard.writeText(look.quantity)}>Copy</button>
       </div>
-      <div class="two">
+      {look.rows && <Sequence look={look} select={select} />}
+      {look.attention && <Heads heads={look.attention} steps={look.steps!} />}
+      {look.rows && look.equations && <div>{look.equations.map((e) => <Equation key={e.title} {...e} />)}</div>}
+      {!look.rows && <div class="two">
         <div>
           {look.x && <Numbers name="x" values={look.x} chosen={look.input} choose={flat ? undefined : (input) => select({ input })} />}
           {look.W && <Numbers name={flat ? "W" : `W[:, ${look.unit}]`} values={look.W} chosen={look.input} />}
@@ -81,7 +157,7 @@ export function LookInside({ frame, send }: { frame: Frame; send: Send }) {
           )}
         </div>
         <div>{look.equations?.map((e) => <Equation key={e.title} {...e} />)}</div>
-      </div>
+      </div>}
     </div>
   );
 }

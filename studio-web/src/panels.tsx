@@ -47,7 +47,11 @@ function measured(reads: string, frame: Frame): string {
   const columns = ["epoch", "loss", "held_loss", "accuracy", "held_accuracy"];
   const [first, second] = reads.split(" ");
   let value: number | null | undefined;
-  if (first === "look") {
+  if (reads === "mistakes" || reads === "held_mistakes") value = frame[reads];
+  else if (first === "time") {
+    const row = frame.look?.rows?.find((r) => r.name === reads.slice(5));
+    value = row?.values[frame.look?.unit ?? 0]?.[frame.look?.step ?? 0];
+  } else if (first === "look") {
     const name = second === "w" ? "W" : second;
     const values = frame.look?.[name as "z"];
     value = values?.[(second === "w" ? frame.look?.input : frame.look?.unit) ?? 0];
@@ -93,7 +97,7 @@ export function Lessons(props: { lessons: Lesson[]; frame: Frame; design: Design
       <dl>
         <dt>To be seen</dt>
         <dd>{step.expected}</dd>
-        <dt>Here ({step.reads.replace("_", " ")})</dt>
+        <dt>Here ({step.reads.replace("_", " ").replace("time ", "")})</dt>
         <dd class="here">{loaded ? measured(step.reads, props.frame) : "load the network first"}</dd>
       </dl>
       <div class="picker">

@@ -7,6 +7,8 @@ export type Layer = {
   rate?: number;
   filters?: number;
   window?: number;
+  heads?: number;
+  forget_bias?: number;
 };
 
 export type Design = {
@@ -87,6 +89,11 @@ export type Look = {
   filters?: number[][][];
   maps?: number[][][];
   equations?: { title: string; tex: string }[];
+  rows?: { name: string; values: number[][] }[]; // of sequences: each quantity, unit by unit over time
+  steps?: string[];
+  step?: number;
+  length?: number;
+  attention?: number[][][];
 };
 
 export type Frame = {
@@ -99,12 +106,15 @@ export type Frame = {
   curve: Point[];
   layers: Sizes[];
   weights: Record<string, number[][]>;
-  selection: { layer: string; unit: number; input: number; example: number };
+  selection: { layer: string; unit: number; input: number; example: number; step: number };
   field?: { low: number; high: number; best?: number[]; sure?: number[]; value?: number[] };
   fit?: { x: number[]; y: number[] };
   confusion?: number[][];
   pictures?: { guess: number; truth: number; sure: number }[];
   pairs?: { truth: number[]; guess: number[] };
+  written?: { steps: string[]; truth: string[]; guess: string[] }[];
+  mistakes?: number;
+  held_mistakes?: number;
   look?: Look;
   rival?: { changes: string[]; epoch: number; curve: Point[] };
 };

@@ -122,6 +122,20 @@ function Fit({ frame, data }: { frame: Frame; data: Shown }) {
   );
 }
 
+// Numbers as colours: blue above 0, orange below, white at 0.
+export function paintSigned(canvas: HTMLCanvasElement, rows: number[][], most: number) {
+  canvas.height = rows.length;
+  canvas.width = rows[0].length;
+  const image = new ImageData(rows[0].length, rows.length);
+  rows.flat().forEach((value, i) => {
+    const v = Math.max(-1, Math.min(1, (value ?? 0) / most));
+    const rgb = v >= 0 ? CLASSES[0] : CLASSES[1];
+    for (let k = 0; k < 3; k++) image.data[4 * i + k] = 255 + Math.abs(v) * (rgb[k] - 255);
+    image.data[4 * i + 3] = 255;
+  });
+  canvas.getContext("2d")!.putImageData(image, 0, 0);
+}
+
 export function Picture({ rows, label, signed }: { rows: number[][]; label: string; signed?: boolean }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
@@ -196,9 +210,37 @@ export function Answers({ frame, data, theme }: { frame: Frame; data: Shown; the
           })}
         </div>
       )}
+      {frame.mistakes !== undefined && (
+        <p>
+          Mistakes a sequence: <b>{+frame.mistakes.toPrecision(3)}</b>
+          {data.held > 0 && <>, of unseen ones <b>{+frame.held_mistakes!.toPrecision(3)}</b></>}
+        </p>
+      )}
+      {frame.written && <Written written={frame.written} held={data.held > 0} />}
       {frame.confusion && <Confusion counts={frame.confusion} classes={data.classes} held={data.held > 0} />}
       {frame.pairs && <Pairs pairs={frame.pairs} />}
     </div>
+  );
+}
+
+// What is answered at each time-step: above it what came, below what should follow and what was said.
+function Written({ written, held }: { written: NonNullable<Frame["written"]>; held: boolean }) {
+  return (
+    <figure class="written" tabindex={0} aria-label="Answers at each time-step">
+      {written.map((one, i) => (
+        <table key={i}>
+          <tbody>
+            {(["steps", "truth", "guess"] as const).map((name) => (
+              <tr>
+                <th scope="row">{{ steps: "seen", truth: "follows", guess: "answer" }[name]}</th>
+                {one[name].map((text, t) => <td class={name === "guess" && text !== one.truth[t] ? "wrong" : ""}>{text || "–"}</td>)}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      ))}
+      <figcaption class="soft">{held ? "Held-out" : "Training"} sequences, step by step; a wrong answer is underlined</figcaption>
+    </figure>
   );
 }
 

@@ -130,6 +130,7 @@ def test_the_gallery_comes_as_csv(client):
     lines = client.get(url("/api/data/xor.csv")).text.splitlines()
     assert (lines[0], len(lines)) == ("x1,x2,y", 226)
     assert client.get(url("/api/data/sine.csv")).text.startswith("x1,y\n")
+    assert "reber has sequences, which are no rows of a table" in client.get(url("/api/data/reber.csv")).json()["error"]
     assert "unknown data set" in client.get(url("/api/data/passwd.csv")).json()["error"]
     offered = client.get(url("/api/offered")).json()
     assert "xor" in offered["data"]

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 import netgrad as ng
@@ -9,7 +10,7 @@ from netgrad.cli import main
 from netgrad.errors import NetgradError
 from netgrad.studio import Design
 from netgrad.studio import design as designs
-from netgrad.studio.examples import gallery
+from netgrad.studio.examples import divided, gallery
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ from netgrad.studio.examples import gallery
         ({"layers": "dense"}, "layers is a list of at most 12 layers"),
         ({"layers": [{"kind": "flatten"}] * 13}, "layers is a list of at most 12 layers"),
         ({"layers": [3]}, "layer 1 is an object with a kind, found int"),
-        ({"layers": [{"kind": "lstm"}]}, "the kind of layer 1 must be one of dense, "),
+        ({"layers": [{"kind": "esn"}]}, "the kind of layer 1 must be one of dense, "),
         ({"layers": [{"kind": []}]}, "the kind of layer 1 must be one of dense, "),
         (
             {"layers": [{"kind": "dense", "units": 0}]},
@@ -96,3 +97,25 @@ def test_the_command_has_options_that_exist(capsys):
     assert designs.command(Design.of({"layers": mixed}), "a.csv") == ""
     assert designs.command(Design.of({"layers": [{"kind": "batch_norm"}]}), "a.csv") == ""
     assert designs.command(Design.of({"layers": [], "bias": 1}), "a.csv") == ""
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru", "attention", "positions", "dense"])
+def test_sequences_get_what_their_targets_ask_for(kind):
+    x, lengths = np.random.default_rng(0).normal(size=(8, 5, 2)), np.full(8, 5)
+    design = Design.of({"layers": [{"kind": kind}]})
+    for y, out in ((np.arange(40).reshape(8, 5) % 3, (5, 3)), (np.arange(8) % 3, (3,))):
+        data = divided("s", x, y, ("a", "b", "c"), lengths=lengths, over_time=True)
+        network = design.network(data)
+        assert network.shapes({network.inputs[0]: data.shape})[network.outputs[0][1]] == out
+    words = divided("t", np.zeros((8, 5)), np.zeros((8, 5)), ("a", "b"), over_time=True, symbols="ab")
+    network = design.network(words)
+    assert network.shapes({network.inputs[0]: words.shape})[network.outputs[0][1]] == (5, 2)
+
+
+def test_an_lstms_text_has_its_weights_in_the_code():
+    design = Design.of({"data": "lstm_cell", "layers": [{"kind": "lstm", "units": 3}], "params": "lstm_cell"})
+    data = gallery("lstm_cell")
+    written = designs.code(design, data, design.network(data))
+    assert "params=lstm_cell()" in written
+    assert "validation" not in written
+    compile(written, "code", "exec")

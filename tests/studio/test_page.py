@@ -211,16 +211,137 @@ def test_a_finding_its_remedy_and_the_runs(page):
     page.get_by_text("No run is saved yet.").wait_for()
 
 
-def test_a_killed_process_and_a_server_that_comes_back(browser, tmp_path):
+def test_a_server_that_comes_back_and_another_in_its_place(browser, tmp_path):
     process, url = started(tmp_path, "--port", "0")
-    context = browser.new_context()
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector(".drawing svg", timeout=60_000)
     process.send_signal(signal.SIGTERM)
     process.wait(20)
     page.get_by_text("The connection to netgrad is closed").wait_for()
+    port = re.search(r":(\d+)/", url)[1]
+    process, other = started(tmp_path, "--port", port)
+    try:
+        page.get_by_text("this page has not its token: open the address that it printed").wait_for(timeout=30_000)
+        shot(page, "other-server")
+        page.goto(other)
+        page.get_by_role("button", name="Step").click()
+        page.get_by_text("batch 1/").wait_for()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
     context.close()
+
+
+def test_a_training_process_that_is_killed_begins_again(browser, tmp_path):
+    process, url = started(tmp_path, "--port", "0")
+    try:
+        for page in opened(browser, url):
+            page.get_by_role("button", name="Step").click()
+            page.get_by_text("batch 1/").wait_for()
+            (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            os.kill(int(worker), signal.SIGKILL)
+            page.get_by_text("the process that trains has ended: it begins again").wait_for()
+            page.get_by_text("batch 0/").wait_for(timeout=60_000)
+            page.get_by_role("button", name="Step").click()
+            page.get_by_text("batch 1/").wait_for()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+LIVE = """
+import numpy as np, netgrad as ng
+x = np.random.default_rng(0).normal(size=(200, 6, 4)).astype("float32")
+net = ng.Sequential([ng.Positions(), ng.Attention(heads=2), ng.Dense(2)])
+studio = ng.Studio(browser=False, port=0, paused=True, folder={folder!r})
+ng.fit(net, x, (x[..., 0] > 0).astype(int), epochs=40, validation=0.2, callbacks=[studio])
+studio.wait()
+"""
+
+
+def test_a_training_of_ones_own_is_seen_held_and_looked_into(browser, tmp_path):
+    asked = [sys.executable, "-c", LIVE.format(folder=str(tmp_path))]
+    process = subprocess.Popen(asked, stdout=subprocess.PIPE, text=True)
+    try:
+        url = re.search(r"http://\S+", process.stdout.readline())[0]
+        for page in opened(browser, url):
+            until(lambda page=page: epoch(page) == 1)
+            assert page.get_by_role("button", name="Reset").count() == 0
+            page.get_by_role("button", name="Epoch").click()
+            until(lambda page=page: epoch(page) == 2)
+            page.get_by_role("button", name=re.compile("attention_1")).click()
+            until(lambda page=page: page.locator(".attends").count() == 2)
+            shot(page, "live-attention")
+            page.get_by_role("button", name="Play").click()
+            page.get_by_text("the training has ended after epoch 40").wait_for(timeout=60_000)
+            page.get_by_role("button", name="dense_1, Dense").first.click()
+            until(lambda page=page: "dense_1" in page.locator(".look code").inner_text())
+    finally:
+        process.kill()
+        process.wait(20)
+
+
+@pytest.mark.parametrize("what", ["folder", "text", "sequences", "model"])
+def test_data_of_ones_own(browser, tmp_path, what):
+    import numpy as np
+    from PIL import Image
+
+    if what == "folder":
+        for name, grey in (("day", 200), ("night", 20)):
+            (tmp_path / "data" / name).mkdir(parents=True)
+            for i in range(10):
+                Image.new("RGB", (12, 9), (grey, i, 3 * i)).save(tmp_path / "data" / name / f"{i}.png")
+        given = [tmp_path / "data"]
+    elif what == "text":
+        given = [tmp_path / "t.txt"]
+        given[0].write_text("to be or not to be, that is the question\n" * 60)
+    elif what == "sequences":
+        given = [tmp_path / "s.csv", "--target", "each", "--id", "id", "--time", "t"]
+        rows = [f"{i},{t},{(i * t) % 5},{'xy'[t % 2]}" for i in range(40) for t in range(5 + i % 3)]
+        given[0].write_text("\n".join(["id,t,v,each", *rows]))
+    else:
+        import netgrad as ng
+
+        given = [tmp_path / "m.safetensors"]
+        net = ng.Sequential([ng.Dense(5, activation="tanh"), ng.Dense(3)])
+        ng.fit(net, np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3, epochs=1).save(given[0])
+    process, url = started(tmp_path, *map(str, given), "--port", "0")
+    try:
+        for page in opened(browser, url):
+            page.get_by_role("button", name="Epoch").click()
+            until(lambda page=page: epoch(page) == 1)
+            shot(page, f"own-{what}")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def test_how_many_frames_a_page_draws_while_it_trains(page):
+    for data, layers in (("spiral", 2), ("digits", 1), ("reber", 1)):
+        load(page, {"spiral": "xor", "digits": "convolution", "reber": "reber"}[data], layers)
+        page.get_by_label("Speed").select_option("0")
+        page.get_by_role("button", name="Play").click()
+        until(lambda: epoch(page) > 1)
+        seen = page.evaluate(
+            """() => new Promise((done) => {
+              let drawn = 0, changed = 0, begun = performance.now();
+              const watch = new MutationObserver(() => changed++);
+              watch.observe(document.querySelector(".where"), { subtree: true, characterData: true, childList: true });
+              const tick = (now) => {
+                drawn++;
+                if (now - begun < 4000) requestAnimationFrame(tick);
+                else { watch.disconnect(); done([1000 * drawn / (now - begun), 1000 * changed / (now - begun)]); }
+              };
+              requestAnimationFrame(tick);
+            })"""
+        )
+        print(f"{data}: the browser draws {seen[0]:.0f} frames a second, {seen[1]:.1f} changes of epoch or batch")
+        assert seen[1] > 0
+        page.get_by_role("button", name="Pause").click()
+        until(lambda: page.get_by_role("button", name="Play").count() == 1)
+    page.get_by_label("Speed").select_option("100")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -30,7 +30,7 @@ def test_each_gate_has_its_numbers_by_step_and_unit(layer):
     rows = {row["name"]: np.array(row["values"]) for row in look["rows"]}
     for gate in layer.gates:
         for what, value in ((gate, trace.gates[gate]), (f"delta {gate}", trace.delta[gate])):
-            shown = rows[what.replace("_", " ") if "gate" in gate else what]
+            shown = rows[what.replace("_", " ")]
             np.testing.assert_allclose(shown, np.asarray(value)[4, :steps].T, atol=1e-4)
     np.testing.assert_allclose(rows["h"], np.asarray(trace.h)[4, :steps].T, atol=1e-4)
     assert look["quantity"] == f'trace["{name}"].delta{f"""["{layer.gates[0]}"]""" if layer.gates else ""}[4, 2, 1]'

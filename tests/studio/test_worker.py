@@ -219,12 +219,20 @@ def test_every_step_of_every_lesson_is_a_network_and_reads_what_it_has():
                 layers = [node["name"] for node in drawing(design.network(data), data.shape)]
             first, _, second = step["reads"].partition(" ")
             assert select.get("layer", layers[1]) in layers
-            assert (first in layers and second in ("z", "silent")) or first in ("look", "epoch", "loss") or data.classes
+            assert (first in layers and second in ("z", "silent")) or first in READ or data.classes
+
+
+READ = ("look", "epoch", "loss", "time", "mistakes", "held_mistakes")
 
 
 def read(what, frame):
     """As the page reads it."""
     first, _, second = what.partition(" ")
+    if first == "time":
+        look = frame["look"]
+        return next(row for row in look["rows"] if row["name"] == second)["values"][look["unit"]][look["step"]]
+    if what in frame:
+        return frame[what]
     if first == "look":
         look = frame["look"]
         return look["W"][look["input"]] if second == "w" else look[second][look["unit"]]
@@ -247,3 +255,35 @@ def test_the_power_plants_numbers_are_the_texts(heard):
     assert read("look w", heard.last("frame")) == pytest.approx(-0.0903, abs=6e-5)
     worker.obey({"do": "reset"})
     assert read("loss", heard.last("frame")) == pytest.approx(0.17921847, abs=5e-5)
+
+
+def load(worker, step):
+    setup = dict(step["setup"])
+    select = setup.pop("select", None)
+    worker.obey({"do": "design", "design": setup})
+    if select:
+        worker.obey({"do": "select", **select})
+
+
+def test_the_gates_have_the_texts_numbers(worker, heard):
+    steps = next(lesson for lesson in LESSONS if lesson["name"] == "lstm")["steps"]
+    # Kelleher eq. 115, as printed; then what the biases 4 and 0 begin with, and what the first x adds.
+    for step, number, room in zip(steps, (0.997527377, 0.002472623, 0.982, 0.5), (1e-5, 1e-6, 0.02, 0.1), strict=True):
+        load(worker, step)
+        assert read(step["reads"], heard.last("frame")) == pytest.approx(number, abs=room)
+    look = heard.last("frame")["look"]
+    assert [row["name"] for row in look["rows"]][:5] == ["x", "input gate", "forget gate", "output gate", "candidate"]
+    assert "".join(look["steps"])[:2] in ("BT", "BP")
+
+
+def test_an_rnn_learns_the_grammar_that_a_perceptron_cannot(worker, heard):
+    perceptron, remembers, _ = next(lesson for lesson in LESSONS if lesson["name"] == "reber")["steps"]
+    load(worker, perceptron)
+    for _ in range(20):
+        worker.obey({"do": "epoch"})
+    assert heard.last("frame")["held_mistakes"] == pytest.approx(2.62, abs=0.4)
+    load(worker, remembers)
+    for _ in range(60):
+        worker.obey({"do": "epoch"})
+    assert heard.last("frame")["held_mistakes"] < 1
+    assert heard.last("design")["code"].count("lengths=data.lengths") == 2

@@ -87,7 +87,7 @@ def application(session: Audience, hosts: Hosts, token: str, folder: Path) -> An
                 "penalties": design.PENALTIES,
                 "kinds": {kind: {n: list(v) for n, v in of.items()} for kind, of in design.NUMBERS.items()},
                 "lessons": LESSONS,
-                "given": "model" in source,
+                "given": "model" in source or "weights" in source,
                 "live": "live" in source,
             }
         )
@@ -109,6 +109,8 @@ def application(session: Audience, hosts: Hosts, token: str, folder: Path) -> An
         name = request.path_params["name"]
         try:
             data = gallery(name)
+            if data.over_time:
+                raise NetgradError(f"{name} has sequences, which are no rows of a table")
         except NetgradError as error:
             return made.JSONResponse({"error": str(error)}, 404)
         x = data.x.reshape(len(data.x), -1)

@@ -11,6 +11,7 @@ from netgrad import layers
 from netgrad.compiling import MOST_SEEDS
 from netgrad.errors import NetgradError, unknown_name
 from netgrad.layers.base import Layer
+from netgrad.layers.recurrent import Recurrent
 from netgrad.network import Network, Sequential
 from netgrad.registry import KINDS, find
 from netgrad.studio.examples import Examples
@@ -24,7 +25,13 @@ NUMBERS: dict[str, dict[str, tuple[float, float, float]]] = {
     "conv": {"filters": (8, 1, 128), "window": (3, 1, 11)},
     "max_pool": {"window": (2, 1, 8)},
     "flatten": {},
+    "rnn": {"units": (8, 1, MOST_UNITS)},
+    "lstm": {"units": (8, 1, MOST_UNITS), "forget_bias": (3, -10, 10)},
+    "gru": {"units": (8, 1, MOST_UNITS)},
+    "attention": {"units": (8, 1, MOST_UNITS), "heads": (1, 1, 16)},
+    "positions": {},
 }
+FRACTIONS = ("rate", "forget_bias")  # of these numbers, those that need not be whole
 CLASSES = {
     "dense": layers.Dense,
     "dropout": layers.Dropout,
@@ -32,12 +39,18 @@ CLASSES = {
     "conv": layers.Conv,
     "max_pool": layers.MaxPool,
     "flatten": layers.Flatten,
+    "rnn": layers.RNN,
+    "lstm": layers.LSTM,
+    "gru": layers.GRU,
+    "attention": layers.Attention,
+    "positions": layers.Positions,
 }
+EMBEDDED = 16  # numbers that each symbol of a text becomes
 ACTIVATIONS = ("identity", "relu", "leaky_relu", "elu", "tanh", "logistic", "softplus")
 INITIALIZERS = ("", "xavier", "he", "zeros", "tiny", "large")
 SPREADS = {"tiny": 0.01, "large": 1.5}  # standard deviations that the lessons on first weights need
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
-LOSSES = ("", "softmax_cross_entropy", "squared_error", "absolute_error", "huber")
+LOSSES = ("", "softmax_cross_entropy", "squared_error", "binary_cross_entropy", "absolute_error", "huber")
 PENALTIES = ("", "l2", "l1")
 
 
@@ -48,7 +61,7 @@ class Design:
     layers: the hidden layers from below, each a mapping with its ``kind``; None for a network that was given. output:
     the activation of the last layer, which has the units that the examples ask for. dead: the bias that the hidden
     layers begin with, for the lesson on units that died. loss: "" for what the examples ask for. batch_size: 0 for all
-    examples at once. params: "power_plant" for the text's first weights.
+    examples at once. params: "power_plant" or "lstm_cell" for a text's first weights.
 
     >>> design = Design.of({"layers": [{"kind": "dense", "units": 3, "activation": "tanh"}]})
     >>> design.layers
@@ -87,7 +100,7 @@ class Design:
             ("optimizer", OPTIMIZERS),
             ("penalty", PENALTIES),
             ("reduction", ("mean", "sum")),
-            ("params", ("", "power_plant")),
+            ("params", ("", "power_plant", "lstm_cell")),
         ):
             _one_of(name, getattr(design, name), choices)
         between("learning_rate", design.learning_rate, 0, 100, above=True)
@@ -111,11 +124,29 @@ class Design:
     def network(self, examples: Examples) -> Network:
         """The network, with its last layer; raises what the layers raise where a shape is impossible."""
         made = [self._made(spec) for spec in self.layers or ()]
+        if examples.over_time:
+            return Sequential(
+                [*self._over_time(made, examples), layers.Dense(examples.outputs, activation=self.output)]
+            )
         flat = any(spec["kind"] == "flatten" for spec in self.layers or ())
         if len(examples.shape) > 1 and not flat:
             before = next((i for i, s in enumerate(self.layers or ()) if s["kind"] == "dense"), len(made))
             made.insert(before, layers.Flatten())
         return Sequential([*made, layers.Dense(examples.outputs, activation=self.output)])
+
+    def _over_time(self, made: list[Layer], examples: Examples) -> list[Layer]:
+        """Layers for sequences: symbols become vectors first; where there is one target each, time ends where the last
+        layer that knows of it does."""
+        if examples.symbols:
+            made.insert(0, layers.Embedding(len(examples.symbols), EMBEDDED))
+        if examples.y.ndim == (2 if examples.classes else 3):
+            return made
+        timed = [i for i, layer in enumerate(made) if isinstance(layer, Recurrent | layers.Attention)]
+        if timed and isinstance(last := made[timed[-1]], Recurrent):
+            made[timed[-1]] = replace(last, returns="last")
+        else:
+            made.insert(timed[-1] + 1 if timed else len(made), layers.GlobalPool())
+        return made
 
     def _made(self, spec: Mapping[str, Any]) -> Layer:
         kind = spec["kind"]
@@ -140,7 +171,9 @@ class Design:
             "batch_size": self.batch_size or None,
             "seed": self.seed,
         }
-        if self.params:
+        if self.params == "lstm_cell":
+            asked["params"] = lstm_cell()
+        elif self.params:
             from netgrad.experiments import power_plant
 
             asked["params"] = dict(zip(("dense_1", "dense_2", "dense_3"), power_plant.params().values(), strict=True))
@@ -158,7 +191,10 @@ def _layer(i: int, spec: Any) -> dict[str, Any]:
     made: dict[str, Any] = {"kind": kind}
     for name, (default, least, most) in NUMBERS[str(kind)].items():
         made[name] = spec.get(name, default)
-        between(f"{name} of layer {i + 1}", made[name], least, most, whole=name != "rate")
+        between(f"{name} of layer {i + 1}", made[name], least, most, whole=name not in FRACTIONS)
+    if kind == "rnn":
+        made["activation"] = spec.get("activation", "tanh")
+        _one_of(f"the activation of layer {i + 1}", made["activation"], ACTIVATIONS)
     if kind in ("dense", "conv"):
         made["activation"] = spec.get("activation", "relu")
         made["initializer"] = spec.get("initializer", "")
@@ -179,6 +215,21 @@ def between(what: str, value: Any, least: float, most: float, above: bool = Fals
         raise NetgradError(
             f"{what} must be {kind} {least:g} {'and at most' if above else 'to'} {most:g}, found {value}"
         )
+
+
+def lstm_cell() -> dict[str, Any]:
+    """Kelleher's forget gate of eq. 114 for an LSTM of three units: what the text calls h comes in by x, and a last
+    input, at the first time-step, fills the memory with 1."""
+    import numpy as np
+
+    from netgrad.experiments.gates import FORWARD_W_F
+
+    nothing = {"W_x": np.zeros((4, 3), np.float32), "W_h": np.zeros((3, 3), np.float32), "b": np.zeros(3, np.float32)}
+    fills = nothing | {"W_x": np.concatenate([np.zeros((3, 3)), np.full((1, 3), 40)]).astype(np.float32)}
+    forget = nothing | {"W_x": np.vstack([FORWARD_W_F[:, 1:].T, np.zeros(3)]).astype(np.float32)}
+    forget["b"] = FORWARD_W_F[:, 0].astype(np.float32)
+    cell = {"input_gate": fills, "forget_gate": forget, "output_gate": nothing, "candidate": fills}
+    return {"lstm_1": cell, "dense_1": {"W": np.ones((3, 1), np.float32), "b": np.zeros(1, np.float32)}}
 
 
 # --- as a drawing, as code, as a command
@@ -248,7 +299,10 @@ def code(design: Design, examples: Examples, network: Network) -> str:
     if "penalty" in asked:
         asked["penalty"] = f"ng.{type(asked['penalty']).__name__}({design.alpha:g})"
     said = {name: value if name == "penalty" else repr(value) for name, value in asked.items()}
-    if "params" in asked:
+    if design.params == "lstm_cell":
+        lines.append("from netgrad.studio.design import lstm_cell")
+        said["params"] = "lstm_cell()"
+    elif "params" in asked:
         lines.append("from netgrad.experiments import power_plant")
         names = '("dense_1", "dense_2", "dense_3")'
         said["params"] = f"dict(zip({names}, power_plant.params().values()))"

@@ -13,6 +13,7 @@ from netgrad.compiling import as_seed
 from netgrad.errors import DataError, unknown_name
 
 HELD = 0.25  # the share that is held out
+WINDOW, WINDOWS = 40, 4000  # characters of a piece of text, and how many pieces are taken
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,12 @@ DRAWN: dict[str, tuple[str, Callable[[np.random.Generator], tuple[np.ndarray, np
 TITLES = {name: title for name, (title, _) in DRAWN.items()} | {
     "digits": "Handwritten digits, 8 x 8",
     "power_plant": "Power plant, four examples",
+    "reber": "Reber grammar",
+    "embedded_reber": "Embedded Reber grammar",
+    "lstm_cell": "Kelleher's LSTM cell",
 }
+# What the text says of the strings: how many, and how long at least; 100 others are unseen.
+STRINGS = {"reber": (400, 30), "embedded_reber": (400, 40)}
 
 
 def gallery(name: str) -> Examples:
@@ -178,7 +184,28 @@ def gallery(name: str) -> Examples:
 
         x, y = np.asarray(X, np.float32), np.asarray(Y, np.float32)[:, None]
         return Examples(TITLES[name], x, y, x[:0], y[:0], (), ("temperature", "humidity"))
+    if name in STRINGS:
+        return _strings(name)
+    if name == "lstm_cell":
+        # Two steps: the first fills the memory, the second is the text's h = (1, 1) and x = 4.
+        x = np.array([[[0, 0, 0, 1], [1, 1, 4, 0]]], np.float32)
+        y = np.zeros((1, 2, 1), np.float32)
+        return Examples(TITLES[name], x, y, x[:0], y[:0], (), ("h1", "h2", "x", "fills c"), over_time=True)
     raise unknown_name("data set", name, TITLES)
+
+
+def _strings(name: str) -> Examples:
+    """Strings of a grammar, each symbol with the set of those that may follow."""
+    from netgrad.data.reber import SYMBOLS, embedded_reber, reber
+
+    count, least = STRINGS[name]
+    draw = {"reber": reber, "embedded_reber": embedded_reber}[name]
+    own = draw(count, min_length=least, seed=0)
+    unseen = draw(100, min_length=least, seed=1, exclude=own.strings)
+    return Examples(
+        TITLES[name], own.x, own.y, unseen.x, unseen.y, (), tuple(SYMBOLS), own.lengths, unseen.lengths,
+        over_time=True, asks="binary_cross_entropy",
+    )  # fmt: skip
 
 
 def table(path: str | Path, target: str | None) -> Examples:
@@ -207,8 +234,63 @@ def arrays(path: str | Path) -> Examples:
     return divided("your data", x, y, classes)
 
 
+def folder(path: str | Path, size: Any = None, channels: int | None = None) -> Examples:
+    """The pictures of a folder with a sub-folder for each class, see `netgrad.data.images.read_image_folder`."""
+    from netgrad.data.images import read_image_folder
+
+    read = read_image_folder(path, size, channels)
+    return divided(Path(path).resolve().name, read.x, read.y, tuple(read.class_names))
+
+
+def text(path: str | Path) -> Examples:
+    """Windows of a text, each symbol with the one that follows it."""
+    from netgrad.data.text import Vocabulary, read_text, windows
+
+    written = read_text(path)
+    vocabulary = Vocabulary(written)
+    if len(written) < 4 * WINDOW + 1:
+        raise DataError(f"{Path(path).name} has {len(written)} characters: the studio needs {4 * WINDOW + 1} at least")
+    x, y = windows(vocabulary.encode(written), WINDOW)
+    title = Path(path).name
+    return divided(
+        title, x[:WINDOWS], y[:WINDOWS], tuple(vocabulary.symbols), over_time=True, symbols=vocabulary.symbols
+    )
+
+
+def sequences(path: str | Path, target: str | None, id: str, time: str | None) -> Examples:
+    """Sequences in a table in long format, a row for each time-step: a target for each, or one all along."""
+    from netgrad.data import read_table
+    from netgrad.data.encodings import missing_column
+    from netgrad.data.sequences import read_sequences
+
+    rows = read_table(path)
+    if target is None:
+        raise DataError(f"which column of {Path(path).name} is to be predicted? It has {', '.join(rows.columns[:12])}")
+    for name in (id, target):
+        if name not in rows.columns:
+            raise missing_column(name, rows.columns)
+    alike = rows.groupby(id, sort=False)[target].nunique(dropna=False).max() == 1
+    read = read_sequences(rows, id=id, time=time, target=target, goal="label" if alike else "tag")
+    assert read.y is not None
+    assert read.target_encoder is not None
+    of_target = read.target_encoder
+    classes = tuple(map(str, of_target.classes or ())) if of_target.task == "classification" else ()
+    features = tuple(read.encoder.feature_names)
+    return divided(Path(path).name, read.x, read.y, classes, features, lengths=read.lengths, over_time=True)
+
+
 def examples(source: Mapping[str, Any]) -> Examples:
-    """Those that a source names: {"gallery": name}, {"table": path, "target": column} or {"arrays": path}."""
+    """Those that a source names: {"gallery": name}, {"table": path, "target": column}, with "id" (and "time") where its
+    rows are time-steps, {"folder": path}, {"text": path}, {"arrays": path}; with "weights", of a model file."""
+    if "weights" in source:
+        from netgrad.studio.modelfile import examples_for
+
+        return examples_for(source)
+    if "id" in source:
+        return sequences(source["table"], source.get("target"), source["id"], source.get("time"))
     if "table" in source:
         return table(source["table"], source.get("target"))
-    return arrays(source["arrays"]) if "arrays" in source else gallery(str(source.get("gallery")))
+    for name, read in (("folder", folder), ("text", text), ("arrays", arrays)):
+        if name in source:
+            return read(source[name])
+    return gallery(str(source.get("gallery")))

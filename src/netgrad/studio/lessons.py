@@ -3,7 +3,8 @@
 A step has a ``title``, a ``text``, perhaps a ``setup`` (the design that its button loads, with what is selected then)
 and ``expected``: what the text prints, or what is to be seen. Where the page can read the same number off the running
 network, ``reads`` names it ("loss", "held_loss", "accuracy", "held_accuracy", "epoch", or "layer quantity" as
-"dense_1 silent", or "look z" of the selected unit) beside the text's.
+"dense_1 silent", or "look z" of the selected unit, "time forget gate" of it at the
+selected time-step, "mistakes" and "held_mistakes" a sequence) beside the text's.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _PLANT = _setup(
     "power_plant", [_dense(3, "logistic"), _dense(2, "logistic")],
     output="logistic", loss="squared_error", reduction="sum", batch_size=0, learning_rate=0.2, params="power_plant",
 )  # fmt: skip
+_CELL = _setup("lstm_cell", [{"kind": "lstm", "units": 3}], loss="squared_error", batch_size=0, learning_rate=0.01,
+               params="lstm_cell")  # fmt: skip
 _DEEP = [_dense(8, "logistic") for _ in range(5)]
 _MOONS = [_dense(64, "relu"), _dense(64, "relu")]
 
@@ -258,6 +261,88 @@ LESSONS: list[dict[str, Any]] = [
                 "text": "Train on, and look at the confusion matrix: which digits are taken for which?",
                 "expected": "held-out accuracy above 0.95",
                 "reads": "held_accuracy",
+            },
+        ],
+    },
+    {
+        "name": "reber",
+        "title": "The Reber grammar with an RNN",
+        "source": "Z&M 26.1.3, example",
+        "steps": [
+            {
+                "title": "What may come next?",
+                "text": "A string of the Reber grammar is made symbol by symbol; at each position the network says "
+                "which symbols may follow. Here it sees one symbol at a time and has no memory: T leads to two places, "
+                "and it cannot know which. Press Play until the loss stands still.",
+                "setup": _setup("reber", [_dense(4, "tanh")], optimizer="adam", learning_rate=0.03),
+                "expected": "the text's MLP: 2.62 mistakes a string",
+                "reads": "mistakes",
+            },
+            {
+                "title": "Four units that remember",
+                "text": "An RNN's units see the symbol and what they themselves put out one step before. Play at full "
+                "speed for some 100 epochs: four units are enough for the whole grammar. The text trains 10,000 epochs "
+                "of gradient descent with step 1; Adam on small batches gets there sooner.",
+                "setup": _setup("reber", [{"kind": "rnn", "units": 4}], optimizer="adam", learning_rate=0.03,
+                                select={"layer": "rnn_1", "unit": 0, "input": 0, "example": 0, "step": 1}),
+                "expected": "the text's RNN: 0 mistakes in 100 unseen strings",
+                "reads": "held_mistakes",
+            },
+            {
+                "title": "The state of the automaton",
+                "text": "Look inside rnn_1: h of the four units, step by step. The same symbol gives another h at "
+                "another place of the grammar: compare the steps with T. Choose a step and a unit; its equation is "
+                "below.",
+                "expected": "h differs where the same symbol means something else",
+                "reads": "time h",
+            },
+        ],
+    },
+    {
+        "name": "lstm",
+        "title": "The LSTM and its gates",
+        "source": "Kelleher 8.4, eq. 112-115; Z&M 26.2.3",
+        "steps": [
+            {
+                "title": "A forget gate, by hand",
+                "text": "Kelleher's cell: three units, h = (1, 1) and x = 4 at the second step, and c = 1 before it. "
+                "Its forget gate has the net inputs 6, -6 and 0. Unit 0 is selected at step 1: the equations put its "
+                "numbers in. What the text calls h comes in beside x here, and the first step does nothing but fill "
+                "the memory.",
+                "setup": _CELL | {"select": {"layer": "lstm_1", "unit": 0, "input": 0, "example": 0, "step": 1}},
+                "expected": "forget gate of unit 0: 0.9975 (eq. 115)",
+                "reads": "time forget gate",
+            },
+            {
+                "title": "What is forgotten",
+                "text": "Unit 1 has the net input -6: its gate is shut. Nothing new comes in (the candidate is 0), so "
+                "what is left of c = 1 is the forget gate itself.",
+                "setup": _CELL | {"select": {"layer": "lstm_1", "unit": 1, "input": 0, "example": 0, "step": 1}},
+                "expected": "c of unit 1: 0.002473 (eq. 115)",
+                "reads": "time c",
+            },
+            {
+                "title": "A memory over forty symbols",
+                "text": "In the embedded Reber grammar the second symbol, T or P, comes again as the last but one. "
+                "Forget gates that begin at logistic(4) = 0.98 carry it there. Press Epoch, and look at the forget "
+                "gate's row: it is nearly 1 everywhere. Then play on, and watch which units of c keep one value along "
+                "the string. To learn it all takes the text 10,000 epochs.",
+                "setup": _setup("embedded_reber", [{"kind": "lstm", "units": 20, "forget_bias": 4}], optimizer="adam",
+                                learning_rate=0.01,
+                                select={"layer": "lstm_1", "unit": 0, "input": 0, "example": 0, "step": 20}),
+                "expected": "forget gate near 0.98",
+                "reads": "time forget gate",
+            },
+            {
+                "title": "A memory that fades",
+                "text": "With a forget-gate bias of 0 the gate begins at 0.5: after ten steps a thousandth of c is "
+                "left, and delta fades on its way back in the same measure. Compare the rows of delta with those "
+                "before.",
+                "setup": _setup("embedded_reber", [{"kind": "lstm", "units": 20, "forget_bias": 0}], optimizer="adam",
+                                learning_rate=0.01,
+                                select={"layer": "lstm_1", "unit": 0, "input": 0, "example": 0, "step": 20}),
+                "expected": "forget gate near 0.5 before the first epoch",
+                "reads": "time forget gate",
             },
         ],
     },

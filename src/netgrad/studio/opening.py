@@ -86,6 +86,12 @@ def studio(
 
 
 FIRST = [{"kind": "dense", "units": 6, "activation": "tanh"}, {"kind": "dense", "units": 4, "activation": "tanh"}]
+# What some data begin with instead.
+LOOKS: dict[str, dict[str, Any]] = {
+    "reber": {"layers": [{"kind": "rnn", "units": 8}]},
+    "embedded_reber": {"layers": [{"kind": "lstm", "units": 20}]},
+    "lstm_cell": {"layers": [{"kind": "lstm", "units": 3}], "params": "lstm_cell", "loss": "squared_error"},
+}
 
 
 def _written(network: Network, x: Any, y: Any, validation: Any, folder: Path, seed: int) -> dict[str, Any]:

@@ -16,7 +16,6 @@ LONGEST = 80  # time-steps that are drawn
 WIDEST = 24  # units of a quantity
 ATTENDED = 40  # steps of either side of what attends to what
 SHOWN = 4  # sequences whose answers are written out
-NAMES = {"input_gate": "input gate", "forget_gate": "forget gate", "output_gate": "output gate"}
 
 
 def lengths_of(lengths: Any, out: np.ndarray) -> np.ndarray:
@@ -58,11 +57,11 @@ def look(trainer: Any, node: dict[str, Any], layer: Any, n: int, selection: Any)
     total = length(trainer, n)
     quantities: dict[str, Any] = {"x": node.get("x")}
     if isinstance(layer, Recurrent):
-        quantities |= {NAMES.get(gate, gate): node["gates"][gate] for gate in layer.gates}
+        quantities |= {gate.replace("_", " "): node["gates"][gate] for gate in layer.gates}
         quantities |= {"c": node.get("c"), "h": node.get("h")}
         delta = node["delta"]
         by_gate = [(gate, delta[gate]) for gate in layer.gates] or [("", delta)]
-        quantities |= {f"delta {NAMES.get(gate, gate)}".strip(): value for gate, value in by_gate}
+        quantities |= {f"delta {gate.replace('_', ' ')}".strip(): value for gate, value in by_gate}
     else:
         quantities |= {name: node.get(name) for name in ("z", "a", "delta")}
     steps = min(LONGEST, total)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -43,7 +44,8 @@ def paced(optimizer: Any) -> Any:
 class Trainer:
     """A network that is trained on examples, from wherever it stands.
 
-    settings: as for `netgrad.fit`, of `KNOWN`. changes: what a remedy did to them, in words.
+    settings: as for `netgrad.fit`, of `KNOWN`. changes: what a remedy did to them, in words. state: that the layers
+    begin with, where it is not drawn.
 
     >>> from netgrad.studio import Design, Examples
     >>> from netgrad.studio.examples import gallery
@@ -56,11 +58,13 @@ class Trainer:
     """
 
     def __init__(
-        self, network: Network, settings: Mapping[str, Any], examples: Examples, changes: tuple[str, ...] = ()
-    ):
+        self, network: Network, settings: Mapping[str, Any], examples: Examples, changes: tuple[str, ...] = (),
+        state: Any = None,
+    ):  # fmt: skip
         self.network, self.settings, self.examples, self.changes = network, dict(settings), examples, changes
         building = {name: value for name, value in settings.items() if name in BUILDS}
         self.start: Model = untrained(network, examples.x, examples.y, lengths=examples.lengths, **building)
+        self.start = self.start if state is None else replace(self.start, state=state)
         name, rate = settings.get("optimizer", "adam"), settings.get("learning_rate")
         chosen = optimizers.get(name, rate, settings.get("clip_norm"), self.start.network.untrained)
         self.optimizer = paced(chosen)

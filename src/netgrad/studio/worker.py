@@ -25,6 +25,7 @@ from netgrad.studio.frames import Curve, Selection, frame, point
 from netgrad.studio.plain import number, numbers
 from netgrad.studio.runs import keep
 from netgrad.studio.trainer import KNOWN, Trainer
+from netgrad.training.files import load
 
 BETWEEN = 0.05  # seconds between two frames, at least
 SHARE = 20  # times what a frame costs are trained until the next one: less than a tenth is lost to being watched
@@ -53,13 +54,23 @@ class Worker:
         """Another network, data set or setting: everything begins anew."""
         made = Design.of(design)
         data = self.examples_of(made)
-        network = self.given if made.layers is None else made.network(data)
-        self.begin(made, data, network, made.settings(data))
+        network, settings, state = (
+            made.network(data) if made.layers is not None else self.given,
+            made.settings(data),
+            None,
+        )
+        if made.layers is None and "weights" in self.source:
+            model = load(self.source["weights"])
+            settings |= {"params": model.params} | ({} if made.loss else {"loss": model.objective.terms[0][1]})
+            state = model.state
+        self.begin(made, data, network, settings, state)
 
-    def begin(self, design: Design, data: Examples, network: Network, settings: Mapping[str, Any]) -> None:
+    def begin(
+        self, design: Design, data: Examples, network: Network, settings: Mapping[str, Any], state: Any = None
+    ) -> None:
         """Begin to train this."""
         drawn = designs.drawing(network, data.shape)  # an impossible shape is refused here, and the old run goes on
-        self.trainer = Trainer(network, settings, data)
+        self.trainer = Trainer(network, settings, data, state=state)
         self.design, self.rival, self.playing, self.made = design, None, False, self.made + 1
         self.curve, self.evidence, self.seen = Curve(), None, 0
         self.selection = Selection(network.nodes[0].name)
@@ -83,19 +94,18 @@ class Worker:
     def data_on_the_command_line(self, design: Design) -> str:
         """What `netgrad fit` is told of the data; "" where they came from Python."""
         if "gallery" in self.source:
-            return f"{design.data}.csv --target y"
-        if "arrays" in self.source:
+            return "" if self.at_work.examples.over_time else f"{design.data}.csv --target y"
+        if "table" not in self.source or "id" in self.source or "weights" in self.source:
             return ""
         return f"{shlex.quote(self.source['table'])} --target {shlex.quote(self.source['target'])}"
 
     @property
     def given(self) -> Network:
-        """The network that `netgrad.studio` was called with."""
-        from netgrad.training.files import load
-
-        if "model" not in self.source:
+        """The network that `netgrad.studio` was called with, or that of the model file."""
+        if "model" not in self.source and "weights" not in self.source:
             raise NetgradError("no network was given: add layers")
-        return load(self.source["model"]).network
+        network: Network = load(self.source.get("model") or self.source["weights"]).network
+        return network
 
     def do_play(self) -> None:
         """Train until told to pause."""
@@ -200,7 +210,7 @@ class Worker:
         check = next(check for check in checks() if check.registered_name == finding)
         recipe = Recipe(trainer.network, trainer.settings)
         changed = check.repair(recipe, evidence)
-        if changed is None or changed is recipe or not isinstance(changed.network, Network):
+        if "weights" in self.source or changed is None or changed is recipe or not isinstance(changed.network, Network):
             return None
         same = {n: v for n, v in changed.settings.items() if n != "epochs"} == trainer.settings
         if set(changed.settings) - set(KNOWN) or (same and changed.network == trainer.network):
