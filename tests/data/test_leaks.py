@@ -1,5 +1,7 @@
 """Columns that give the target away."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,3 +46,9 @@ def test_it_is_one_warning(table, words):
     encoder = TableEncoder().fit(table)
     with pytest.warns(NetgradWarning, match=words):
         warn_of_leaks(encoder, encoder.transform(table), Y, True)
+
+
+def test_rare_classes_are_looked_at_without_a_word_of_scikit_learns():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert leaks(ENCODER, X, np.arange(N) // 2, False) == []
