@@ -196,6 +196,10 @@ def test_a_transformer_is_a_cell_by_its_name(walks):
     fitted = RecurrentClassifier(**small).fit(X[:8], y[:8])
     assert "blocks" in fitted.model_.params
     assert len(fitted.predict(X[:4])) == 4
+    tags = [np.arange(len(x)) % 2 for x in X[:8]]
+    tagger = SequenceTagger(**small).fit(X[:8], tags)
+    assert "blocks" in tagger.model_.params
+    assert [len(own) for own in tagger.predict(X[:4])] == [len(x) for x in X[:4]]
     with pytest.raises(ng.NetgradError, match="units= 64,64 is two of 64"):
         RecurrentClassifier(**small | {"units": (8, 4)}).fit(X[:8], y[:8])
     with pytest.raises(ng.NetgradError, match="a Transformer sees both ends: leave it out"):
