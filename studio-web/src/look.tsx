@@ -129,8 +129,8 @@ export function LookInside({ frame, send }: { frame: Frame; send: Send }) {
         <code>{look.quantity}</code>
         <button onClick={() => void navigator.clipboard.writeText(look.quantity)}>Copy</button>
       </div>
-      {look.rows && <Sequence look={look} select={select} />}
       {look.attention && <Heads heads={look.attention} steps={look.steps!} />}
+      {look.rows && <Sequence look={look} select={select} />}
       {look.rows && look.equations && <div>{look.equations.map((e) => <Equation key={e.title} {...e} />)}</div>}
       {!look.rows && <div class="two">
         <div>

@@ -122,7 +122,7 @@ function App() {
         <aside aria-label="Lessons and network" tabindex={0}>
           <div class="tabs" role="tablist">
             {offered.live ? <button role="tab" aria-selected="true">Your training</button> : (offered.given || !Object.keys(offered.data).length ? (["Build"] as const) : (["Lessons", "Build"] as const)).map((name) => (
-              <button role="tab" aria-selected={side === name || offered.given} onClick={() => setSide(name)}>{name}</button>
+              <button role="tab" aria-selected={side === name || offered.given || !Object.keys(offered.data).length} onClick={() => setSide(name)}>{name}</button>
             ))}
           </div>
           {offered.live ? <Own made={made} /> : side === "Lessons" && Object.keys(offered.data).length > 0 ? <Lessons lessons={offered.lessons} frame={frame} design={made.design} send={tell} /> : <Build design={made.design} drawing={made.drawing} offered={offered} send={tell} />}

@@ -82,8 +82,8 @@ export function Lessons(props: { lessons: Lesson[]; frame: Frame; design: Design
   };
   return (
     <div class="lesson">
-      <label class="row">
-        <span>Lesson</span>
+      <label class="row wide">
+        <span class="sr">Lesson</span>
         <select value={lesson.name} onChange={(e) => go(e.currentTarget.value, 0)}>
           {props.lessons.map((l) => <option value={l.name} selected={l.name === lesson.name}>{l.title}</option>)}
         </select>
@@ -106,6 +106,17 @@ export function Lessons(props: { lessons: Lesson[]; frame: Frame; design: Design
       </div>
     </div>
   );
+}
+
+// A file that may be refused, which a plain link could not say.
+async function download(path: string, refused: (said: string) => void) {
+  const answer = await fetch(address(path), { method: "POST" });
+  if (!answer.ok) return refused((await answer.json()).error);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1] ?? "events";
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 const COLOURS = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5"];
@@ -147,6 +158,8 @@ export function Runs(props: { saved: number; theme: string; send: Send }) {
                 {[1, 2, 4].map((k) => <td>{run.point[k] === null ? "" : +run.point[k]!.toPrecision(3)}</td>)}
                 <td>
                   <a href={address(`/api/runs/${run.id}`)} download>Model file</a>{" "}
+                  <button onClick={() => download(`/api/runs/${run.id}/tensorboard`, (e) => setFault(e))}
+                    title="Event file for TensorBoard" aria-label={`${run.id} for TensorBoard`}>TensorBoard</button>{" "}
                   <button onClick={() => ask(`/api/runs/${run.id}`, "DELETE").then(refresh, (e) => setFault(String(e.message)))}
                     aria-label={`Delete ${run.id}`}>Delete</button>
                 </td>

@@ -232,7 +232,7 @@ function Written({ written, held }: { written: NonNullable<Frame["written"]>; he
           <tbody>
             {(["steps", "truth", "guess"] as const).map((name) => (
               <tr>
-                <th scope="row">{{ steps: "seen", truth: "follows", guess: "answer" }[name]}</th>
+                <th scope="row">{{ steps: "seen", truth: "target", guess: "answer" }[name]}</th>
                 {one[name].map((text, t) => <td class={name === "guess" && text !== one.truth[t] ? "wrong" : ""}>{text || "–"}</td>)}
               </tr>
             ))}

@@ -121,6 +121,9 @@ def test_runs_are_saved_listed_fetched_and_deleted(client, folder):
     assert (folder / name).is_dir()
     assert [run["id"] for run in client.get(url("/api/runs")).json()] == [name]
     assert len(client.get(url(f"/api/runs/{name}")).content) > 100
+    exported = client.post(url(f"/api/runs/{name}/tensorboard"))
+    assert exported.status_code == 200 or "TensorBoard needs tensorboard" in exported.json()["error"]
+    assert "there is no run" in client.post(url("/api/runs/x/tensorboard")).json()["error"]
     assert client.request("DELETE", url(f"/api/runs/{name}")).status_code == 200
     gone = client.get(url(f"/api/runs/{name}"))
     assert (gone.status_code, gone.json()["error"]) == (404, f"there is no run {name!r}")

@@ -126,7 +126,7 @@ def test_what_it_cannot_show_is_refused(studio):
 
 def test_a_notebook_shows_the_page_itself(studio, monkeypatch, capsys):
     shown, opened = [], []
-    shell = SimpleNamespace(kernel=None)
+    shell = SimpleNamespace(kernel="a kernel")
     ipython = SimpleNamespace(get_ipython=lambda: shell, display=SimpleNamespace(display=shown.append))
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setattr("webbrowser.open", opened.append)

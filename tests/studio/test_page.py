@@ -204,6 +204,9 @@ def test_a_finding_its_remedy_and_the_runs(page):
     page.get_by_text("Kept:").wait_for()
     page.get_by_role("tab", name="Runs").click()
     page.get_by_role("button", name="Save this run").click()
+    with page.expect_download() as fetched:
+        page.get_by_role("button", name=re.compile("for TensorBoard")).click()
+    assert "tfevents" in fetched.value.suggested_filename
     page.get_by_label(re.compile("Compare")).check()
     page.locator(".runs .curves canvas").wait_for()
     shot(page, "runs")

@@ -40,3 +40,18 @@ def test_a_run_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         runs.keep(tmp_path, MODEL, {}, [])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_goes_to_tensorboard(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard", reason="the extra tracking is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    model = ng.fit(ng.Sequential([ng.Dense(1)]), [[1.0], [2.0]], [1.0, 2.0], epochs=1)
+    name = runs.keep(tmp_path, model, {"title": "t"}, [[0, 0.9, 1.0, None, None], [3, 0.25, 0.5, None, None]])
+    path = runs.event_file(tmp_path, name)
+    read = EventAccumulator(str(path))
+    read.Reload()
+    assert [(e.step, e.value) for e in read.Scalars("loss")] == [(0, pytest.approx(0.9)), (3, 0.25)]
+    assert sorted(read.Tags()["scalars"]) == ["loss", "val_loss"]
+    with pytest.raises(NetgradError, match="there is no run"):
+        runs.event_file(tmp_path, "20260101-000000")

@@ -105,6 +105,14 @@ def application(session: Audience, hosts: Hosts, token: str, folder: Path) -> An
             return made.JSONResponse({"error": str(error)}, 404)
         return made.FileResponse(path, filename=f"{request.path_params['name']}.safetensors")
 
+    async def events(request: Any) -> Any:
+        name = request.path_params["name"]
+        try:
+            path = runs.event_file(folder, name)
+        except (NetgradError, OSError) as error:
+            return made.JSONResponse({"error": str(error)}, 404)
+        return made.FileResponse(path, filename=f"{runs.EVENTS}.{name}")
+
     async def as_csv(request: Any) -> Any:
         name = request.path_params["name"]
         try:
@@ -169,6 +177,7 @@ def application(session: Audience, hosts: Hosts, token: str, folder: Path) -> An
             made.Route("/api/offered", offered),
             made.Route("/api/runs", kept),
             made.Route("/api/runs/{name}", one_run, methods=["GET", "DELETE"]),
+            made.Route("/api/runs/{name}/tensorboard", events, methods=["POST"]),
             made.Route("/api/data/{name}.csv", as_csv),
             made.WebSocketRoute("/ws", socket),
             made.Mount("/static", made.StaticFiles(directory=STATIC)),

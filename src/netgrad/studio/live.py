@@ -29,6 +29,7 @@ from netgrad.studio.session import Audience
 from netgrad.studio.trainer import scores
 from netgrad.studio.worker import Worker
 from netgrad.training.callbacks import Callback
+from netgrad.training.progress import surroundings
 from netgrad.training.supervised import Supervised
 
 if TYPE_CHECKING:
@@ -207,12 +208,6 @@ class Conductor(Worker):
         self.do_diagnose()
 
 
-def _in_notebook() -> bool:
-    """Whether IPython shows what is displayed as a page does."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return shell is not None and hasattr(shell, "kernel")
-
-
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as a design has them, so far as they are plain."""
     usual = Design().plain
@@ -258,7 +253,7 @@ class Studio(Callback):
         folder: str | Path | None = None,
     ):
         starlette()
-        notebook = _in_notebook()
+        notebook = surroundings() == "notebook"
         self.hall = Hall()
         server, listening, url = prepare(self.hall, port=port, folder=None if folder is None else Path(folder))
         self.opened = Opened(server, listening, url, None, browser and not notebook)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from netgrad.errors import NetgradError
 from netgrad.training.model import Model
+from netgrad.training.tracking import TensorBoard
 from netgrad.writing import write_file
 
 NAME = re.compile(r"[0-9]{8}-[0-9]{6}(-[0-9]+)?")
 RUN, MODEL = "run.jsonl", "model.safetensors"
+EVENTS = "events.out.tfevents.netgrad"  # TensorBoard knows its files by the first parts of the name
+COLUMNS = ("loss", "val_loss", "accuracy", "val_accuracy")  # of the points, as the history names them
 
 
 def usual_folder() -> Path:
@@ -71,3 +75,24 @@ def model_file(folder: str | Path, name: str) -> Path:
     if not NAME.fullmatch(name) or not path.is_file():
         raise NetgradError(f"there is no run {name[:40]!r}")
     return path
+
+
+def event_file(folder: str | Path, name: str) -> Path:
+    """The curve of a run as TensorBoard's event file, beside the run; raises `NetgradError` for what is none, and where
+    the extra ``tracking`` is missing. Give each run a folder of its own below TensorBoard's ``--logdir``."""
+    model_file(folder, name)  # refused, if there is no such run
+    own = Path(folder) / name
+    _, *points = map(json.loads, (own / RUN).read_text(encoding="utf-8").splitlines())
+    with tempfile.TemporaryDirectory() as made:
+        tracker = TensorBoard(made)
+        nothing: Any = None  # of a run that is over, and of which it asks nothing
+        tracker.begin(nothing)
+        for line in points:
+            epoch, *values = line["point"]
+            known = {n: v for n, v in zip(COLUMNS, values, strict=False) if v is not None}
+            tracker.write(round(epoch), known)
+        tracker.finish(nothing, None)
+        (written,) = Path(made).iterdir()
+        target = own / EVENTS
+        write_file(target, written.read_bytes())
+    return target
