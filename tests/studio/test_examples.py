@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from netgrad.errors import DataError, NetgradError
-from netgrad.studio.examples import TITLES, arrays, divided, examples, gallery, table, text
+from netgrad.studio.examples import TITLES, arrays, divided, gallery, table, text
+from netgrad.studio.sources import examples
 
 
 @pytest.mark.parametrize("name", TITLES)

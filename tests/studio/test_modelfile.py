@@ -8,8 +8,8 @@ import pytest
 
 import netgrad as ng
 from netgrad.errors import DataError, NetgradError
-from netgrad.studio.examples import examples
 from netgrad.studio.modelfile import opened
+from netgrad.studio.sources import examples
 from netgrad.studio.worker import Worker
 
 RNG = np.random.default_rng(0)

@@ -64,10 +64,11 @@ def studio(
     """
     from netgrad.errors import NetgradError
     from netgrad.studio.design import Design
-    from netgrad.studio.examples import TITLES, examples
+    from netgrad.studio.examples import TITLES
     from netgrad.studio.opening import FIRST, LOOKS
     from netgrad.studio.server import serve
     from netgrad.studio.session import Session
+    from netgrad.studio.sources import examples
 
     first, source = Design().plain | {"layers": FIRST}, {"gallery": "circles"}
     if what in TITLES:

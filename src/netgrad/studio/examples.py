@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -277,20 +277,3 @@ def sequences(path: str | Path, target: str | None, id: str, time: str | None) -
     classes = tuple(map(str, of_target.classes or ())) if of_target.task == "classification" else ()
     features = tuple(read.encoder.feature_names)
     return divided(Path(path).name, read.x, read.y, classes, features, lengths=read.lengths, over_time=True)
-
-
-def examples(source: Mapping[str, Any]) -> Examples:
-    """Those that a source names: {"gallery": name}, {"table": path, "target": column}, with "id" (and "time") where its
-    rows are time-steps, {"folder": path}, {"text": path}, {"arrays": path}; with "weights", of a model file."""
-    if "weights" in source:
-        from netgrad.studio.modelfile import examples_for
-
-        return examples_for(source)
-    if "id" in source:
-        return sequences(source["table"], source.get("target"), source["id"], source.get("time"))
-    if "table" in source:
-        return table(source["table"], source.get("target"))
-    for name, read in (("folder", folder), ("text", text), ("arrays", arrays)):
-        if name in source:
-            return read(source[name])
-    return gallery(str(source.get("gallery")))

@@ -20,10 +20,11 @@ from netgrad.errors import DivergenceError, NetgradError
 from netgrad.network import Network
 from netgrad.studio import design as designs
 from netgrad.studio.design import Design
-from netgrad.studio.examples import Examples, examples
+from netgrad.studio.examples import Examples
 from netgrad.studio.frames import Curve, Selection, frame, point
 from netgrad.studio.plain import number, numbers
 from netgrad.studio.runs import keep
+from netgrad.studio.sources import examples
 from netgrad.studio.trainer import KNOWN, Trainer
 from netgrad.training.files import load
 
