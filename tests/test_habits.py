@@ -226,7 +226,10 @@ class OnBatchEnd(ng.Callback):
 @pytest.mark.parametrize(
     ("callback", "said"),
     [
-        (OnBatchEnd(), "on_batch_end would never be called: a callback has on_batch, on_end, on_epoch, on_start"),
+        (
+            OnBatchEnd(),
+            "on_batch_end would never be called: a callback has on_batch, on_end, on_epoch, on_restart, on_start",
+        ),
         (ng.EarlyStopping, r"found the class EarlyStopping: write EarlyStopping\(\)"),
         ([3], "int is no callback"),
     ],
