@@ -22,11 +22,15 @@ OWN_PROGRAMS = None
 if "NETGRAD_PROGRAMS" not in os.environ:
     OWN_PROGRAMS = os.environ["NETGRAD_PROGRAMS"] = tempfile.mkdtemp(prefix="netgrad-programs-")
 
+import hypothesis  # noqa: E402
 import jax  # noqa: E402 - reads both
 import pytest  # noqa: E402
 
 if jax.default_backend() != "cpu":  # what is called outside of netgrad's programs rounds as JAX is told
     jax.config.update("jax_default_matmul_precision", "float32")
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # how long a case takes is the machine's affair
+hypothesis.settings.load_profile("untimed")
 
 TESTS = count(1)
 MAPPED = Path("/proc/self/maps")

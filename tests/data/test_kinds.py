@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netgrad.data.kinds import KINDS, TRIED, Boolean, Category, Date, Number, Time, UnreadableError, decide, kind_of
@@ -147,7 +147,6 @@ WRITTEN = {
 }
 
 
-@settings(deadline=None)
 @given(st.lists(st.decimals(-1e9, 1e9, places=2).map(float), min_size=2, max_size=20, unique=True))
 def test_numbers_written_in_many_ways_are_read_as_they_were_meant(numbers):
     for kind, write in WRITTEN.items():
@@ -157,7 +156,6 @@ def test_numbers_written_in_many_ways_are_read_as_they_were_meant(numbers):
         assert found == kind
 
 
-@settings(deadline=None)
 @given(st.lists(st.datetimes(), min_size=2, max_size=20, unique=True))
 def test_dates_written_in_many_ways_are_read_as_they_were_meant(moments):
     days = Date().convert(plain(moments))

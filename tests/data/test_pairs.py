@@ -13,7 +13,7 @@ from netgrad.errors import DataError, FileError
 TEXTS = st.lists(st.text("abc ", min_size=1, max_size=6).filter(str.strip), min_size=1, max_size=5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(TEXTS, st.booleans())
 def test_what_goes_in_comes_back(texts, words):
     pairs = Pairs(texts, texts[::-1], words=words)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.sanitize
 ACTIVATIONS = {"identity": lambda z: z, "relu": jax.nn.relu, "tanh": jnp.tanh, "logistic": jax.nn.sigmoid}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     n=st.sampled_from([1, 2, 16, 17, 33]),
     size=st.tuples(st.integers(2, 12), st.integers(2, 30)),

@@ -42,7 +42,7 @@ def assert_close(found, expected, terms):
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=scale)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     n=st.sampled_from([1, 2, 4, 15, 16, 17, 33]),
     size=st.tuples(st.integers(1, 10), st.integers(1, 40)),
@@ -83,7 +83,7 @@ def test_input_gradient_with_more_padding_than_a_window_reaches(n):
     assert_close(d_x, expected[:, 3:13, 1:16], 270)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     n=st.sampled_from([1, 3, 16, 21]),
     size=st.tuples(st.integers(1, 9), st.integers(1, 12)),

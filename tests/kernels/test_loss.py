@@ -49,7 +49,7 @@ def test_sequences_run_the_kernel(name):
 @pytest.mark.sanitize
 @pytest.mark.parametrize("name", LOSSES)
 @hypothesis.given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 9), st.booleans(), st.integers(0, 99))
-@hypothesis.settings(max_examples=20, deadline=None)
+@hypothesis.settings(max_examples=20)
 def test_agrees_with_the_equations(name, n, steps, units, equal, seed):
     loss = LOSSES[name]
     logits, target, weight = problem(loss, seed, n, steps, units)

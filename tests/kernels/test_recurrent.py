@@ -187,7 +187,7 @@ def assert_same(got, wanted):
 )
 # XLA's compiler died of a floating-point exception where it turned the c of a cell that has none, an empty array.
 @hypothesis.example(seed=3, n=37, steps=5, d=7, units=13, reverse=False)
-@hypothesis.settings(max_examples=3, deadline=None)
+@hypothesis.settings(max_examples=3)
 def test_native_equals_reference(cell, seed, n, steps, d, units, reverse):
     p = problem(cell, seed, n, steps, d, units)
     assert_same(everything(cell, p, reverse), by_reference(cell, p, reverse))

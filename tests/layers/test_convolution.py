@@ -101,7 +101,7 @@ def configurations(draw, dims=None):
     return layer, (*sizes, groups * per_group)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(configurations(), st.integers(0, 2**16))
 def test_agrees_with_jax_lax(configuration, seed):
     layer, in_shape = configuration

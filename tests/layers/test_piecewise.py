@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -12,7 +12,6 @@ from netgrad.layers import Context, PiecewiseLinear
 numbers = arrays(np.float32, (30, 2), elements=st.floats(-1e3, 1e3, width=32))
 
 
-@settings(deadline=None)
 @given(numbers, st.integers(1, 8))
 def test_the_pieces_of_a_column_together_say_how_far_it_has_come(x, pieces):
     layer = PiecewiseLinear.cutting(x, pieces)

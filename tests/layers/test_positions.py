@@ -10,7 +10,7 @@ import netgrad as ng
 from netgrad.layers.positions import sinusoids
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 200), st.integers(0, 50), st.integers(1, 6))
 def test_a_shift_is_a_rotation_that_does_not_know_where(at, shift, pairs):
     """Vaswani et al. 3.5: p_(t + k) is a linear function of p_t, and so p_t . p_(t + k) depends on k alone."""

@@ -49,7 +49,7 @@ def step(request):
     return run
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.data())
 def test_padding_and_order_change_nothing(step, data):
     lengths = np.array(data.draw(st.lists(st.integers(1, T), min_size=N, max_size=N)))

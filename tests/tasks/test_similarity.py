@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import netgrad as ng
 from netgrad.tasks import altered_pairs, neighbour_pairs, random_pairs
 
 
-@settings(deadline=None)
 @given(st.integers(2, 12), st.integers(1, 11), st.integers(0, 99))
 def test_neighbours_are_those_of_the_smallest_distances(n, k, seed):
     x = np.random.default_rng(seed).normal(size=(n, 2, 2))
@@ -22,7 +21,6 @@ def test_neighbours_are_those_of_the_smallest_distances(n, k, seed):
     assert list(map(tuple, neighbour_pairs(x, k).tolist())) == sorted(expected)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 30), st.floats(0, 1), st.floats(0, 1), st.integers(0, 99))
 def test_random_pairs_are_different_and_none_of_those_given(n, taken, share, seed):
     every = np.stack(np.triu_indices(n, 1), axis=1)

@@ -65,7 +65,7 @@ def test_a_foreign_safetensors_file(tmp_path):
         ng.load(tmp_path / "foreign.safetensors")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(1, 255))
 def test_an_altered_byte_is_noticed(model, tmp_path_factory, place, byte):
     path = model.save(tmp_path_factory.mktemp("altered") / "model.safetensors")
