@@ -144,7 +144,7 @@ class Recurrent(Layer):
         seen, mask = times(sequence, masks.get("x")), masks.get("h")
         W, U, b = self._joined(params)
         own = self.own(params)
-        # The states after the last step are all that is asked of c where sequences are run piece by piece.
+        # c is asked for, too, where sequences are run piece by piece and where the layer answers with its state.
         h_only = context.outputs_only and not context.state and self.returns != "state"
         h, c, gates = recurrent.forward(
             self, seen, W, U, b, own, start, context.lengths, reverse=self.reverse, mask=mask, h_only=h_only
