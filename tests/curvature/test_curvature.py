@@ -98,6 +98,24 @@ def test_a_factor_is_of_the_inverse(structure):
         np.testing.assert_array_equal(again.spread(np.eye(len(C))), C)
 
 
+@pytest.mark.parametrize("loss", ["squared_error", "softmax_cross_entropy"])
+def test_fewer_examples_than_weights_give_the_same_from_fewer_columns(loss):
+    """What the evidence asks for in its rounds, by Woodbury, beside the whole matrix."""
+    with jax.enable_x64(True):
+        model = setting(loss, ng.Sequential([ng.Dense(30, activation="tanh"), ng.Dense(3)]))
+        G = ng.curvature.gauss_newton(model, X, LOSSES[loss], "full")
+        quick = G.for_rounds()
+        assert isinstance(quick, structures.LowRank)
+        assert quick.V.shape[1] <= 6 * 3
+        alpha, beta = np.linspace(0.5, 2, G.weights.count), np.array([0.5, 2.0, 3.0])[: G.kinds]
+        whole, part = G.factor(beta, alpha), quick.factor(beta, alpha)
+        np.testing.assert_allclose(part.variances(), whole.variances())
+        np.testing.assert_allclose(part.log_det(), whole.log_det())
+        np.testing.assert_allclose(quick.traces(part), G.traces(whole))
+        known = structures.Full(G.weights, 1, 6, np.eye(G.weights.count)[None])
+        assert known.for_rounds() is known  # of full rank there is nothing to save
+
+
 def test_views_count_what_is_stored_and_trained():
     """A mask and a frozen bias: the Jacobian is of the weights that are left, and of what is stored."""
     with jax.enable_x64(True):

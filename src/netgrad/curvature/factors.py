@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,26 @@ class FullFactor(Factor):
     @classmethod
     def of(cls, arrays):
         return cls(np.asarray(arrays["C"], float))
+
+
+@dataclass(frozen=True, eq=False)
+class LowRankFactor(Factor):
+    """What the evidence asks for of H = alpha + V b V': variances and determinant; nothing is predicted from it.
+
+    L: the Cholesky factor of 1/b + U'U; U: V over the root of alpha, (P, R).
+    """
+
+    alpha: np.ndarray
+    b: np.ndarray
+    L: np.ndarray
+    U: np.ndarray
+
+    def variances(self):
+        known = solve_triangular(self.L, self.U.T, lower=True, check_finite=False)
+        return (1 - np.einsum("ij,ij->j", known, known)) / self.alpha
+
+    def log_det(self):
+        return float(np.log(self.alpha).sum() + np.log(self.b).sum() + 2 * np.log(self.L.diagonal()).sum())
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky
-from scipy.linalg.lapack import dtrtri
+from scipy.linalg.lapack import dpstrf, dtrtri
 
-from netgrad.curvature.factors import DiagonalFactor, Factor, FullFactor, KroneckerFactor
+from netgrad.curvature.factors import DiagonalFactor, Factor, FullFactor, KroneckerFactor, LowRankFactor
 from netgrad.curvature.weights import Weights, output_layer
 from netgrad.errors import NetgradError
 from netgrad.layers.dense import Dense
@@ -61,6 +61,10 @@ class Structure:
     def traces(self, factor: Factor) -> np.ndarray:
         """tr(G C C') of each kind, (kinds,)."""
         raise NotImplementedError
+
+    def for_rounds(self) -> Structure:
+        """The same in the form in which one factor after the other is made soonest: itself, where there is no other."""
+        return self
 
 
 def kinds_of(rows: np.ndarray, kinds: int) -> np.ndarray:
@@ -113,6 +117,46 @@ class Full(Structure):
     def traces(self, factor: Factor) -> np.ndarray:
         assert isinstance(factor, FullFactor)
         return np.array([float(np.sum((G @ factor.C) * factor.C)) for G in self.G])
+
+    def for_rounds(self) -> Structure:
+        roots = [_root(G) for G in self.G]
+        of = np.repeat(np.arange(self.kinds), [V.shape[1] for V in roots])
+        if 2 * len(of) > self.weights.count:
+            return self
+        return LowRank(self.weights, self.kinds, self.examples, np.concatenate(roots, axis=1), of)
+
+
+def _root(G: np.ndarray) -> np.ndarray:
+    """V with V V' = G, of as many columns as G has rank, to rounding."""
+    L, pivots, rank, _ = dpstrf(G, lower=1)
+    V = np.empty((len(G), rank))
+    V[pivots - 1] = np.tril(L)[:, :rank]
+    return V
+
+
+@dataclass(eq=False)
+class LowRank(Structure):
+    """V V' of each kind, side by side: V (P, R), and the kind of each column, (R,).
+
+    A full matrix of fewer examples than weights is one. H^-1 = 1/alpha - 1/alpha V M^-1 V' 1/alpha, with M = 1/beta +
+    V' 1/alpha V of R rows (Woodbury): what the evidence asks for in each of its rounds needs no matrix of P rows.
+    """
+
+    V: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    of: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+
+    def factor(self, beta: np.ndarray, alpha: np.ndarray) -> LowRankFactor:
+        b = beta[self.of]
+        U = self.V / np.sqrt(alpha)[:, None]
+        M = U.T @ U
+        M[np.diag_indices(len(M))] += 1 / b
+        return LowRankFactor(alpha, b, cholesky(M, lower=True, overwrite_a=True, check_finite=False), U)
+
+    def traces(self, factor: Factor) -> np.ndarray:
+        assert isinstance(factor, LowRankFactor)
+        inverse, _ = dtrtri(factor.L, lower=1)
+        left = (1 - np.einsum("ij,ij->j", inverse, inverse) / factor.b) / factor.b
+        return np.bincount(self.of, weights=left, minlength=self.kinds)
 
 
 @dataclass(eq=False)

@@ -14,6 +14,7 @@ from netgrad.errors import NetgradError
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.wrapper import bare
 from netgrad.network import Network
+from netgrad.network.ensemble import Ensemble
 from netgrad.training.objective import Objective
 from netgrad.trees import by_path, completed, map_leaves, trained
 
@@ -37,7 +38,8 @@ class Weights:
         untrained = network.untrained
         if last:
             name = output_layer(network)
-            untrained += tuple((layer, "*") for layer in params if layer != name)
+            layers = dict.fromkeys(path.rpartition("/")[0] for path in by_path(params))
+            untrained += tuple((layer, "*") for layer in layers if not f"{layer}/".startswith(f"{name}/"))
         left = by_path(trained(params, untrained))
         if not left:
             raise NetgradError("no weights are left to look at: every one is frozen, or the last layer has none")
@@ -80,9 +82,10 @@ class Weights:
 
 
 def output_layer(network: Network) -> str:
-    """The parameters' name of the layer that the first output comes from."""
-    name = dict(network.outputs)[network.output_names[0]]
-    return next(node.params for node in network.nodes if node.name == name)
+    """The parameters' name of the layer that the first output comes from: of an ensemble, the last of its members'."""
+    node = network.by_name[dict(network.outputs)[network.output_names[0]]]
+    inside = f"/{output_layer(node.layer.block)}" if isinstance(node.layer, Ensemble) else ""
+    return f"{node.params}{inside}"
 
 
 def held_fixed(network: Network, state: dict) -> str:

@@ -106,9 +106,9 @@ def with_temperature(model: Model, x: Any, y: Any) -> tuple[Model, float]:
     """
     logits, labels = _classes(model, x, y)
     layer = output_layer(model.network)
-    node = next(node for node in model.network.nodes if node.params == layer)
+    node = next((node for node in model.network.nodes if node.params == layer), None)
     views = any(path.startswith(f"{layer}/") for view in model.network.views for path in view.paths)
-    if not isinstance(node.layer, Dense) or not isinstance(node.layer.activation, Identity) or views:
+    if node is None or not isinstance(node.layer, Dense) or not isinstance(node.layer.activation, Identity) or views:
         raise NetgradError(f"a temperature scales a linear dense last layer with weights of its own, found {layer}")
 
     def nll(log_T: float) -> float:

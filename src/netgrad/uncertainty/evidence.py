@@ -72,13 +72,13 @@ def maximised(
     first = start or (np.ones(len(groups.names)), _noise(n, errors) if noisy else np.ones(1))
     now = [first[0] if alpha is None else alpha, first[1] if beta is None or not noisy else beta]
     sizes, squares = groups.sizes, groups.sums(w * w)
-    done = 0
-    while True:
-        factor = G.factor(now[1], groups.spread(now[0]))
+    sought = alpha is None or (noisy and beta is None)
+    round_by = G.for_rounds() if sought and now[0].min() > 0 else G
+    done, share, last = 0, 1.0, None
+    while sought and done < rounds:
+        factor = round_by.factor(now[1], groups.spread(now[0]))
         variances = groups.sums(factor.variances())
         gamma = sizes - now[0] * variances
-        if (alpha is not None and (beta is not None or not noisy)) or done == rounds:
-            break
         after = list(now)
         if alpha is None:
             after[0] = (
@@ -89,18 +89,20 @@ def maximised(
         if noisy and beta is None:
             # What examples and prior determine are all P weights: of one kind the trace needs no matrix.
             alone = G.kinds == 1
-            traces = (sizes.sum() - now[0] @ variances) / now[1] if alone else G.traces(factor)
+            traces = (sizes.sum() - now[0] @ variances) / now[1] if alone else round_by.traces(factor)
             after[1] = (
                 _ratio(n - now[1] * traces + 2 * (a - 1), errors + 2 * b)
                 if method == "mackay"
                 else _ratio(np.full(len(errors), n + 2 * (a - 1)), errors + traces + 2 * b)
             )
-        moved = max(float(np.abs(np.log(new / old)).max()) for new, old in zip(after, now, strict=True))
-        now, done = after, done + 1
-        if moved < tolerance:
-            factor = G.factor(now[1], groups.spread(now[0]))
-            gamma = sizes - now[0] * groups.sums(factor.variances())
+        step = np.log(np.concatenate(after)) - np.log(np.concatenate(now))
+        share = _share(share, step, last)
+        now = [old * (new / old) ** share for new, old in zip(after, now, strict=True)]
+        done, last = done + 1, step
+        if float(np.abs(step).max()) < tolerance:
             break
+    factor = G.factor(now[1], groups.spread(now[0]))
+    gamma = sizes - now[0] * groups.sums(factor.variances())
     return Found(now[0], now[1], factor, gamma, _log_evidence(now, factor, sizes, squares, errors, n, noisy), done)
 
 
@@ -120,6 +122,17 @@ def _log_evidence(
     if noisy:
         return total + 0.5 * float(n * np.log(beta / (2 * math.pi)).sum() - beta @ errors)
     return total - float(errors.sum())
+
+
+def _share(share: float, step: np.ndarray, last: np.ndarray | None) -> float:
+    """How much of a step is taken: less where it goes back on the last one (Aitken's relaxation, Irons & Tuck 1969).
+
+    Alpha and beta pull at each other, and MacKay's steps may swing about the fixed point for dozens of rounds.
+    """
+    if last is None or not last @ last > 0:
+        return share
+    back = float(step @ last / (last @ last))
+    return min(1.0, share / (1 - back)) if back < 1 else 1.0
 
 
 def _noise(n: float, errors: np.ndarray) -> np.ndarray:
