@@ -1,4 +1,4 @@
-"""`--device` and `--devices`."""
+"""`--device`, `--devices` and `--dtype`."""
 
 import jax
 import pytest
@@ -29,3 +29,12 @@ def test_a_command_computes_where_it_is_told_and_no_longer(netgrad, tmp_path):
 def test_what_is_not_there_is_one_line(refused, asked, line):
     jax.devices()
     assert line in refused(*FIT, *asked)
+
+
+def test_steps_in_bfloat16(netgrad, refused, tmp_path):
+    assert netgrad(*FIT, "--out", tmp_path, "--dtype", "bfloat16").status == 0
+    model = ng.load(tmp_path / "model.safetensors")
+    assert model.history.settings["dtype"] == model.card["settings"]["dtype"] == "bfloat16"
+    assert "--dtype bfloat16" in model.card["command"]
+    line = "dtype is what steps compute in, 'bfloat16' or 'float32', found 'double'"
+    assert line in refused(*FIT, "--dtype", "double")

@@ -16,6 +16,7 @@ from netgrad.layers.base import QUANTITIES
 from netgrad.layers.conv_pool import ConvPool
 from netgrad.network.composite import Copies
 from netgrad.registry import KINDS, from_config, to_config
+from netgrad.training.precision import narrowed
 
 from .cases import CASES, Case
 
@@ -279,6 +280,21 @@ def test_what_keeps_steps_apart_takes_them_one_by_one(layer, in_shape):
 @pytest.mark.parametrize("layer", [ng.Flatten(), ng.GroupNorm(2)], ids=str)
 def test_vectors_have_no_steps(layer):
     assert layer.stream_state(2, (4,)) == {}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_in_bfloat16_all_is_bfloat16(case):
+    """A layer computes in what it is given: nothing in it makes float32 of narrower numbers, in silence and slowly."""
+    layer, params, x, context = make(case)
+    params, x, state = narrowed((params, x, context.state), "bfloat16")
+
+    def both():
+        a, saved = layer.forward(params, x, context.replace(state=state))
+        back = layer.backward(params, saved, a)
+        return a, back.d_in, back.d_params
+
+    floats = [leaf.dtype for leaf in jax.tree.leaves(jax.eval_shape(both)) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    assert {dtype.name for dtype in floats} == {"bfloat16"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

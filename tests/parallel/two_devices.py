@@ -64,6 +64,7 @@ def found():
         "sharded",
         both(noisy(), X, Y, devices=Placement(two, shard="parameters"), optimizer=MOMENTUM, learning_rate=None),
     )
+    yield "in bfloat16", both(noisy(), X, Y, dtype="bfloat16")
     yield "step by step", both(net, X, Y, callbacks=[Looks()])
     by_device = ng.fit(noisy(), X, Y, devices=Placement(two, statistics="device"), batch_size=8, epochs=2, seed=1)
     yield "by device", apart(by_device, ng.fit(noisy(), X, Y, batch_size=8, epochs=2, seed=1))

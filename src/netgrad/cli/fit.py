@@ -323,6 +323,14 @@ def fit(
             min=1, help="Share each batch among so many devices; on a CPU they are threads.", show_default="1"
         ),
     ] = None,
+    dtype: Annotated[
+        Text,
+        typer.Option(
+            help="What a step's layers compute in: bfloat16, beside parameters in float32.",
+            rich_help_panel=TRAINING,
+            show_default="float32",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEEDS - 1, help="Everything random comes from it.")] = 0,
     out: Annotated[
         Optional[Path],  # noqa: UP045
@@ -483,6 +491,7 @@ def fit(
             "posterior",
             "label_smoothing",
             "metric",
+            "dtype",
         ),
         *("class_weight", "resample", "clip_norm", "patience", "validation", "test", "separator", "encoding", "header"),
         "seed",

@@ -129,7 +129,7 @@ def options(ctx: typer.Context, given: dict[str, Any]) -> dict[str, Any]:
     """The settings of training; those that were not given are the recipe's."""
     from netgrad.cli.options import onlookers, penalties, schedule_of
 
-    names = ("learning_rate", "epochs", "batch_size", "clip_norm", "patience", "checkpoint")
+    names = ("learning_rate", "epochs", "batch_size", "clip_norm", "patience", "checkpoint", "dtype")
     found = {name: given[name] for name in names if given[name] is not None}
     if sequences.named(ctx, "alpha") or sequences.named(ctx, "penalty"):
         found["penalty"] = penalties(given["penalty"], 1e-4 if given["alpha"] is None else given["alpha"])

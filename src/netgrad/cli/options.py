@@ -131,6 +131,7 @@ def training(how: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
         "clip_norm": asked["clip_norm"],
         "patience": how.patience,
         "checkpoint": asked["checkpoint"],
+        "dtype": asked["dtype"],
         "callbacks": [*onlookers(asked["log"]), *([Restart(most=asked["restart"])] if asked["restart"] else [])],
         "progress": not asked["quiet"],
         "seed": asked["seed"],

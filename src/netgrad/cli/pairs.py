@@ -66,7 +66,7 @@ def fit(ctx: typer.Context) -> None:
     how = options.changed(replace(options.PLAIN, validation=None), given)
     strength = how.alpha if given["alpha"] is None else given["alpha"]
     told: dict[str, Any] = options.training(how, given)
-    del told["schedule"], told["validation"]
+    del told["schedule"], told["validation"], told["dtype"]
     model = fit_pairs(
         nets.build("mlp", source, shape),
         x,

@@ -20,7 +20,7 @@ TAKEN = (
     *("missing", "missing_values", "categorical", "numeric", "separator", "encoding", "header"),
     *("hidden", "activation", "optimizer", "learning_rate", "schedule", "epochs", "batch_size"),
     *("penalty", "alpha", "clip_norm", "patience", "checkpoint", "log", "seed"),
-    *("out", "no_report", "quiet", "device", "devices"),
+    *("out", "no_report", "quiet", "device", "devices", "dtype"),
 )
 
 FEWEST = 10  # rows: with fewer nothing is the usual

@@ -41,6 +41,7 @@ COMMON = [
     "quiet",
     "device",
     "devices",
+    "dtype",
 ]
 ONLY_HERE = ("id", "time", "goal", "bidirectional", "truncate")
 OF_TEXT = [*COMMON, "truncate", "fix", "metric"]
@@ -322,6 +323,7 @@ def options_of(given: dict[str, Any]) -> dict[str, Any]:
         "clip_norm": given["clip_norm"] or usual_clip,
         "patience": given["patience"],
         "checkpoint": given["checkpoint"],
+        "dtype": given["dtype"],
         "callbacks": onlookers(given["log"]),
         "progress": not given["quiet"],
         "seed": given["seed"],

@@ -185,5 +185,5 @@ def usual(own: Begun, examples: int) -> Any:
 
 def settings_of(own: Begun, given: dict[str, Any]) -> dict[str, Any]:
     """The settings for the card: what the model had settled, and what was asked for here."""
-    asked = ("optimizer", "schedule", "penalty", "class_weight", "resample", "clip_norm", "seed", "freeze")
+    asked = ("optimizer", "schedule", "penalty", "class_weight", "resample", "clip_norm", "seed", "freeze", "dtype")
     return own.settled | {name: given[name] for name in asked} | {"start": own.name, "layer_rate": given["layer_rate"]}

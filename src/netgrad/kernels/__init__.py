@@ -6,13 +6,14 @@ The functions here are ordinary JAX functions: a layer calls them and need not k
 from netgrad.kernels.allocation import keep_freed_memory
 from netgrad.kernels.conv_pool import conv_pool_forward, conv_pool_input_gradient, conv_pool_weight_gradient
 from netgrad.kernels.convolution import conv_forward, conv_input_gradient, conv_shape, conv_weight_gradient
-from netgrad.kernels.dispatch import Status, active, call, status
+from netgrad.kernels.dispatch import Status, active, aside, call, status
 from netgrad.kernels.layout import examples_last
 from netgrad.kernels.pooling import max_pool_backward, max_pool_forward
 
 __all__ = [
     "Status",
     "active",
+    "aside",
     "call",
     "conv_forward",
     "conv_input_gradient",

@@ -11,11 +11,13 @@ than the processor has. It is read once, when the first kernel is asked for.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,25 @@ def status() -> Status:
 
 def active(name: str) -> bool:
     """Whether kernel `name` runs natively on this machine's CPU."""
-    return name in _load().active
+    return not _aside.get() and name in _load().active
+
+
+_aside: ContextVar[bool] = ContextVar("aside", default=False)
+
+
+@contextlib.contextmanager
+def aside(away: bool = True) -> Iterator[None]:
+    """What is asked or traced within does without native kernels, where ``away``.
+
+    >>> with aside():
+    ...     active("dense_forward")
+    False
+    """
+    before = _aside.set(away or _aside.get())
+    try:
+        yield
+    finally:
+        _aside.reset(before)
 
 
 def call(

@@ -49,6 +49,11 @@ class Embedding(Layer):
         return {"W": self.initializer(key, (self.symbols, self.units))}
 
     def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
+        if jnp.issubdtype(x.dtype, jnp.floating) and self.symbols > 2 ** (jnp.finfo(x.dtype).nmant + 1) + 1:
+            raise NetgradError(
+                f"{self.label} is given its {self.symbols} symbols as {x.dtype} numbers, which are too coarse to tell "
+                "them apart: let it stand first in the network, or leave dtype out"
+            )
         a = jnp.take(params["W"], x.astype(jnp.int32), axis=0, mode="fill")
         if context.lengths is not None:  # whatever stands in the padding is no symbol
             valid = jnp.arange(x.shape[1]) < context.lengths[:, None]
@@ -62,8 +67,9 @@ class Embedding(Layer):
             valid = jnp.arange(x.shape[1]) < saved["lengths"][:, None]
             delta = jnp.where(valid.reshape(*valid.shape, *(1,) * (d_out.ndim - 2)), d_out, 0)
         at = x.astype(jnp.int32)
-        d_W = jnp.zeros_like(params["W"]).at[at].add(delta, mode="drop", wrap_negative_indices=False)
-        return Backward(jnp.zeros(x.shape, d_out.dtype), {"W": d_W}, delta)
+        whole = jnp.promote_types(params["W"].dtype, jnp.float32)  # a sum of many in bfloat16 would come to a halt
+        d_W = jnp.zeros(params["W"].shape, whole).at[at].add(delta, mode="drop", wrap_negative_indices=False)
+        return Backward(jnp.zeros(x.shape, d_out.dtype), {"W": d_W.astype(params["W"].dtype)}, delta)
 
     def check_input(self, x: np.ndarray, name: str, lengths: np.ndarray | None) -> np.ndarray:
         return as_labels(x, self.symbols, name, lengths=lengths)

@@ -119,11 +119,12 @@ class Checkpoint(Callback):
             raise FileError(f"{path} is damaged or is no checkpoint: remove it to go on from the one before")
         kept = json.loads(description)
         here = json.loads(json.dumps(settings_of(run)))
-        for name, value in here.items():
-            if kept["settings"].get(name) != value:
+        for name in here | kept["settings"]:  # also what was set there and is left out here
+            there, value = kept["settings"].get(name), here.get(name)
+            if there != value:
                 raise FileError(
                     f"{self.folder} holds checkpoints of another run: it differs in {name.replace('_', ' ')}"
-                    f"{_short(kept['settings'].get(name), value)}; name another folder or remove this one"
+                    f"{_short(there, value)}; name another folder or remove this one"
                 )
         _recall(run, arrays, kept)
         if run.epoch > run.epochs:  # with those that `netgrad.Restart` has added

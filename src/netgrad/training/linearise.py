@@ -13,6 +13,7 @@ from netgrad.network import Network, forward
 from netgrad.optimizers.second_order import Linearised, check_size
 from netgrad.training.batch import Batch
 from netgrad.training.objective import Objective, position_weights
+from netgrad.training.precision import too_coarse
 from netgrad.training.rows import Rows, by_root, rows
 from netgrad.types import Named, Params, State
 
@@ -24,6 +25,8 @@ def linearise(
 
     Raises `NetgradError` for a loss that says no curvature, and for layers that mix the examples of a batch.
     """
+    if objective.dtype is not None:
+        raise too_coarse("this optimizer")
     if state:
         raise NetgradError(
             f"this optimizer looks at one example at a time, layer {next(iter(state))} carries a state from batch to "

@@ -20,6 +20,7 @@ from netgrad.losses import CrossEntropy, Loss
 from netgrad.network import Forward, Gradients, Network, Trace, backward, forward, look_back, next_state, record
 from netgrad.regularizers import Penalty, View, is_weight
 from netgrad.training.batch import Batch
+from netgrad.training.precision import like, narrowed
 from netgrad.trees import completed, trained
 from netgrad.types import Named, Params, State
 
@@ -33,7 +34,8 @@ class Objective:
     depend on batch size, length or padding; "sum" adds the examples up, as the texts write their errors.
     weight_noise: the standard deviation of the noise that every step of training adds to the weights, so that E is
     expected over it: solutions whose error small changes of the weights raise much are avoided (Pattipati,
-    "training with noise"). reconstructs: the targets are the inputs.
+    "training with noise"). reconstructs: the targets are the inputs. dtype: what the layers compute in where it is not
+    what the parameters are in (`netgrad.training.precision`); outputs, loss and gradients come out in theirs.
     """
 
     terms: tuple[tuple[str, Loss, float], ...]
@@ -41,6 +43,7 @@ class Objective:
     reduction: str = "mean"
     weight_noise: float = 0.0
     reconstructs: bool = False
+    dtype: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight_noise < math.inf:
@@ -163,8 +166,8 @@ def loss(
 ) -> Any:
     """The loss of a training step alone, with penalties: what `gradients` is the derivative of."""
     at = disturbed(network, objective, params, key)
-    run = forward(network, at, state, batch.x, training=True, key=key, lengths=batch.lengths)
-    error, _ = objective.errors(run.outputs, batch, run.lengths)
+    run = _forward(network, objective, narrowed(at, objective.dtype), state, batch, key, training=True)
+    error, _ = objective.errors(whole(run.outputs, objective), batch, run.lengths)
     view = _view(network, objective, params, state, batch)
     return error + objective.penalty(trained(params, network.untrained), view)
 
@@ -232,16 +235,42 @@ def of_data(
     fed: tuple[Penalty, ...] = (),
 ) -> OfData:
     """Forward, loss and backward at these parameters, without the penalties but those that are ``fed``."""
-    run = forward(network, params, state, batch.x, training=training, key=key, lengths=batch.lengths)
-    error, d_outputs = objective.errors(run.outputs, batch, run.lengths)
+    at = narrowed(params, objective.dtype)
+    run = _forward(network, objective, at, state, batch, key, training)
+    error, d_outputs = objective.errors(whole(run.outputs, objective), batch, run.lengths)
     d_inside: Named = {}
     for penalty in fed:
         node = penalty.fed(network, state)
-        cost, slope = jax.value_and_grad(penalty.of_inputs)(run.saved[node.name]["x"], objective.reduction)
+        seen = whole(run.saved[node.name]["x"], objective)
+        cost, slope = jax.value_and_grad(penalty.of_inputs)(seen, objective.reduction)
         (name,) = node.inputs
         error, d_inside[name] = error + cost, d_inside.get(name, 0) + slope
-    back = backward(network, params, run.saved, d_outputs, d_inside=d_inside)
-    return OfData(error, back.params, next_state(network, state, run.saved), run, back)
+    d_outputs, d_inside = narrowed((d_outputs, d_inside), objective.dtype)
+    back = backward(network, at, run.saved, d_outputs, d_inside=d_inside)
+    after = next_state(network, state, run.saved)
+    d_params = back.params
+    if objective.dtype is not None:
+        d_params, after = like(d_params, params), like(after, state)
+    return OfData(error, d_params, after, run, back)
+
+
+def _forward(
+    network: Network,
+    objective: Objective,
+    params: Params,
+    state: State,
+    batch: Batch,
+    key: jax.Array | None,
+    training: bool,
+) -> Forward:
+    """The examples' way forward, in the objective's type; params: in it already."""
+    state, x = narrowed((state, batch.x), objective.dtype)
+    return forward(network, params, state, x, training=training, key=key, lengths=batch.lengths)
+
+
+def whole(values: Any, objective: Objective) -> Any:
+    """What came out of a layer, as losses and penalties take it: in the type of parameters."""
+    return values if objective.dtype is None else narrowed(values, jnp.result_type(float).name)
 
 
 def with_penalties(

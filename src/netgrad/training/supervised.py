@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from netgrad import kernels
 from netgrad.compiling import Program
 from netgrad.network import Network, Trace, fused
 from netgrad.parallel.placement import current
@@ -28,6 +29,7 @@ from netgrad.training.history import History
 from netgrad.training.linearise import linearise
 from netgrad.training.model import Model
 from netgrad.training.objective import Objective, gradients, loss, trace_batch
+from netgrad.training.precision import too_coarse
 from netgrad.training.prepare import in_shapes
 from netgrad.training.stream import pair
 from netgrad.training.task import Carry, StepReport, Task
@@ -53,10 +55,10 @@ class Supervised(Task):
     advice = "try a lower learning rate, clip_norm=1.0, or inputs on a smaller scale"
 
     @classmethod
-    def of(cls, model: Model, optimizer: Any, truncate: int | None = None) -> Supervised:
-        """The task of training this model."""
+    def of(cls, model: Model, optimizer: Any, truncate: int | None = None, dtype: str | None = None) -> Supervised:
+        """The task of training this model; dtype: what its layers compute in while it is trained, see `Objective`."""
         blank = replace(model, params={}, state={}, history=History(), posterior=None)
-        return cls(model.network, model.objective, optimizer, truncate, blank)
+        return cls(model.network, replace(model.objective, dtype=dtype), optimizer, truncate, blank)
 
     def init(self, key: jax.Array, batch: Batch) -> tuple[Params, State]:
         return self.network.init(key, in_shapes(batch.x))
@@ -98,7 +100,8 @@ class Supervised(Task):
         return self._model.batch(x, y, **more)
 
     def scannable(self, batch: Batch) -> bool:
-        return scannable(self.network, in_shapes(batch.x))
+        with kernels.aside(self.objective.dtype is not None):
+            return scannable(self.network, in_shapes(batch.x))
 
     def summary(self, reports: Mapping[str, np.ndarray], sizes: Sequence[int]) -> dict[str, Any]:
         """The loss of all examples, by the objective's reduction, and the mean of the gradients' norms."""
@@ -181,6 +184,10 @@ def update(
     whole, network = network, network if batch.lengths else fused(network)
     looked = descent(network, objective, carry.params, carry.state, batch, key)
 
+    def exact() -> None:
+        if objective.dtype is not None:
+            raise too_coarse("this optimizer")
+
     @jax.custom_vjp
     def value(params: Params) -> jax.Array:
         if current() is not None:
@@ -196,6 +203,8 @@ def update(
     value.defvjp(value_and_gradient, lambda gradient, d: (jax.tree.map(lambda g: d * g, gradient),))
 
     def curve(direction: Params) -> Params:
+        exact()
+
         def slope(params: Params) -> Params:
             return descent(whole, objective, params, carry.state, batch, key).params
 
@@ -205,6 +214,7 @@ def update(
     def value_fn(
         params: Params, linearise: Any = None, curve: Any = None, batch: Any = None, look: Any = None
     ) -> jax.Array:
+        exact()
         return value(params)  # optax's line searches hand all further arguments on, and insist that they are taken
 
     updates, opt_state = optax.with_extra_args_support(optimizer).update(
