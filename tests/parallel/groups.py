@@ -4,9 +4,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +80,34 @@ def losses(path):
 
 def events(log):
     return [json.loads(line)["event"] for line in log.read_text().splitlines()]
+
+
+def apart_from_one(processes, folder, *works, seconds=300):
+    """By which share losses of so many processes differ at most from those of one, by work of `one_of_a_group`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{probe.getsockname()[1]}"
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.parallel.one_of_a_group", place, str(i), str(processes), folder, *works],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        )
+        for i in range(processes)
+    ]
+    try:
+        said = [process.communicate(timeout=seconds) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    assert all(process.returncode == 0 for process in running), said[0][1][-3000:] + said[-1][1][-3000:]
+    return json.loads(said[0][0].splitlines()[-1])
+
+
+def assert_dealt_out(folder, processes):
+    """After a look at the first row group, each process has read its share in each of 3 epochs, and all of them all."""
+    read = [json.loads((folder / f"read-{i}.json").read_text()) for i in range(processes)]
+    assert [len(one[1:]) for one in read] == [3 * len(range(i, 5, processes)) for i in range(processes)]
+    assert Counter(number for one in read for number in one[1:]) == dict.fromkeys(range(5), 3)

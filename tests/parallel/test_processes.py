@@ -7,6 +7,7 @@ import pytest
 import netgrad as ng
 from netgrad.parallel import Placement
 from netgrad.parallel.processes import agree, apart, lost, together
+from tests.parallel.groups import apart_from_one, assert_dealt_out
 
 FACTS = {"data": [1, 2], "settings": "sgd"}
 
@@ -63,3 +64,9 @@ def test_an_error_is_a_lost_process_in_a_group_alone(group):
     assert lost(gone)
     assert not lost(ValueError("x has 3 examples"))
     assert not lost(KeyError("peer"))
+
+
+def test_a_stream_is_dealt_out_and_trains_as_in_one_process(tmp_path):
+    """Row groups of unequal size, by turns, batch normalisation and dropout: each example once an epoch."""
+    assert apart_from_one(2, tmp_path, "stream")["stream"] < 1e-5
+    assert_dealt_out(tmp_path, 2)

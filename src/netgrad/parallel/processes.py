@@ -116,6 +116,32 @@ def agree(facts: Mapping[str, Any]) -> None:
             )
 
 
+def in_turn(own: bytes) -> Iterator[bytes]:
+    """What each process of the group brings, the first one's first; every process gets all of it, piece by piece.
+
+    >>> list(in_turn(b"chunk"))
+    [b'chunk']
+    """
+    from jax.experimental.multihost_utils import broadcast_one_to_all, process_allgather
+
+    sizes = np.asarray(process_allgather(np.array(divmod(len(own), _WORD), np.int32))).reshape(-1, 2)
+    for process, size in enumerate((sizes @ [_WORD, 1]).tolist()):
+        mine = process == jax.process_index()
+        piece = np.zeros(_room(size), np.uint8)
+        if mine:
+            piece[:size] = np.frombuffer(own, np.uint8)
+        yield np.asarray(broadcast_one_to_all(piece, is_source=mine))[:size].tobytes()
+
+
+_WORD = 2**20  # sizes travel in two numbers, as JAX's whole ones end at 2 GB
+
+
+def _room(size: int) -> int:
+    """A size of messages, an eighth too large at most: each is a program of its own."""
+    step: int = max(1024, 2 ** max(0, size.bit_length() - 4))
+    return -(-size // step) * step
+
+
 def lost(error: BaseException) -> bool:
     """Whether an error means that another process of the group is gone."""
     named = type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError", "ValueError")

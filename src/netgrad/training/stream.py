@@ -4,7 +4,8 @@ Few chunks are in memory at a time: the one that is trained on and the one that 
 network takes them; the first one stays. Batches do not reach across chunks: each chunk's last batch is smaller where
 they do not divide. With ``shuffle`` the chunks come in a new order in every epoch, where they can be read in any order,
 and the examples of each chunk in a new order, too; all of it follows from the seed. Without it, and with chunks that
-are a multiple of the batch size, a stream trains to the same bits as the same examples in memory.
+are a multiple of the batch size, a stream trains to the same bits as the same examples in memory. The processes of a
+group read chunks that can be read in any order by turns (`netgrad.training.dealt`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import numpy as np
 
 from netgrad.errors import DataError, FileError, NetgradError
 from netgrad.parallel.placement import Placement
+from netgrad.parallel.processes import together
 from netgrad.training.batch import Batch
+from netgrad.training.dealt import dealt
 from netgrad.training.divergence import divergence, first_bad
 from netgrad.training.epoch import batches_of, compiled_epochs, epoch_order, step_key
 from netgrad.training.placed import as_placed, on_devices
@@ -154,10 +157,21 @@ class Stream:
 
     def chunks(self, key: jax.Array | None = None) -> Iterator[Any]:
         """One pass, chunk by chunk; with a key, in a random order where they are numbered."""
-        if key is None or self._count is None:
-            yield from self._pass()
-        else:
-            yield from map(self._read, np.asarray(jax.random.permutation(jax.random.fold_in(key, 0), self._count)))
+        order = self.order(key)
+        yield from self._pass() if order is None else map(self.read, order)
+
+    def order(self, key: jax.Array | None = None) -> Sequence[int] | None:
+        """The numbers of the chunks as a pass has them, with a key at random; None where they are not numbered."""
+        if self._count is None:
+            return None
+        if key is None:
+            return range(self._count)
+        order: list[int] = np.asarray(jax.random.permutation(jax.random.fold_in(key, 0), self._count)).tolist()
+        return order
+
+    def read(self, i: int) -> Any:
+        """The i-th of chunks that are numbered."""
+        return self._read(i)
 
     def first(self) -> Any:
         """The first chunk, which stands for the others when shapes and loss are found out."""
@@ -236,8 +250,8 @@ class Streaming:
         carry = carry if self.placement is None or after is not None else self.placement.put_carry(carry)
         program = compiled_epochs(as_placed(self.task, self.placement), self.batch_size, self.shuffle, 1)
         self.sizes, reports, running = [], [], None
-        for chunk in self.stream.chunks(key if self.shuffle else None):
-            data = on_devices(self.task.batch(chunk), self.placement)
+        for batch in self._batches(key if self.shuffle else None):
+            data = on_devices(batch, self.placement)
             # The program of the chunk before ran while this one was read; only now is it waited for.
             if running is not None:
                 reports.append(self._finish(first, key, *running))
@@ -261,6 +275,13 @@ class Streaming:
             reports.append(self._finish(first, key, *running))
         carry = carry if self.placement is None or after is not None else self.placement.home(carry)
         return carry, jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *reports)
+
+    def _batches(self, key: jax.Array | None) -> Iterator[Batch]:
+        """The chunks of a pass as the task takes them; of those that a group can deal out, it reads each once."""
+        order = self.stream.order(key)
+        if order is None or not together():
+            return map(self.task.batch, self.stream.chunks(key))
+        return dealt(order, lambda i: self.task.batch(self.stream.read(i)))
 
     def _finish(
         self, epoch: int, key: jax.Array, carry: Carry, data: Batch, begun: int, report: StepReport
