@@ -35,6 +35,13 @@ def test_inspect_names_the_fault_first(table, tmp_path, capsys):
     lines = [line for line in said.out.splitlines() if line.strip().startswith(("fault", "warning", "note"))]
     assert "dead" in lines[0]
     assert "16 of 16 units of dense_1" in " ".join(said.out.split())
+    assert "effective rank" not in said.out
+    _, said = run(capsys, "inspect", tmp_path / "broken.safetensors", table, "--measure")
+    assert "effective rank" in said.out
+    assert "learned by heart" in said.out
+    code, said = run(capsys, "inspect", tmp_path / "broken.safetensors", "--measure")
+    assert code == 2
+    assert "--measure was given without data" in said.err
 
 
 def test_fit_writes_the_diagnosis_and_fix_repairs(table, tmp_path, capsys):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import netgrad as ng
-from netgrad.diagnosis.measures import Measures, effective_rank, measure
+from netgrad.diagnosis import measure
+from netgrad.diagnosis.measures import Measures, effective_rank
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(256, 3))
@@ -38,7 +39,49 @@ def test_words_for_what_is_wired_wrongly():
     assert "so it can learn" in Measures({}, 1.0, 1.0, float("nan"), 0.01).lines[-1]
 
 
-def test_too_few_examples_are_one_line():
-    model = ng.untrained(ng.Sequential([ng.Dense(1)]), X, X[:, 0])
-    with pytest.raises(ng.NetgradError, match="measuring takes at least 16 examples, found 5"):
-        measure(model, X[:5], X[:5, 0])
+def test_of_too_few_examples_the_noise_is_not_known():
+    y = X[:, 0]
+    model = ng.fit(ng.Sequential([ng.Dense(1)]), X, y, epochs=2)
+    found = measure(model, X[:5], y[:5])
+    assert np.isnan(found.noise_scale)
+    assert not any("noise" in line for line in found.lines)
+    assert "signal to noise" not in repr(found)
+    assert found.by_heart < 0.01
+
+
+def test_of_numbers_that_are_none_the_wiring_alone_is_tested():
+    y = X[:, 0]
+    model = ng.fit(ng.Sequential([ng.Dense(1)]), X, y, epochs=2)
+    model.params["dense_1"]["W"] = model.params["dense_1"]["W"] * np.nan
+    found = model.diagnose(X, y, measure=True)
+    assert [f.name for f in found.serious] == ["not_finite"]
+    assert not any("noise" in line for line in found.measures.lines)
+    assert found.measures.by_heart < 0.01
+
+
+def test_a_gradient_that_is_lost_in_its_noise():
+    assert "not told from its noise" in Measures({}, float("inf"), 1.0, float("nan"), 0.9).lines[0]
+
+
+def test_a_sum_over_examples_is_measured_as_their_mean_is():
+    """The same curvature and wiring; each step is as many times as large as it has examples."""
+    net, y = ng.Sequential([ng.Dense(1)]), X @ [1.0, 2.0, -1.0]
+    models = [ng.untrained(net, X, y, reduction=how) for how in ("mean", "sum")]
+    for model in models:
+        model.history.settings = {"optimizer": "sgd", "learning_rate": 0.01, "batch_size": 16}
+    mean, total = (measure(model, X, y) for model in models)
+    assert total.sharpness == pytest.approx(mean.sharpness)
+    assert total.by_heart == pytest.approx(mean.by_heart, rel=0.01)
+    assert mean.limit == pytest.approx(16 * total.limit)
+
+
+def test_a_diagnosis_has_them_only_where_asked(tmp_path):
+    y = X[:, 0]
+    model = ng.fit(ng.Sequential([ng.Dense(1)]), X, y, epochs=2)
+    assert model.diagnose(X, y).measures is None
+    found = model.diagnose(X, y, measure=True)
+    assert "effective rank" in repr(found)
+    assert ">effective rank</th>" in found._repr_html_()
+    page = ng.report.write(model, X, y, tmp_path / "report.html", measure=True).read_text()
+    assert "effective rank" in page
+    assert "learned by heart" in page

@@ -25,6 +25,9 @@ def inspect(
     encoding: Encoding = None,
     header: Header = None,
     seed: Seed = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Also ranks, noise, sharpness, and whether it learns 32 rows by heart.")
+    ] = False,
 ) -> None:
     """Show a model's card, its last epochs and its layers; on data also what is wrong with it, its scores, and z, a and
     delta of each layer."""
@@ -33,6 +36,8 @@ def inspect(
     from netgrad.report.layers import architecture, traced
     from netgrad.report.sequences import part
 
+    if measure and data is None:
+        raise NetgradError("--measure was given without data: name the data to measure on behind the model file")
     model = ng.load(model_file)
     rows, caption, scores, diagnosis = architecture(model), "", "", None
     if data is not None:
@@ -40,10 +45,12 @@ def inspect(
         rows = traced(model, *part(model, x, y, lengths))
         caption = f"mean ± standard deviation over examples of {data}"
         scores = tables.score_line(measured or model.evaluate(x, y, lengths=lengths))
-        diagnosis = model.diagnose(x, y, lengths=lengths)
+        diagnosis = model.diagnose(x, y, lengths=lengths, measure=measure)
     console = tables.console()
     if diagnosis is not None:
         console.print(tables.findings(diagnosis) if len(diagnosis) else f"nothing is wrong: {diagnosis.summary}")
+        if diagnosis.measures is not None:
+            console.print(tables.measures(diagnosis.measures))
     if model.card:
         console.print(tables.facts(model.card))
     if len(model.history):

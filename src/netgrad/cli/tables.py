@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from netgrad.diagnosis.finding import Diagnosis
+from netgrad.diagnosis.measures import HEADER, Measures
 from netgrad.report.layers import QUANTITIES, LayerRow
 from netgrad.training.forecaster import RIVALS
 from netgrad.training.history import History
@@ -72,6 +73,16 @@ def findings(diagnosis: Diagnosis, only_serious: bool = False) -> Table:
     for f in diagnosis.serious if only_serious else diagnosis:
         what = f"{f.message} ({f.where}; {f.numbers})"
         table.add_row(f"[{colours[f.severity]}]{f.severity}[/]", f.name.replace("_", " "), escape(what), f.remedy)
+    return table
+
+
+def measures(found: Measures) -> Table:
+    """What was measured of each layer, and of the whole network below it."""
+    table = grid(caption="\n".join(found.lines))
+    for name in HEADER:
+        table.add_column(name, justify="left" if name == "layer" else "right")
+    for row in found.rows:
+        table.add_row(*map(escape, row))
     return table
 
 

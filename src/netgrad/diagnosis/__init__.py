@@ -2,9 +2,8 @@
 
 from netgrad.diagnosis import checks
 from netgrad.diagnosis.adversarial import diagnose_pair
-from netgrad.diagnosis.diagnose import diagnose
+from netgrad.diagnosis.diagnose import diagnose, measure
 from netgrad.diagnosis.finding import Check, Diagnosis, Finding
-from netgrad.diagnosis.measures import measure
 from netgrad.diagnosis.recipe import Recipe
 from netgrad.diagnosis.repair import repair
 from netgrad.diagnosis.watch import Watch

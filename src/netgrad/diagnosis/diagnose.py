@@ -9,18 +9,22 @@ from typing import Any
 from netgrad.diagnosis.evidence import Evidence
 from netgrad.diagnosis.examples import table_of, unseen
 from netgrad.diagnosis.finding import SEVERITIES, Diagnosis, Finding, checks
+from netgrad.diagnosis.measures import Measures
 from netgrad.training.model import Model
 
 ENDS = ("not_finite",)  # findings after which no other measure means anything
 
 
-def diagnose(model: Model, x: Any, y: Any = None, *, lengths: Any = None, validation: Any = None) -> Diagnosis:
+def diagnose(
+    model: Model, x: Any, y: Any = None, *, lengths: Any = None, validation: Any = None, measure: bool = False
+) -> Diagnosis:
     """Why does this network not train? All findings on these examples, best those that it was trained on.
 
     Args:
         model: as `netgrad.fit` returns it, with its history; or an untrained one.
         x, y, lengths: as for `Model.evaluate`. A few hundred examples are enough; at most 2,048 are used.
         validation: (x, y) or (x, y, lengths) that training did not see: for overfitting and labels without sense.
+        measure: whether the diagnosis has ``measures`` besides, as `measure` gives them, at the cost of a few seconds.
 
     Raises what `Model.evaluate` raises for unusable data.
 
@@ -31,22 +35,39 @@ def diagnose(model: Model, x: Any, y: Any = None, *, lengths: Any = None, valida
     >>> diagnose(model, x, x.sum(1)).findings[0].name
     'dead_units'
     """
-    return examine(Evidence(model, model.batch(x, y, None, lengths), unseen(model, validation), table_of(x)))
+    evidence = Evidence(model, model.batch(x, y, None, lengths), unseen(model, validation), table_of(x))
+    return examine(evidence, measure)
 
 
-def examine(evidence: Evidence) -> Diagnosis:
+def measure(model: Model, x: Any, y: Any = None, *, lengths: Any = None) -> Measures:
+    """Ranks, noise, sharpness and a test of the wiring, on at most 256 of these examples; with fewer than 16 the noise
+    of the gradient is not known (NaN).
+
+    >>> import netgrad as ng, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(200, 3))
+    >>> net = ng.Sequential([ng.Dense(8, activation="tanh"), ng.Dense(1)])
+    >>> model = ng.fit(net, x, x.sum(1), optimizer="sgd", learning_rate=0.1, epochs=5)
+    >>> found = ng.diagnosis.measure(model, x, x.sum(1))
+    >>> bool(1 < found.layers["dense_1"].rank <= 8), found.limit, bool(found.by_heart < 0.1)
+    (True, 20.0, True)
+    """
+    return Evidence(model, model.batch(x, y, None, lengths)).measures
+
+
+def examine(evidence: Evidence, measure: bool = False) -> Diagnosis:
     """`diagnose` on evidence that is already gathered."""
+    measures = evidence.measures if measure else None
     findings: list[Finding] = []
     for check in checks():
         findings.extend(check.look(evidence))
         if any(f.name in ENDS for f in findings):
-            return Diagnosis(tuple(sorted(findings, key=severity)), float("nan"), float("nan"))
+            return Diagnosis(tuple(sorted(findings, key=severity)), float("nan"), float("nan"), measures)
     if any(f.severity == "fault" and f.name != "underfitting" for f in findings):
         # Training that fails for a reason underfits, too: the reason is what helps. A layer too narrow is one itself.
         findings = [f for f in findings if f.name != "underfitting" or "narrowest" in f.measured]
     findings = one_a_layer(findings)
     findings.sort(key=severity)
-    return Diagnosis(tuple(findings), evidence.skill, evidence.possible)
+    return Diagnosis(tuple(findings), evidence.skill, evidence.possible, measures)
 
 
 def severity(finding: Finding) -> int:

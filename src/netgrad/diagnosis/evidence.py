@@ -12,6 +12,7 @@ import numpy as np
 
 from netgrad.diagnosis import recurrence, reference
 from netgrad.diagnosis.examples import PROBE, SCORED, part
+from netgrad.diagnosis.measures import Measures, measured
 from netgrad.diagnosis.places import Place, copies
 from netgrad.diagnosis.signals import Signal, compiled
 from netgrad.diagnosis.trials import Trials
@@ -242,6 +243,12 @@ class Evidence(Trials):
     def severity(self) -> str:
         """Of a measure out of its range: the reason for failing, or harmless so far."""
         return "fault" if self.failing else "note"
+
+    @cached_property
+    def measures(self) -> Measures:
+        """Ranks, noise, sharpness and whether it learns a few by heart: no verdicts, and they cost programs of their
+        own."""
+        return measured(self)
 
     # --- through time
 

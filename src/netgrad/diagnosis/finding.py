@@ -12,6 +12,7 @@ from netgrad.registry import KINDS
 
 if TYPE_CHECKING:
     from netgrad.diagnosis.evidence import Evidence
+    from netgrad.diagnosis.measures import Measures
     from netgrad.diagnosis.recipe import Recipe
 
 SEVERITIES = ("note", "warning", "fault")
@@ -84,12 +85,14 @@ class Diagnosis:
     """All findings, worst first; falsy where nothing is wrong, so that ``if model.diagnose(x, y):`` reads well.
 
     skill: how much better the network is on these examples than the best constant answer, 1 for no mistakes. possible:
-    what a reference (trees, a linear model) reaches on examples that it has not seen; NaN where there is none.
+    what a reference (trees, a linear model, a small network) reaches on examples that it has not seen; NaN where there
+    is none. measures: ranks, noise and sharpness where they were asked for (``measure=True``), else None.
     """
 
     findings: tuple[Finding, ...]
     skill: float
     possible: float
+    measures: Measures | None = None
 
     def __bool__(self) -> bool:
         return any(f.severity != "note" for f in self.findings)
@@ -121,11 +124,12 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         lines = [str(f) for f in self.findings] or ["nothing found"]
-        return "\n".join([*lines, self.summary])
+        return "\n".join([*lines, self.summary, *([repr(self.measures)] if self.measures else [])])
 
     def _repr_html_(self) -> str:
         rows = [[str(cell) for cell in self.cells(finding)] for finding in self.findings]
-        return f"{table(HEADER, rows, left=len(HEADER))}<p>{escape(self.summary)}</p>"
+        measures = self.measures._repr_html_() if self.measures else ""
+        return f"{table(HEADER, rows, left=len(HEADER))}<p>{escape(self.summary)}</p>{measures}"
 
     @staticmethod
     def cells(finding: Finding) -> list[Any]:

@@ -10,24 +10,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from netgrad.compiling import Program
-from netgrad.diagnosis.evidence import Evidence
-from netgrad.errors import DataError
 from netgrad.network import Network
 from netgrad.notebook import table
 from netgrad.training.batch import Batch
-from netgrad.training.model import Model
 from netgrad.training.objective import Objective, gradients
 from netgrad.trees import completed, trained
 
+if TYPE_CHECKING:
+    from netgrad.diagnosis.evidence import Evidence
+
 BATCHES = 8  # into which the examples are divided, to tell a gradient from its noise
 ROUNDS = 24  # of the power method, for the largest curvature
+HEADER = ("layer", "units", "effective rank", "signal to noise", "moved")  # over the cells of a layer's measures
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class Measures:
     """What `measure` found.
 
     layers: by name. noise_scale: the number of examples a step at which the gradient and its noise are of one size:
-    batches far smaller follow noise, far larger ones waste work. sharpness: the largest curvature of the mean loss;
-    limit: 2 / learning rate of gradient descent, above which steps diverge, NaN for other optimisers. by_heart: the
+    batches far smaller follow noise, far larger ones waste work; infinite where the gradient is lost in it. sharpness:
+    the largest curvature of the mean loss; limit: 2 / learning rate of gradient descent, above which steps diverge, NaN
+    for other optimisers. by_heart: the
     loss after 300 updates on at most 32 of the examples alone, with the best of seven rates, over that of a constant
     answer: next to 0 where layers, loss and targets are wired rightly.
     """
@@ -60,56 +62,52 @@ class Measures:
     by_heart: float
 
     @property
+    def rows(self) -> list[list[str]]:
+        """A row for each layer, under `HEADER`; empty cells for what is not known."""
+        numbers = {name: (one.rank, one.signal, one.moved) for name, one in self.layers.items()}
+        return [
+            [name, str(self.layers[name].units), *("" if np.isnan(v) else f"{v:.3g}" for v in values)]
+            for name, values in numbers.items()
+        ]
+
+    @property
     def lines(self) -> tuple[str, ...]:
-        """What holds of the whole network, in sentences."""
+        """What holds of the whole network, in sentences; what is not known is left out."""
+        noise = f"gradient and noise are of one size with {self.noise_scale:.3g} examples a step"
         beside = "" if np.isnan(self.limit) else f", where 2 / learning rate is {self.limit:.3g}"
+        sharp = f"the largest curvature of the loss is {self.sharpness:.3g}{beside}"
         learns = "so it can learn" if self.by_heart < 0.1 else "so something is wired wrongly, or it is far too small"
-        return (
-            f"gradient and noise are of one size with {self.noise_scale:.3g} examples a step",
-            f"the largest curvature of the loss is {self.sharpness:.3g}{beside}",
-            f"a few examples are learned by heart to {self.by_heart:.2g} of the loss of a constant answer: {learns}",
-        )
+        heart = f"a few examples are learned by heart to {self.by_heart:.2g} of the loss of a constant answer: {learns}"
+        if self.noise_scale == float("inf"):
+            noise = "the gradient is not told from its noise on so few examples"
+        told = ((self.noise_scale, noise), (self.sharpness, sharp), (self.by_heart, heart))
+        return tuple(line for value, line in told if not np.isnan(value))
 
     def __repr__(self) -> str:
-        cells = [
-            f"{name}: {one.units} units, effective rank {one.rank:.3g}, signal to noise {one.signal:.2g}, moved "
-            f"{one.moved:.2g}"
-            for name, one in self.layers.items()
+        of_layers = [
+            f"{name}: {one.units} units"
+            + "".join(f", {what} {cell}" for what, cell in zip(HEADER[2:], cells[2:], strict=True) if cell)
+            for (name, one), cells in zip(self.layers.items(), self.rows, strict=True)
         ]
-        return "\n".join([*cells, *self.lines])
+        return "\n".join([*of_layers, *self.lines])
 
     def _repr_html_(self) -> str:
-        header = ("layer", "units", "effective rank", "signal to noise", "moved")
-        rows = [
-            (name, str(one.units), *(f"{value:.3g}" for value in (one.rank, one.signal, one.moved)))
-            for name, one in self.layers.items()
-        ]
-        return table(header, rows) + "".join(f"<p>{line}</p>" for line in self.lines)
+        return table(HEADER, self.rows) + "".join(f"<p>{line}</p>" for line in self.lines)
 
 
-def measure(model: Model, x: Any, y: Any = None, *, lengths: Any = None) -> Measures:
-    """Ranks, noise, sharpness and a test of the wiring, on at most 256 of these examples; at least 16 are needed.
-
-    >>> import netgrad as ng, numpy as np
-    >>> x = np.random.default_rng(0).normal(size=(200, 3))
-    >>> net = ng.Sequential([ng.Dense(8, activation="tanh"), ng.Dense(1)])
-    >>> model = ng.fit(net, x, x.sum(1), optimizer="sgd", learning_rate=0.1, epochs=5)
-    >>> found = ng.diagnosis.measure(model, x, x.sum(1))
-    >>> bool(1 < found.layers["dense_1"].rank <= 8), found.limit, bool(found.by_heart < 0.1)
-    (True, 20.0, True)
-    """
-    e = Evidence(model, model.batch(x, y, None, lengths))
-    if e.batch.size < 2 * BATCHES:
-        raise DataError(f"measuring takes at least {2 * BATCHES} examples, found {e.batch.size}")
-    usable = e.probe.size // BATCHES * BATCHES
+def measured(e: Evidence) -> Measures:
+    """Ranks, noise, sharpness and a test of the wiring, on at most 256 examples; the gradient's noise is not known with
+    fewer than 16."""
+    model, parts = e.model, BATCHES if e.probe.size >= 2 * BATCHES else 1
+    usable = e.probe.size // parts * parts
     few: Batch = jax.tree.map(lambda value: value[:usable], e.probe)
     objective = replace(model.objective, penalties=(), reduction="mean")
     mean, square, sharpness = jax.tree.map(
-        np.asarray, _compiled(model.network, objective)(model.params, model.state, few)
+        np.asarray, _compiled(model.network, objective, parts)(model.params, model.state, few)
     )
-    size = usable // BATCHES
-    noise = {name: max(square[name] - mean[name], 0.0) / (1 / size - 1 / usable) for name in mean}
-    signal = {name: max(mean[name] - noise[name] / usable, 1e-30) for name in mean}
+    apart = parts / usable - 1 / usable if parts > 1 else float("nan")
+    noise = {name: max(float(square[name] - mean[name]), 0.0) / apart for name in mean}
+    signal = {name: max(float(mean[name]) - noise[name] / usable, 0.0) for name in mean}
     layers = {}
     for node in e.weighted:
         a = e.activations.get(node.name)
@@ -118,8 +116,10 @@ def measure(model: Model, x: Any, y: Any = None, *, lengths: Any = None) -> Meas
         layers[node.name] = LayerMeasures(
             rows.shape[-1], effective_rank(rows), ratio, e.moved.get(node.name, float("nan"))
         )
-    scale, by_heart = float(sum(noise.values()) / sum(signal.values())), e.by_heart / max(e.chance, 1e-30)
-    return Measures(layers, scale, float(sharpness), _limit(e.settings), by_heart)
+    total = sum(signal.values())
+    scale = sum(noise.values()) / total if total else float("inf")
+    chance = e.chance if model.objective.reduction == "mean" else e.chance / e.scored.size
+    return Measures(layers, scale, float(sharpness), _limit(e), e.by_heart / max(chance, 1e-30))
 
 
 def effective_rank(rows: np.ndarray) -> float:
@@ -138,15 +138,19 @@ def effective_rank(rows: np.ndarray) -> float:
     return float(np.exp(-(shares * np.log(np.maximum(shares, 1e-30))).sum()))
 
 
-def _limit(settings: Mapping[str, Any]) -> float:
-    rate = settings.get("learning_rate")
-    return 2 / rate if settings.get("optimizer") == "sgd" and isinstance(rate, int | float) and rate else float("nan")
+def _limit(e: Evidence) -> float:
+    rate = e.settings.get("learning_rate")
+    if e.settings.get("optimizer") != "sgd" or not isinstance(rate, int | float) or not rate:
+        return float("nan")
+    # Where examples are summed up instead of averaged, a step is as many times as large.
+    summed = 1 if e.model.objective.reduction == "mean" else e.settings.get("batch_size") or e.batch.size
+    return 2 / (rate * summed)
 
 
 @lru_cache(maxsize=32)
-def _compiled(network: Network, objective: Objective) -> Any:
-    """(params, state, batch) -> of each layer the squared norm of the whole gradient, the mean of those of parts, and
-    the largest eigenvalue of the Hessian by size."""
+def _compiled(network: Network, objective: Objective, count: int) -> Any:
+    """(params, state, batch) -> of each layer the squared norm of the whole gradient, the mean of those of so many
+    parts, and the largest eigenvalue of the Hessian by size."""
 
     def run(params: dict, state: dict, batch: Batch) -> tuple[Any, Any, Any]:
         own = trained(params, network.untrained)
@@ -160,7 +164,7 @@ def _compiled(network: Network, objective: Objective) -> Any:
         def norms(tree: dict) -> dict:
             return {name: sum((leaf**2).sum() for leaf in jax.tree.leaves(of)) for name, of in tree.items()}
 
-        parts = jax.tree.map(lambda value: value.reshape(BATCHES, -1, *value.shape[1:]), batch)
+        parts = jax.tree.map(lambda value: value.reshape(count, -1, *value.shape[1:]), batch)
         each = jax.lax.map(lambda part: norms(slope(params, part)), parts)
 
         def turned(v: jax.Array, _: Any) -> tuple[jax.Array, jax.Array]:

@@ -53,8 +53,9 @@ class Trials(Examples):
     @cached_property
     def by_heart(self) -> float:
         """The loss after `ALONE` updates of Adam on `FEW` examples alone, with the best of `FACTORS` and without
-        penalties."""
-        free = replace(self.model, objective=replace(self.model.objective, penalties=(), weight_noise=0.0))
+        penalties; the mean, whether or not the model's is a sum."""
+        plain = replace(self.model.objective, penalties=(), weight_noise=0.0, reduction="mean")
+        free = replace(self.model, objective=plain)
         chosen = adjustable(optimizers.get("adam", None, None, self.start.network.untrained))
         return min(self._tried(free, chosen, self.some(FEW), FEW, ALONE).values(), default=float("nan"))
 

@@ -10,14 +10,19 @@ from matplotlib.figure import Figure
 from netgrad.diagnosis.diagnose import examine
 from netgrad.diagnosis.evidence import Evidence
 from netgrad.diagnosis.finding import HEADER, Diagnosis
+from netgrad.diagnosis.measures import HEADER as OF_LAYERS
+from netgrad.diagnosis.measures import Measures
 from netgrad.report import diagnosis_figures, figures
 from netgrad.report.layers import LayerRow
 from netgrad.report.section import Section
 
 
-def diagnosed(evidence: Evidence, rows: Sequence[LayerRow]) -> Iterator[Section]:
-    """Findings on these examples, and the pictures they can be seen in."""
-    yield findings(examine(evidence))
+def diagnosed(evidence: Evidence, rows: Sequence[LayerRow], measure: bool = False) -> Iterator[Section]:
+    """Findings on these examples, the pictures they can be seen in, and, where asked, measures without a verdict."""
+    found = examine(evidence, measure)
+    yield findings(found)
+    if found.measures is not None:
+        yield measures(found.measures)
     if not np.isfinite(evidence.loss):
         return
     if any("z" in row.values for row in rows):
@@ -54,6 +59,18 @@ def findings(diagnosis: Diagnosis) -> Section:
     if not rows:
         text = f"Nothing is wrong with this network, as far as can be measured. {text}"
     return Section("Diagnosis", text, header=list(HEADER) if rows else [], rows=rows, wraps=True)
+
+
+def measures(found: Measures) -> Section:
+    """The table of measures by layer."""
+    text = (
+        "What is large or small here depends on the network: of each layer the number of directions that its "
+        "activations fill, its gradient beside the noise in one example's, and how far training moved its weights, by "
+        "their size. "
+    )
+    told = "; ".join(found.lines)
+    text += f"{told[:1].upper()}{told[1:]}." if told else ""
+    return Section("Measures", text, header=list(OF_LAYERS), rows=found.rows)
 
 
 def distributions(rows: Sequence[LayerRow]) -> Section:

@@ -41,6 +41,7 @@ def write(
     scores: dict[str, float] | None = None,
     shown: Sequence[Section] | None = None,
     failed: list[tuple[str, Exception]] | None = None,
+    measure: bool = False,
 ) -> Path:
     """Write the report of a model, measured on these examples, and return its path.
 
@@ -52,10 +53,11 @@ def write(
     scores, shown: what was measured and is to be shown of these examples, where the caller knows better.
     failed: a part that cannot be made costs the report nothing but itself; it is added here, with its error, or, where
     there is no list, warned of.
+    measure: whether the diagnosis shows ranks, noise and sharpness besides, see `netgrad.diagnosis.measure`.
     Raises `FileError` where the file cannot be written; what stood there stays whole until then.
     """
     lost: list[tuple[str, Exception]] = [] if failed is None else failed
-    page = render(model, x, y, title, lengths, names, evidence, scores, shown, lost)
+    page = render(model, x, y, title, lengths, names, evidence, scores, shown, lost, measure)
     written = write_file(path, page.encode())
     if failed is None and lost:
         told = "; ".join(f"{part} ({type(error).__name__}: {_reason(error)})" for part, error in lost)
@@ -74,6 +76,7 @@ def render(
     scores: dict[str, float] | None = None,
     shown: Sequence[Section] | None = None,
     failed: list[tuple[str, Exception]] | None = None,
+    measure: bool = False,
 ) -> str:
     """The report as the text of an HTML page; arguments as for `write`."""
     data = model.card.get("data", {})
@@ -86,7 +89,7 @@ def render(
         what=model.card.get("what", repr(model)),
         scores=[score(name, value) for name, value in sorted(scores.items(), key=is_loss)],
         examples=sequences.counted(model, y, lengths),
-        sections=list(sections(model, x, y, lengths, names, evidence, shown, failed)),
+        sections=list(sections(model, x, y, lengths, names, evidence, shown, failed, measure)),
         card=list(entries(model.card)),
     )
 
@@ -108,6 +111,7 @@ def sections(
     evidence: Evidence | None = None,
     shown: Sequence[Section] | None = None,
     failed: list[tuple[str, Exception]] | None = None,
+    measure: bool = False,
 ) -> Iterator[Section]:
     """The parts of the report, in order; those that the model has nothing to show for are left out.
 
@@ -126,7 +130,8 @@ def sections(
 
     def diagnosis() -> Iterator[Section]:
         some, truth, ends = part()
-        return diagnosed(evidence or Evidence(model, model.batch(some, truth, lengths=ends)), rows())
+        own = evidence or Evidence(model, model.batch(some, truth, lengths=ends))
+        return diagnosed(own, rows(), measure)
 
     kept: dict[str, Any] = {}
     makers: list[tuple[str, Callable[[], Iterable[Section]]]] = [

@@ -235,9 +235,11 @@ class Model:
         key = jax.random.key(0) if training else None
         return trace_batch(self.network, objective, self.params, self.state, batch, key, training)
 
-    def diagnose(self, x: Any, y: Any = None, *, lengths: Any = None, validation: Any = None) -> Any:
+    def diagnose(
+        self, x: Any, y: Any = None, *, lengths: Any = None, validation: Any = None, measure: bool = False
+    ) -> Any:
         """What is wrong with this network, where, how that shows, and what to do: `netgrad.diagnosis.diagnose`."""
-        return offered("diagnose")(self, x, y, lengths=lengths, validation=validation)
+        return offered("diagnose")(self, x, y, lengths=lengths, validation=validation, measure=measure)
 
     def not_finite(self) -> str:
         """Which weights are not finite numbers, in words; empty where all are.
