@@ -60,7 +60,7 @@ class Case:
 
 
 def judged(case: Case, treat: bool = True) -> dict[str, Any]:
-    """Train and diagnose one; a sick one is treated, too, where asked."""
+    """Train, diagnose and, where asked, treat one."""
     began = time.perf_counter()
     row: dict[str, Any] = {
         "name": case.name, "kind": case.kind, "source": case.source, "base": case.base, "expected": case.expected,
@@ -69,7 +69,7 @@ def judged(case: Case, treat: bool = True) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            if case.expected and treat:
+            if treat:
                 first, best, *_ = repair(case.recipe(), case.x, case.y, case.held)
             else:
                 first = best = Attempt(case.recipe(), case.x, case.y)
@@ -132,6 +132,9 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines.append("")
     lines.append(f"Healthy networks alarmed: {len(alarmed)} of {len(well)}" + "".join(
         f"; {row['name']}: {', '.join(row['found'])}" for row in alarmed))  # fmt: skip
+    changed = [row["name"] for row in well if row["changes"]]
+    names = "".join(f"; {name}" for name in changed)
+    lines.append(f"\nHealthy networks changed: {len(changed)} of {len(well)}{names}")
     lines.append(
         f"\nRepairs within {WITHIN} of the skill of the network without the fault: {len(good)} of {len(near)}; "
         f"that made the network worse: {len(worse)} of {len(treated)}"

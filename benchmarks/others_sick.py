@@ -63,11 +63,14 @@ ALL = ("sectors", "blobs", "quantity")
 Change = Callable[[Case, np.random.Generator], Case]
 
 
-def planted(kind: str, source: str, expected: str, change: Change, on: tuple[str, ...] = ALL) -> Iterator[Case]:
-    """One kind of fault in a network on each of these data."""
+def planted(
+    kind: str, source: str, expected: str, change: Change, on: tuple[str, ...] = ALL, well: Change | None = None
+) -> Iterator[Case]:
+    """One kind of fault in a network on each of these data; well: what it has besides the fault."""
+    besides = well or (lambda c, rng: c)
     for name in on:
         one = change(case(name), np.random.default_rng(5))
-        proper = (lambda name=name: case(name)) if expected != "refused" else None
+        proper = (lambda name=name: besides(case(name), np.random.default_rng(5))) if expected != "refused" else None
         yield replace(one, kind=kind, source=source, expected=tuple(expected.split()), properly=proper)
 
 
@@ -122,13 +125,16 @@ def sick() -> Iterator[Case]:
 
 def depth() -> Iterator[Case]:
     """Gradients and units."""
-    yield from planted("vanishing gradient", AUTO, "vanishing_gradients", _then(net((16,) * 8, "logistic"), run(**SGD)))
+    yield from planted("vanishing gradient", AUTO, "vanishing_gradients", _then(net((16,) * 8, "logistic"), run(**SGD)),
+                       well=_then(net((16,) * 8), run(**SGD)))  # fmt: skip
     yield from planted("exploding gradient", AUTO, "exploding_gradients initialisation_scale not_finite",
-                       _then(net((32,) * 6, initializer=ng.Normal(0.8)), run(**SGD)))  # fmt: skip
+                       _then(net((32,) * 6, initializer=ng.Normal(0.8)), run(**SGD)),
+                       well=_then(net((32,) * 6), run(**SGD)))  # fmt: skip
     low = ng.Constant(-5.0)
     yield from planted("dying ReLU", AUTO, "dead_units", net((32, 16), bias_initializer=low))
     yield from planted("saturated activation", CHECKER, "saturated_units initialisation_scale inputs_not_normalised",
-                       _then(net((24, 24), "logistic"), inputs(lambda x: 60 * x)))  # fmt: skip
+                       _then(net((24, 24), "logistic"), inputs(lambda x: 60 * x)),
+                       well=net((24, 24), "logistic"))  # fmt: skip
     yield from planted("too narrow a layer", LINT, "underfitting", net((1, 16), "tanh"))
     yield from planted("no activation", DEEPFD, "no_nonlinearity", net((32, 16), "identity"), ("sectors", "quantity"))
 
@@ -202,7 +208,7 @@ def examples() -> Iterator[Case]:
         "labels shuffled", CHECKER, "labels_without_relation", targets(lambda y, rng: rng.permutation(y))
     )
     yield from planted("rows sorted and not shuffled", CHECKER, "sorted_labels", _sorted)
-    yield from planted("one class nearly always", CHECKER, "class_collapse small_classes", _rare, CLASSES)
+    yield from planted("one class nearly always", CHECKER, "class_collapse small_classes", _rare, CLASSES, _two)
     yield from planted("wrong labels", CHECKER, "wrong_labels", targets(
         lambda y, rng: np.where(rng.random(len(y)) < 0.15, (y + 1) % 3, y), held=False), ("blobs",))  # fmt: skip
     yield from planted("wild targets", CHECKER, "target_outliers", targets(_wild, held=False), ("quantity",))
@@ -227,14 +233,18 @@ def divided() -> Iterator[Case]:
 def settings() -> Iterator[Case]:
     """Regularisation and state."""
     yield from planted("too strong a penalty", CHECKER, "over_regularised", run(penalty=ng.L2(3.0)))
-    layers = lambda c: [ng.Dense(32, activation="relu"), ng.Dropout(0.97), ng.Dense(outputs(c.base))]  # noqa: E731
+    layers = lambda c, rate: [ng.Dense(32, activation="relu"), ng.Dropout(rate), ng.Dense(outputs(c.base))]  # noqa: E731
     yield from planted("too strong dropout", CHECKER, "noise_drowns underfitting", lambda c, rng: replace(
-        c, network=ng.Sequential(layers(c))))  # fmt: skip
+        c, network=ng.Sequential(layers(c, 0.97))), well=lambda c, rng: replace(
+        c, network=ng.Sequential(layers(c, 0.2))))  # fmt: skip
     yield from planted("noise on the weights", CHECKER, "noise_drowns", run(weight_noise=3.0))
-    norm = lambda c: [ng.Dense(32, bias=False), ng.BatchNorm(momentum=0.9999), ng.ReLU(), ng.Dense(outputs(c.base))]  # noqa: E731
+    norm = lambda c, momentum: [  # noqa: E731
+        ng.Dense(32, bias=False), ng.BatchNorm(momentum=momentum), ng.ReLU(), ng.Dense(outputs(c.base))]  # fmt: skip
     yield from planted("running statistics that lag", CHECKER, "lagging_statistics", lambda c, rng: replace(
-        c, network=ng.Sequential(norm(c)), x=3 * c.x + 2, held=(3 * c.held[0] + 2, c.held[1])))  # fmt: skip
-    yield from planted("batch normalisation on batches of 2", CHECKER, "batch_too_small lagging_statistics", _pairs)
+        c, network=ng.Sequential(norm(c, 0.9999)), x=3 * c.x + 2, held=(3 * c.held[0] + 2, c.held[1])),
+        well=lambda c, rng: replace(c, network=ng.Sequential(norm(c, 0.9))))  # fmt: skip
+    yield from planted("batch normalisation on batches of 2", CHECKER, "batch_too_small lagging_statistics", _pairs,
+                       well=_then(_pairs, run(batch_size=32, epochs=30)))  # fmt: skip
     yield from planted("class weights that tip over", CHECKER, "class_weights_tip", run(class_weight={0: 1e5}), CLASSES)
     yield from planted("layers that are not trained", LINT, "still_layers", _then(
         net((2, 32)), run(frozen="dense_1")))  # fmt: skip
@@ -268,6 +278,12 @@ def _rare(c: Case, rng: np.random.Generator) -> Case:
     run = {**c.settings, "optimizer": "sgd", "learning_rate": 0.01, "epochs": 4}
     net = ng.Sequential([ng.Dense(32, activation="relu"), ng.Dense(2)])
     return replace(c, x=x, y=y, held=(c.held[0][held], c.held[1][held]), settings=run, network=net)
+
+
+def _two(c: Case, rng: np.random.Generator) -> Case:
+    own, held = np.isin(c.y, (0, 1)), np.isin(c.held[1], (0, 1))
+    net = ng.Sequential([ng.Dense(32, activation="relu"), ng.Dense(2)])
+    return replace(c, x=c.x[own], y=c.y[own], held=(c.held[0][held], c.held[1][held]), network=net)
 
 
 def _wild(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:

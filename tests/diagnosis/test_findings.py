@@ -15,7 +15,7 @@ from netgrad.registry import KINDS
 
 BY_HAND = (
     "copied_examples", "labels_without_relation", "leaking_column", "missing_class", "mixed_units", "padding_as_data",
-    "regression_on_classes", "sentinel_values", "shifted_inputs", "targets_apart",
+    "regression_on_classes", "shifted_inputs", "targets_apart",
     "training_only_column", "useless_columns", "wrong_labels",
 )  # fmt: skip
 
@@ -154,3 +154,14 @@ def test_own_thresholds_and_findings_can_be_registered():
     net = dense(examples("wine"), (8,))
     assert KINDS["finding"]["dead_units"](many=0.9).many == 0.9
     assert isinstance(net, ng.Network)
+
+
+def test_mistakes_that_nobody_means_are_a_warning_even_where_training_copes():
+    x = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int)
+    net = ng.Sequential([ng.Dense(16, activation="relu"), ng.Dense(2, activation="relu")])
+    model = ng.fit(net, x, y, epochs=10, learning_rate=0.01, optimizer="rprop", batch_size=100, seed=1)
+    found = diagnose(model, x, y)
+    assert found.skill > 0.9
+    assert found["targets_out_of_range"].severity == found["whole_batch_method"].severity == "warning"
+    assert "softmax" not in found["targets_out_of_range"].remedy

@@ -149,6 +149,43 @@ def test_a_change_is_kept_for_skill_or_for_a_loss_of_the_same_kind():
     assert not no_worse(attempt(float("-inf")), attempt(float("-inf")))
 
 
+def quantity():
+    x = np.random.default_rng(2).normal(size=(400, 4)).astype(np.float32)
+    return x, np.sin(2 * x[:, 0]) + x[:, 1]
+
+
+def test_where_training_failed_a_mended_network_is_trained_as_most_are():
+    """The usual start alone leaves plain steps too short of what the data allow."""
+    x, y = quantity()
+    net = ng.Sequential([ng.Dense(24, activation="relu", initializer=ng.Normal(1e-3)), ng.Dense(1)])
+    settings = {"optimizer": "sgd", "learning_rate": 1e-3, "epochs": 10, "validation": (x[300:], y[300:])}
+    found = repair(Recipe(net, settings), x[:300], y[:300], (x[300:], y[300:]))
+    assert found.best.score > 0.85 * found.first.evidence.possible
+    assert {"adam", "rate", "epochs"} & set(found.kept)
+    assert any(word in " ".join(found.best.recipe.changes) for word in ("adam", "three times the epochs"))
+
+
+def test_nothing_is_tried_where_the_examples_that_decide_are_at_fault():
+    x, y = quantity()
+    held = (x[300:] * 50 + 200, y[300:])
+    net = ng.Sequential([ng.Dense(24, activation="relu"), ng.Dense(1)])
+    found = repair(Recipe(net, {"epochs": 10, "learning_rate": 0.01, "validation": held}), x[:300], y[:300], held)
+    assert found.first.diagnosis.findings[0].name == "shifted_inputs"
+    assert found.tried == []
+    assert found.best is found.first
+
+
+def test_a_stand_in_for_a_missing_value_is_scaled_away():
+    x, y = quantity()
+    x[::15, 2] = -9999
+    net = ng.Sequential([ng.Dense(24, activation="relu"), ng.Dense(1)])
+    found = repair(Recipe(net, {"epochs": 20, "learning_rate": 0.01}), x, y, None)
+    assert found.first.diagnosis.findings[0].name == "sentinel_values"
+    assert found.first.evidence.possible > 0.7  # the reference is not put off by it
+    assert "sentinel_values" in found.kept
+    assert found.best.score > found.first.score + 0.1
+
+
 @pytest.mark.parametrize("at", [1, 2])
 def test_a_diagnosis_that_fails_costs_no_model(at, monkeypatch):
     looked = []

@@ -250,6 +250,12 @@ class Evidence(Trials):
         own."""
         return measured(self)
 
+    @property
+    def mistaken(self) -> str:
+        """Of what nobody means to do, such as a bent output under a loss of logits: a warning even where training
+        copes."""
+        return "fault" if self.failing else "warning"
+
     # --- through time
 
     @cached_property

@@ -54,13 +54,15 @@ class Check:
 
     A check defines `look` and, where a remedy can be tried by itself, `repair`. Thresholds are its fields. Checks are
     asked, and findings of the same severity listed, in the order of ``rank``: causes before what they cause. Those of
-    a rank below that of "not_finite" are asked of a network whose numbers are not finite, too.
+    a rank below that of "not_finite" are asked of a network whose numbers are not finite, too. spoils: a fault of this
+    kind is in the examples by which remedies are judged, so that none is tried before a person has mended it.
     """
 
     kind: ClassVar[str] = "finding"
     registered_name: ClassVar[str] = ""  # set by netgrad.register
     rank: ClassVar[int] = 50
     remedy: ClassVar[str] = ""
+    spoils: ClassVar[bool] = False
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         """The findings of this kind."""

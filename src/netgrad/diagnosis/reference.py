@@ -18,6 +18,7 @@ MOST_COLUMNS = 4096  # of each input: of more, so many are drawn at random
 KNOWN = 0.8  # the share of a class that is recognised, from which on what it is taken for when altered says something
 FEWEST = 20  # with fewer examples nothing can be held out
 STEPS_BACK = 3  # of a sequence, for an answer at every time-step
+WILD = 8.0  # spreads from the median, beyond which a value is cut off
 WIDEST = 256  # columns that the small network is given; of more, trees and lines are as good a reference
 
 
@@ -113,7 +114,6 @@ def _models(task: str, seed: int, columns: int) -> list[Any]:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.neural_network import MLPClassifier, MLPRegressor
-    from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     usual = {
@@ -122,18 +122,28 @@ def _models(task: str, seed: int, columns: int) -> list[Any]:
     }  # fmt: skip
     if task == "classification":
         models = [
-            make_pipeline(StandardScaler(), LogisticRegression(max_iter=50)),
+            scaled(LogisticRegression(max_iter=50)),
             ExtraTreesClassifier(40, random_state=seed),
-            make_pipeline(StandardScaler(), MLPClassifier(**usual)),
+            scaled(MLPClassifier(**usual)),
         ]
     else:
         network = TransformedTargetRegressor(MLPRegressor(**usual), transformer=StandardScaler())
         models = [
-            make_pipeline(StandardScaler(), Ridge(1.0)),
+            scaled(Ridge(1.0)),
             ExtraTreesRegressor(40, random_state=seed, min_samples_leaf=2),
-            make_pipeline(StandardScaler(), network),
+            scaled(network),
         ]
     return models if columns <= WIDEST else models[:2]
+
+
+def scaled(model: Any) -> Any:
+    """A model on columns of one scale, that of their middle half, with wild values cut off: what can be learned is not
+    judged by what a stand-in for a missing value leaves of a column."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, RobustScaler, StandardScaler
+
+    cut = FunctionTransformer(np.clip, kw_args={"a_min": -WILD, "a_max": WILD})
+    return make_pipeline(StandardScaler(), RobustScaler(unit_variance=True), cut, StandardScaler(), model)
 
 
 def _each(task: str, x: np.ndarray, target: np.ndarray, seed: int) -> tuple[float, ...]:

@@ -21,9 +21,14 @@ from netgrad.training.frames import USUAL
 from netgrad.training.history import History
 from netgrad.training.model import Model
 
-ROUNDS = 5  # remedies tried, at most
+ROUNDS = 8  # remedies tried, at most
 LOWER = 0.9  # of the loss: what is below is better even where few examples show no gain in skill yet
+ADAPTIVE = ("adam", "adamw", "nadam", "rmsprop", "levenberg_marquardt")  # that need no Adam in their place
+FALLING = 0.97  # of the loss a quarter of the run before: what is below it still falls
+PATIENCE = 10  # epochs without a better validation loss, where a run is made longer
+LONG = 10_000  # updates, from which on a run is not made longer by itself
 BETTER = 0.01  # skill that a remedy must gain to be worth its change
+MUCH = 0.05  # skill that outweighs a new finding
 
 
 class Attempt:
@@ -62,13 +67,24 @@ class Attempt:
         """On held-out examples where there are any, else on the training examples."""
         return self.evidence.loss if self.evidence.held is None else self.evidence.held_loss
 
+    @property
+    def fails(self) -> bool:
+        """Whether training diverged or falls short of what can be learned."""
+        return self.error is not None or self.evidence.failing or self.evidence.held_short
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether there is a fault that only a person can mend."""
+        named = (known()[f.name] for f in self.diagnosis if f.severity == "fault")
+        return any(type(check).repair is Check.repair for check in named)
+
     def remedies(self) -> list[Check]:
         """The checks that found something above "note", in the findings' order; of a diverged run "not_finite" behind
         those that come before it."""
-        known = {check.registered_name: check for check in checks()}
-        found = [known[f.name] for f in self.diagnosis.serious]
+        by_name = known()
+        found = [by_name[f.name] for f in self.diagnosis.serious]
         if self.error is not None:
-            ends = known["not_finite"]
+            ends = by_name["not_finite"]
             found = [c for c in found if c.rank < ends.rank] + [ends] + [c for c in found if c.rank > ends.rank]
         return list(dict.fromkeys(found))
 
@@ -89,7 +105,9 @@ def repair(recipe: Recipe, x: Any, y: Any, held: Any = None) -> Repair:
 
     held: (x, y) or (x, y, lengths), examples that decide what helps; those that the recipe's validation holds out where
     that is a share, else the training examples. A change that neither helps nor harms may be a step on the way, but
-    what is kept ends with one that helps.
+    what is kept ends with one that helps. Where training failed, and no fault is left that only a person
+    can mend, what trains most networks better is tried last, see `usual`. A fault in the examples that decide ends the
+    search.
     Where the diagnosis itself fails, a warning says so, and the best attempt up to there is the result.
     """
     first = best = Attempt(recipe, x, y)
@@ -99,7 +117,7 @@ def repair(recipe: Recipe, x: Any, y: Any, held: Any = None) -> Repair:
     try:
         first.examine(x, y, held)
         for attempt, check in further(first, x, y, held, tried):
-            way.append(check.registered_name)
+            way.append(check)
             if better(attempt, best):
                 best, kept = attempt, list(way)
     except Exception as error:  # whatever it is: what was trained is not lost by it
@@ -111,28 +129,65 @@ def repair(recipe: Recipe, x: Any, y: Any, held: Any = None) -> Repair:
     return Repair(first, best, kept, tried)
 
 
-def further(best: Attempt, x: Any, y: Any, held: Any, told: list[str]) -> Iterator[tuple[Attempt, Check]]:
-    """One attempt after the other that is no worse, each with the check whose remedy it is; ``told`` is what was tried,
-    in words."""
+def further(best: Attempt, x: Any, y: Any, held: Any, told: list[str]) -> Iterator[tuple[Attempt, str]]:
+    """One attempt after the other that is no worse, each with the name of the check whose remedy it is; ``told`` is
+    what was tried, in words."""
     tried: set[str] = set()
+    failed = best.fails and bool(best.remedies())
     for _ in range(ROUNDS):
         options = [check for check in best.remedies() if check.registered_name not in tried]
-        changed = None
+        name, changed = "", None
         while options and changed is None:
             check = options.pop(0)
-            tried.add(check.registered_name)
-            changed = check.repair(best.recipe, best.evidence)
+            name, changed = check.registered_name, check.repair(best.recipe, best.evidence)
+            if check.spoils and best.diagnosis[name].severity == "fault":
+                return
+            tried.add(name)
             changed = None if changed is best.recipe else changed
+        if changed is None and failed and not best.by_hand:
+            name, changed = next((way for way in usual(best) if way[0] not in tried), ("", None))
+            tried.add(name)
         if changed is None:
             return
         told.extend(changed.changes[len(best.recipe.changes) :])
         attempt = Attempt(changed, x, y)
         attempt.examine(x, y, held)
-        gone = all(f.name != check.registered_name for f in attempt.diagnosis.serious)
-        if better(attempt, best) or (gone and no_worse(attempt, best)):
+        left, before = ({f.name for f in one.diagnosis.serious} for one in (attempt, best))
+        if name in known():
+            helped = better(attempt, best) or (name not in left and no_worse(attempt, best))
+        else:  # what nothing asked for may bring nothing new that is wrong, unless it gains far more
+            helped = better(attempt, best) and (left <= before or attempt.score > best.score + MUCH)
+        if helped:
             best = attempt
-            tried.discard(check.registered_name)  # a step in the right direction may be too short
-            yield attempt, check
+            tried.discard(name)  # a step in the right direction may be too short
+            yield attempt, name
+
+
+def usual(best: Attempt) -> Iterator[tuple[str, Recipe]]:
+    """What trains most networks better, until one does as well as the reference: Adam in the place of plain steps, the
+    rate that a trial prefers, and more epochs while the loss still falls."""
+    recipe, e = best.recipe, best.evidence
+    if best.score >= e.expected:
+        return
+    if (recipe.settings.get("optimizer") or "adam") not in ADAPTIVE:
+        yield "adam", recipe.with_adam()
+    if e.rates and min(e.rates.values()) < LOWER * e.rates[1.0]:
+        changed = recipe.with_rate(min(e.rates, key=e.rates.__getitem__))
+        if changed is not recipe:
+            yield "rate", changed
+    losses = e.model.history["loss"] if "loss" in e.model.history else np.zeros(0)
+    updates = len(losses) * -(-e.batch.size // (e.settings.get("batch_size") or e.batch.size))
+    falls = len(losses) > 1 and losses[-1] < FALLING * losses[-max(2, len(losses) // 4)] and not e.model.history.stopped
+    if falls and updates < LONG:
+        more, said = {"epochs": 3 * len(losses)}, "three times the epochs"
+        if recipe.settings.get("validation") is not None and recipe.settings.get("patience") is None:
+            more, said = {**more, "patience": PATIENCE}, f"{said}, stopped early (patience={PATIENCE})"
+        yield "epochs", recipe.changed(said, **more)
+
+
+def known() -> dict[str, Check]:
+    """Every check by its name."""
+    return {check.registered_name: check for check in checks()}
 
 
 def better(attempt: Attempt, best: Attempt) -> bool:
@@ -144,7 +199,7 @@ def better(attempt: Attempt, best: Attempt) -> bool:
         return True
     same = attempt.model.objective.terms == best.model.objective.terms  # two kinds of loss are not compared
     lower = same and attempt.score > float("-inf") and attempt.loss < LOWER * best.loss
-    return lower and (best.evidence.failing or no_worse(attempt, best))
+    return lower and (best.evidence.failing or attempt.score >= best.score)
 
 
 def no_worse(attempt: Attempt, best: Attempt) -> bool:

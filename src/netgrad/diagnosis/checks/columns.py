@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from netgrad.diagnosis.checks.data import standardised
 from netgrad.diagnosis.finding import Check
 from netgrad.diagnosis.reference import single_column_skill
 from netgrad.diagnosis.table import Named, named_columns
@@ -70,6 +71,20 @@ class SentinelValues(Check):
                 return float(value), count, distance
         return None
 
+    def repair(self, recipe, e):
+        """By the other values' scale, so that a stand-in is one more small number; a table is for a person to mend."""
+        if e.table is not None:
+            return None
+        return standardised(recipe, e, self.without, 4.0, "stand-ins for missing values cut off")
+
+    def without(self, rows: np.ndarray) -> np.ndarray:
+        """Rows (P, d) with the median of the others in the place of stand-ins."""
+        rows = rows.copy()
+        for column in rows.T:
+            if (found := self.stand_in(Named("", column))) is not None:
+                column[column == found[0]] = np.median(column[column != found[0]])
+        return rows
+
 
 @register("finding", "mixed_units")
 @dataclass(frozen=True)
@@ -82,6 +97,7 @@ class MixedUnits(Check):
     """
 
     rank: ClassVar[int] = 90
+    spoils: ClassVar[bool] = True
     remedy: ClassVar[str] = "bring all values of the column to one unit"
     gap: float = 3.0
     share: float = 0.02

@@ -89,18 +89,24 @@ class InputsNotNormalised(Check):
             yield found(f"the columns' spreads differ by a factor of {ratio:.3g}", uneven=ratio)
 
     def repair(self, recipe, e):
-        network = recipe.graph
-        for name, rows in columns(e).items():
-            layer = network.by_name[next(n.name for n in network.nodes if name in n.inputs)].layer
-            if isinstance(layer, Rescaling):
-                continue
-            low, high = np.quantile(rows, [0.005, 0.995], axis=0)
-            network = with_first(
-                network, Rescaling.standardising(np.clip(rows, low, high), each=True, limit=8.0), "standardised", name
-            )
-        if network == recipe.graph:
-            return recipe
-        return recipe.with_network(network, "inputs standardised column by column, wild values cut off")
+        def tame(rows: np.ndarray) -> np.ndarray:
+            return np.clip(rows, *np.quantile(rows, [0.005, 0.995], axis=0))
+
+        return standardised(recipe, e, tame, 8.0, "wild values cut off")
+
+
+def standardised(recipe, e, tame: Callable[[np.ndarray], np.ndarray], limit: float, what: str):
+    """The recipe with inputs standardised column by column, by what their rows are once they are tamed, and cut off at
+    plus and minus this limit; ``what`` is that in words."""
+    network = recipe.graph
+    for name, rows in columns(e).items():
+        layer = network.by_name[next(n.name for n in network.nodes if name in n.inputs)].layer
+        if not isinstance(layer, Rescaling):
+            scale = Rescaling.standardising(tame(rows), each=True, limit=limit)
+            network = with_first(network, scale, "standardised", name)
+    if network == recipe.graph:
+        return recipe
+    return recipe.with_network(network, f"inputs standardised column by column, {what}")
 
 
 def columns(e) -> dict[str, np.ndarray]:
@@ -149,7 +155,7 @@ class TargetsOutOfRange(Check):
                 if isinstance(activation, ReLU | Tanh | ScaledTanh | Threshold):
                     bent = activation.registered_name
                     message = f"the loss {loss.registered_name} takes logits of any size, but the output is a {bent}"
-                    yield self.found(e.severity, where, message, skill=e.skill).trying("leave its activation out")
+                    yield self.found(e.mistaken, where, message, skill=e.skill).trying("leave its activation out")
                 continue
             if loss.registered_name == "cross_entropy" and not isinstance(activation, Softmax | Logistic):
                 message = "the loss cross_entropy takes probabilities, but the output is no softmax"
@@ -265,6 +271,7 @@ class LabelsWithoutRelation(Check):
     """
 
     rank: ClassVar[int] = 140
+    spoils: ClassVar[bool] = True
     remedy: ClassVar[str] = "check that rows of inputs and targets still belong together: look at some of them"
     margin: float = 0.06
     examples: int = 80

@@ -29,7 +29,7 @@ class Overfitting(Check):
     Measure: the last validation loss over its lowest (above ``risen``), and the skill on training examples minus that
     on held-out ones (above ``gap``), or, where none are given, both losses of the history (above ``times``). Or, where
     the network falls short on held-out examples, a gap above ``wide``, where a reference trained on the same examples
-    does not fall short there.
+    reaches more than ``alike`` there of what it reaches within them: else the two differ, which is another finding.
     """
 
     rank: ClassVar[int] = 540
@@ -40,6 +40,7 @@ class Overfitting(Check):
     gap: float = 0.2
     times: float = 3.0
     wide: float = 0.25
+    alike: float = 0.5
 
     def look(self, e):
         found = list(self.risen_since(e))
@@ -48,7 +49,7 @@ class Overfitting(Check):
         if found or not e.held_short or e.short(e.skill) or not gap > self.wide:
             return
         others = [skill for _, _, _, skill, _, _ in e.transferred]
-        if others and not e.short(float(np.mean(others))):
+        if others and np.mean(others) > self.alike * e.possible:
             message = (
                 f"the skill is {e.skill:.2f} on the training examples and {e.held_skill:.2f} on validation examples, "
             )
@@ -143,7 +144,9 @@ class Underfitting(Check):
         fallen = float(losses[-max(2, len(losses) // 4)] - losses[-1])
         narrow = []
         if e.passable >= 1:  # else as much as that lets through is all that is asked for
-            narrow = [n.name for n in e.weighted if e.bottlenecks.get(n.name, self.narrow + 1) <= self.narrow]
+            still = {name for name, change in e.moved.items() if change == 0}  # its width is not why it says little
+            narrow = [n.name for n in e.weighted if n.name not in still]
+            narrow = [name for name in narrow if e.bottlenecks.get(name, self.narrow + 1) <= self.narrow]
         flat = fallen < self.still * e.chance
         if not narrow and not (flat and e.skill < self.well * e.expected):
             return

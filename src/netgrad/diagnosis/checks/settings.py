@@ -57,8 +57,8 @@ class LaggingStatistics(Check):
 class NoiseDrowns(Check):
     """Dropout or noise so strong that in training mode hardly anything of what the network knows is left.
 
-    Measure: where the network fails, its skill with dropout and noise at work is below ``left`` of that without; or the
-    noise on the weights is above ``times`` their size.
+    Measure: where the network fails, or falls short on validation, its skill with dropout and noise at work is below
+    ``left`` of that without; or the noise on the weights is above ``times`` their size.
     """
 
     rank: ClassVar[int] = 230
@@ -67,7 +67,7 @@ class NoiseDrowns(Check):
     times: float = 0.5
 
     def look(self, e):
-        if not e.failing or not np.isfinite(e.loss):
+        if not (e.failing or e.held_short) or not np.isfinite(e.loss):
             return
         noise = e.model.objective.weight_noise
         sizes = [float(e.signals[node.name].weight) for node in e.weighted] if noise else []
@@ -287,7 +287,7 @@ class WholeBatchMethod(Check):
         if name in WHOLE and size and 2 * size < e.batch.size:
             message = f"{name} compares the gradients of its steps, which are of other examples each time: {size} of "
             message += f"{e.batch.size} a step"
-            yield self.found(e.severity, "the run", message, batch_size=size)
+            yield self.found(e.mistaken, "the run", message, batch_size=size)
 
     def repair(self, recipe, e):
         return recipe.changed("batch_size=None", batch_size=None)

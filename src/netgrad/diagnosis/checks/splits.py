@@ -31,6 +31,7 @@ class MissingClass(Check):
     """
 
     rank: ClassVar[int] = 50
+    spoils: ClassVar[bool] = True
     remedy: ClassVar[str] = "draw training and validation from the same examples (stratified by class)"
     expected: float = 8.0
 
@@ -69,6 +70,7 @@ class ShiftedInputs(Check):
     """
 
     rank: ClassVar[int] = 60
+    spoils: ClassVar[bool] = True
     remedy: ClassVar[str] = "treat both alike: fit a scaler on the training inputs and apply it to both"
     times: float = 4.0
     away: float = 2.0
@@ -132,6 +134,7 @@ class TargetsApart(Check):
     """
 
     rank: ClassVar[int] = 170
+    spoils: ClassVar[bool] = True
     remedy: ClassVar[str] = "make the targets of both in one place, before they are divided, and look at some rows"
     low: float = 0.5
     high: float = 0.8
@@ -210,6 +213,7 @@ class TrainingOnlyColumn(Check):
     """
 
     rank: ClassVar[int] = 530
+    spoils: ClassVar[bool] = True
     remedy: ClassVar[str] = "leave the column out"
     sure: float = 0.8
     lost: float = 0.5

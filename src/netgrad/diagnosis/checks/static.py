@@ -121,8 +121,8 @@ class RegressionOnClasses(Check):
 class NoNonlinearity(Check):
     """Several layers with weights and nowhere an activation: together they are one linear layer.
 
-    Measure: every layer is linear in what it receives. It is why a network fails where trees or a small network reach
-    a skill above that of a linear model by more than ``margin``.
+    Measure: every layer is linear in what it receives. Where trees or a small network reach a skill above that of a
+    linear model by more than ``margin`` it costs something, and is why a network fails.
     """
 
     rank: ClassVar[int] = 30
@@ -134,7 +134,7 @@ class NoNonlinearity(Check):
         if not hidden or any(bends(node.layer) for node in every_layer(e.network)):
             return
         bent, linear = e.references
-        severity = "fault" if e.failing and bent - linear > self.margin else "note"
+        severity = e.mistaken if bent - linear > self.margin else "note"
         which = f"layer{'s' * (len(hidden) > 1)} {', '.join(hidden[:4])}" + " and others" * (len(hidden) > 4)
         message = f"no layer has an activation, so that {len(hidden) + 1} layers with weights are one linear layer"
         yield self.found(severity, which, message, bent=bent, linear=linear)
@@ -191,7 +191,7 @@ class SortedLabels(Check):
                 order = abs(float(np.corrcoef(ranks, np.arange(len(y)))[0, 1])) if np.ptp(y) > 0 else 0.0
                 if order > self.ordered:
                     message = f"the rows are sorted by the target (correlation {order:.2f}) and not shuffled"
-                    yield self.found(e.severity, f"the output {name}", message, order=order)
+                    yield self.found(e.mistaken, f"the output {name}", message, order=order)
                 continue
             labels = np.unique(y, return_inverse=True)[1]
             overall = np.bincount(labels).max() / len(y)
@@ -202,7 +202,7 @@ class SortedLabels(Check):
                 message = f"the rows are sorted by class and not shuffled: in a batch of {size} examples "
                 message += f"{within:.0%} are of one class, of all examples {overall:.0%}"
                 yield self.found(
-                    e.severity, f"the output {name}", message, in_a_batch=float(within), of_all=float(overall)
+                    e.mistaken, f"the output {name}", message, in_a_batch=float(within), of_all=float(overall)
                 )
 
     def repair(self, recipe, e):
