@@ -151,6 +151,8 @@ class GaussianKL(Activity):
         node = network.by_name[self.last(network.by_name)]
         before = network.nodes[: network.nodes.index(node)]
         alike = not any(other.layer.draws or other.params in state for other in before)
+        # Behind another code it is the drawn one that a bound on the likelihood asks for, not its mean.
+        alike = alike or any(isinstance(bare(other.layer), Gaussian) for other in before)
         return node if alike and type(node.layer) is Gaussian else None
 
     def of_inputs(self, x, reduction):

@@ -81,7 +81,8 @@ class Penalty:
         return jax.grad(self.value)(params, view)
 
     def fed(self, network: Any, state: dict) -> Any:
-        """The node whose inputs alone decide this penalty, where training feeds it what prediction does; or None.
+        """The node whose inputs alone decide this penalty, where training feeds it what it is to be measured on, in
+        most cases what prediction does, too; or None.
 
         Such a penalty is measured on the way forward and goes back with the error: without further passes.
         """

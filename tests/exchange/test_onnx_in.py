@@ -26,6 +26,8 @@ ONE_WAY = {
     "grid": "[A-Z][A-Za-z]+",
     "grid_pool": "[A-Z][A-Za-z0-9]+",
     "grid_attention": "[A-Z][A-Za-z]+",
+    "glimpse_read": "[A-Z][A-Za-z]+",
+    "glimpse_write": "[A-Z][A-Za-z]+",
 }
 
 
@@ -34,7 +36,7 @@ def is_one_way(case):
     p = getattr(case.layer, "p", 2)
     name = case.layer.registered_name
     one_way = name in ("state_space", "gelu", "group_norm", "ensemble", "attention", "positions")
-    one_way = one_way or name.startswith("grid")
+    one_way = one_way or name.startswith(("grid", "glimpse"))
     one_way = one_way or (name == "stack" and len(case.layer.block.inputs) > 1)
     one_way = one_way or (name == "piecewise_linear" and bool(case.layer.columns))
     one_way = one_way or (name == "local_response_norm" and len(case.in_shape) != 3)

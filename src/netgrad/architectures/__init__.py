@@ -9,6 +9,7 @@ of any shape that has room for its windows::
 """
 
 from netgrad.architectures.alexnet import alexnet, zfnet
+from netgrad.architectures.draw import draw
 from netgrad.architectures.encoder_decoder import describer, encoder_decoder
 from netgrad.architectures.googlenet import googlenet
 from netgrad.architectures.inception import inception_resnet_v2, inception_v4
@@ -21,6 +22,7 @@ from netgrad.architectures.vgg import vgg16, vgg19
 __all__ = [
     "alexnet",
     "describer",
+    "draw",
     "encoder_decoder",
     "googlenet",
     "inception_resnet_v2",

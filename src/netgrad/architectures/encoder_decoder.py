@@ -41,7 +41,7 @@ def encoder_decoder(
     >>> net.shapes({"source": (9,), "target": (7,)})["dense_2"]
     (7, 20)
     """
-    make = _cell(cell)
+    make = cell_named(cell)
     source, target = Input("source"), Input("target")
     read: Symbol = source if sources is None else Embedding(sources, embedding, name="source_symbols")(source)
     memory = Bidirectional(make((units + 1) // 2, output_dropout=dropout), name="memory")(read)
@@ -75,7 +75,7 @@ def describer(
     >>> net.shapes({"source": (5,), "target": (7,)})["dense_1"]
     (7, 20)
     """
-    make = _cell(cell)
+    make = cell_named(cell)
     source, target = Input("source"), Input("target")
     seen: Any = source if encoder is None else encoder(source)
     decoder = make(units, output_dropout=dropout, name="decoder")
@@ -86,7 +86,8 @@ def describer(
     return Network([source, target], Dense(targets)(h))
 
 
-def _cell(name: str) -> Any:
+def cell_named(name: str) -> Any:
+    """The class of a recurrent layer by the name that `--net` has for it."""
     if name not in CELLS:
         raise unknown_name("cell", name, CELLS)
     return CELLS[name]

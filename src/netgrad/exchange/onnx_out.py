@@ -10,7 +10,7 @@ from typing import Any
 import netgrad
 from netgrad import layers as ng
 from netgrad.errors import NetgradError
-from netgrad.exchange import out_attention, out_grid, out_recurrent  # noqa: F401 - register their rules
+from netgrad.exchange import out_attention, out_glimpse, out_grid, out_recurrent  # noqa: F401 - register their rules
 from netgrad.exchange.onnx_library import onnx
 from netgrad.exchange.out_basic import FLOAT, activated
 from netgrad.exchange.out_network import write_nodes

@@ -29,6 +29,7 @@ from netgrad.layers.dropout import Dropout
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.feature_scale import FeatureScale
 from netgrad.layers.gaussian import Gaussian
+from netgrad.layers.glimpse import GlimpseRead, GlimpseWrite
 from netgrad.layers.grid import Grid, GridAttention, GridPool
 from netgrad.layers.group_norm import GroupNorm
 from netgrad.layers.local_response_norm import LocalResponseNorm
@@ -73,6 +74,8 @@ __all__ = [
     "ForgetGateRNN",
     "Gaussian",
     "GaussianNoise",
+    "GlimpseRead",
+    "GlimpseWrite",
     "GlobalPool",
     "Grid",
     "GridAttention",

@@ -22,7 +22,7 @@ from netgrad.network.execution import (
 )
 from netgrad.network.fusion import fused
 from netgrad.network.graph import Network, Sequential
-from netgrad.network.part import named, part
+from netgrad.network.part import behind, named, part
 from netgrad.network.state_space import StateSpace
 from netgrad.network.trace import NodeTrace, Trace, record
 
@@ -48,6 +48,7 @@ __all__ = [
     "Trace",
     "apply",
     "backward",
+    "behind",
     "every_layer",
     "forward",
     "fused",

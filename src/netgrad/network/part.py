@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from copy import copy
 
 from netgrad.errors import NetgradError
@@ -40,3 +41,25 @@ def part(network: Network, name: str) -> Network:
         if len(ends) != 1:
             raise NetgradError(f"{name} has {len(ends)} ways {which}, {', '.join(ends)}: a part has one")
     return Network.from_nodes(ins, nodes, [(outs[0], outs[0])], network.views_among({n.params for n in nodes}))
+
+
+def behind(network: Network, names: Collection[str]) -> Network:
+    """What makes the outputs of what these nodes have made: a network whose inputs they are. Names stay.
+
+    Raises `NetgradError` where an output needs an input of the network besides.
+
+    >>> import netgrad as ng
+    >>> net = ng.Sequential([ng.Dense(3), ng.Dense(2), ng.Dense(1)])
+    >>> rest = behind(net, {"dense_2"})
+    >>> rest.inputs, [node.name for node in rest.nodes]
+    (('dense_2',), ['dense_3'])
+    """
+    wanted, nodes = {name for _, name in network.outputs}, []
+    for node in reversed(network.nodes):
+        if node.name in wanted and node.name not in names:
+            wanted.update(node.inputs)
+            nodes.append(node)
+    if beside := [name for name in network.inputs if name in wanted]:
+        raise NetgradError(f"what comes out of this network hangs on its input {beside[0]} besides {', '.join(names)}")
+    ins = [node.name for node in network.nodes if node.name in wanted and node.name in names]
+    return Network.from_nodes(ins, nodes[::-1], network.outputs, network.views_among({n.params for n in nodes}))

@@ -16,7 +16,7 @@ from netgrad.errors import DataError, NetgradError, warn
 from netgrad.layers.gaussian import Gaussian
 from netgrad.layers.wrapper import bare
 from netgrad.losses import SquaredError
-from netgrad.network import Autoencoder, Network, part
+from netgrad.network import Autoencoder, Network, behind, part
 from netgrad.types import Shape
 
 if TYPE_CHECKING:
@@ -65,10 +65,15 @@ def warn_of_copies(network: Network, objective: Objective, shapes: Mapping[str, 
 
 def part_of(model: Model, name: str) -> Model:
     """A part of a model as a model of its own, see `Model.part`."""
-    network = part(model.network, name)
+    return _model_of(model, part(model.network, name))
+
+
+def _model_of(model: Model, network: Network) -> Model:
+    """A model of a part of the network, with one output."""
     layers, output = {node.params for node in network.nodes}, network.outputs[0][0]
     kept = [loss for key, loss, _ in model.objective.terms if dict(model.network.outputs)[key] == output]
     first = network.inputs[0] in model.network.inputs
+    shapes = model.network.shapes(model.shapes)
     return replace(
         model,
         network=network,
@@ -80,7 +85,7 @@ def part_of(model: Model, name: str) -> Model:
             penalties=(),
             reconstructs=False,
         ),
-        shapes={network.inputs[0]: model.network.shapes(model.shapes)[network.inputs[0]]},
+        shapes={name: shapes[name] for name in network.inputs},
         encoder=model.encoder if first else None,
         target_encoder=model.target_encoder if kept else None,
         optimizer_state=None,
@@ -88,18 +93,23 @@ def part_of(model: Model, name: str) -> Model:
 
 
 def sample(model: Model, n: int, seed: int) -> np.ndarray:
-    """New examples of a variational autoencoder, see `Model.sample`."""
+    """New examples of a network with codes that are distributions, see `Model.sample`."""
     if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
         raise NetgradError(f"how many examples are drawn is a whole number of at least 1, found {n!r}")
-    decoder = part_of(model, "decoder")
-    (before,) = decoder.network.inputs
-    if not isinstance(bare(model.network.by_name[before].layer), Gaussian):
+    codes = [node.name for node in model.network.nodes if isinstance(bare(node.layer), Gaussian)]
+    if not codes:
+        (before,) = part_of(model, "decoder").network.inputs
         raise NetgradError(
             f"only codes that are distributions can be drawn, and {before} makes single ones: end the encoder in "
             "ng.Gaussian()"
         )
-    code = jax.random.normal(jax.random.key(as_seed(seed)), (n, *decoder.shapes[before]))
-    return np.asarray(decoder.predict_proba(np.asarray(code)))
+    decoder, key = _model_of(model, behind(model.network, codes)), jax.random.key(as_seed(seed))
+    keys = [key] if len(codes) == 1 else jax.random.split(key, len(codes))
+    drawn = {
+        name: np.asarray(jax.random.normal(own, (n, *decoder.shapes[name])))
+        for name, own in zip(decoder.network.inputs, keys, strict=False)
+    }
+    return np.asarray(decoder.predict_proba(drawn))
 
 
 def _show(shape: Shape) -> str:
