@@ -152,6 +152,31 @@ def test_a_text_is_learned_and_written_by_a_transformer(netgrad, refused, tmp_pa
     assert "--hidden 64,64 is two of 64" in refused(*given, "--hidden", "64,32")
 
 
+@pytest.mark.parametrize("net", ["rnn", "transformer"])
+def test_the_best_epoch_of_a_text_is_kept(netgrad, refused, tmp_path, net):
+    """Of symbols in random order, which can be learned by heart alone; a short text has too few to tell."""
+    text = tmp_path / "noise.txt"
+    text.write_text("".join(np.random.default_rng(0).choice(list("abcdefgh"), 800)))
+    given = ("fit", text, "--net", net, "--hidden", 16, "--epochs", 30, "--learning-rate", 0.03, "-q", "--no-report")
+    netgrad(*given, "--validation", 0.2, "--patience", 2, "--out", tmp_path)
+    history = ng.load(tmp_path / "model.safetensors").history
+    assert len(history["loss"]) - 1 - int(np.argmin(history["val_loss"])) == 2
+    assert len(history["loss"]) < 30
+    netgrad(*given[:6], "--epochs", 1, "-q", "--no-report", "--out", tmp_path)
+    assert "val_loss" not in ng.load(tmp_path / "model.safetensors").history.rows[0]
+    said = refused(*given, "--validation", 0.001)
+    assert "--validation 0.001 of 640 symbols leaves too few on one side" in said
+
+
+def test_a_long_text_is_watched_by_itself(netgrad, tmp_path):
+    text = tmp_path / "noise.txt"
+    text.write_text("".join(np.random.default_rng(0).choice(list("abcdefgh"), 12_500)))
+    netgrad("fit", text, "--net", "rnn", "--hidden", 4, "--epochs", 1, "-q", "--no-report", "--out", tmp_path)
+    model = ng.load(tmp_path / "model.safetensors")
+    assert "val_loss" in model.history.rows[0]
+    assert model.card["settings"]["patience"] == 5
+
+
 def test_a_transformer_labels_a_sequence(netgrad, steps, tmp_path):
     label = ("--net", "transformer", "--target", "kind", "--goal", "label", "--time", "t", "--hidden", "8")
     fitted = netgrad("fit", steps, *label, "--epochs", 1, "--out", tmp_path, "-q", "--no-report")

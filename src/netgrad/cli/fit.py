@@ -265,7 +265,12 @@ def fit(
         ),
     ] = None,
     patience: Annotated[
-        Count, typer.Option(help="Stop after so many epochs that were no better.", rich_help_panel=TRAINING)
+        Count,
+        typer.Option(
+            help="Stop after so many epochs that were no better.",
+            rich_help_panel=TRAINING,
+            show_default="by the recipe for tables, 5 for texts of 12,500 symbols or more, else never",
+        ),
     ] = None,
     restart: Annotated[
         Count,

@@ -44,12 +44,14 @@ COMMON = [
     "dtype",
 ]
 ONLY_HERE = ("id", "time", "goal", "bidirectional", "truncate")
-OF_TEXT = [*COMMON, "truncate", "fix", "metric"]
+OF_TEXT = [*COMMON, "truncate", "validation", "fix", "metric"]
 OF_TABLE = [*COMMON, "id", "time", "goal", "target", "task", "bidirectional", "validation", "missing", "missing_values"]
 OF_TABLE += ["drop", "only", "separator", "encoding", "header", "fix", "metric", "label_smoothing"]
 
 # What is taken where nothing was said.
 USUAL = {"epochs": 40, "batch_size": 32, "dropout": 0.0, "validation": 0.1, "alpha": 1e-4}
+PATIENCE = 5  # epochs, of a text: once it is learned by heart, another text is foretold worse
+MEASURE = 1000  # symbols: fewer do not say which epoch was the best, unless --validation asks for them
 
 
 def cells() -> dict[str, Any]:
@@ -137,7 +139,10 @@ def to_finish(model: Any, score: Any, seen: dict[str, Any], known: tuple[Any, An
 
 
 def train_text(given: dict[str, Any]) -> Trained:
-    """A character model, trained in pieces on all but the last share of the text; its card holds the vocabulary."""
+    """A character model, trained in pieces on all but the last share of the text; its card holds the vocabulary.
+
+    What is left has a last share of its own, which decides which epoch was the best.
+    """
     import netgrad as ng
     from netgrad.cli.options import names as names_of
     from netgrad.data import Vocabulary, load_text, streams
@@ -151,18 +156,29 @@ def train_text(given: dict[str, Any]) -> Trained:
     cut = len(ids) - max(2, round(len(ids) * given["test"]))
     if cut < 2:
         raise NetgradError(f"the text has {len(ids)} symbols: too few to train on some and test on others")
-    attends = given["net"] == transformers.NAME
+    attends, watched = given["net"] == transformers.NAME, round(cut * given["validation"])
+    if given["validation"] == USUAL["validation"] and watched < MEASURE:
+        watched = 0
+    if 0 < given["validation"] != USUAL["validation"] and min(watched, cut - watched) < 2:
+        raise NetgradError(f"--validation {given['validation']:g} of {cut} symbols leaves too few on one side")
+    known, held, unseen = ids[: cut - watched], ids[cut - watched : cut], ids[cut:]
+    if watched:
+        given["patience"] = given["patience"] or PATIENCE
     given["truncate"] = given["truncate"] or (transformers.STEPS if attends else 20)
     if attends:
         net = transformers.decoder(given, len(vocabulary))
-        known, unseen = (transformers.pieces(part, given["truncate"]) for part in (ids[:cut], ids[cut:]))
-        model = trained_on(given, net, *known, batch_size=given["batch_size"] or 32, **how)
+        known, held, unseen = (
+            transformers.pieces(own, given["truncate"]) if len(own) else None for own in (known, held, unseen)
+        )
+        how |= {"validation": held, "batch_size": given["batch_size"] or 32}
+        model = trained_on(given, net, *known, **how)
     else:
-        rows = max(1, min(given["batch_size"] or 32, cut // (given["truncate"] + 1)))
+        rows = max(1, min(given["batch_size"] or 32, len(known) // (given["truncate"] + 1)))
         hidden = recurrent(given, (128,))
         net = ng.Sequential([ng.Embedding(len(vocabulary), 32), *hidden, ng.Dense(len(vocabulary))])
-        model = trained_on(given, net, *streams(ids[:cut], rows), truncate=given["truncate"], batch_size=None, **how)
-        known, unseen = streams(ids[:cut], 1), streams(ids[cut:], 1)
+        how |= {"validation": streams(held, max(1, min(8, watched // 100))) if watched else None, "batch_size": None}
+        model = trained_on(given, net, *streams(known, rows), truncate=given["truncate"], **how)
+        known, unseen = streams(known, 1), streams(unseen, 1)
     x, y = unseen
     model.card = {
         "what": f"text, symbol by symbol, by a network of {len(net.nodes)} layers",
