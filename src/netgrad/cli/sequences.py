@@ -161,6 +161,9 @@ def train_text(given: dict[str, Any]) -> Trained:
         watched = 0
     if 0 < given["validation"] != USUAL["validation"] and min(watched, cut - watched) < 2:
         raise NetgradError(f"--validation {given['validation']:g} of {cut} symbols leaves too few on one side")
+    known: Any
+    held: Any
+    unseen: Any
     known, held, unseen = ids[: cut - watched], ids[cut - watched : cut], ids[cut:]
     if watched:
         given["patience"] = given["patience"] or PATIENCE
