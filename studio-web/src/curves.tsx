@@ -29,7 +29,8 @@ export function Curves(props: { lines: Line[]; label: string; theme: string; hei
         cursor: { show: false },
         legend: { show: false },
         scales: {
-          x: { time: false, auto: true },
+          // Before the first epoch there is one point, around which no range is known.
+          x: { time: false, auto: true, range: (_: uPlot, low: number | null, high: number | null) => [low ?? 0, Math.max(high ?? 1, (low ?? 0) + 1)] },
           y: props.logarithmic ? { distr: 3, auto: true } : { auto: true },
         },
         axes: [

@@ -125,7 +125,7 @@ function App() {
               <button role="tab" aria-selected={side === name || offered.given || !Object.keys(offered.data).length} onClick={() => setSide(name)}>{name}</button>
             ))}
           </div>
-          {offered.live ? <Own made={made} /> : side === "Lessons" && Object.keys(offered.data).length > 0 ? <Lessons lessons={offered.lessons} frame={frame} design={made.design} send={tell} /> : <Build design={made.design} drawing={made.drawing} offered={offered} send={tell} />}
+          {offered.live ? <Own made={made} /> : side === "Lessons" && Object.keys(offered.data).length > 0 ? <Lessons lessons={offered.lessons} frame={frame} design={made.design} send={tell} /> : <Build made={made} offered={offered} send={tell} />}
         </aside>
         <section class="middle" aria-label="Network">
           <NetworkDrawing drawing={made.drawing} frame={frame} send={tell} lit={lit} />

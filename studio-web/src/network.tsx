@@ -39,6 +39,9 @@ export function NetworkDrawing(props: { drawing: Drawn[]; frame: Frame; send: Se
           )),
         );
       }
+      const apart = column.get(node.name)! - column.get(name)!;
+      if (apart > 1) // past the layers between: over their heads
+        return [<path d={`M ${x(name) + 14} 34 C ${x(name) + 40} ${8 - 2 * apart}, ${x(node.name) - 40} ${8 - 2 * apart}, ${x(node.name) - 14} 34`} class="edge" fill="none" />];
       return [<line x1={x(name) + 18} y1={112} x2={x(node.name) - 18} y2={112} class="edge" />];
     }),
   );

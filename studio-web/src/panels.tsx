@@ -53,8 +53,8 @@ function measured(reads: string, frame: Frame): string {
     value = row?.values[frame.look?.unit ?? 0]?.[frame.look?.step ?? 0];
   } else if (first === "look") {
     const name = second === "w" ? "W" : second;
-    const values = frame.look?.[name as "z"];
-    value = values?.[(second === "w" ? frame.look?.input : frame.look?.unit) ?? 0];
+    const found = frame.look?.[name as "z" | "gradient"];
+    value = typeof found === "object" ? found[(name.endsWith("W") ? frame.look?.input : frame.look?.unit) ?? 0] : found;
   } else if (second) value = frame.layers.find((l) => l.name === first)?.[second as "z"];
   else value = last?.[columns.indexOf(first)];
   return value === null || value === undefined ? "not known yet" : String(+value.toPrecision(4));
@@ -121,6 +121,22 @@ async function download(path: string, refused: (said: string) => void) {
 
 const COLOURS = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5"];
 
+// "20261127-101205-2": the second of that moment.
+const when = (id: string) => id.replace(/^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)/, "$1-$2-$3 $4:$5:$6");
+
+// Layers in a line, such as "2 dense 8 tanh, flatten"; the same ones in a row are counted.
+function summary(design: Design): string {
+  if (!design.layers) return "given";
+  const said = design.layers.map((l) => l.code ?? [l.kind.replace("_", " "), l.units ?? l.filters ?? "", l.activation ?? ""].join(" ").trim());
+  const groups: [string, number][] = [];
+  for (const one of said) {
+    const last = groups[groups.length - 1];
+    if (last?.[0] === one) last[1] += 1;
+    else groups.push([one, 1]);
+  }
+  return groups.map(([one, n]) => (n > 1 ? `${n} × ${one}` : one)).join(", ") || "no hidden layer";
+}
+
 export function Runs(props: { saved: number; theme: string; send: Send }) {
   const [runs, setRuns] = useState<Run[] | null>(null);
   const [chosen, setChosen] = useState<string[]>([]);
@@ -130,7 +146,7 @@ export function Runs(props: { saved: number; theme: string; send: Send }) {
   if (runs === null) return <p class="soft">{fault || "Reading…"}</p>;
   const lines: Line[] = runs
     .filter((run) => chosen.includes(run.id))
-    .map((run, i) => ({ label: run.id, colour: COLOURS[i % COLOURS.length], points: run.curve, column: 2 }));
+    .map((run, i) => ({ label: `${run.title}, ${when(run.id)}`, colour: COLOURS[i % COLOURS.length], points: run.curve, column: 2 }));
   return (
     <div class="runs">
       <div class="picker">
@@ -141,31 +157,34 @@ export function Runs(props: { saved: number; theme: string; send: Send }) {
       {runs.length > 0 && (
         <table>
           <thead>
-            <tr>{["", "run", "data", "layers", "optimiser, rate", "epochs", "loss", "held out", "accuracy", ""].map((h) => <th scope="col">{h || <span class="sr">choose</span>}</th>)}</tr>
+            <tr>{["", "run", "epochs", "loss", "held out", "accuracy"].map((h) => <th scope="col">{h || <span class="sr">choose</span>}</th>)}</tr>
           </thead>
-          <tbody>
-            {runs.map((run) => (
-              <tr key={run.id}>
-                <td>
+          {runs.map((run) => (
+            <tbody key={run.id}>
+              <tr>
+                <td rowSpan={2}>
                   <input type="checkbox" aria-label={`Compare ${run.id}`} checked={chosen.includes(run.id)}
                     onChange={(e) => setChosen(e.currentTarget.checked ? [...chosen, run.id] : chosen.filter((c) => c !== run.id))} />
                 </td>
-                <td>{run.id}</td>
-                <td>{run.title}</td>
-                <td>{run.design.layers?.map((l) => `${l.kind}${l.units ? ` ${l.units}` : ""}${l.activation ? ` ${l.activation}` : ""}`).join(", ") ?? "given"}</td>
-                <td>{run.design.optimizer}, {run.design.learning_rate}{run.changes.length ? `; ${run.changes.join("; ")}` : ""}</td>
-                <td>{run.epochs}</td>
+                <td><b>{run.title}</b> <span class="soft">{when(run.id)}</span></td>
+                <td>{run.epochs.toLocaleString("en")}</td>
                 {[1, 2, 4].map((k) => <td>{run.point[k] === null ? "" : +run.point[k]!.toPrecision(3)}</td>)}
-                <td>
-                  <a href={address(`/api/runs/${run.id}`)} download>Model file</a>{" "}
-                  <button onClick={() => download(`/api/runs/${run.id}/tensorboard`, (e) => setFault(e))}
-                    title="Event file for TensorBoard" aria-label={`${run.id} for TensorBoard`}>TensorBoard</button>{" "}
-                  <button onClick={() => ask(`/api/runs/${run.id}`, "DELETE").then(refresh, (e) => setFault(String(e.message)))}
-                    aria-label={`Delete ${run.id}`}>Delete</button>
+              </tr>
+              <tr>
+                <td colSpan={5}>
+                  <div class="deeds">
+                    <span class="soft">{summary(run.design)}; {run.design.optimizer}, {run.design.learning_rate}{run.changes.length ? `; ${run.changes.join("; ")}` : ""}</span>
+                    <button aria-label={`Open ${run.id}`} title="Set up this network and training again" onClick={() => props.send({ do: "design", design: run.design })}>Open</button>
+                    <a href={address(`/api/runs/${run.id}`)} download title="The model file, for netgrad.load">Model file</a>
+                    <button onClick={() => download(`/api/runs/${run.id}/tensorboard`, (e) => setFault(e))}
+                      title="Event file for TensorBoard" aria-label={`${run.id} for TensorBoard`}>TensorBoard</button>
+                    <button onClick={() => ask(`/api/runs/${run.id}`, "DELETE").then(refresh, (e) => setFault(String(e.message)))}
+                      aria-label={`Delete ${run.id}`}>Delete</button>
+                  </div>
                 </td>
               </tr>
-            ))}
-          </tbody>
+            </tbody>
+          ))}
         </table>
       )}
       {fault && <p role="alert">{fault}</p>}
@@ -185,7 +204,7 @@ export function Code({ made }: { made: DesignMessage }) {
           <pre tabindex={0}>{made.code}</pre>
         </>
       ) : (
-        <p class="soft">The data are your own: the code of the gallery's networks would not name them.</p>
+        <p class="soft">This network has parts that cannot be written in a few lines of Python.</p>
       )}
       <div class="picker">
         <b>Command line</b>

@@ -1,6 +1,9 @@
 // What the server says: netgrad/studio/worker.py and app.py.
 export type Layer = {
   kind: string;
+  name?: string; // of a layer of a network that was given: under it its weights stand
+  from?: string[]; // where it is not fed by the layer before
+  code?: string; // of kind "python"
   units?: number;
   activation?: string;
   initializer?: string;
@@ -14,6 +17,7 @@ export type Layer = {
 export type Design = {
   data: string;
   layers: Layer[] | null;
+  whole: boolean;
   output: string;
   bias: number;
   loss: string;
@@ -57,6 +61,7 @@ export type DesignMessage = {
   command: string;
   data: Shown;
   settings?: Record<string, string>;
+  fixed?: string; // why the layers cannot be changed one by one
 };
 
 export type Point = (number | null)[]; // epochs, loss, held-out loss, accuracy, held-out accuracy
@@ -86,6 +91,7 @@ export type Look = {
   delta?: number[];
   W?: number[];
   dW?: number[];
+  gradient?: number;
   filters?: number[][][];
   maps?: number[][][];
   equations?: { title: string; tex: string }[];
@@ -111,6 +117,7 @@ export type Frame = {
   fit?: { x: number[]; y: number[] };
   confusion?: number[][];
   pictures?: { guess: number; truth: number; sure: number }[];
+  given_back?: number[][][];
   pairs?: { truth: number[]; guess: number[] };
   written?: { steps: string[]; truth: string[]; guess: string[] }[];
   mistakes?: number;

@@ -210,6 +210,19 @@ export function Answers({ frame, data, theme }: { frame: Frame; data: Shown; the
           })}
         </div>
       )}
+      {frame.given_back && data.pictures && (
+        <figure class="given-back">
+          <div class="pictures">
+            {data.pictures.map((rows, i) => (
+              <div key={i}>
+                <Picture rows={rows} label={`example ${i}`} />
+                <Picture rows={frame.given_back![i].map((row) => row.map((v) => Math.max(0, v ?? 0)))} label={`example ${i}, given back`} />
+              </div>
+            ))}
+          </div>
+          <figcaption class="soft">{data.held ? "Held-out" : "Training"} examples, and below each what the network gives back</figcaption>
+        </figure>
+      )}
       {frame.mistakes !== undefined && (
         <p>
           Mistakes a sequence: <b>{+frame.mistakes.toPrecision(3)}</b>

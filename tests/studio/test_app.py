@@ -28,9 +28,13 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("runs")
 
 
+STRANGERS = []
+
+
 @pytest.fixture(scope="module")
 def client(folder):
-    app = application(Session({"gallery": "xor"}, FIRST), Hosts("127.0.0.1"), TOKEN, folder)
+    met = STRANGERS.append
+    app = application(Session({"gallery": "xor"}, FIRST), Hosts("127.0.0.1"), TOKEN, folder, lambda: met("one"))
     with TestClient(app, base_url="http://127.0.0.1:7007") as opened:
         opened.studio = app.app.state.session
         yield opened
@@ -55,7 +59,10 @@ def url(path):
 
 def test_only_who_has_the_token_gets_in(client):
     assert client.get("/").status_code == 403
-    assert client.get("/?token=guess").status_code == 403
+    assert STRANGERS == []
+    for _ in range(2):
+        assert client.get("/?token=guess").status_code == 403
+    assert STRANGERS == ["one"]
     assert "lacks its token" in client.get("/api/offered").text
     page = client.get(url("/"))
     assert page.status_code == 200
@@ -133,7 +140,7 @@ def test_the_gallery_comes_as_csv(client):
     lines = client.get(url("/api/data/xor.csv")).text.splitlines()
     assert (lines[0], len(lines)) == ("x1,x2,y", 226)
     assert client.get(url("/api/data/sine.csv")).text.startswith("x1,y\n")
-    assert "reber has sequences, which are no rows of a table" in client.get(url("/api/data/reber.csv")).json()["error"]
+    assert "reber is no table with a column to predict" in client.get(url("/api/data/reber.csv")).json()["error"]
     assert "unknown data set" in client.get(url("/api/data/passwd.csv")).json()["error"]
     offered = client.get(url("/api/offered")).json()
     assert "xor" in offered["data"]

@@ -5,8 +5,6 @@ import re
 import numpy as np
 import pytest
 
-import netgrad as ng
-from netgrad.cli import main
 from netgrad.errors import NetgradError
 from netgrad.studio import Design
 from netgrad.studio import design as designs
@@ -60,45 +58,6 @@ def test_a_shape_that_is_impossible_is_the_layers_own_refusal():
         designs.drawing(design.network(gallery("digits")), (8, 8, 1))
 
 
-def test_the_code_runs_and_is_the_same_training():
-    data = gallery("moons")
-    layers = [
-        {"kind": "dense", "units": 3, "activation": "tanh", "initializer": "large"},
-        {"kind": "dropout", "rate": 0.2},
-    ]
-    design = Design.of({"data": "moons", "layers": layers, "penalty": "l2", "alpha": 0.01, "bias": 0.5})
-    network = design.network(data)
-    names: dict = {}
-    exec(designs.code(design, data, network).replace("epochs=100", "epochs=2"), names)
-    fitted = ng.fit(network, data.x, data.y, epochs=2, **design.settings(data))
-    assert names["net"] == network
-    assert names["model"].history["loss"].tolist() == pytest.approx(fitted.history["loss"].tolist(), rel=1e-6)
-
-
-def test_the_code_of_the_power_plant_begins_with_the_texts_weights():
-    from netgrad.studio.lessons import LESSONS
-
-    setup = next(lesson for lesson in LESSONS if lesson["name"] == "power-plant")["steps"][0]["setup"]
-    design = Design.of({name: value for name, value in setup.items() if name != "select"})
-    data, names = gallery("power_plant"), {}
-    exec(designs.code(design, data, design.network(data)).replace("epochs=100", "epochs=1"), names)
-    assert float(names["model"].params["dense_2"]["W"][2, 1]) == pytest.approx(-0.090307, abs=2e-5)
-
-
-def test_the_command_has_options_that_exist(capsys):
-    layers = [{"kind": "dense", "units": 3, "activation": "tanh"}, {"kind": "dropout", "rate": 0.2}]
-    command = designs.command(Design.of({"layers": layers, "penalty": "l1"}), "circles.csv --target y")
-    assert command.startswith("netgrad fit circles.csv --target y --hidden 3 --activation tanh")
-    assert main(["fit", "--help"]) == 0
-    known = capsys.readouterr().out
-    for option in re.findall(r"--[a-z-]+", command):
-        assert option in known
-    mixed = [{"kind": "dense", "activation": "relu"}, {"kind": "dense", "activation": "tanh"}]
-    assert designs.command(Design.of({"layers": mixed}), "a.csv") == ""
-    assert designs.command(Design.of({"layers": [{"kind": "batch_norm"}]}), "a.csv") == ""
-    assert designs.command(Design.of({"layers": [], "bias": 1}), "a.csv") == ""
-
-
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru", "attention", "positions", "dense"])
 def test_sequences_get_what_their_targets_ask_for(kind):
     x, lengths = np.random.default_rng(0).normal(size=(8, 5, 2)), np.full(8, 5)
@@ -110,12 +69,3 @@ def test_sequences_get_what_their_targets_ask_for(kind):
     words = divided("t", np.zeros((8, 5)), np.zeros((8, 5)), ("a", "b"), over_time=True, symbols="ab")
     network = design.network(words)
     assert network.shapes({network.inputs[0]: words.shape})[network.outputs[0][1]] == (5, 2)
-
-
-def test_an_lstms_text_has_its_weights_in_the_code():
-    design = Design.of({"data": "lstm_cell", "layers": [{"kind": "lstm", "units": 3}], "params": "lstm_cell"})
-    data = gallery("lstm_cell")
-    written = designs.code(design, data, design.network(data))
-    assert "params=lstm_cell()" in written
-    assert "validation" not in written
-    compile(written, "code", "exec")

@@ -29,7 +29,9 @@ def test_a_network_and_data_of_ones_own(tmp_path):
     design = next(message for message in heard if message["kind"] == "design")
     assert design["data"]["classes"] == ["left", "right"]
     assert design["data"]["held"] == 8
-    assert (design["code"], design["command"]) == ("", "")
+    assert "net, x, y, epochs=100" in design["code"]
+    assert design["command"] == ""
+    assert design["design"]["layers"] == ({"kind": "dense", "units": 3, "activation": "tanh", "initializer": ""},)
     assert json.dumps(heard[-1])
     worker.obey({"do": "design", "design": {"layers": [{"kind": "dense"}]}})  # another network on the same data
     assert next(m for m in reversed(heard) if m["kind"] == "design")["data"]["classes"] == ["left", "right"]
@@ -42,6 +44,32 @@ def test_a_network_of_two_inputs_is_refused(tmp_path):
         opening._written(two, {"a": X, "b": X}, X[:, 0], None, tmp_path, 0)
     with pytest.raises(NetgradError, match="studio takes a network before the data"):
         ng.studio(x=X, y=Y)
+
+
+def test_a_network_whose_layers_stay_as_they_are_is_shown_and_says_why(tmp_path):
+    source = opening._written(NET.frozen("dense_1"), X, Y, None, tmp_path, 0)
+    heard = []
+    Worker(source, heard.append).obey({"do": "design", "design": {"layers": None}})
+    assert heard[0]["design"]["layers"] is None
+    assert heard[0]["fixed"].startswith("parameters of this network are tied, frozen, masked or normed: change it in")
+
+
+def test_a_network_that_gives_its_inputs_back_needs_no_targets(tmp_path):
+    net = ng.Sequential([ng.Dense(1), ng.Dense(2)])
+    source = opening._written(net, X, None, X[:8], tmp_path, 0)
+    heard = []
+    worker = Worker(source, heard.append)
+    worker.obey({"do": "design", "design": {"layers": None}})
+    assert worker.at_work.model().objective.reconstructs
+    assert heard[0]["data"]["held"] == 8
+    assert heard[-1]["kind"] == "frame"
+
+
+def test_a_page_with_another_token_is_told_of_once():
+    config, listening, url = server.prepare(Session({"gallery": "xor"}, {}), port=0)
+    listening.close()
+    with pytest.warns(ng.NetgradWarning, match=f"a page of another studio asks here.*open {url[:20]}"):
+        config.config.app.stranger()
 
 
 def test_it_opens_shows_itself_and_closes(tmp_path):

@@ -22,7 +22,7 @@ def seen(layers, selection, data=DATA, settings=None):
     return trainer, json.loads(json.dumps(frame(trainer, Curve(), selection), allow_nan=False))
 
 
-@pytest.mark.parametrize("layer", [ng.RNN(3), ng.GRU(3), ng.LSTM(3), ng.LSTM(3, reverse=True)])
+@pytest.mark.parametrize("layer", [ng.RNN(3), ng.GRU(3), ng.LSTM(3, reverse=True)])
 def test_each_gate_has_its_numbers_by_step_and_unit(layer):
     trainer, told = seen([layer, ng.Dense(2)], Selection(name := f"{layer.registered_name}_1", 1, 0, 4, 2))
     look, data, steps = told["look"], trainer.examples, int(trainer.examples.lengths[4])

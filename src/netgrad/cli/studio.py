@@ -14,8 +14,8 @@ def studio(
         Optional[str],  # noqa: UP045 - typer reads it at run time
         typer.Argument(
             help="A data set of the gallery (xor, circles, moons, spiral, clouds, noisy_moons, sine, digits, "
-            "power_plant, reber, embedded_reber), a table, a folder with a sub-folder of pictures for each class, "
-            "a text file, or a model file.",
+            "autoencoder, power_plant, reber, embedded_reber), a table, a folder with a sub-folder of pictures for "
+            "each class, a text file, or a model file.",
             show_default="circles, and the lessons",
         ),
     ] = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +21,8 @@ from netgrad.studio.session import Audience
 STATIC = Path(__file__).parent / "static"
 LONGEST_COMMAND = 2**16  # characters
 FROM_PAGE = frozenset(
-    ("design", "play", "pause", "step", "epoch", "reset", "rate", "speed", "select", "diagnose", "try", "keep", "drop")
+    {"design", "code", "play", "pause", "step", "epoch", "reset", "rate", "speed", "select"}
+    | {"diagnose", "try", "keep", "drop"}
 )
 # No request leaves the machine: the browser itself refuses any other source.
 POLICY = (
@@ -33,8 +34,9 @@ POLICY = (
 class Guard:
     """Turns away whoever calls the server by a stranger's name, comes from another page, or does not know the token."""
 
-    def __init__(self, app: Any, hosts: Hosts, token: str):
-        self.app, self.hosts, self.token = app, hosts, token
+    def __init__(self, app: Any, hosts: Hosts, token: str, stranger: Callable[[], Any]):
+        self.app, self.hosts, self.token, self.stranger = app, hosts, token, stranger
+        self.met = False  # whether a page of an earlier studio has asked
 
     def refusal(self, scope: Any) -> tuple[int, str] | None:
         """The status and the line with which a request is turned away; None where it is not."""
@@ -48,6 +50,9 @@ class Guard:
             return None  # the same for all who installed netgrad
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if not hmac.compare_digest(given.encode(), self.token.encode()):
+            if given and not self.met:
+                self.met = True
+                self.stranger()
             return 403, "this address lacks its token: open the whole address that netgrad printed"
         return None
 
@@ -63,10 +68,13 @@ class Guard:
             await PlainTextResponse(refused[1] + "\n", refused[0])(scope, receive, send)
 
 
-def application(session: Audience, hosts: Hosts, token: str, folder: Path) -> Any:
+def application(
+    session: Audience, hosts: Hosts, token: str, folder: Path, stranger: Callable[[], Any] = lambda: None
+) -> Any:
     """The studio as an ASGI application.
 
-    session: what trains, and who is told of it. folder: where runs are kept.
+    session: what trains, and who is told of it. folder: where runs are kept. stranger: called when the first page asks
+    with another token, as those do that an earlier studio opened here.
     """
     made = starlette()
     source = session.source
@@ -117,8 +125,8 @@ def application(session: Audience, hosts: Hosts, token: str, folder: Path) -> An
         name = request.path_params["name"]
         try:
             data = gallery(name)
-            if data.over_time:
-                raise NetgradError(f"{name} has sequences, which are no rows of a table")
+            if data.over_time or data.reconstructs:
+                raise NetgradError(f"{name} is no table with a column to predict")
         except NetgradError as error:
             return made.JSONResponse({"error": str(error)}, 404)
         x = data.x.reshape(len(data.x), -1)
@@ -185,4 +193,4 @@ def application(session: Audience, hosts: Hosts, token: str, folder: Path) -> An
         lifespan=lifespan,
     )
     app.state.session = session
-    return Guard(app, hosts, token)
+    return Guard(app, hosts, token, stranger)

@@ -1,10 +1,10 @@
-"""A design: the network and the training that the page shows as a drawing, as plain JSON, checked, and as code."""
+"""A design: the network and the training that the page shows as a drawing, as plain JSON, checked."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from netgrad import layers
@@ -13,10 +13,14 @@ from netgrad.errors import NetgradError, unknown_name
 from netgrad.layers.base import Layer
 from netgrad.layers.recurrent import Recurrent
 from netgrad.network import Network, Sequential
-from netgrad.registry import KINDS, find
+from netgrad.registry import find
 from netgrad.studio.examples import Examples
+from netgrad.studio.given import built, specs_of
+from netgrad.studio.python_in import layer_of
 
-MOST_LAYERS, MOST_UNITS = 12, 1024
+MOST_LAYERS, MOST_GIVEN, MOST_UNITS = 12, 64, 1024
+MOST_PARAMETERS = 50_000_000
+LONGEST_LAYER = 1000  # characters of Python, and of a name
 # Each kind with the fields that the page offers: name, default, least and most; or the choices of a text.
 NUMBERS: dict[str, dict[str, tuple[float, float, float]]] = {
     "dense": {"units": (8, 1, MOST_UNITS)},
@@ -58,10 +62,11 @@ PENALTIES = ("", "l2", "l1")
 class Design:
     """What is trained and how.
 
-    layers: the hidden layers from below, each a mapping with its ``kind``; None for a network that was given. output:
-    the activation of the last layer, which has the units that the examples ask for. dead: the bias that the hidden
-    layers begin with, for the lesson on units that died. loss: "" for what the examples ask for. batch_size: 0 for all
-    examples at once. params: "power_plant" or "lstm_cell" for a text's first weights.
+    layers: the hidden layers from below, each a mapping with its ``kind``; None for a network that was given, whose
+    layers cannot be changed one by one. whole: ``layers`` has the last layer, too, see `netgrad.studio.given`. output:
+    the activation of the last layer, which has the units that the examples ask for. bias: what the hidden layers begin
+    with, for the lesson on units that died. loss: "" for what the examples ask for. batch_size: 0 for all examples at
+    once. params: "power_plant" or "lstm_cell" for a text's first weights.
 
     >>> design = Design.of({"layers": [{"kind": "dense", "units": 3, "activation": "tanh"}]})
     >>> design.layers
@@ -73,6 +78,7 @@ class Design:
 
     data: str = "circles"
     layers: tuple[Mapping[str, Any], ...] | None = ()
+    whole: bool = False
     output: str = "identity"
     bias: float = 0.0
     loss: str = ""
@@ -107,13 +113,16 @@ class Design:
         between("alpha", design.alpha, 0, 1)
         between("bias", design.bias, -100, 100)
         between("batch_size", design.batch_size, 0, 100_000, whole=True)
+        if not isinstance(design.whole, bool):
+            raise NetgradError(f"whole is true or false, found {design.whole!r}")
         between("seed", design.seed, 0, MOST_SEEDS - 1, whole=True)
         if not isinstance(design.data, str):
             raise NetgradError("data is the name of a data set")
         if design.layers is None:
             return design
-        if not isinstance(design.layers, list | tuple) or len(design.layers) > MOST_LAYERS:
-            raise NetgradError(f"layers is a list of at most {MOST_LAYERS} layers")
+        most = MOST_GIVEN if design.whole else MOST_LAYERS
+        if not isinstance(design.layers, list | tuple) or len(design.layers) > most:
+            raise NetgradError(f"layers is a list of at most {most} layers")
         return replace(design, layers=tuple(_layer(i, spec) for i, spec in enumerate(design.layers)))
 
     @property
@@ -124,6 +133,8 @@ class Design:
     def network(self, examples: Examples) -> Network:
         """The network, with its last layer; raises what the layers raise where a shape is impossible."""
         made = [self._made(spec) for spec in self.layers or ()]
+        if self.whole:
+            return built(self.layers or (), made)
         if examples.over_time:
             return Sequential(
                 [*self._over_time(made, examples), layers.Dense(examples.outputs, activation=self.output)]
@@ -150,6 +161,8 @@ class Design:
 
     def _made(self, spec: Mapping[str, Any]) -> Layer:
         kind = spec["kind"]
+        if kind == "python":
+            return layer_of(spec["code"])
         given: dict[str, Any] = {name: spec[name] for name in NUMBERS[kind]}
         if "activation" in spec:
             given["activation"] = spec["activation"]
@@ -187,8 +200,17 @@ def _layer(i: int, spec: Any) -> dict[str, Any]:
     if not isinstance(spec, Mapping):
         raise NetgradError(f"layer {i + 1} is an object with a kind, found {type(spec).__name__}")
     kind = spec.get("kind")
-    _one_of(f"the kind of layer {i + 1}", kind, tuple(NUMBERS))
-    made: dict[str, Any] = {"kind": kind}
+    _one_of(f"the kind of layer {i + 1}", kind, (*NUMBERS, "python"))
+    made: dict[str, Any] = {"kind": kind} | _place(i, spec)
+    if kind == "python":
+        code = spec.get("code")
+        if not isinstance(code, str) or len(code) > LONGEST_LAYER:
+            raise NetgradError(f"layer {i + 1} is one line of Python of at most {LONGEST_LAYER:,} characters")
+        try:
+            layer_of(code)
+        except NetgradError as error:
+            raise NetgradError(f"layer {i + 1}: {error}") from None
+        return made | {"code": code}
     for name, (default, least, most) in NUMBERS[str(kind)].items():
         made[name] = spec.get(name, default)
         between(f"{name} of layer {i + 1}", made[name], least, most, whole=name not in FRACTIONS)
@@ -201,6 +223,54 @@ def _layer(i: int, spec: Any) -> dict[str, Any]:
         _one_of(f"the activation of layer {i + 1}", made["activation"], ACTIVATIONS)
         _one_of(f"the initializer of layer {i + 1}", made["initializer"], INITIALIZERS)
     return made
+
+
+def _place(i: int, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The name of a layer and what it is fed by, where these are given."""
+    found = {key: spec[key] for key in ("name", "from") if spec.get(key)}
+    fed = found.get("from", [])
+    names = [found.get("name", ""), *fed] if isinstance(fed, list | tuple) else [None]
+    if not all(isinstance(name, str) and len(name) <= LONGEST_LAYER for name in names):
+        raise NetgradError(f"layer {i + 1} has a name, and a list of names that it comes from")
+    return found
+
+
+def fields_of(layer: Layer) -> dict[str, Any] | None:
+    """A layer as the page's fields, None where these do not say all of it.
+
+    >>> fields_of(layers.Dense(3, activation="tanh"))
+    {'kind': 'dense', 'units': 3, 'activation': 'tanh', 'initializer': ''}
+    >>> fields_of(layers.Dense(3, bias=False))
+    """
+    kind = next((kind for kind, cls in CLASSES.items() if type(layer) is cls), "")
+    for initializer in INITIALIZERS:
+        spec: dict[str, Any] = {"kind": kind, "initializer": initializer}
+        for name in NUMBERS.get(kind, ()):
+            value = getattr(layer, name)
+            spec[name] = value[0] if isinstance(value, tuple) else getattr(value, "value", value)  # of a constant
+        spec["activation"] = getattr(getattr(layer, "activation", None), "registered_name", "")
+        try:
+            checked = _layer(0, spec)
+            if Design()._made(checked) == layer:
+                return checked
+        except NetgradError:
+            return None
+    return None
+
+
+def opened(network: Network, design: Design, examples: Examples) -> Design:
+    """The design with this network in the place of its own; raises `NetgradError` where its layers cannot be changed.
+
+    Where it ends as the examples ask it is a design like the page's own, for which more can be said.
+    """
+    whole = Design.of(replace(design, layers=specs_of(network, fields_of), whole=True, params="", bias=0.0).plain)
+    *hidden, last = whole.layers or ()
+    ends = last["kind"] == "dense" and not last["initializer"] and last["units"] == examples.outputs
+    if not ends or len(hidden) > MOST_LAYERS:
+        return whole
+    row = tuple({key: value for key, value in spec.items() if key not in ("name", "from")} for spec in hidden)
+    own = replace(whole, layers=row, whole=False, output=last["activation"])
+    return own if own.network(examples) == whole.network(examples) else whole
 
 
 def _one_of(what: str, value: Any, choices: tuple[str, ...]) -> None:
@@ -232,7 +302,7 @@ def lstm_cell() -> dict[str, Any]:
     return {"lstm_1": cell, "dense_1": {"W": np.ones((3, 1), np.float32), "b": np.zeros(1, np.float32)}}
 
 
-# --- as a drawing, as code, as a command
+# --- as a drawing
 
 
 def drawing(network: Network, shape: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -241,6 +311,8 @@ def drawing(network: Network, shape: tuple[int, ...]) -> list[dict[str, Any]]:
     shapes = network.shapes({name: shape})
     drawn: list[dict[str, Any]] = [{"name": name, "kind": "input", "from": [], "shape": list(shape), "parameters": 0}]
     counts = counted(network, shape)
+    if (total := sum(counts.values())) > MOST_PARAMETERS:
+        raise NetgradError(f"{total:,} parameters are more than the {MOST_PARAMETERS:,} that the studio trains")
     for node in network.nodes:
         activation = getattr(getattr(node.layer, "activation", None), "registered_name", "")
         drawn.append(
@@ -262,84 +334,3 @@ def counted(network: Network, shape: tuple[int, ...]) -> dict[str, int]:
 
     made = jax.eval_shape(lambda key: network.init(key, {network.inputs[0]: shape})[0], jax.random.key(0))
     return {name: sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(own)) for name, own in made.items()}
-
-
-def expression(layer: Layer) -> str:
-    """A layer as it is written in Python, without what is the default.
-
-    >>> import netgrad as ng
-    >>> expression(ng.Dense(3, activation="tanh")), expression(ng.Dropout(0.2))
-    ("ng.Dense(3, activation='tanh')", 'ng.Dropout(rate=0.2)')
-    """
-    parts = []
-    for field in fields(layer):
-        value = getattr(layer, field.name)
-        if field.name == "name" or value == field.default or value is None:
-            continue
-        required = field.default is MISSING
-        parts.append(_said(value) if required else f"{field.name}={_said(value)}")
-    return f"ng.{type(layer).__name__}({', '.join(parts)})"
-
-
-def _said(value: Any) -> str:
-    name = getattr(value, "registered_name", "")
-    if name and getattr(value, "kind", "") in KINDS:
-        given = [f for f in fields(value) if f.name != "name" and getattr(value, f.name) != f.default]
-        if not given:
-            return repr(name)
-        return f"ng.{type(value).__name__}({', '.join(repr(getattr(value, f.name)) for f in given)})"
-    return repr(value)
-
-
-def code(design: Design, examples: Examples, network: Network) -> str:
-    """The same network and training as Python code; on the gallery it runs as it stands, to the same numbers."""
-    asked = design.settings(examples)
-    written = [expression(layer) for layer in network.written]
-    lines = ["import netgrad as ng"]
-    if "penalty" in asked:
-        asked["penalty"] = f"ng.{type(asked['penalty']).__name__}({design.alpha:g})"
-    said = {name: value if name == "penalty" else repr(value) for name, value in asked.items()}
-    if design.params == "lstm_cell":
-        lines.append("from netgrad.studio.design import lstm_cell")
-        said["params"] = "lstm_cell()"
-    elif "params" in asked:
-        lines.append("from netgrad.experiments import power_plant")
-        names = '("dense_1", "dense_2", "dense_3")'
-        said["params"] = f"dict(zip({names}, power_plant.params().values()))"
-    lines += ["from netgrad.studio.examples import gallery", "", f"data = gallery({design.data!r})"]
-    lines += ["net = ng.Sequential([", *(f"    {layer}," for layer in written), "])"]
-    held, judged = "", "data.x, data.y"
-    if examples.held is not None:
-        lengths = "" if examples.lengths is None else ", data.lengths_held"
-        held, judged = f", validation=(data.x_held, data.y_held{lengths})", "data.x_held, data.y_held"
-    if examples.lengths is not None:
-        held, judged = f", lengths=data.lengths{held}", f"{judged}, lengths=data.lengths_held"
-    lines += ["model = ng.fit(", f"    net, data.x, data.y, epochs=100{held},"]
-    lines += [f"    {', '.join(f'{name}={value}' for name, value in said.items())},", ")"]
-    return "\n".join([*lines, f"print(model.evaluate({judged}))", ""])
-
-
-def command(design: Design, data: str) -> str:
-    """The nearest `netgrad fit`, for rows of dense layers of one activation; "" where there is none.
-
-    data: what it is told of the data, a file and the target.
-    """
-    specs = [spec for spec in design.layers or () if spec["kind"] != "dropout"]
-    activations = {spec.get("activation") for spec in specs}
-    if not data or design.layers is None or any(s["kind"] != "dense" for s in specs) or len(activations) > 1:
-        return ""
-    if any(s["initializer"] for s in specs) or design.bias or design.output != "identity":
-        return ""
-    hidden = ",".join(str(spec["units"]) for spec in specs) or "0"
-    dropped = [spec["rate"] for spec in design.layers if spec["kind"] == "dropout"]
-    parts = [f"netgrad fit {data} --hidden {hidden}"]
-    if activations:
-        parts.append(f"--activation {activations.pop()}")
-    parts.append(f"--optimizer {design.optimizer} --learning-rate {design.learning_rate:g}")
-    if dropped:
-        parts.append(f"--dropout {dropped[0]:g}")
-    if design.batch_size:
-        parts.append(f"--batch-size {design.batch_size}")
-    if design.penalty:
-        parts.append(f"--penalty {design.penalty} --alpha {design.alpha:g}")
-    return " ".join([*parts, f"--seed {design.seed}"])

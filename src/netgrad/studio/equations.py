@@ -39,15 +39,19 @@ def in_brackets(value: float) -> str:
 def of_weight(
     *, x: Sequence[float] | Any, w: Sequence[float] | Any, b: float, z: float, a: float, delta: float, i: int,
     activation: str, slope: float | None, rate: float | None, optimizer: str,
+    above: Sequence[tuple[float, float]] | None = None, each: Sequence[float] | None = None,
 ) -> list[dict[str, str]]:  # fmt: skip
     """Of the weight from input i to a unit, for one example: x, w (inputs,) and the unit's b, z, a and delta.
+
+    above: delta and weight of each unit that this one feeds, for equation 40. each: what each example adds to the
+    gradient, where the batch is all of them.
 
     Kelleher 8.3, equations 18-31: z = sum of w x and b; a = f(z); delta = dE/da f'(z); dE/dw = delta x; w - rate dE/dw.
 
     >>> steps = of_weight(x=[2.0, 1.0], w=[0.5, -1.0], b=0.1, z=0.1, a=0.1, delta=0.2, i=0, activation="identity",
     ...                   slope=1.0, rate=0.5, optimizer="sgd")
     >>> [step["title"] for step in steps]
-    ['Net input', 'Activation', 'Net gradient', 'Gradient of the weight', 'Update']
+    ['Net input', 'Activation', 'Net gradient', 'Gradient of the weight', 'Update, by this example alone']
     >>> steps[3]["tex"].split("=")[-1].strip(), steps[4]["tex"].split("=")[-1].strip()
     ('0.4', '0.3')
     """
@@ -62,15 +66,30 @@ def of_weight(
         ("Activation", rf"a = {f} = {shown(a)}"),
     ]
     parts = f"{in_brackets(delta / slope)} \\cdot {in_brackets(slope)} = " if slope else ""
-    steps.append(("Net gradient", rf"\delta = \frac{{\partial E}}{{\partial a}} \, f'(z) = {parts}{shown(delta)}"))
+    of = r"\frac{\partial E}{\partial a}"
+    if above and slope:
+        of = r"\Big(\textstyle\sum_i \delta_i w_i\Big)"
+        terms = [f"{in_brackets(d)} \\cdot {in_brackets(v)}" for d, v in above[:MOST_TERMS]]
+        terms += [r"\dots"] if len(above) > MOST_TERMS else []
+        put = rf"\big({' + '.join(terms)}\big) \cdot {in_brackets(slope)} \\ &= {shown(delta)}"
+        tex = rf"\begin{{aligned}} \delta &= {of} \, f'(z) \\ &= {put} \end{{aligned}}"
+        steps.append(("Net gradient", tex))
+    else:
+        steps.append(("Net gradient", rf"\delta = {of} \, f'(z) = {parts}{shown(delta)}"))
     product = f"{in_brackets(delta)} \\cdot {in_brackets(float(x[i]))}"
     slope_of = rf"\frac{{\partial E}}{{\partial w_{{{i}}}}}"
     steps.append(("Gradient of the weight", rf"{slope_of} = \delta \, x_{{{i}}} = {product} = {shown(gradient)}"))
+    if each is not None:
+        terms = [in_brackets(v) for v in each[:4]] + ([r"\dots"] if len(each) > 4 else [])
+        gradient = sum(each)
+        put = f"{' + '.join(terms)} = {shown(gradient)}"
+        steps.append(("Over the batch", rf"\textstyle\sum_n {slope_of} = {put}"))
+        slope_of = rf"\textstyle\sum_n {slope_of}"
     if rate is not None and optimizer == "sgd":
         after = float(w[i]) - rate * gradient
         step = f"{shown(float(w[i]))} - {shown(rate)} \\cdot {in_brackets(gradient)}"
         tex = rf"w_{{{i}}} - \eta \, {slope_of} = {step} = {shown(after)}"
-        steps.append(("Update", tex))
+        steps.append(("Update" if each is not None else "Update, by this example alone", tex))
     return [{"title": title, "tex": tex} for title, tex in steps]
 
 

@@ -24,7 +24,8 @@ class Examples:
     names of the classes; none for a regression. features: the names of the inputs of vectors, and of symbols that are
     one-hot. lengths, lengths_held: the valid time-steps (N,) of sequences, where they are unequal. over_time: whether
     the first axis of an example is time. symbols: where x are whole numbers (N, T), what each stands for. asks: the
-    loss that they ask for, where `loss` cannot be told from the targets.
+    loss that they ask for, where `loss` cannot be told from the targets. reconstructs: the targets are the inputs.
+    picture: height and width, where an example is a picture as a row of numbers.
 
     What holds none out has none in ``x_held``.
     """
@@ -41,6 +42,8 @@ class Examples:
     over_time: bool = False
     symbols: str = ""
     asks: str = ""
+    reconstructs: bool = False
+    picture: tuple[int, int] = (0, 0)
 
     @property
     def judged(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -48,6 +51,16 @@ class Examples:
         if len(self.x_held):
             return self.x_held, self.y_held, self.lengths_held
         return self.x, self.y, self.lengths
+
+    @property
+    def pictured(self) -> tuple[int, ...]:
+        """Height and width of an example as a picture; () where it is none."""
+        return self.shape[:2] if len(self.shape) == 3 else self.picture if all(self.picture) else ()
+
+    @property
+    def targets(self) -> np.ndarray | None:
+        """y, as `netgrad.fit` is given it: None where a network reconstructs."""
+        return None if self.reconstructs else self.y
 
     @property
     def held(self) -> tuple[Any, ...] | None:
@@ -154,6 +167,7 @@ DRAWN: dict[str, tuple[str, Callable[[np.random.Generator], tuple[np.ndarray, np
 }
 TITLES = {name: title for name, (title, _) in DRAWN.items()} | {
     "digits": "Handwritten digits, 8 x 8",
+    "autoencoder": "Digits, given back from a code",
     "power_plant": "Power plant, four examples",
     "reber": "Reber grammar",
     "embedded_reber": "Embedded Reber grammar",
@@ -179,6 +193,12 @@ def gallery(name: str) -> Examples:
 
         own = datasets.load("digits")
         return Examples(TITLES[name], own.x, own.y, own.x_test, own.y_test, own.class_names)
+    if name == "autoencoder":
+        from netgrad.data import datasets
+
+        own = datasets.load("digits")
+        flat, unseen = (part.reshape(len(part), -1) for part in (own.x, own.x_test))
+        return Examples(TITLES[name], flat, flat, unseen, unseen, reconstructs=True, picture=own.x.shape[1:3])
     if name == "power_plant":
         from netgrad.experiments.power_plant import X, Y
 
@@ -229,9 +249,10 @@ def arrays(path: str | Path) -> Examples:
     """The examples that `netgrad.studio` wrote down for the process that trains."""
     with np.load(path) as kept:
         x, y, classes = kept["x"], kept["y"], tuple(kept["classes"].tolist())
+        same = "reconstructs" in kept and bool(kept["reconstructs"])
         if "x_held" in kept:
-            return Examples("your data", x, y, kept["x_held"], kept["y_held"], classes)
-    return divided("your data", x, y, classes)
+            return Examples("your data", x, y, kept["x_held"], kept["y_held"], classes, reconstructs=same)
+    return divided("your data", x, y, classes, reconstructs=same)
 
 
 def folder(path: str | Path, size: Any = None, channels: int | None = None) -> Examples:

@@ -16,6 +16,7 @@ from netgrad.layers import Dense
 from netgrad.regularizers import is_weight
 from netgrad.studio import times
 from netgrad.studio.equations import of_weight
+from netgrad.studio.examples import Examples
 from netgrad.studio.plain import number, numbers
 from netgrad.studio.times import lengths_of
 from netgrad.studio.trainer import Trainer
@@ -28,6 +29,20 @@ WIDEST = 24  # units whose weights are drawn
 SHOWN = 48  # numbers of one quantity of the selected layer
 BARS = 21
 KEPT = ("x", "z", "a", "h", "c", "gates", "weights")  # of what a layer saves; z and gates may be by gate
+
+
+def shown(data: Examples) -> dict[str, Any]:
+    """The examples as the page draws them: points, or some pictures."""
+    told: dict[str, Any] = {"title": data.title, "classes": list(data.classes), "features": list(data.features)}
+    told |= {"shape": list(data.shape), "examples": len(data.x), "held": len(data.x_held)}
+    if len(data.shape) == 1 and data.shape[0] <= 2:
+        y = data.y if data.classes else data.y[:, 0]
+        held = data.y_held if data.classes else data.y_held[:, 0]
+        told["points"] = {"x": numbers(data.x[:500]), "y": numbers(y[:500].astype(float))}
+        told["held_points"] = {"x": numbers(data.x_held[:200]), "y": numbers(held[:200].astype(float))}
+    elif data.pictured:
+        told["pictures"] = pictures(data.judged[0][:12], data.pictured)
+    return told
 
 
 @lru_cache(maxsize=16)
@@ -103,7 +118,7 @@ def frame(trainer: Trainer, curve: Curve, selection: Selection) -> dict[str, Any
     told |= answers(trainer)
     told |= times.answers(trainer) if trainer.examples.over_time else {}
     if selection.layer in looked:
-        told["look"] = selected(trainer, looked[selection.layer], selection)
+        told["look"] = selected(trainer, looked, selection)
     return told
 
 
@@ -198,6 +213,9 @@ def answers(trainer: Trainer) -> dict[str, Any]:
         return {"fit": {"x": numbers(x[:, 0]), "y": numbers(np.asarray(model._single(model.linked(x)))[:, 0])}}
     told: dict[str, Any] = {}
     x, truth, lengths = data.judged
+    if data.reconstructs and data.pictured:
+        told["given_back"] = pictures(np.asarray(model._single(model.linked(x[:12]))), data.pictured)
+        return told
     x, truth, lengths = x[:1000], truth[:1000], None if lengths is None else lengths[:1000]
     out = np.asarray(model._single(model.linked(x, lengths)))
     if data.over_time and out.ndim == 3:
@@ -213,12 +231,21 @@ def answers(trainer: Trainer) -> dict[str, Any]:
                 for i in range(min(12, len(guess)))
             ]
     elif trainer.task.objective.terms[0][1].task == "regression":
-        told["pairs"] = {"truth": numbers(truth[:300, 0]), "guess": numbers(out[:300, 0])}
+        flat = [np.ravel(part[:300, 0])[:: max(1, part[0, 0].size)] for part in (truth, out)]
+        told["pairs"] = {"truth": numbers(flat[0]), "guess": numbers(flat[1])}
     return told
 
 
-def selected(trainer: Trainer, node: dict[str, Any], selection: Selection) -> dict[str, Any]:
+def pictures(examples: np.ndarray, size: tuple[int, ...]) -> list[Any]:
+    """Examples (N, ...) as pictures in grey of at most 32 points a side: of larger ones every so many-th point."""
+    thinned = -(-max(size) // 32)
+    grey = examples.reshape(len(examples), *size, -1).mean(-1)
+    return numbers(grey[:, ::thinned, ::thinned])
+
+
+def selected(trainer: Trainer, looked: dict[str, dict[str, Any]], selection: Selection) -> dict[str, Any]:
     """The numbers of the selected layer for one example, and the equations of one weight."""
+    node = looked[selection.layer]
     examples = examples_of(node)
     n = min(selection.example, examples - 1)
     own = trainer.network.effective(trainer.carry.params).get(selection.layer, {})
@@ -239,11 +266,15 @@ def selected(trainer: Trainer, node: dict[str, Any], selection: Selection) -> di
         told["W"], told["dW"] = numbers(W[:SHOWN, j]), numbers((node["x"][n] * node["delta"][n, j])[:SHOWN])
         told["quantity"] = f'trace["{selection.layer}"].delta[{n}, {j}]'
         b = float(own["b"][j]) if "b" in own else 0.0
+        each = over_batch(trainer, node, i, j)
+        if each is not None:
+            told["gradient"] = number(sum(each))
         told["equations"] = of_weight(
             x=node["x"][n], w=W[:, j], b=b, z=float(node["z"][n, j]), a=float(node["a"][n, j]),
             delta=float(node["delta"][n, j]), i=i, activation=dense.activation.registered_name,
             slope=slope(dense.activation, node["z"][n, j], node["a"][n, j]),
-            rate=trainer.rate, optimizer=str(trainer.settings.get("optimizer")),
+            rate=trainer.rate, optimizer=str(trainer.settings.get("optimizer")), each=each,
+            above=above(trainer, looked, selection.layer, n, j),
         )  # fmt: skip
     elif "W" in own:
         told["W"] = numbers(np.ravel(own["W"])[:SHOWN])
@@ -252,6 +283,25 @@ def selected(trainer: Trainer, node: dict[str, Any], selection: Selection) -> di
     if "a" in node and node["a"].ndim == 4:
         told["maps"] = [numbers(node["a"][n, :, :, k]) for k in range(min(8, node["a"].shape[3]))]
     return told
+
+
+def above(trainer: Trainer, looked: dict[str, dict[str, Any]], layer: str, n: int, j: int) -> list[Any] | None:
+    """(delta, weight) of every unit that unit j of a layer feeds, where these are all of one dense layer."""
+    fed = [node for node in trainer.network.nodes if layer in node.inputs]
+    if len(fed) != 1 or not isinstance(fed[0].layer, Dense) or looked[fed[0].name]["delta"].ndim != 2:
+        return None
+    W = np.asarray(trainer.network.effective(trainer.carry.params)[fed[0].params]["W"])
+    return [(float(d), float(w)) for d, w in zip(looked[fed[0].name]["delta"][n], W[j], strict=True)]
+
+
+def over_batch(trainer: Trainer, node: dict[str, Any], i: int, j: int) -> list[float] | None:
+    """What each example adds to the gradient of the weight from input i to unit j, where a step takes all examples and
+    all of them are looked at; None elsewhere."""
+    objective, count = trainer.task.objective, examples_of(node)
+    if trainer.batches > 1 or trainer.source.data.size > count or objective.penalties:
+        return None
+    share = 1 / count if objective.reduction == "mean" else 1.0
+    return [float(v) for v in node["x"][:, i] * node["delta"][:, j] * share]
 
 
 def slope(activation: Any, z: Any, a: Any) -> float | None:

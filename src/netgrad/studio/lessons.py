@@ -3,31 +3,20 @@
 A step has a ``title``, a ``text``, perhaps a ``setup`` (the design that its button loads, with what is selected then)
 and ``expected``: what the text prints, or what is to be seen. Where the page can read the same number off the running
 network, ``reads`` names it ("loss", "held_loss", "accuracy", "held_accuracy", "epoch", or "layer quantity" as
-"dense_1 silent", or "look z" of the selected unit, "time forget gate" of it at the
-selected time-step, "mistakes" and "held_mistakes" a sequence) beside the text's.
+"dense_1 silent", or "look z" of the selected unit, "look dW" of the selected weight, "time forget gate" of the unit at
+the selected time-step, "mistakes" and "held_mistakes" a sequence) beside the text's.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from netgrad.studio.lessons_by_hand import BY_HAND, dense, setup
 
-def _dense(units: int, activation: str, initializer: str = "") -> dict[str, Any]:
-    return {"kind": "dense", "units": units, "activation": activation, "initializer": initializer}
-
-
-def _setup(data: str, layers: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    return {"data": data, "layers": layers, "optimizer": "sgd", "learning_rate": 0.3} | more
-
-
-_PLANT = _setup(
-    "power_plant", [_dense(3, "logistic"), _dense(2, "logistic")],
-    output="logistic", loss="squared_error", reduction="sum", batch_size=0, learning_rate=0.2, params="power_plant",
-)  # fmt: skip
-_CELL = _setup("lstm_cell", [{"kind": "lstm", "units": 3}], loss="squared_error", batch_size=0, learning_rate=0.01,
+_CELL = setup("lstm_cell", [{"kind": "lstm", "units": 3}], loss="squared_error", batch_size=0, learning_rate=0.01,
                params="lstm_cell")  # fmt: skip
-_DEEP = [_dense(8, "logistic") for _ in range(5)]
-_MOONS = [_dense(64, "relu"), _dense(64, "relu")]
+_DEEP = [dense(8, "logistic") for _ in range(5)]
+_MOONS = [dense(64, "relu"), dense(64, "relu")]
 
 LESSONS: list[dict[str, Any]] = [
     {
@@ -40,7 +29,7 @@ LESSONS: list[dict[str, Any]] = [
                 "text": "Opposite corners have the same class. A network without a hidden layer answers with a "
                 "weighted sum of the two inputs, so its classes meet in one straight line. Load it, press "
                 "Play, and watch: no line parts the corners.",
-                "setup": _setup("xor", []),
+                "setup": setup("xor", []),
                 "expected": "accuracy stays near 0.5",
                 "reads": "accuracy",
             },
@@ -48,7 +37,7 @@ LESSONS: list[dict[str, Any]] = [
                 "title": "Two hidden units",
                 "text": "Pattipati's solution needs two hidden units, each a line of its own; the output unit combines "
                 "them. Train it. If it gets stuck, another seed starts from other weights.",
-                "setup": _setup("xor", [_dense(2, "tanh")], seed=3),
+                "setup": setup("xor", [dense(2, "tanh")], seed=3),
                 "expected": "two lines; with some seeds stuck near 0.75",
                 "reads": "accuracy",
             },
@@ -56,50 +45,13 @@ LESSONS: list[dict[str, Any]] = [
                 "title": "Room to spare",
                 "text": "With six units gradient descent finds a way from nearly every start. Click the units of the "
                 "hidden layer: each has its own line, where its z is 0.",
-                "setup": _setup("xor", [_dense(6, "tanh")]),
+                "setup": setup("xor", [dense(6, "tanh")]),
                 "expected": "accuracy above 0.95",
                 "reads": "accuracy",
             },
         ],
     },
-    {
-        "name": "power-plant",
-        "title": "The power plant, by hand",
-        "source": "Kelleher 8.3, Tables 1-13",
-        "steps": [
-            {
-                "title": "Forward",
-                "text": "Four examples, the text's first weights, logistic units. Example 2 of the text (number 1 "
-                "here) is selected, and neuron 3: its net input is worked out in Look inside, with the numbers put in.",
-                "setup": _PLANT | {"select": {"layer": "dense_1", "unit": 0, "input": 0, "example": 1}},
-                "expected": "z of neuron 3: -0.0042",
-                "reads": "look z",
-            },
-            {
-                "title": "Backward",
-                "text": "Now the output, neuron 8: its delta is the error times the slope of the logistic function. "
-                "From here it goes backwards, layer by layer.",
-                "setup": _PLANT | {"select": {"layer": "dense_3", "unit": 0, "input": 0, "example": 1}},
-                "expected": "delta of neuron 8: 0.0852",
-                "reads": "look delta",
-            },
-            {
-                "title": "The weight from neuron 5 to neuron 7",
-                "text": "The gradient of one weight is the delta above it times the activation below it. Press Epoch "
-                "for one update with all four examples: the text's weight then is -0.0903.",
-                "setup": _PLANT | {"select": {"layer": "dense_2", "unit": 1, "input": 2, "example": 1}},
-                "expected": "w75 after one update: -0.0903",
-                "reads": "look w",
-            },
-            {
-                "title": "To the end",
-                "text": "Press Play. The text trains until its error, half the sum of squares, falls below 0.0001, "
-                "after 7656 epochs. Full speed is there in a second; pause when the loss is there.",
-                "expected": "0.0001 at epoch 7656",
-                "reads": "loss",
-            },
-        ],
-    },
+    *BY_HAND,
     {
         "name": "vanishing",
         "title": "Vanishing gradients",
@@ -109,7 +61,7 @@ LESSONS: list[dict[str, Any]] = [
                 "title": "Five logistic layers",
                 "text": "The slope of the logistic function is at most 1/4, and each layer multiplies delta by it. "
                 "Press Epoch, and compare the bars of delta in Layers, from the last layer to the first.",
-                "setup": _setup("circles", _DEEP, learning_rate=0.5),
+                "setup": setup("circles", _DEEP, learning_rate=0.5),
                 "expected": "delta shrinks from layer to layer; nothing is learned",
                 "reads": "accuracy",
             },
@@ -123,7 +75,7 @@ LESSONS: list[dict[str, Any]] = [
             {
                 "title": "Rectifiers",
                 "text": "The slope of a rectifier is 1 wherever it is active: delta arrives.",
-                "setup": _setup("circles", [_dense(8, "relu") for _ in range(5)], learning_rate=0.1),
+                "setup": setup("circles", [dense(8, "relu") for _ in range(5)], learning_rate=0.1),
                 "expected": "accuracy above 0.95",
                 "reads": "accuracy",
             },
@@ -138,7 +90,7 @@ LESSONS: list[dict[str, Any]] = [
                 "title": "Units that never fire",
                 "text": "Here the biases begin at -6: every z is below 0, every activation 0, every slope 0. A dead "
                 "unit has no gradient to come back by. Press Epoch a few times: the weights do not move.",
-                "setup": _setup("moons", [_dense(8, "relu")], bias=-6.0),
+                "setup": setup("moons", [dense(8, "relu")], bias=-6.0),
                 "expected": "all units of dense_1 silent: 1",
                 "reads": "dense_1 silent",
             },
@@ -146,14 +98,14 @@ LESSONS: list[dict[str, Any]] = [
                 "title": "A little slope below zero",
                 "text": "The leaky rectifier keeps a slope of 0.01 where z is negative: the units come back to life, "
                 "slowly. Try Adam instead, which scales small gradients up.",
-                "setup": _setup("moons", [_dense(8, "leaky_relu")], bias=-6.0, optimizer="adam", learning_rate=0.05),
+                "setup": setup("moons", [dense(8, "leaky_relu")], bias=-6.0, optimizer="adam", learning_rate=0.05),
                 "expected": "accuracy rises above 0.8",
                 "reads": "accuracy",
             },
             {
                 "title": "As it should be",
                 "text": "With biases of 0 about half of the units fire for each example.",
-                "setup": _setup("moons", [_dense(8, "relu")]),
+                "setup": setup("moons", [dense(8, "relu")]),
                 "expected": "silent units: 0",
                 "reads": "dense_1 silent",
             },
@@ -168,14 +120,14 @@ LESSONS: list[dict[str, Any]] = [
                 "title": "Too small",
                 "text": "Weights of standard deviation 0.01: each layer multiplies the size of z by about 0.03, "
                 "and of delta on the way back. Press Step, and look at z and delta by layer.",
-                "setup": _setup("circles", [_dense(10, "tanh", "tiny") for _ in range(4)], learning_rate=0.1),
+                "setup": setup("circles", [dense(10, "tanh", "tiny") for _ in range(4)], learning_rate=0.1),
                 "expected": "z of the fourth layer below 0.00001",
                 "reads": "dense_4 z",
             },
             {
                 "title": "Too large",
                 "text": "Weights of standard deviation 1.5: z is far from 0, tanh is flat there, and its slope near 0.",
-                "setup": _setup("circles", [_dense(10, "tanh", "large") for _ in range(4)], learning_rate=0.1),
+                "setup": setup("circles", [dense(10, "tanh", "large") for _ in range(4)], learning_rate=0.1),
                 "expected": "z of the fourth layer above 2",
                 "reads": "dense_4 z",
             },
@@ -183,14 +135,14 @@ LESSONS: list[dict[str, Any]] = [
                 "title": "All the same",
                 "text": "Weights of 0: every unit of a layer gets the same gradient, and none ever differs from "
                 "the next. Symmetry must be broken.",
-                "setup": _setup("circles", [_dense(10, "tanh", "zeros") for _ in range(2)], learning_rate=0.1),
+                "setup": setup("circles", [dense(10, "tanh", "zeros") for _ in range(2)], learning_rate=0.1),
                 "expected": "z stays 0 in the hidden layers",
                 "reads": "dense_2 z",
             },
             {
                 "title": "Just right",
                 "text": "Xavier's variance 1/n keeps the size of z and delta from layer to layer.",
-                "setup": _setup("circles", [_dense(10, "tanh", "xavier") for _ in range(4)], learning_rate=0.1),
+                "setup": setup("circles", [dense(10, "tanh", "xavier") for _ in range(4)], learning_rate=0.1),
                 "expected": "z of the fourth layer between 0.1 and 1",
                 "reads": "dense_4 z",
             },
@@ -205,7 +157,7 @@ LESSONS: list[dict[str, Any]] = [
                 "title": "Learning mistakes by heart",
                 "text": "Sixty examples, some with a wrong label, and thousands of weights. Play: the training loss "
                 "falls to 0, the loss on examples held out turns and rises.",
-                "setup": _setup("noisy_moons", _MOONS, optimizer="adam", learning_rate=0.01),
+                "setup": setup("noisy_moons", _MOONS, optimizer="adam", learning_rate=0.01),
                 "expected": "held-out loss rises while the loss falls",
                 "reads": "held_loss",
             },
@@ -213,7 +165,7 @@ LESSONS: list[dict[str, Any]] = [
                 "title": "Dropout",
                 "text": "Half of the units of each hidden layer are left out at random in each step: no unit can rely "
                 "on one other. The gap closes.",
-                "setup": _setup(
+                "setup": setup(
                     "noisy_moons",
                     [_MOONS[0], {"kind": "dropout", "rate": 0.5}, _MOONS[1], {"kind": "dropout", "rate": 0.5}],
                     optimizer="adam", learning_rate=0.01,
@@ -225,7 +177,7 @@ LESSONS: list[dict[str, Any]] = [
                 "title": "Small weights",
                 "text": "Weight decay (an L2 penalty) pulls weights towards 0 and smooths the boundary. Save this run "
                 "and the one before, and compare them in Runs.",
-                "setup": _setup("noisy_moons", _MOONS, optimizer="adam", learning_rate=0.01, penalty="l2", alpha=0.02),
+                "setup": setup("noisy_moons", _MOONS, optimizer="adam", learning_rate=0.01, penalty="l2", alpha=0.02),
                 "expected": "a smoother boundary",
                 "reads": "held_loss",
             },
@@ -240,7 +192,7 @@ LESSONS: list[dict[str, Any]] = [
                 "title": "One filter, everywhere",
                 "text": "Six filters of 3 x 3 weights slide over the picture. Select the layer conv_1: Look inside "
                 "shows each filter, and the feature map that it makes of the digit.",
-                "setup": _setup(
+                "setup": setup(
                     "digits",
                     [{"kind": "conv", "filters": 6, "window": 3, "activation": "relu"},
                      {"kind": "max_pool", "window": 2}, {"kind": "flatten"}],
@@ -274,7 +226,7 @@ LESSONS: list[dict[str, Any]] = [
                 "text": "A string of the Reber grammar is made symbol by symbol; at each position the network says "
                 "which symbols may follow. Here it sees one symbol at a time and has no memory: T leads to two places, "
                 "and it cannot know which. Press Play until the loss stands still.",
-                "setup": _setup("reber", [_dense(4, "tanh")], optimizer="adam", learning_rate=0.03),
+                "setup": setup("reber", [dense(4, "tanh")], optimizer="adam", learning_rate=0.03),
                 "expected": "the text's MLP: 2.62 mistakes a string",
                 "reads": "mistakes",
             },
@@ -283,7 +235,7 @@ LESSONS: list[dict[str, Any]] = [
                 "text": "An RNN's units see the symbol and what they themselves put out one step before. Play at full "
                 "speed for some 100 epochs: four units are enough for the whole grammar. The text trains 10,000 epochs "
                 "of gradient descent with step 1; Adam on small batches gets there sooner.",
-                "setup": _setup("reber", [{"kind": "rnn", "units": 4}], optimizer="adam", learning_rate=0.03,
+                "setup": setup("reber", [{"kind": "rnn", "units": 4}], optimizer="adam", learning_rate=0.03,
                                 select={"layer": "rnn_1", "unit": 0, "input": 0, "example": 0, "step": 1}),
                 "expected": "the text's RNN: 0 mistakes in 100 unseen strings",
                 "reads": "held_mistakes",
@@ -327,7 +279,7 @@ LESSONS: list[dict[str, Any]] = [
                 "Forget gates that begin at logistic(4) = 0.98 carry it there. Press Epoch, and look at the forget "
                 "gate's row: it is nearly 1 everywhere. Then play on, and watch which units of c keep one value along "
                 "the string. To learn it all takes the text 10,000 epochs.",
-                "setup": _setup("embedded_reber", [{"kind": "lstm", "units": 20, "forget_bias": 4}], optimizer="adam",
+                "setup": setup("embedded_reber", [{"kind": "lstm", "units": 20, "forget_bias": 4}], optimizer="adam",
                                 learning_rate=0.01,
                                 select={"layer": "lstm_1", "unit": 0, "input": 0, "example": 0, "step": 20}),
                 "expected": "forget gate near 0.98",
@@ -338,7 +290,7 @@ LESSONS: list[dict[str, Any]] = [
                 "text": "With a forget-gate bias of 0 the gate begins at 0.5: after ten steps a thousandth of c is "
                 "left, and delta fades on its way back in the same measure. Compare the rows of delta with those "
                 "before.",
-                "setup": _setup("embedded_reber", [{"kind": "lstm", "units": 20, "forget_bias": 0}], optimizer="adam",
+                "setup": setup("embedded_reber", [{"kind": "lstm", "units": 20, "forget_bias": 0}], optimizer="adam",
                                 learning_rate=0.01,
                                 select={"layer": "lstm_1", "unit": 0, "input": 0, "example": 0, "step": 20}),
                 "expected": "forget gate near 0.5 before the first epoch",

@@ -22,7 +22,7 @@ from netgrad.studio import design as designs
 from netgrad.studio.design import Design
 from netgrad.studio.examples import Examples, classes_of
 from netgrad.studio.extra import starlette
-from netgrad.studio.frames import Curve, Selection
+from netgrad.studio.frames import Curve, Selection, shown
 from netgrad.studio.opening import Opened
 from netgrad.studio.server import prepare
 from netgrad.studio.session import Audience
@@ -152,7 +152,7 @@ class Conductor(Worker):
         said = {name: str(value) for name, value in watched.settings.items() if value is not None and name != "drawn"}
         self.send(
             {"kind": "design", "design": self.design.plain, "drawing": drawn, "code": "", "command": ""}
-            | {"data": self.shown(watched.examples), "settings": said}
+            | {"data": shown(watched.examples), "settings": said}
         )
         self.show()
 

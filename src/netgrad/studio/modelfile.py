@@ -11,9 +11,13 @@ import numpy as np
 from netgrad.errors import DataError, NetgradError
 from netgrad.layers import Attention, Embedding
 from netgrad.layers.recurrent import Recurrent
+from netgrad.network import Network
 from netgrad.studio.examples import Examples, classes_of, divided, folder
+from netgrad.studio.trainer import BUILDS
 from netgrad.training.files import load
+from netgrad.training.fit import untrained
 from netgrad.training.model import Model
+from netgrad.trees import by_path
 
 RANDOM = 64  # inputs that are drawn where there are no data
 
@@ -26,6 +30,26 @@ def opened(path: str | Path) -> Model:
     if len(model.network.inputs) > 1 or len(model.network.outputs) > 1 or len(model.objective.terms) != 1:
         raise NetgradError("the studio shows networks of one input and one output: cut one out, or use Model.trace")
     return model
+
+
+def begun(
+    model: Model, network: Network, examples: Examples, settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters and state that a network begins with: those of the model in the layers of the same names that they
+    fit, elsewhere what the seed draws."""
+    building = {name: value for name, value in settings.items() if name in BUILDS}
+    start = untrained(network, examples.x, examples.targets, lengths=examples.lengths, **building)
+
+    def merged(drawn: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: known[name] if _alike(known.get(name), own) else own for name, own in drawn.items()}
+
+    return merged(start.params, model.params), merged(start.state, model.state)
+
+
+def _alike(known: Any, drawn: Any) -> bool:
+    """Whether two trees of arrays have the same names and shapes."""
+    mine, other = ({path: leaf.shape for path, leaf in by_path(tree or {}).items()} for tree in (known, drawn))
+    return mine == other
 
 
 def examples_for(source: Mapping[str, Any]) -> Examples:
@@ -80,6 +104,9 @@ def _random(model: Model, name: str) -> Examples:
     else:
         x = rng.normal(size=(RANDOM, *shape)).astype(np.float32)
     ((_, loss, _),) = model.objective.terms
+    if model.objective.reconstructs:
+        title = f"{name} on random inputs, as no data were given"
+        return Examples(title, x, x, x[:0], x[:0], reconstructs=True, **more)
     out = np.asarray(model._single(model.outputs(x)))
     if loss.task == "classification":
         y = rng.integers(0, out.shape[-1], out.shape[:-1]).astype(np.int32)

@@ -65,9 +65,10 @@ def studio(
 ) -> Opened:
     """Open the studio on a network and its data; without any, on the gallery of small data sets.
 
-    x: (N, ...). y: class numbers (N,), or quantities. validation: a pair (x, y) that is held out; a quarter where there
-    is none. optimizer, learning_rate, batch_size, seed: what it begins with, all of which can be changed in the page.
-    browser: whether a browser is opened, too. folder: where runs are kept.
+    x: (N, ...). y: class numbers (N,), or quantities; None for a network that gives its inputs back. validation: a pair
+    (x, y) that is held out, x alone where there is no y; a quarter where there is none. optimizer, learning_rate,
+    batch_size, seed: what it begins with, all of which can be changed in the page. browser: whether a browser is
+    opened, too. folder: where runs are kept.
 
     Returns at once with the open studio, see `Opened`; training is done by a process of its own. Raises `NetgradError`
     for data that cannot be used, layers that model files do not know, and where the extra ``studio`` is missing.
@@ -90,6 +91,7 @@ FIRST = [{"kind": "dense", "units": 6, "activation": "tanh"}, {"kind": "dense", 
 LOOKS: dict[str, dict[str, Any]] = {
     "reber": {"layers": [{"kind": "rnn", "units": 8}]},
     "embedded_reber": {"layers": [{"kind": "lstm", "units": 20}]},
+    "autoencoder": {"layers": [{"kind": "dense", "units": units} for units in (32, 8, 32)]},
     "lstm_cell": {"layers": [{"kind": "lstm", "units": 3}], "params": "lstm_cell", "loss": "squared_error"},
 }
 
@@ -107,9 +109,9 @@ def _written(network: Network, x: Any, y: Any, validation: Any, folder: Path, se
 
     own_x, own_y = plain(x, y)
     classes = classes_of(model, own_y)
-    held: dict[str, Any] = {}
+    told: dict[str, Any] = {"classes": np.array(classes, dtype=str), "reconstructs": np.array(y is None)}
     if validation is not None:
-        held_x, held_y = plain(*validation)
-        held = {"x_held": held_x, "y_held": held_y}
-    np.savez(folder / "data.npz", x=own_x, y=own_y, classes=np.array(classes, dtype=str), **held)
+        held_x, held_y = plain(*(validation if y is not None or isinstance(validation, tuple) else (validation, None)))
+        told |= {"x_held": held_x, "y_held": held_y}
+    np.savez(folder / "data.npz", x=own_x, y=own_y, **told)
     return {"arrays": str(folder / "data.npz"), "model": str(folder / "model.safetensors")}

@@ -13,6 +13,7 @@ from netgrad.serving.guard import Hosts, is_loopback
 from netgrad.serving.server import listen
 from netgrad.studio import runs
 from netgrad.studio.app import LONGEST_COMMAND, application
+from netgrad.studio.extra import starlette
 from netgrad.studio.session import Audience
 
 PORT = 7007
@@ -30,19 +31,25 @@ def prepare(
 
     port: None for 7007, or the next that is free; 0 for any.
     """
+    starlette()  # what is missing is said before a port is taken
     token = secrets.token_urlsafe(24)
-    app = application(session, Hosts(host, hosts), token, folder or runs.usual_folder())
+    listening = free(host) if port is None else listen(host, port)
+    name = f"[{host}]" if ":" in host else host
+    url = f"http://{name}:{listening.getsockname()[1]}/?token={token}"
+
+    def stranger() -> None:
+        warn(f"a page of another studio asks here, without this one's token: open {url} instead")
+
+    app = application(session, Hosts(host, hosts), token, folder or runs.usual_folder(), stranger)
     import uvicorn
 
-    listening = free(host) if port is None else listen(host, port)
     if not is_loopback(host):
         warn(f"{host} can be reached from other machines: whoever has the address with its token may train here")
     config = uvicorn.Config(
         app, ws="wsproto", ws_max_size=4 * LONGEST_COMMAND, log_config=None, log_level="warning", access_log=False,
         server_header=False, proxy_headers=False, lifespan="on", timeout_graceful_shutdown=1,
     )  # fmt: skip
-    name = f"[{host}]" if ":" in host else host
-    return uvicorn.Server(config), listening, f"http://{name}:{listening.getsockname()[1]}/?token={token}"
+    return uvicorn.Server(config), listening, url
 
 
 def free(host: str) -> socket.socket:

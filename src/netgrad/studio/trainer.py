@@ -63,7 +63,7 @@ class Trainer:
     ):  # fmt: skip
         self.network, self.settings, self.examples, self.changes = network, dict(settings), examples, changes
         building = {name: value for name, value in settings.items() if name in BUILDS}
-        self.start: Model = untrained(network, examples.x, examples.y, lengths=examples.lengths, **building)
+        self.start: Model = untrained(network, examples.x, examples.targets, lengths=examples.lengths, **building)
         self.start = self.start if state is None else replace(self.start, state=state)
         name, rate = settings.get("optimizer", "adam"), settings.get("learning_rate")
         chosen = optimizers.get(name, rate, settings.get("clip_norm"), self.start.network.untrained)

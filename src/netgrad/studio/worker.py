@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from netgrad.errors import DivergenceError, NetgradError
@@ -21,16 +21,20 @@ from netgrad.network import Network
 from netgrad.studio import design as designs
 from netgrad.studio.design import Design
 from netgrad.studio.examples import Examples
-from netgrad.studio.frames import Curve, Selection, frame, point
-from netgrad.studio.plain import number, numbers
+from netgrad.studio.frames import Curve, Selection, frame, point, shown
+from netgrad.studio.modelfile import begun
+from netgrad.studio.python_in import read
+from netgrad.studio.python_out import code, command
+from netgrad.studio.remedies import examined, remedied
 from netgrad.studio.runs import keep
 from netgrad.studio.sources import examples
-from netgrad.studio.trainer import KNOWN, Trainer
+from netgrad.studio.trainer import Trainer
 from netgrad.training.files import load
 
 BETWEEN = 0.05  # seconds between two frames, at least
 SHARE = 20  # times what a frame costs are trained until the next one: less than a tenth is lost to being watched
 PLACES = ("unit", "input", "example", "step")  # what is selected of a layer
+OF_FIT = ("loss", "optimizer", "learning_rate", "batch_size", "reduction", "seed")  # read of a `netgrad.fit` in code
 SPEEDS = (0, 1, 5, 25, 100)  # steps a second, 0 for as many as there can be
 
 
@@ -53,40 +57,69 @@ class Worker:
 
     def do_design(self, design: Any) -> None:
         """Another network, data set or setting: everything begins anew."""
-        made = Design.of(design)
+        made, fixed = Design.of(design), ""
         data = self.examples_of(made)
-        network, settings, state = (
-            made.network(data) if made.layers is not None else self.given,
-            made.settings(data),
-            None,
-        )
-        if made.layers is None and "weights" in self.source:
+        if made.layers is None:
+            network = self.given
+            try:
+                made = designs.opened(network, made, data)
+            except NetgradError as why:
+                fixed = str(why)
+        else:
+            network = made.network(data)
+        settings, state = made.settings(data), None
+        if "weights" in self.source:
             model = load(self.source["weights"])
-            settings |= {"params": model.params} | ({} if made.loss else {"loss": model.objective.terms[0][1]})
-            state = model.state
-        self.begin(made, data, network, settings, state)
+            settings |= {} if made.loss else {"loss": model.objective.terms[0][1]}
+            params, state = begun(model, network, data, settings)
+            settings |= {"params": params}
+        self.begin(made, data, network, settings, state, fixed)
+
+    def do_code(self, code: Any) -> None:
+        """The network that Python code makes, on the data that are here; the code is read, not run."""
+        if not isinstance(code, str):
+            raise NetgradError("code is a text")
+        network, asked = read(code)
+        known = {name: asked[name] for name in OF_FIT if asked.get(name) is not None}
+        known |= {"batch_size": 0} if "batch_size" in asked and asked["batch_size"] is None else {}
+        before = replace(self.design, loss="", reduction="mean")
+        design = designs.opened(network, before, self.examples_of(before))
+        self.do_design(design.plain | known)
 
     def begin(
-        self, design: Design, data: Examples, network: Network, settings: Mapping[str, Any], state: Any = None
+        self,
+        design: Design,
+        data: Examples,
+        network: Network,
+        settings: Mapping[str, Any],
+        state: Any = None,
+        fixed: str = "",
     ) -> None:
-        """Begin to train this."""
+        """Begin to train this. fixed: why its layers cannot be changed one by one."""
         drawn = designs.drawing(network, data.shape)  # an impossible shape is refused here, and the old run goes on
         self.trainer = Trainer(network, settings, data, state=state)
         self.design, self.rival, self.playing, self.made = design, None, False, self.made + 1
         self.curve, self.evidence, self.seen = Curve(), None, 0
         self.selection = Selection(network.nodes[0].name)
-        of_gallery = "gallery" in self.source  # other data are the user's, whose code has them by other names
         self.send(
             {
                 "kind": "design",
                 "design": design.plain,
                 "drawing": drawn,
-                "code": designs.code(design, data, network) if of_gallery else "",
-                "command": designs.command(design, self.data_on_the_command_line(design)),
-                "data": self.shown(data),
+                "code": self.written(network),
+                "command": command(design, self.data_on_the_command_line(design)),
+                "data": shown(data),
+                "fixed": fixed,
             }
         )
         self.show()
+
+    def written(self, network: Network) -> str:
+        """The code of what is trained, on the user's own data as x and y; "" where it cannot be written."""
+        try:
+            return code(self.design, self.at_work.examples, network, "gallery" in self.source)
+        except NetgradError:
+            return ""
 
     def examples_of(self, design: Design) -> Examples:
         """The examples that the design names: of the gallery, unless the studio was opened with others."""
@@ -95,7 +128,8 @@ class Worker:
     def data_on_the_command_line(self, design: Design) -> str:
         """What `netgrad fit` is told of the data; "" where they came from Python."""
         if "gallery" in self.source:
-            return "" if self.at_work.examples.over_time else f"{design.data}.csv --target y"
+            data = self.at_work.examples
+            return "" if data.over_time or data.reconstructs else f"{design.data}.csv --target y"
         if "table" not in self.source or "id" in self.source or "weights" in self.source:
             return ""
         return f"{shlex.quote(self.source['table'])} --target {shlex.quote(self.source['target'])}"
@@ -182,20 +216,8 @@ class Worker:
 
     def diagnose(self, model: Any, data: Examples, made: int) -> None:
         """In a thread of its own: XLA lets others run while it works."""
-        from netgrad.diagnosis.diagnose import examine
-        from netgrad.diagnosis.evidence import Evidence
-        from netgrad.diagnosis.examples import unseen
-
         try:
-            own = model.batch(data.x, data.y, None, data.lengths)
-            evidence = Evidence(model, own, unseen(model, data.held), None)
-            found = examine(evidence)
-            repairs = {f.name for f in found if self.remedied(f.name, evidence) is not None}
-            told = [
-                asdict(f) | {"measured": {k: number(v) for k, v in f.measured.items()}, "tries": f.name in repairs}
-                for f in found
-            ]
-            message = {"kind": "diagnosis", "findings": told, "summary": found.summary, "epoch": len(model.history)}
+            evidence, message = examined(model, data, self.remedied)
             self.finished.put({"made": made, "evidence": evidence, "message": message})
         except Exception as error:  # whatever it is: the training goes on without it
             reason = " ".join(str(error).split())[:200]
@@ -204,19 +226,7 @@ class Worker:
 
     def remedied(self, finding: str, evidence: Any) -> Any:
         """The recipe with this finding's remedy; None where there is none that can be tried here."""
-        from netgrad.diagnosis.finding import checks
-        from netgrad.diagnosis.recipe import Recipe
-
-        trainer = self.at_work
-        check = next(check for check in checks() if check.registered_name == finding)
-        recipe = Recipe(trainer.network, trainer.settings)
-        changed = check.repair(recipe, evidence)
-        if "weights" in self.source or changed is None or changed is recipe or not isinstance(changed.network, Network):
-            return None
-        same = {n: v for n, v in changed.settings.items() if n != "epochs"} == trainer.settings
-        if set(changed.settings) - set(KNOWN) or (same and changed.network == trainer.network):
-            return None
-        return changed
+        return None if "weights" in self.source else remedied(finding, evidence, self.at_work)
 
     def do_try(self, finding: Any) -> None:
         """Train a second network, with the remedy, beside the first, from the start and as far as it."""
@@ -336,21 +346,6 @@ class Worker:
         self.seen += 1
         usual = now - begun if self.seen > 2 else 0.0  # the first compile, which is not what a frame costs
         self.next_frame = now + max(BETWEEN, SHARE * usual)
-
-    @staticmethod
-    def shown(data: Examples) -> dict[str, Any]:
-        """The examples as the page draws them: points, or some pictures."""
-        told: dict[str, Any] = {"title": data.title, "classes": list(data.classes), "features": list(data.features)}
-        told |= {"shape": list(data.shape), "examples": len(data.x), "held": len(data.x_held)}
-        if len(data.shape) == 1 and data.shape[0] <= 2:
-            y = data.y if data.classes else data.y[:, 0]
-            held = data.y_held if data.classes else data.y_held[:, 0]
-            told["points"] = {"x": numbers(data.x[:500]), "y": numbers(y[:500].astype(float))}
-            told["held_points"] = {"x": numbers(data.x_held[:200]), "y": numbers(held[:200].astype(float))}
-        elif len(data.shape) == 3:
-            thinned = -(-max(data.shape[:2]) // 32)  # of large pictures every so many-th point
-            told["pictures"] = [numbers(picture[::thinned, ::thinned].mean(-1)) for picture in data.judged[0][:12]]
-        return told
 
     def obey(self, command: Any) -> None:
         """Do what a line says; what it cannot be done for is said."""
