@@ -1,13 +1,19 @@
-"""What being watched costs a training at full speed: `python -m benchmarks.studio`.
+"""What being watched costs a training at full speed, and how soon a step is seen: `python -m benchmarks.studio`.
 
-Epochs a second of the process that trains, with frames as the studio sends them and without any, in turn; small and
-large networks.
+Epochs a second of processor time of the process that trains, with frames as the studio sends them and without any, in
+turn; small and large networks. Then, where playwright and Chromium are here, the time from a click on Step to the
+page's next picture with the step in it, measured in the page.
 """
 
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from typing import Any
 
@@ -16,20 +22,64 @@ from netgrad.studio.worker import Worker
 SECONDS, ROUNDS = 4.0, 3
 DESIGNS: dict[str, dict[str, Any]] = {
     "two spirals, 8-8, 162 parameters": {"data": "spiral", "layers": [{"kind": "dense", "units": 8}] * 2},
-    "digits, 900-900, 877,510 parameters": {"data": "digits", "layers": [{"kind": "dense", "units": 900}] * 2},
+    "digits, 980-980, 1,034,890 parameters": {"data": "digits", "layers": [{"kind": "dense", "units": 980}] * 2},
 }
 
 
 def speed(worker: Worker, watched: bool) -> float:
-    """Epochs a second over some seconds, frames made and written as JSON where it is watched."""
-    trainer, begun = worker.at_work, time.perf_counter()
+    """Epochs a second of processor time over some seconds, frames made and written as JSON where it is watched."""
+    trainer, begun, used = worker.at_work, time.perf_counter(), time.process_time()
     before = trainer.at
     while time.perf_counter() < begun + SECONDS:
         if watched:
             worker.turn()
         else:
             trainer.advance()
-    return (trainer.at - before) / (time.perf_counter() - begun)
+    return (trainer.at - before) / (time.process_time() - used)
+
+
+STEPS = 30
+CLICK = """() => new Promise((done) => {
+  const begun = performance.now();
+  const watch = new MutationObserver(() => {
+    watch.disconnect();
+    requestAnimationFrame(() => done(performance.now() - begun));
+  });
+  watch.observe(document.querySelector(".where"), { subtree: true, characterData: true, childList: true });
+  [...document.querySelectorAll(".controls button")].find((b) => b.textContent === "Step").click();
+})"""
+
+
+def latency() -> None:
+    """Print how soon a step is seen in a page."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        print("playwright is not installed: how soon a step is seen is not measured")
+        return
+    if (chromium := shutil.which("chromium")) is None:
+        print("no Chromium is here: how soon a step is seen is not measured")
+        return
+    run = "import sys; from netgrad.cli import main; sys.exit(main(sys.argv[1:]))"
+    with tempfile.TemporaryDirectory() as runs, sync_playwright() as playwright:
+        asked = [sys.executable, "-c", run, "studio", "spiral", "--no-browser", "--port", "0", "--runs", runs]
+        server = subprocess.Popen(asked, stdout=subprocess.PIPE, text=True)
+        try:
+            assert server.stdout is not None
+            address = re.findall(r"http://\S+", server.stdout.readline())[0]
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1280, "height": 720})
+            page.goto(address)
+            page.wait_for_selector(".drawing svg", timeout=60_000)
+            took = sorted(page.evaluate(CLICK) for _ in range(STEPS + 2))[:-2]  # the first two compile
+            browser.close()
+        finally:
+            server.terminate()
+            server.wait(20)
+    print(
+        f"a step is seen after {statistics.median(took):.0f} ms (median of {STEPS}), "
+        f"nine in ten within {took[int(0.9 * STEPS)]:.0f} ms"
+    )
 
 
 def main() -> None:
@@ -54,9 +104,10 @@ def main() -> None:
             shares.append(1 - watched / alone)
         seen = frames / (ROUNDS * SECONDS)
         print(
-            f"{name}: {statistics.median(speeds):,.1f} epochs a second watched, {seen:.1f} frames a second, "
-            f"{statistics.median(shares):.1%} lost to being watched"
+            f"{name}: {statistics.median(speeds):,.1f} epochs a second of processor time watched, "
+            f"{seen:.1f} frames a second, {statistics.median(shares):.1%} lost to being watched"
         )
+    latency()
 
 
 if __name__ == "__main__":
