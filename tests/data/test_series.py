@@ -121,3 +121,17 @@ def test_parts_of_the_calendar_that_were_gone_through_twice():
     rows = read_series(pd.DataFrame({"y": np.arange(9.0)}), "y")
     assert of.calendar_parts(rows, np.array([9])) == ()
     assert of.calendar_features(rows, ()).shape == (9, 0)
+
+
+def test_seasons_of_decimal_years_and_of_noise():
+    """R writes months as twelfths of a year; noise has no season."""
+    t = np.arange(96)
+    y = 10 + 0.05 * t + 3 * np.sin(2 * np.pi * t / 12)
+    series = read_series(pd.DataFrame({"time": 1949 + (t / 12).round(11), "y": y}), "y", time="time")
+    assert series.steps.seasons == [12]
+    assert of.season_of(series, 6, np.array([90])) == 12
+    seasons = []
+    for seed in range(20):
+        noise = read_series(pd.DataFrame({"y": np.random.default_rng(seed).normal(size=40)}), "y")
+        seasons.append(of._peaks(noise, np.array([40]), 40))
+    assert sum(map(bool, seasons)) <= 4

@@ -10,8 +10,9 @@ import pytest
 import netgrad as ng
 from netgrad.data.series import read_series
 from netgrad.errors import DataError, FileError, NetgradWarning
-from netgrad.training.forecaster import Plan, conformal
-from netgrad.training.forecasting import folds, usual_window, worth
+from netgrad.report.forecasts import made_of
+from netgrad.training.forecaster import Plan
+from netgrad.training.forecasting import folds, usual_window
 from netgrad.training.ridge import Ridge, strength
 
 
@@ -102,6 +103,41 @@ def test_several_series_of_unequal_length_by_a_recurrent_network():
     assert said["t"].tolist() == [60, 61, 62, 50, 51, 52]
 
 
+def test_what_is_plain_is_forecast_plainly_and_said():
+    """A random walk: nothing is better than its last value, the network counts for nothing, and nothing is claimed."""
+    walk = np.random.default_rng(0).normal(size=300).cumsum()
+    table = pd.DataFrame({"y": walk})
+    with pytest.warns(NetgradWarning, match="the network does not help on the part held out: the forecasts are the pl"):
+        forecaster = ng.fit_forecast(table, "y", horizon=4, epochs=2, layers=[ng.Flatten()], test=0.2)
+    plan, scores = forecaster.plan, forecaster.score()
+    assert plan.parts["network"] == 0
+    assert sum(plan.parts.values()) == pytest.approx(1, abs=1e-3)
+    assert scores["rmse"] < 1.05 * scores["persistence"]
+    assert 0.75 < scores["in_band"] <= 1
+    assert made_of(plan).endswith("the network did not help on the part held out.")
+    assert list(forecaster.model.params) == ["linear"]
+
+
+def test_a_network_corrects_what_is_not_linear():
+    """A logistic map, which no linear forecast follows."""
+    y = [0.3]
+    for _ in range(699):
+        y.append(3.8 * y[-1] * (1 - y[-1]))
+    forecaster = ng.fit_forecast(pd.DataFrame({"y": y}), "y", test=0.2, log_target=False)
+    scores, parts = forecaster.score(), forecaster.plan.parts
+    assert parts["network"] > 0.5
+    assert scores["rmse"] < 0.8 * min(scores["ridge"], scores["persistence"])
+    text = made_of(forecaster.plan)
+    assert f"{100 * parts['network']:.0f} % of what the network corrects" in text
+
+
+def test_models_without_what_is_newer_are_read():
+    card = Plan("y", 2, 4, bands=(1.0, 2.0)).to_json()
+    old = {name: value for name, value in card.items() if name not in ("parts", "restless")}
+    plan = Plan.from_json(old)
+    assert (plan.parts, plan.restless, made_of(plan)) == ({}, 0.0, "")
+
+
 def test_a_logarithm_is_learned_where_it_pays():
     t = np.arange(200)
     rng = np.random.default_rng(0)
@@ -143,6 +179,7 @@ def test_a_card_of_a_stranger():
     for name, wrong in [
         ("horizon", 0), ("window", "4"), ("scale", 0.0), ("steps", {"unit": "weeks"}), ("level", [0.0, -1.0]),
         ("bands", [1.0]), ("calendar", ["century"]), ("missing", "?"), ("target", 3), ("known", 3), ("more", 1),
+        ("restless", -1.0), ("parts", {"ridge": "much"}),
     ]:  # fmt: skip
         with pytest.raises(FileError, match="does not say how its forecasts are made"):
             Plan.from_json(plan | {name: wrong})
@@ -153,18 +190,6 @@ def test_the_window_goes_by_horizon_season_and_length():
     assert usual_window(1, 168, 1000) == 169
     assert usual_window(300, 24, 5000) == 300
     assert usual_window(5, 1, 8) == 1
-
-
-def test_weights_of_the_two_parts():
-    truth, linear, network = (np.tile(row, (9, 1)) for row in ([1.0, np.nan], [1.0, 0.0], [0.0, 9.0]))
-    assert worth(truth, linear, network) < 0.5 < worth(truth, network, linear)
-    assert worth(truth, linear, linear) == 0.5
-
-
-def test_bands_hold_their_share():
-    residuals = np.random.default_rng(0).normal(size=(999, 1))
-    assert np.mean(np.abs(residuals) <= conformal(residuals, 0.9)) == pytest.approx(0.9, abs=0.002)
-    assert conformal(np.full((3, 1), np.nan), 0.9) == (0.0,)
 
 
 def test_ridge_is_the_solution_of_its_equations():

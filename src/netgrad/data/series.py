@@ -289,21 +289,24 @@ def season_of(series: Series, horizon: int, stop: np.ndarray) -> int:
     known = (series.step < stop[series.code]) & ~np.isnan(series.y)
     longest = int(np.bincount(series.code[known]).max())
     tried = [m for m in series.steps.seasons if 3 * m <= longest] + _peaks(series, stop, longest)
-    errors = {}
+    errors, count = {}, 0
     for m in dict.fromkeys([1, *tried]):
         at = ends(series, m, horizon, np.full(len(series.names), -FAR), stop)
         if len(at):
+            count = len(at)
             at = at[:: max(1, len(at) // 5000)]
             difference = series.y[at[:, None] + np.arange(1, horizon + 1)] - naive(series, at, m, horizon)
             if np.isfinite(difference).any():
                 errors[m] = float(np.nanmean(difference**2))
     least = min((errors[m] for m in errors if m > 1), default=np.inf)
-    best = min((m for m in errors if m > 1 and errors[m] <= 1.1 * least), default=1)  # a day before a week
+    more = max(1.1, 1 + (horizon / max(count, 1)) ** 0.5)  # neighbouring windows miss alike
+    best = min((m for m in errors if m > 1 and errors[m] <= more * least), default=1)  # a day before a week
     return best if best > 1 and errors[best] < 0.95 * errors.get(1, np.inf) else 1
 
 
 def _peaks(series: Series, stop: np.ndarray, longest: int) -> list[int]:
-    """The lag of the highest peak of the autocorrelation of the longest series' changes."""
+    """The lag of the highest peak of the autocorrelation of the longest series, without its trend, where one stands out
+    of what noise has."""
     known = (series.step < stop[series.code]) & (np.arange(len(series.y)) < series.end[series.code])
     k = int(np.bincount(series.code[known]).argmax())
     y = series.filled[known & (series.code == k)][-4096:]
@@ -314,7 +317,8 @@ def _peaks(series: Series, stop: np.ndarray, longest: int) -> list[int]:
     spectrum = np.fft.rfft(y, 2 * len(y))
     r = np.fft.irfft(spectrum * spectrum.conj())[: len(y) // 3]
     r = r / r[0] if r[0] else r
-    inner = np.flatnonzero((r[1:-1] > r[:-2]) & (r[1:-1] >= r[2:]) & (r[1:-1] > 0.2)) + 1
+    least = max(0.2, 2 / len(y) ** 0.5)
+    inner = np.flatnonzero((r[1:-1] > r[:-2]) & (r[1:-1] >= r[2:]) & (r[1:-1] > least)) + 1
     inner = inner[inner >= 2]
     return [int(inner[np.argmax(r[inner])])] if len(inner) else []
 

@@ -142,15 +142,21 @@ class Steps:
 
     @property
     def seasons(self) -> list[int]:
-        """The steps after which such series often repeat themselves: a day, a week, a year.
+        """The steps after which such series often repeat themselves: a day, a week, a year; of numbers such as 1949.25
+        what they count in parts.
 
         >>> Steps("even", 1 / 24, dated=True).seasons, Steps("months", 3.0, dated=True).seasons
         ([24, 168], [4])
+        >>> Steps("even", 1 / 12, 1949.0).seasons, Steps("even", 1.0).seasons
+        ([12], [])
         """
         if self.unit == "weekdays":
             return [5]
-        if not self.dated or self.unit == "row":
+        if self.unit == "row":
             return []
+        if not self.dated:
+            parts = 1 / self.size
+            return [round(parts)] if 1.5 < parts < 1000.5 and abs(parts - round(parts)) < 0.01 * parts else []
         if self.unit == "months":
             periods = [12 / self.size]
         else:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from netgrad.errors import NetgradError
-from netgrad.training.forecaster import conformal
+from netgrad.training.forecast_bands import reaches
 from netgrad.training.forecasting import fit_forecast
 
 NAME = "NetgradForecaster"
@@ -97,7 +97,7 @@ def _made() -> Any:
             assert kept.missed is not None
             name = self._get_varnames()[0]
             for share in coverage:
-                bands = conformal(kept.missed, share)
+                bands = reaches(kept.missed, share)
                 said = self._said(fh, X, ["low", "high"], replace(kept, plan=replace(kept.plan, bands=bands)))
                 found |= {(name, share, "lower"): said["low"], (name, share, "upper"): said["high"]}
             return pd.DataFrame(found)

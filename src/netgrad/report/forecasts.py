@@ -10,7 +10,8 @@ import numpy as np
 from netgrad.data.series import Windows
 from netgrad.report import figures, time_figures
 from netgrad.report.section import Section, number
-from netgrad.training.forecaster import Forecaster, others, outputs
+from netgrad.training.baselines import NETWORK
+from netgrad.training.forecaster import Forecaster, Plan, others, outputs
 
 MOST = 2000  # windows of which the best, the middle and the worst are chosen
 PAST = 2  # horizons of the past in a figure
@@ -60,9 +61,7 @@ def sections(forecaster: Forecaster) -> Iterator[Section]:
     text += ", seasonal naive that of the same step of the season before" if plan.season > 1 else ""
     text += f", ridge a linear map of the last {plan.window} values" if "ridge" in own else ""
     text += f". The bands hold {np.nanmean(inside):.0%} of the values."
-    if "share" in forecaster.model.params:
-        share = float(forecaster.model.params["share"]["gamma"][0])
-        text += f" The network counts for {share:.0%} of the forecast, a linear map of all of the window for the rest."
+    text += made_of(plan)
     yield Section(
         "Error by steps ahead",
         text,
@@ -74,6 +73,21 @@ def sections(forecaster: Forecaster) -> Iterator[Section]:
         header=["", "all steps", "first", "last"],
         rows=rows,
     )
+
+
+def made_of(plan: Plan) -> str:
+    """What the forecast is made of, in words; nothing where the plan does not say.
+
+    >>> made_of(Plan("y", 1, 4, parts={"persistence": 0.3, "ridge": 0.7, "network": 0.0}))
+    ' The forecast is plain: ridge 70 %, persistence 30 %; the network did not help on the part held out.'
+    """
+    if not plan.parts:
+        return ""
+    counts = sorted(((part, name) for name, part in plan.parts.items() if name != NETWORK), reverse=True)
+    plain = ", ".join(f"{name} {100 * part:.0f} %" for part, name in counts if part >= 0.005)
+    if not (network := plan.parts.get(NETWORK, 0.0)):
+        return f" The forecast is plain: {plain}; the network did not help on the part held out."
+    return f" The forecast is {plain}, and {100 * network:.0f} % of what the network corrects of it."
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

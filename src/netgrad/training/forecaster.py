@@ -18,6 +18,7 @@ from netgrad.data.series import FAR, Series, Windows
 from netgrad.data.steps import Steps
 from netgrad.data.values import MISSING, plain
 from netgrad.errors import DataError, FileError, NetgradError, warn
+from netgrad.training.forecast_bands import reaches, widths
 from netgrad.training.measures import Answers, named_measures
 from netgrad.training.model import Model
 
@@ -36,6 +37,8 @@ class Plan:
     the times. calendar: parts of it that are inputs. log: the logarithm is learned. level: (mean, spread) of the last
     value where it is an input. scale: what 1 is of the network's outputs, changes since the last value. coverage: the
     share of the future that is to lie within the bands. bands (horizon,): how far these reach, in the outputs' terms.
+    restless: the usual change from step to step of a window, beside which bands are wide or narrow; 0 where they are
+    not. parts: what each plain forecast counts for, and the network's correction of them, by their names.
     """
 
     target: str
@@ -53,6 +56,8 @@ class Plan:
     coverage: float = 0.9
     bands: tuple[float, ...] = ()
     missing: str = "impute"
+    restless: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as plain JSON values."""
@@ -66,6 +71,7 @@ class Plan:
             given["steps"] = Steps(**given["steps"])
             given |= {name: tuple(given[name]) for name in ("known", "calendar", "bands")}
             given["level"] = None if given["level"] is None else tuple(given["level"])
+            given["parts"] = dict(given.get("parts", {}))
             plan = cls(**given)
             plan.check()
         except (KeyError, TypeError, ValueError) as error:
@@ -76,10 +82,11 @@ class Plan:
         """Refuse what no training leads to: cards come from files, and files from strangers."""
         names = [self.target, *(n for n in (self.time, self.id) if n is not None), *self.known]
         whole = [self.horizon, self.window, self.season]
-        numbers = [self.scale, self.coverage, *self.bands, *(self.level or ())]
+        numbers = [self.scale, self.coverage, self.restless, *self.bands, *(self.level or ()), *self.parts.values()]
         right = all(isinstance(name, str) for name in names) and set(self.calendar) <= set(PARTS)
         right = right and all(isinstance(n, int) and not isinstance(n, bool) and 0 < n < 2**31 for n in whole)
         right = right and all(is_number(n) for n in numbers) and isinstance(self.log, bool)
+        right = right and self.restless >= 0 and all(isinstance(name, str) for name in self.parts)
         right = right and self.scale > 0 and 0 < self.coverage < 1 and len(self.bands) in (0, self.horizon)
         right = right and (self.level is None or (len(self.level) == 2 and self.level[1] > 0))
         if not right or self.missing not in ("impute", "error"):
@@ -94,7 +101,7 @@ class Forecaster:
     ``Forecaster.of(netgrad.load(path))`` forecasts the same. What follows is there after training alone. series: what
     was read; learned, held: the windows that were trained on, and those kept for testing, None where there are none;
     rivals: what others forecast from the latter (N, horizon), in the target's own terms; missed: by how much the
-    outputs were off on the windows held out (N, horizon).
+    outputs were off on the windows held out (N, horizon), beside the width of bands there.
     """
 
     model: Model
@@ -182,14 +189,15 @@ class Forecaster:
         if self.held is None or self.missed is None:
             return
         said = np.asarray(self.model.predict_proba(self.held.x), np.float64)
-        every = np.concatenate([self.missed, outputs(self.plan, self.held) - said])
-        self.plan = replace(self.plan, bands=conformal(every, self.plan.coverage))
+        late = (outputs(self.plan, self.held) - said) / widths(self.held.x, self.plan.restless)[:, None]
+        self.plan = replace(self.plan, bands=reaches(np.concatenate([self.missed, late]), self.plan.coverage))
         self.model.card["forecast"] = self.plan.to_json()
 
     def bands(self, found: Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Forecasts (N, horizon), and the lower and the upper ends of their bands, in the target's own terms."""
         change = np.asarray(self.model.predict_proba(found.x), np.float64)
         reach = np.array(self.plan.bands) if self.plan.bands else np.full(self.plan.horizon, np.nan)
+        reach = reach * widths(found.x, self.plan.restless)[:, None]
         return tuple(self.own(found, change + add) for add in (0.0, -reach, reach))  # type: ignore[return-value]
 
     def own(self, found: Windows, change: np.ndarray) -> np.ndarray:
@@ -261,21 +269,6 @@ def outputs(plan: Plan, found: Windows, filled: bool = False) -> np.ndarray:
     """What the network should say of these windows (N, horizon); filled: with 0, no change, where nothing is known."""
     change: np.ndarray = (found.y - found.last[:, None]) / plan.scale
     return np.nan_to_num(change) if filled else change
-
-
-def conformal(residuals: np.ndarray, coverage: float) -> tuple[float, ...]:
-    """How far bands reach at each step ahead, so that they hold a share of residuals (N, horizon) like these: split
-    conformal prediction. Where there are too few, as far as the largest.
-
-    >>> conformal(np.array([[1.0], [-2.0], [3.0], [np.nan]]), 0.5)
-    (2.0,)
-    """
-    reach = []
-    for column in np.abs(residuals).T:
-        known = np.sort(column[np.isfinite(column)])
-        place = int(np.ceil((len(known) + 1) * coverage)) - 1
-        reach.append(float(known[min(place, len(known) - 1)]) if len(known) else 0.0)
-    return tuple(reach)
 
 
 def others(forecaster: Forecaster, held: Windows) -> dict[str, np.ndarray]:

@@ -1,9 +1,10 @@
 """Forecasts: the one recipe by which a series is continued, several steps at once, with bands.
 
-A forecast is the last known value and a change from there: the mean of what a linear map of the window (ridge
-regression) says and of what a network says, weighed by what each is worth on the part of the past that is held out.
-The numbers were chosen on one half of the series of `python -m benchmarks.forecasts`; docs/series.md has what they
-reach on the other half.
+A forecast is the last known value and a change from there: that of plain forecasts (persistence, seasonal naive,
+smoothing, ridge regression), weighed by what they are worth on later parts of the past, and a correction by a network,
+which counts as far as it helps on the part held out: what they leave over, or, where there is much to learn from, the
+whole change, so that two ways to forecast are averaged. The numbers were chosen on one half of the series of `python -m
+benchmarks.forecasts`; docs/series.md has what they reach on the other half.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from netgrad.data.tables import chosen
 from netgrad.errors import DataError, NetgradError, warn
 from netgrad.layers import Add, Dense, Dropout, FeatureScale, Flatten, Layer
 from netgrad.network import Ensemble, Input, Network, Sequential
+from netgrad.training.baselines import NETWORK, baselines, blended, weights, worth
 from netgrad.training.fit import fit, untrained
-from netgrad.training.forecaster import Forecaster, Plan, conformal, encoded, outputs, shaped
+from netgrad.training.forecast_bands import reaches, restlessness, widths
+from netgrad.training.forecaster import Forecaster, Plan, encoded, outputs, shaped
 from netgrad.training.model import Model
 from netgrad.training.ridge import Fold, Ridge, strength
 
@@ -34,15 +37,13 @@ if TYPE_CHECKING:
 LONGEST_WINDOW = 256  # that is chosen without being asked for
 FEWEST = 8  # windows to train on
 MANY = 500  # windows held out that are enough to decide by
-BEGINNINGS = (0.4, 0.6, 0.8)  # of the past, whose ends are looked at where there are fewer
+BEGINNINGS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of the past, whose ends are looked at where there are fewer
+FEWEST_SEEN = 3  # windows to look at after such a beginning
 LOOKED_AT = 6000  # windows by which it is decided what is learned
-MOST_LINEAR = 4000  # numbers in a window of which a linear map is made, too
+LARGE = 4000  # windows to train on, from which the network learns all of the change and not what is left over
 STEPS = 1500  # updates of a run, where that is not too few or too many epochs
 EPOCHS = (8, 100)
-DOUBT = 0.1  # weight of one half beside what the part held out says of the network's weight
-FEW = 2  # how much more that weighs where one horizon alone is held out
 LOGARITHM, LEVEL = 0.95, 0.95  # of the error without it, below which each is taken up
-ALL_OF_IT = 0.98  # of the squared error of a map of the target's past, below which all of the window is mapped
 
 
 def fit_forecast(
@@ -122,11 +123,11 @@ def fit_forecast(
     enough(series, plan, len(train), len(held), len(tested), validation, test)
     features, ahead = encoded(series, encoder, calendar, tuple(known))
     train, held, tested = (thinned(at, window * (features.shape[1] + len(ahead) + 2)) for at in (train, held, tested))
-    plan = decided_by_ridge(plan, series, train, held, first_held, features, ahead, log_target)
+    plan = with_terms(plan, series, train, held, first_held, features, ahead, log_target)
     parts = [shaped(plan, series, at, features, ahead) for at in (train, held, tested)]
     split = folds(series, np.concatenate([train, held]), horizon, first_held)
-    model, missed = trained(plan, parts[0], parts[1], split, layers, settings | {"seed": seed})
-    plan = replace(plan, bands=conformal(missed, coverage))
+    model, missed, plan = trained(plan, parts[0], parts[1], split, layers, settings | {"seed": seed})
+    plan = replace(plan, bands=reaches(missed, coverage))
     model = replace(model, encoder=encoder)
     model.card = {"task": "forecast", "target": target, "forecast": plan.to_json()}
     forecaster = Forecaster(model, plan, series, parts[0], missed=missed)
@@ -199,7 +200,7 @@ def thinned(at: np.ndarray, numbers: int) -> np.ndarray:
     return at[::every] if every > 1 else at
 
 
-def decided_by_ridge(
+def with_terms(
     plan: Plan,
     series: Series,
     train: np.ndarray,
@@ -209,7 +210,7 @@ def decided_by_ridge(
     ahead: Sequence[int],
     log_target: bool | None,
 ) -> Plan:
-    """The plan with what is learned, told by the errors of linear maps on what comes after what they learned from: the
+    """The plan with what is learned, told by the errors of plain forecasts on what comes after what they saw: the
     logarithm or not, and from the last value or without it. What is simpler stays where the other is hardly better."""
     positive = bool((series.filled > 0).all())
     if log_target and not positive:
@@ -230,8 +231,10 @@ def decided_by_ridge(
             seen = shaped(tried, series, some, features, ahead)
             # The target's own window, and of everything else the last step, tell it as well as all of it would.
             own = np.concatenate([seen.x[:, :, 0], seen.x[:, -1, 1:]], axis=1)
-            _, said, _ = strength(own, outputs(tried, seen, filled=True), outputs(tried, seen), parts)
-            error = errors_of(tried, seen, parts, said)
+            past, truth = np.arange(own.shape[1]) < plan.window, outputs(tried, seen)
+            found = baselines(own, np.nan_to_num(truth), truth, parts, past, plan.season)
+            share = weights(found, [truth[look] for _, look in parts])
+            error = errors_of(tried, seen, parts, blended(found, share).said)
             if error < least * wanted or not np.isfinite(least):
                 best, least = tried, error
     if best.log and log_target is None:
@@ -245,11 +248,11 @@ def folds(series: Series, at: np.ndarray, horizon: int, first_held: np.ndarray) 
     step, held = series.step[at], first_held[series.code[at]]
     found = [(step + horizon < held, step + 1 >= held)]
     if np.count_nonzero(found[0][1]) < MANY:
-        cuts = [*np.quantile(step, BEGINNINGS).astype(int), FAR]
+        cuts = [*np.unique(np.quantile(step[found[0][0]], BEGINNINGS).astype(int)), FAR]
         for cut, stop in pairwise(cuts):
             before = (step + horizon < cut) & found[0][0]
             after = (step + 1 >= cut) & (step + 1 < stop) & found[0][0]
-            if min(before.sum(), after.sum()) >= FEWEST:
+            if before.sum() >= FEWEST and after.sum() >= FEWEST_SEEN:
                 found.append((before, after))
     return found
 
@@ -280,8 +283,8 @@ def lag_ridge(plan: Plan, series: Series, first_held: np.ndarray, parts: Sequenc
 
 
 def network(layers: Sequence[Layer] | None, horizon: int) -> Network:
-    """The network beside the linear map: these layers and a last one, or by the recipe four small networks whose
-    answers are averaged."""
+    """The network that corrects: these layers and a last one, or by the recipe four small networks whose answers are
+    averaged."""
     if layers is not None:
         return Sequential(*layers, Dense(horizon), name="network")
     hidden = [layer for _ in range(2) for layer in (Dense(64, activation="relu"), Dropout(0.3))]
@@ -295,16 +298,52 @@ def trained(
     split: Sequence[Fold],
     layers: Sequence[Layer] | None,
     settings: dict[str, Any],
-) -> tuple[Model, np.ndarray]:
-    """The model, and by how much its outputs are off (N, horizon) on windows held out; where these are few, also those
-    of linear maps that learned from what came before others."""
-    y, y_held = outputs(plan, train, filled=True), outputs(plan, held, filled=True)
-    weight, weight_held = (np.isfinite(part.y).mean(1) for part in (train, held))
-    keep, keep_held = weight > 0, weight_held > 0
-    inner = network(layers, plan.horizon)
-    batch = 64 if len(y) < 4000 else 128
+) -> tuple[Model, np.ndarray, Plan]:
+    """The model; by how much its outputs are off (N, horizon), beside the width of bands, on windows held out and,
+    where these are few, on those that plain forecasts learned from earlier ones look at; and the plan with what each
+    part of the forecast counts for."""
+    flat, y, truth = (
+        np.concatenate(of)
+        for of in (
+            [part.x.reshape(len(part), -1) for part in (train, held)],
+            [outputs(plan, part, filled=True) for part in (train, held)],
+            [outputs(plan, part) for part in (train, held)],
+        )
+    )
+    looked = [truth[look] for _, look in split]
+    own = np.arange(flat.shape[1]) % train.x.shape[-1] == 0
+    found = baselines(flat, y, truth, split, own, plan.season)
+    share = weights(found, looked)
+    plain = blended(found, share)
+    left = truth - plain.early.predict(flat)  # by the plain forecasts that know the part alone that training sees
+    alone = len(train) >= LARGE
+    wanted = truth if alone else left
+    scale = float(np.sqrt(np.nanmean(wanted[: len(train)] ** 2))) or 1.0
+    learned = corrected(plan.horizon, train, held, wanted / scale, layers, settings)
+    more = scale * np.asarray(learned.predict_proba(held.x), np.float64) - alone * plain.said[0]
+    counts = worth(left[len(train) :], more)
+    missed = [part - said for part, said in zip(looked, plain.said, strict=True)]
+    missed[0] = missed[0] - counts * more
+    usual = float(np.sqrt((restlessness(train.x) ** 2).mean()))
+    wide = [widths(of, usual) for of in (np.concatenate([train.x, held.x])[look] for _, look in split)]
+    parts = {one.name: round(float(part), 4) for one, part in zip(found, share, strict=True)}
+    plan = replace(plan, parts={**parts, NETWORK: round(counts, 4)}, restless=usual)
+    off = np.concatenate([each / by[:, None] for each, by in zip(missed, wide, strict=True)])
+    return joined(learned, plain.map.times(1 - alone * counts), scale * counts, train.x[:2], y[:2]), off, plan
+
+
+def corrected(
+    horizon: int,
+    train: Windows,
+    held: Windows,
+    wanted: np.ndarray,
+    layers: Sequence[Layer] | None,
+    settings: dict[str, Any],
+) -> Model:
+    """A network that has learned what is wanted (N, horizon) of the windows, those to train on and those held out."""
+    batch, size = (128 if len(train) >= LARGE else 64), len(train)
     how: dict[str, Any] = {
-        "epochs": int(np.clip(STEPS * batch / len(y), *EPOCHS)),
+        "epochs": int(np.clip(STEPS * batch / size, *EPOCHS)),
         "batch_size": batch,
         "learning_rate": 1e-3,
         "schedule": "cosine",
@@ -312,67 +351,33 @@ def trained(
     }
     how |= {name: value for name, value in settings.items() if value is not None}
     how.setdefault("patience", max(5, how["epochs"] // 4))
-    learned = fit(
-        inner,
+    weight = np.isfinite(wanted).mean(1)
+    y = np.nan_to_num(wanted).astype(np.float32)
+    keep, keep_held = weight[:size] > 0, weight[size:] > 0
+    return fit(
+        network(layers, horizon),
         train.x[keep],
-        y[keep].astype(np.float32),
+        y[:size][keep],
         loss="squared_error",
-        sample_weight=weight[keep].astype(np.float32),
-        validation=(held.x[keep_held], y_held[keep_held].astype(np.float32)),
+        sample_weight=weight[:size][keep].astype(np.float32),
+        validation=(held.x[keep_held], y[size:][keep_held]),
         **how,
     )
-    said = np.asarray(learned.predict_proba(held.x), np.float64)
-    flat = np.concatenate([part.x.reshape(len(part), -1) for part in (train, held)])
-    if flat.shape[1] > MOST_LINEAR:
-        return learned, outputs(plan, held) - said
-    both, truth = np.concatenate([y, y_held]), np.concatenate([outputs(plan, train), outputs(plan, held)])
-    linear, (mapped, *earlier) = mapping(flat, both, truth, split, train.x.shape[-1])
-    share = worth(outputs(plan, held), mapped, said)
-    missed = [truth[split[0][1]] - (1 - share) * mapped - share * said]
-    missed += [truth[look] - told for (_, look), told in zip(split[1:], earlier, strict=True)]
-    return joined(learned, linear, share, train.x[:2], y[:2]), np.concatenate(missed)
 
 
-def mapping(
-    flat: np.ndarray, y: np.ndarray, truth: np.ndarray, split: Sequence[Fold], channels: int
-) -> tuple[Ridge, list[np.ndarray]]:
-    """The linear map of windows (N, window * channels), and what that of each fold says of what it looks at: of the
-    target's own past alone, the first channel, unless all of the window forecasts better."""
-    own = np.arange(flat.shape[1]) % channels == 0
-    found = [(used, *strength(flat[:, used], y, truth, split)) for used in (own, np.ones_like(own))]
-    used, alpha, said, _ = found[1] if found[1][-1] < ALL_OF_IT * found[0][-1] else found[0]
-    told = Ridge.of(flat[:, used], y, alpha)
-    W = np.zeros((flat.shape[1], y.shape[1]))
-    W[used] = told.W
-    return replace(told, W=W), said
-
-
-def worth(truth: np.ndarray, linear: np.ndarray, network: np.ndarray) -> float:
-    """The weight of the network beside the linear map, between 0 and 1, by what each says of examples (N, horizon): by
-    least squares, drawn towards one half the more, the larger the errors are beside what the two differ by, and the
-    fewer horizons there are.
-
-    >>> truth = np.ones((60, 1))
-    >>> round(worth(truth, 0 * truth, truth), 2), round(worth(truth, truth, 0 * truth), 2), worth(truth, truth, truth)
-    (0.95, 0.0, 0.5)
-    """
-    known = np.isfinite(truth)
-    more, wanted = (network - linear)[known], (truth - linear)[known]
-    doubt = DOUBT * (1 + FEW * truth.shape[-1] / len(truth)) * float(wanted @ wanted)
-    square = float(more @ more) + doubt
-    return float(np.clip((more @ wanted + 0.5 * doubt) / square, 0, 1)) if square else 0.5
-
-
-def joined(learned: Model, linear: Ridge, share: float, x: np.ndarray, y: np.ndarray) -> Model:
-    """One model of the network and the linear map, each with its weight."""
+def joined(learned: Model, told: Ridge, counts: float, x: np.ndarray, y: np.ndarray) -> Model:
+    """One model of the plain forecasts' map and the network, where that counts for something."""
     window = Input()
+    mapped = Dense(told.W.shape[1], name="linear")(Flatten(name="window")(window))
+    params = {"linear": {"W": told.W.astype(np.float32), "b": told.b.astype(np.float32)}}
+    if not counts:
+        warn("the network does not help on the part held out: the forecasts are the plain ones alone")
+        model = untrained(Network(window, mapped), x, y.astype(np.float32), loss="squared_error")
+        return replace(model, params=params, history=learned.history)
     scaled = FeatureScale(name="share")(learned.network(window))
-    mapped = Dense(linear.W.shape[1], name="linear")(Flatten(name="window")(window))
     whole = Network(window, Add(name="forecast")(scaled, mapped))
     model = untrained(whole, x, y.astype(np.float32), loss="squared_error")
-    own = {
-        "share": {"gamma": np.full(linear.W.shape[1], share, np.float32)},
-        "linear": {"W": ((1 - share) * linear.W).astype(np.float32), "b": ((1 - share) * linear.b).astype(np.float32)},
-    }
-    params, state = ({f"network/{name}": v for name, v in part.items()} for part in (learned.params, learned.state))
-    return replace(model, params=params | own, state=state, history=learned.history)
+    params["share"] = {"gamma": np.full(told.W.shape[1], counts, np.float32)}
+    params |= {f"network/{name}": part for name, part in learned.params.items()}
+    state = {f"network/{name}": part for name, part in learned.state.items()}
+    return replace(model, params=params, state=state, history=learned.history)

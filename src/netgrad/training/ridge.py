@@ -22,6 +22,10 @@ class Ridge:
         """What it says of examples (N, d)."""
         return np.asarray(x @ self.W + self.b, np.float64)
 
+    def times(self, factor: float) -> Ridge:
+        """The map that says this much of it."""
+        return Ridge(factor * self.W, factor * self.b, self.alpha)
+
     @classmethod
     def of(cls, x: np.ndarray, y: np.ndarray, alpha: float) -> Ridge:
         """The map of these examples."""
