@@ -1,5 +1,9 @@
 """Cross-validation, bootstrap, splits and the prediction error, against what can be said about them by hand."""
 
+import contextlib
+import sys
+
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,3 +129,23 @@ def test_one_line(case):
     with pytest.raises(ng.NetgradError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_trainings_side_by_side_score_the_same(backend):
+    """In processes of joblib's own and in those of a Dask cluster; an error there is one line here."""
+    if backend == "dask":
+        distributed = pytest.importorskip("distributed", reason="needs dask and distributed")
+        cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with contextlib.ExitStack() as ends:
+        if backend == "dask":
+            ends.enter_context(cluster)
+            client = ends.enter_context(distributed.Client(cluster))
+        ends.enter_context(joblib.parallel_config(backend, n_jobs=2))
+        folds, drawn = ng.cross_validate(NET, X, Y, folds=2, **FAST), ng.bootstrap(NET, X, Y, repeats=2, **FAST)
+        with pytest.raises(ng.NetgradError, match="learning_rate must be positive, found -1"):
+            ng.cross_validate(NET, X, Y, folds=2, learning_rate=-1.0)
+        if backend == "dask":  # it was there that they were trained
+            assert all(client.run(lambda: "netgrad.training.fit" in sys.modules).values())
+    assert folds == ng.cross_validate(NET, X, Y, folds=2, **FAST)
+    assert drawn == ng.bootstrap(NET, X, Y, repeats=2, **FAST)

@@ -63,12 +63,15 @@ def cross_validate(
     sample_weight: Any = None,
     lengths: Any = None,
     seed: int = 0,
+    n_jobs: int | None = None,
     **settings: Any,
 ) -> Scores:
     """Train ``folds`` times on all examples but one fold, and score on that fold.
 
     Folds are drawn at random; of classes each fold has its share (scikit-learn's `KFold` and `StratifiedKFold`).
     settings: as for `netgrad.fit`. Encoders are fitted anew to each training part, so nothing of a fold leaks into it.
+    n_jobs: trainings side by side, as joblib's backend runs them: processes by default, or those of
+    ``joblib.parallel_config``, such as a Dask cluster.
 
     >>> import netgrad as ng, numpy as np
     >>> x = np.random.default_rng(0).normal(size=(60, 2))
@@ -88,7 +91,7 @@ def cross_validate(
         raise DataError(f"the rarest class has {rare} examples, too few for {folds} folds: take fewer folds")
     splitter = (KFold if classes is None else StratifiedKFold)(folds, shuffle=True, random_state=seed)
     parts = splitter.split(np.zeros(n), classes)
-    return _score(network, parts, (x, y, sample_weight, lengths), seed, settings)
+    return _score(network, parts, (x, y, sample_weight, lengths), seed, settings, n_jobs)
 
 
 def bootstrap(
@@ -100,11 +103,13 @@ def bootstrap(
     sample_weight: Any = None,
     lengths: Any = None,
     seed: int = 0,
+    n_jobs: int | None = None,
     **settings: Any,
 ) -> Scores:
     """Train ``repeats`` times on N examples drawn with replacement, and score on those that were not drawn.
 
-    About 37% are left out each time. Of classes each resample has their shares. Source: Pattipati; Efron (1983).
+    About 37% are left out each time. Of classes each resample has their shares. n_jobs: as for `cross_validate`.
+    Source: Pattipati; Efron (1983).
 
     >>> import netgrad as ng, numpy as np
     >>> x = np.random.default_rng(0).normal(size=(60, 2))
@@ -125,7 +130,7 @@ def bootstrap(
                 raise DataError(f"{n} examples are too few for the bootstrap: a resample left none to score on")
             yield drawn, left
 
-    return _score(network, parts(), (x, y, sample_weight, lengths), seed, settings)
+    return _score(network, parts(), (x, y, sample_weight, lengths), seed, settings, n_jobs)
 
 
 class Split(NamedTuple):
@@ -229,17 +234,29 @@ def squared_error(model: Model, x: Any, y: Any) -> float:
 
 
 def _score(
-    network: Network, parts: Iterable[Any], examples: tuple[Any, ...], seed: int, settings: dict[str, Any]
+    network: Network,
+    parts: Iterable[Any],
+    examples: tuple[Any, ...],
+    seed: int,
+    settings: dict[str, Any],
+    n_jobs: int | None,
 ) -> Scores:
+    from joblib import Parallel, delayed
+
     if not isinstance(network, Network):
         raise NetgradError("selection trains anew each time: give a network, for a model its model.network")
-    rows = []
-    for train, held in parts:
-        x, y, w, lengths = (_take(part, train) for part in examples)
-        model = fit(network, x, y, sample_weight=w, lengths=lengths, seed=seed, **settings)
-        x, y, w, lengths = (_take(part, held) for part in examples)
-        rows.append(model.evaluate(x, y, w, lengths))
-    return Scores(rows)
+    one = delayed(_scored)
+    return Scores(Parallel(n_jobs=n_jobs)(one(network, *part, examples, seed, settings) for part in parts))
+
+
+def _scored(
+    network: Network, train: Any, held: Any, examples: tuple[Any, ...], seed: int, settings: dict[str, Any]
+) -> dict[str, float]:
+    """What a training on these examples scores on those, in whatever process this is."""
+    x, y, w, lengths = (_take(part, train) for part in examples)
+    model = fit(network, x, y, sample_weight=w, lengths=lengths, seed=seed, **settings)
+    x, y, w, lengths = (_take(part, held) for part in examples)
+    return model.evaluate(x, y, w, lengths)
 
 
 def _take(part: Any, index: np.ndarray) -> Any:
