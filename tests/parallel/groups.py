@@ -82,18 +82,32 @@ def events(log):
     return [json.loads(line)["event"] for line in log.read_text().splitlines()]
 
 
-def apart_from_one(processes, folder, *works, seconds=300):
-    """By which share losses of so many processes differ at most from those of one, by work of `one_of_a_group`."""
+def apart_from_one(processes, folder, *works, seconds=300, slurm=False):
+    """By which share losses of so many processes differ at most from those of one, by work of `one_of_a_group`.
+
+    slurm: they are told where they are by the variables that Slurm sets, and by nothing else.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{probe.getsockname()[1]}"
+    job = {"SLURM_JOB_ID": str(os.getpid()), "SLURM_STEP_NODELIST": "127.0.0.1", "SLURM_NTASKS": str(processes)}
     running = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.parallel.one_of_a_group", place, str(i), str(processes), folder, *works],
+            [
+                sys.executable,
+                "-m",
+                "tests.parallel.one_of_a_group",
+                "slurm" if slurm else place,
+                str(i),
+                str(processes),
+                folder,
+                *works,
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "JAX_PLATFORMS": "cpu"},
+            env={**os.environ, "JAX_PLATFORMS": "cpu"}
+            | (job | {"SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)} if slurm else {}),
         )
         for i in range(processes)
     ]

@@ -1,6 +1,7 @@
 """One process of a group: trains networks with the others and, as the first one, alone; prints how they differ.
 
-`python -m tests.parallel.one_of_a_group HOST:PORT PROCESS OF FOLDER WORK ...`
+`python -m tests.parallel.one_of_a_group HOST:PORT PROCESS OF FOLDER WORK ...`; "slurm" for HOST:PORT leaves it to JAX
+to find out from the environment where it is.
 """
 
 import json
@@ -70,7 +71,10 @@ def stream(folder):
 
 
 def main(place, process, of, folder, *works):
-    join(place, int(process), int(of))
+    if place == "slurm":
+        jax.distributed.initialize()
+    else:
+        join(place, int(process), int(of))
     found = {}
     for work in works:
         net, *data = globals()[work](Path(folder))
