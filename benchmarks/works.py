@@ -15,7 +15,8 @@ import numpy as np
 @dataclass(frozen=True)
 class Work:
     """kind "sequence" (tagging), "text" (the next symbol), "translation" (a source of as many symbols as its target),
-    "image", "residual" (a ResNet), "signal" or "vector"; shape: of one example; layers: see each kind.
+    "image", "residual" (a ResNet), "inception" (modules of GoogLeNet), "signal" or "vector"; shape: of one example;
+    layers: see each kind.
 
     target: "classes" (softmax cross-entropy) or "bits" (logistic cross-entropy on every output).
     ratio: the speed-up over the best other contender that netgrad aims at; None where there is no aim but "not slower".
@@ -104,6 +105,18 @@ class Work:
                         parts.append(Part(int(np.prod(out)) * weights, int(np.prod(shape)), outputs, outputs, weights))
                         shape = [*out, wide]
                 continue
+            elif name == "inception":  # 1 x 1, 3 x 3, 5 x 5 and a pooling side by side, with 1 x 1 before and behind
+                one, before_three, three, before_five, five, behind = settings
+                places, maps = int(np.prod(shape[:-1])), shape[-1]
+                for read, made in (
+                    (maps, (one, before_three, before_five, behind)),
+                    (before_three + before_five, (9 * three, 25 * five)),
+                ):
+                    weights = maps * sum(made) if read == maps else before_three * made[0] + before_five * made[1]
+                    outputs = places * (sum(made) if read == maps else three + five)
+                    parts.append(Part(places * weights, places * read, outputs, 0, weights))
+                shape = [*shape[:-1], one + three + five + behind]
+                continue
             elif name == "encoder_decoder":  # LSTMs: both ways over the source, once more over that, and the target
                 units, embedding = settings
                 steps, half = shape[0], units // 2
@@ -183,6 +196,10 @@ WORKS = {
         Work("resnet20", "ResNet-20 at 32x32, N=64", "residual", 64, (32, 32, 3),
              (("conv", 16, 3, "same"), ("residual", 16, 3, 3), ("global_pool",), ("dense", 10, "identity")), 10,
              ratio=1.2),
+        Work("inception", "two Inception modules, 3a and 3b of GoogLeNet at 28x28, N=16", "inception", 16,
+             (28, 28, 192),
+             (("inception", 64, 96, 128, 16, 32, 32), ("inception", 128, 128, 192, 32, 96, 64), ("global_pool",),
+              ("dense", 10, "identity")), 10, ratio=1.2),
         Work("translation", "encoder-decoder of LSTMs with attention, 64 units, 40 symbols, T=30, N=64",
              "translation", 64, (30,), (("encoder_decoder", 64, 32), ("dense", 40, "identity")), 40, ratio=1.2),
     )

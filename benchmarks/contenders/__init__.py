@@ -28,14 +28,14 @@ class Contender:
         return work.kind in self.kinds and mode in self.modes
 
 
-EVERY = ("sequence", "text", "translation", "image", "residual", "signal", "vector")
+EVERY = ("sequence", "text", "translation", "image", "residual", "inception", "signal", "vector")
 CONTENDERS = {
     "netgrad": Contender("with_netgrad", kinds=EVERY),
     "netgrad without kernels": Contender("with_netgrad", environment={"NETGRAD_KERNELS": "0"}, kinds=EVERY),
     "JAX (Equinox)": Contender("with_equinox"),
     "PyTorch": Contender("with_torch", kinds=EVERY),
     "PyTorch compiled": Contender("with_torch", "compile", kinds=EVERY),
-    "PyTorch channels last": Contender("with_torch", "channels_last", kinds=("image", "residual")),
+    "PyTorch channels last": Contender("with_torch", "channels_last", kinds=("image", "residual", "inception")),
     "Keras (JAX)": Contender("with_keras", environment={"KERAS_BACKEND": "jax"}),
     "scikit-learn": Contender("with_sklearn", kinds=("vector",)),
     "onnxruntime": Contender("with_onnxruntime", modes=("predict",)),

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import netgrad as ng
 from benchmarks.works import Work
 from netgrad import optimizers
+from netgrad.architectures.googlenet import module, plain
 from netgrad.training.epoch import compiled_step
 from netgrad.training.supervised import Supervised
 from netgrad.training.task import Carry
@@ -35,6 +36,8 @@ def network(work: Work) -> ng.Network:
             case "conv":
                 filters, window, padding = settings
                 layers.append(ng.Conv(filters, window, padding=padding, activation="relu"))
+            case "inception":
+                layers.append(module(settings, f"inception_{len(layers) + 1}", plain, 5))
             case "pool":
                 layers.append(ng.MaxPool(settings[0]))
             case "global_pool":

@@ -108,18 +108,39 @@ class ResNet(nn.Module):
         return self.fc(h.mean((2, 3)))
 
 
+class Inception(nn.Module):
+    """GoogLeNet's module: four ways side by side, their maps one after the other."""
+
+    def __init__(self, maps: int, one: int, before_three: int, three: int, before_five: int, five: int, behind: int):
+        super().__init__()
+
+        def conv(given: int, made: int, window: int) -> nn.Module:
+            return nn.Sequential(nn.Conv2d(given, made, window, padding=window // 2), nn.ReLU())
+
+        self.branch1 = conv(maps, one, 1)
+        self.branch2 = nn.Sequential(conv(maps, before_three, 1), conv(before_three, three, 3))
+        self.branch3 = nn.Sequential(conv(maps, before_five, 1), conv(before_five, five, 5))
+        self.branch4 = nn.Sequential(nn.MaxPool2d(3, 1, 1), conv(maps, behind, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([way(x) for way in (self.branch1, self.branch2, self.branch3, self.branch4)], 1)
+
+
 class Pooled(nn.Module):
     """Convolutions, pooling and dense layers in a row, on channels-first arrays."""
 
     def __init__(self, work: Work, example: torch.Tensor):
         super().__init__()
         parts: list[nn.Module] = []
-        dims = len(work.shape) - 1
+        dims, maps = len(work.shape) - 1, work.shape[-1]
         for name, *settings in work.layers:
             if name == "conv":
                 filters, window, padding = settings
                 conv = nn.LazyConv2d if dims == 2 else nn.LazyConv1d
                 parts += [conv(filters, window, padding="same" if padding == "same" else 0), nn.ReLU()]
+            elif name == "inception":
+                parts.append(Inception(maps, *settings))
+                maps = settings[0] + settings[2] + settings[4] + settings[5]
             elif name == "pool":
                 parts.append((nn.MaxPool2d if dims == 2 else nn.MaxPool1d)(settings[0]))
             elif name == "global_pool":
@@ -143,7 +164,7 @@ def network(work: Work, variant: str) -> tuple[Any, dict[str, Any]]:
     data = {name: torch.from_numpy(v) for name, v in work.data().items()}
     if work.kind == "translation":
         return Translator(work), data | {"x": (data["x"], data["target"])}
-    if work.kind in ("image", "residual", "signal"):
+    if work.kind in ("image", "residual", "inception", "signal"):
         data["x"] = data["x"].movedim(-1, 1).contiguous()
     if work.kind == "text":
         return Decoder(work), data

@@ -15,7 +15,7 @@ from benchmarks.contenders import with_torch  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 
-@pytest.mark.parametrize("name", ["translation", "resnet20"])
+@pytest.mark.parametrize("name", ["translation", "resnet20", "inception"])
 def test_both_contenders_compute_the_same(name, tmp_path):
     work = replace(WORKS[name], examples=3)
     data = work.data()
@@ -26,8 +26,15 @@ def test_both_contenders_compute_the_same(name, tmp_path):
     (found,) = model.outputs(with_netgrad.inputs(data)).values()
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-5 * np.abs(wanted).max())
     # Two biases a gate, and one of the keys that softmax takes away, are PyTorch's alone.
-    more = {"translation": 4 * (2 * 32 + 64 + 64) + 64, "resnet20": 0}[name]
+    more = {"translation": 4 * (2 * 32 + 64 + 64) + 64, "resnet20": 0, "inception": 0}[name]
     assert sum(p.numel() for p in module.parameters()) == sum(map(np.size, jax.tree.leaves(model.params))) + more
+
+
+def test_what_inception_modules_cost():
+    """Szegedy et al., table 1: 128 and 304 million multiply-adds an image."""
+    work = WORKS["inception"]
+    adds = [part.multiply_adds for part in work._parts()]
+    assert [round(sum(adds[i : i + 2]) / 1e6) for i in (0, 2)] == [128, 304]
 
 
 def test_what_a_residual_network_costs():
