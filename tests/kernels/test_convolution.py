@@ -242,3 +242,18 @@ def test_native_code_checks_for_itself():
     ]:
         with pytest.raises(jax.errors.JaxRuntimeError, match="convolution"):
             run(shape, **attributes)
+
+
+@pytest.mark.skipif(not kernels.active("max_pool_forward"), reason="there are no kernels")
+@pytest.mark.parametrize(("strides", "native"), [((1, 1), True), ((2, 2), True), ((3, 3), False)])
+def test_pooling_of_many_channels_is_left_to_xla_where_no_windows_overlap(strides, native):
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 7, 8, 20)), jnp.float32).round(1)  # with equals
+
+    def both(x):
+        a, index = kernels.max_pool_forward(x, (3, 3), strides, ((1, 1), (1, 1)))
+        return a, index, kernels.max_pool_backward(jnp.cos(a), index, (7, 8), (3, 3), strides, ((1, 1), (1, 1)))
+
+    assert ("netgrad_max_pool_forward" in jax.jit(both).lower(x).as_text()) == native
+    parts = [both(x[..., i : i + 10]) for i in (0, 10)]  # few enough for the kernel anyway
+    for whole, *own in zip(both(x), *parts, strict=True):
+        np.testing.assert_array_equal(whole, jnp.concatenate(own, axis=-1))

@@ -21,7 +21,8 @@ Array = jax.Array
 _EXAMPLES_LAST = (1, 2, 3, 0)
 # From so many on XLA's vectors hold channels, and pooling without the kernel is about as fast between two kernels, and
 # up to four times as fast where the examples lie first and would have to be turned; below, the kernel is 2 to 3 times
-# as fast, wherever they lie.
+# as fast, wherever they lie. Where windows overlap XLA adds up an array for each of their positions: the kernel is 20
+# times as fast (3 x 3, stride 1, 28 x 28 x 192, 16 examples: 22 ms forward and back instead of 440).
 MANY_CHANNELS = 16
 _NONE: Padding = ((0, 0), (0, 0))
 
@@ -50,7 +51,7 @@ def max_pool_forward(x: Array, window: Pair, strides: Pair, padding: Padding = _
     def reference(x):
         return _max_reference(x, window, strides, padding, jnp.uint8 if small else jnp.int32)
 
-    if not small or x.shape[3] >= MANY_CHANNELS:
+    if not small or _left_to_xla(x.shape[3], window, strides):
         return reference(x)
     return call(
         "max_pool_forward",
@@ -82,7 +83,7 @@ def max_pool_backward(
         share = [jnp.where(index == p, delta, 0) for p in range(window[0] * window[1])]
         return _spread(share, shape, window, strides, padding)
 
-    if window[0] * window[1] > 256 or shape[3] >= MANY_CHANNELS:
+    if window[0] * window[1] > 256 or _left_to_xla(shape[3], window, strides):
         return reference(delta, index)
     return call(
         "max_pool_backward",
@@ -93,6 +94,11 @@ def max_pool_backward(
         output_layouts=(_EXAMPLES_LAST,),
         **_attributes(window, strides, padding),
     )
+
+
+def _left_to_xla(channels: int, window: Pair, strides: Pair) -> bool:
+    """Whether pooling is as fast without the kernel."""
+    return channels >= MANY_CHANNELS and all(w <= s for w, s in zip(window, strides, strict=True))
 
 
 def _max_reference(x, window, strides, padding, index_dtype):
