@@ -37,6 +37,7 @@ def known(*layers, **facts):
         "row_numbers": lambda places: places,
         "scored": SimpleNamespace(x={network.inputs[0]: NORMAL}, lengths={}),
         "severity": "fault",
+        "mistaken": "fault",
         "failing": True,
         "input_rank": 4.0,
         "expected": 0.9,

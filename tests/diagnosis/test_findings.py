@@ -165,3 +165,20 @@ def test_mistakes_that_nobody_means_are_a_warning_even_where_training_copes():
     assert found.skill > 0.9
     assert found["targets_out_of_range"].severity == found["whole_batch_method"].severity == "warning"
     assert "softmax" not in found["targets_out_of_range"].remedy
+
+
+def test_a_diagnosis_compiles_a_dozen_programs_once():
+    """Not one for each operation, and none when it is asked for again."""
+    from netgrad.compiling import compilations
+
+    x = np.random.default_rng(0).normal(size=(150, 7)).astype(np.float32)
+    y = (x[:, 0] + x[:, 1] > 0).astype(int)
+    net = ng.Sequential([ng.Dense(9, activation="relu"), ng.Dense(2)])
+    model = ng.fit(net, x[:100], y[:100], epochs=20, learning_rate=0.02, seed=1)
+    held = (x[100:], y[100:])
+    with compilations() as made:
+        diagnose(model, x[:100], y[:100], validation=held)
+    assert len(made) <= 24, [one.name for one in made]
+    with compilations() as again:
+        diagnose(model, x[:100], y[:100], validation=held)
+    assert not again

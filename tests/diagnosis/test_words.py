@@ -96,6 +96,11 @@ CASES = [
         "with 32 examples a step the loss reaches 0.1 in the same epochs, with 1 it reaches 9",
     ),
     (
+        "batch_too_small",
+        lambda: known(settings={"batch_size": 1}, rates={**RATES, 1.0: np.inf}, smaller_batches={1.0: 0.1}),
+        "in the same epochs, with 1 training diverges: each step",
+    ),
+    (
         "batch_too_large",
         lambda: known(settings={"batch_size": 300}, rates=RATES, smaller_batches={1.0: 0.1}, rows=[{"loss": 1.0}]),
         "300 examples a step made 1 update in 1 epoch; with 32 a step the loss reaches 0.1 instead of 9",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad.compiling import Program
 from netgrad.diagnosis import recurrence, reference
 from netgrad.diagnosis.examples import PROBE, SCORED, part
 from netgrad.diagnosis.measures import Measures, measured
@@ -17,7 +18,7 @@ from netgrad.diagnosis.places import Place, copies
 from netgrad.diagnosis.signals import Signal, compiled
 from netgrad.diagnosis.trials import Trials
 from netgrad.errors import NetgradError
-from netgrad.layers.activation import Activation
+from netgrad.layers.activation import Activation, Identity
 from netgrad.layers.attention import Attention
 from netgrad.layers.gaussian import Gaussian
 from netgrad.layers.recurrent import Recurrent
@@ -31,6 +32,12 @@ from netgrad.training.objective import trace_batch
 
 SEQUENCES = 4  # whose Jacobians are followed through time
 UNEVEN = 0.6  # the share of a class from which on it no longer decides alone what a network is worth
+
+
+@lru_cache(maxsize=64)
+def _values(loss: Any) -> Program:
+    """The values of a loss, (answers, targets) -> those of each position, in one program."""
+    return Program(loss.value, optimisation=0)
 
 
 class Evidence(Trials):
@@ -78,11 +85,11 @@ class Evidence(Trials):
     # --- signals
 
     @cached_property
-    def _now(self) -> tuple[dict[str, Signal], dict[str, np.ndarray], float]:
+    def _now(self) -> tuple[dict[str, Signal], dict[str, np.ndarray], np.ndarray]:
         return self._signals(self.model)
 
     @cached_property
-    def _then(self) -> tuple[dict[str, Signal], dict[str, np.ndarray], float]:
+    def _then(self) -> tuple[dict[str, Signal], dict[str, np.ndarray], np.ndarray]:
         return self._signals(self.start)
 
     @property
@@ -173,12 +180,9 @@ class Evidence(Trials):
             elif loss.logits:
                 sure = np.clip(share, 1e-6, 1 - 1e-6)
                 options = [np.log(sure) if loss.task == "classification" else np.log(sure / (1 - sure))]
-            wanted = jnp.asarray(rows.astype(np.float32))
-            values = [
-                float(loss.value(jnp.broadcast_to(jnp.asarray(o, wanted.dtype), wanted.shape), wanted).mean())
-                for o in options
-            ]
-            total += weight * min(values)
+            wanted = rows.astype(np.float32)
+            answers = [np.broadcast_to(np.asarray(option, wanted.dtype), wanted.shape) for option in options]
+            total += weight * min(float(np.mean(_values(loss)(answer, wanted))) for answer in answers)
         return total if self.model.objective.reduction == "mean" else total * self.scored.size
 
     @cached_property
@@ -186,13 +190,14 @@ class Evidence(Trials):
         """The loss where every output is 0 before its activation: of C classes, equally likely ones, ln C."""
         total = 0.0
         for name, loss, weight in self.model.objective.terms:
-            target = jnp.asarray(np.asarray(self.scored.y[name]))
+            target = np.asarray(self.scored.y[name])
             shape = (len(target), *self._output_shapes[name])
             activation = getattr(self.network.output_layer(name), "activation", None)
-            z = jnp.zeros(shape, jnp.result_type(float))
-            answer = activation.f(z) if isinstance(activation, Activation) else z
+            z = np.zeros(shape, np.float32)
+            bent = isinstance(activation, Activation) and not isinstance(activation, Identity)
+            answer = np.asarray(activation.f(jnp.asarray(z))) if bent else z  # type: ignore[union-attr]
             kept = self._weights(name, self.scored).reshape(shape[:-1]) > 0
-            total += weight * float(np.asarray(loss.value(answer, target))[kept].mean())
+            total += weight * float(np.asarray(_values(loss)(answer, target))[kept].mean())
         return total if self.model.objective.reduction == "mean" else total * self.scored.size
 
     @cached_property
@@ -294,7 +299,8 @@ class Evidence(Trials):
         for path, leaf in jax.tree_util.tree_leaves_with_path(self.model.params):
             if not np.isfinite(np.asarray(leaf)).all():
                 return f"parameter {jax.tree_util.keystr(path, simple=True, separator='.')}"
-        return self.trace.first_non_finite()
+        # The trace, which names the place, is computed operation by operation: some 40 small programs.
+        return None if self._now[2] else self.trace.first_non_finite()
 
     @cached_property
     def trace(self) -> Trace:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from netgrad.diagnosis.words import digits
 from netgrad.notebook import table
 from netgrad.registry import KINDS
 
@@ -38,7 +39,7 @@ class Finding:
     @property
     def numbers(self) -> str:
         """The measured numbers in a few words."""
-        return ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in self.measured.items())
+        return ", ".join(f"{name.replace('_', ' ')} {digits(value)}" for name, value in self.measured.items())
 
     def trying(self, remedy: str) -> Finding:
         """This finding with what helps in this case, where that is not all that its check knows; as it is for ""."""

@@ -99,12 +99,16 @@ def _signal(layer: Layer, own: dict, saved: dict, delta: Any, slopes: dict, step
 
 @lru_cache(maxsize=64)
 def compiled(network: Network, objective: Objective) -> Any:
-    """(params, state, batch) -> the signals, the activations of every node (positions, units), and the loss."""
+    """(params, state, batch) -> the signals, the activations of every node (positions, units), and whether all numbers
+    of the way forward and back are finite."""
 
     def look(params: dict, state: dict, batch: Batch) -> tuple[dict[str, Signal], dict[str, Any], Any]:
         looked = gradients(network, objective, params, state, batch, None, training=False)
         kept = {name: saved["a"] for name, saved in looked.run.saved.items() if hasattr(saved.get("a"), "ndim")}
-        return signals(network, looked, params, batch), kept, looked.loss
+        passed = [[saved.get(key) for key in ("x", "z", "a")] for saved in looked.run.saved.values()]
+        numbers = [leaf for leaf in jax.tree.leaves((passed, looked.nodes)) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+        finite = jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in numbers]))
+        return signals(network, looked, params, batch), kept, finite
 
     return Program(look)
 

@@ -76,7 +76,7 @@ class Trials(Examples):
         size = min(size, data.size)
         start = Carry(self.start.params, self.start.state, chosen.init(self.start.params))
         carries = [start._replace(opt_state=set_level(start.opt_state, factor)) for factor in FACTORS]
-        together: Carry = jax.tree.map(lambda *leaves: jnp.stack(leaves), *carries)
+        together: Carry = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *carries)
         task = Supervised.of(model, chosen)
         program = compiled_epochs(task, size, True, count)
         try:

@@ -7,6 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 
+def digits(value: float) -> str:
+    """A number with three digits, without an exponent up to a million.
+
+    >>> digits(0.12345), digits(3692.0), digits(2593111.0), digits(1.5e-9)
+    ('0.123', '3,690', '2.59e+06', '1.5e-09')
+    """
+    return f"{float(f'{value:.3g}'):,.0f}" if 1000 <= abs(value) < 999_500 else f"{value:.3g}"
+
+
 def listed(names: Sequence[str], most: int = 4) -> str:
     """Names in words.
 

@@ -45,8 +45,10 @@ class BatchTooSmall(Check):
         elif (
             e.failing and e.rates and e.smaller_batches and e.rates[1.0] - e.smaller_batches[1.0] > self.gain * e.chance
         ):
-            message = f"with 32 examples a step the loss reaches {e.smaller_batches[1.0]:.3g} in the same epochs, "
-            message += f"with {size} it reaches {e.rates[1.0]:.3g}: each step follows the noise of its few examples"
+            own = e.rates[1.0]
+            message = f"with 32 examples a step the loss reaches {e.smaller_batches[1.0]:.3g} in the same epochs, with "
+            message += f"{size} {f'it reaches {own:.3g}' if np.isfinite(own) else 'training diverges'}: each step "
+            message += "follows the noise of its few examples"
             advice = "take 16 to 64 examples a step"
             yield self.found("fault", "the run", message, batch_size=size, loss=e.rates[1.0]).trying(advice)
 

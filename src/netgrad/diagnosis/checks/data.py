@@ -17,7 +17,7 @@ import numpy as np
 
 from netgrad.diagnosis import reference
 from netgrad.diagnosis.finding import Check, Finding
-from netgrad.diagnosis.words import count_of, either
+from netgrad.diagnosis.words import count_of, digits, either
 from netgrad.layers.activation import Identity, Logistic, ReLU, ScaledTanh, Softmax, Tanh, Threshold
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.rescaling import Rescaling
@@ -79,7 +79,7 @@ class InputsNotNormalised(Check):
                 yield found(message, distance=distance).trying("correct such values, or cut them off")
         total = float(np.sqrt((rows[:, real] ** 2).mean()))
         if total > self.large or total < self.small:
-            yield found(f"the inputs' size is {total:.3g}, where about 1 trains best", size=total)
+            yield found(f"the inputs' size is {digits(total)}, where about 1 trains best", size=total)
         offset = np.abs(mean[real]) / spread[real]
         if np.median(offset) > self.offset:
             message = f"the inputs' means lie {np.median(offset):.3g} of their spreads away from 0"
@@ -168,7 +168,8 @@ class TargetsOutOfRange(Check):
             slack = self.slack * max(float(np.ptp(target)), 1e-12)
             share = float(((target < low - slack) | (target > high + slack)).mean())
             if share > self.outside:
-                message = f"{share:.0%} of the targets lie outside of [{low:g}, {high:g}], all that the output can give"
+                place = f"outside of [{low:g}, {high:g}]" if np.isfinite(high) else f"below {low:g}"
+                message = f"{share:.0%} of the targets lie {place}, which the output cannot give"
                 yield self.found("fault", where, message, outside=share).trying(
                     either("a linear output", "targets scaled to this range")
                 )

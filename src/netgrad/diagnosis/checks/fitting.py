@@ -49,7 +49,8 @@ class Overfitting(Check):
         if found or not e.held_short or e.short(e.skill) or not gap > self.wide:
             return
         others = [skill for _, _, _, skill, _, _ in e.transferred]
-        if others and np.mean(others) > self.alike * e.possible:
+        within = [own for _, _, own, *_ in e.transferred]
+        if others and np.mean(others) > self.alike * np.mean(within):
             message = (
                 f"the skill is {e.skill:.2f} on the training examples and {e.held_skill:.2f} on validation examples, "
             )

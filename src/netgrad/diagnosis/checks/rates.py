@@ -13,6 +13,7 @@ import numpy as np
 
 from netgrad.diagnosis.finding import Check
 from netgrad.diagnosis.trials import FACTORS
+from netgrad.diagnosis.words import digits
 from netgrad.optimizers.names import OPTIMIZERS
 from netgrad.registry import register
 
@@ -56,7 +57,7 @@ class RateTooHigh(Check):
         moved = float(np.median(list(e.moved.values())))
         if moved > self.far and losses[-1] > e.chance:
             message = (
-                f"the weights moved by {moved:.3g} times their size, and the loss ended at {losses[-1]:.3g}, above "
+                f"the weights moved by {digits(moved)} times their size, and the loss ended at {losses[-1]:.3g}, above "
             )
             message += "that of a constant answer: the steps are too large"
             advice = "a lower learning rate, or less momentum"
