@@ -46,6 +46,12 @@ def test_a_tables_model_goes_on_from_its_weights_on_its_table(tmp_path):
     own = model.predict_proba(table[["a", "b"]])  # in another order, with the running means that the file holds
     np.testing.assert_allclose(np.sort(shown, axis=0), np.sort(own, axis=0), atol=1e-5)
     assert heard[0]["data"]["classes"] == ["down", "up"]
+    said = f"params=ng.load({source['weights']!r}).params"
+    assert said in heard[0]["code"]
+    worker.obey({"do": "code", "code": "net = ng.Sequential([ng.Dense(5), ng.Dense(2)])"})
+    assert said not in worker.written(worker.at_work.network)
+    worker, _ = first_frame(source | {"target": "kind"})
+    trainer = worker.at_work
     worker.obey({"do": "epoch"})
     assert trainer.epoch == 1
 

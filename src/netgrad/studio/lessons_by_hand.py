@@ -105,7 +105,9 @@ BY_HAND: list[dict[str, Any]] = [
             {
                 "title": "All four examples",
                 "text": "Each example says how the weight should move; the update takes their sum. The equations "
-                "below have the four terms, and the weight after the update, -0.0903. Press Epoch to do it.",
+                "below have the four terms, and the weight after the update, -0.0903. (The text goes on with "
+                "numbers that it has rounded, so its sum is 0.8 % larger than the 0.001525 that you see.) "
+                "Press Epoch to do it.",
                 "setup": _PLANT | _neuron(2, 1, 2),
                 "expected": "sum of dE/dw75: 0.00153726",
                 "reads": "look gradient",

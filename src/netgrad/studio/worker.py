@@ -116,8 +116,11 @@ class Worker:
 
     def written(self, network: Network) -> str:
         """The code of what is trained, on the user's own data as x and y; "" where it cannot be written."""
+        weights = self.source.get("weights", "")
+        if weights and network != self.given:  # of a network that was changed since, not all of them fit
+            weights = ""
         try:
-            return code(self.design, self.at_work.examples, network, "gallery" in self.source)
+            return code(self.design, self.at_work.examples, network, "gallery" in self.source, weights)
         except NetgradError:
             return ""
 
