@@ -61,7 +61,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "training_only_column": (DEEPCHECKS,),
     "overfitting": (UMLAUT, CHECKER, DEEPCHECKS),
     "useless_columns": (DEEPCHECKS,),
-    "underfitting": (DEEPFD, CHECKER),
+    "underfitting": (CHECKER,),
     "cut_off_layers": (LINT,),
 }
 
