@@ -163,10 +163,26 @@ class GaussianKL(Activity):
 
 
 def with_divergences(network: Any, penalties: tuple[Penalty, ...]) -> tuple[Penalty, ...]:
-    """These penalties, and one for each `Gaussian` layer that none of them is on."""
+    """These penalties, and one for each `Gaussian` layer that none of them is on.
+
+    Raises `NetgradError` for one inside a block, whose quantities no penalty sees.
+    """
+    for node in network.nodes:
+        if _draws_inside(bare(node.layer)):
+            raise NetgradError(
+                f"the Gaussian layer inside {node.name} would be trained without its divergence: put it between "
+                "layers of the network itself"
+            )
     held = {p.last(network.by_name) for p in penalties if isinstance(p, GaussianKL)}
     free = [n for n in network.nodes if isinstance(bare(n.layer), Gaussian) and n.name not in held]
     return (*penalties, *(GaussianKL(layer=node.name) for node in free))
+
+
+def _draws_inside(layer: Any) -> bool:
+    """Whether a block of layers has a `Gaussian` one."""
+    block = getattr(layer, "block", None)
+    inside = () if block is None else [bare(node.layer) for node in block.nodes]
+    return any(isinstance(one, Gaussian) or _draws_inside(one) for one in inside)
 
 
 def _squared_jacobian(f: Callable[[dict], jax.Array], x: dict) -> jax.Array:

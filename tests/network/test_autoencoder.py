@@ -256,6 +256,9 @@ WRONG = {
     "no number of samples": (
         lambda: ng.fit(ng.Autoencoder(CODE, inputs=6), PLANE, epochs=1).sample(0), "at least 1, found 0"
     ),
+    "a code inside a block": (
+        lambda: ng.fit(ng.Autoencoder([ng.Recomputed([ng.Dense(4), ng.Gaussian()])], [ng.Dense(6)]), PLANE),
+        "the Gaussian layer inside encoder/recomputed_1 would be trained without its divergence"),
     "odd units": (lambda: ng.fit(ng.Autoencoder([ng.Dense(3), ng.Gaussian()], CODE), PLANE), "an even number of units"),
     "a penalty elsewhere": (
         lambda: ng.fit(PLAIN, PLANE, PLANE[:, 0], penalty=ng.Sparsity()), "unknown layer 'encoder'"

@@ -9,7 +9,7 @@ from netgrad.parallel import Placement
 from netgrad.parallel.processes import agree, apart, lost, together
 from tests.parallel.groups import apart_from_one, assert_dealt_out
 
-FACTS = {"data": [1, 2], "settings": "sgd"}
+FACTS = {"data": [1, 2], "settings": "sgd", "versions": "0.1.0", "first parameters": 1.5}
 
 
 @pytest.fixture
@@ -34,6 +34,8 @@ def group(monkeypatch):
     [
         ({"data": [1]}, "process 1 of the group has other data than process 0: start all with the same command"),
         ({"settings": [1, 2]}, "processes 1, 2 of the group have other settings than process 0"),
+        ({"versions": [2]}, "process 2 of the group has other versions than process 0: start all with the same"),
+        ({"first parameters": [2]}, "process 2 of the group has other first parameters than process 0"),
     ],
 )
 def test_who_means_something_else_is_named(group, differ, line):
