@@ -33,7 +33,8 @@ def found():
 
 
 def test_two_devices_are_one(found):
-    exact = {"test_gan": 1e-3, "in bfloat16": 1e-2}  # adam on gradients near 0 makes much of little
+    # Adam on gradients near 0 makes much of little; bfloat16 rounds to 8 bits, 0.004, in every layer of every step.
+    exact = {"test_gan": 1e-3, "in bfloat16": 3e-2}
     for name, (loss, params) in ((n, f) for n, f in found.items() if n not in ("by device", "divergence")):
         assert loss < exact.get(name, 2e-5), (name, loss, params)
         assert params < exact.get(name, 2e-4), (name, loss, params)

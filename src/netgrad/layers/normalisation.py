@@ -96,15 +96,16 @@ class BatchNorm(Layer):
         In prediction m and s are constants, and only the first term is left. dE/dgamma = sum dE/da u; dE/dbeta =
         sum dE/da. (The chain rule through Pattipati's "Batch Normalization", which leaves it to the reader.)
         """
-        u = saved["normalised"]
+        # Made again of the input rather than kept: what is kept is written and read, inside a `Stack` in another order.
+        u = (jnp.where(saved["valid"], saved["x"], 0) - saved["mean"]) * saved["inverse"]
         d_out = jnp.where(saved["valid"], d_out, 0)
-        g = d_in = params["gamma"] * d_out
+        sum_d, sum_du = total_of(d_out), total_of(d_out * u)
+        d_in = d_out
         if "n" in saved:
-            sum_g, sum_gu = across.statistic(total_of(g)), across.statistic(total_of(g * u))
-            d_in = g - sum_g / saved["n"] - u * sum_gu / saved["degrees"]
+            d_in = d_out - across.statistic(sum_d) / saved["n"] - u * (across.statistic(sum_du) / saved["degrees"])
             d_in = jnp.where(saved["valid"], d_in, 0)
-        d_params = {"gamma": total_of(d_out * u), "beta": total_of(d_out)}
-        return Backward(saved["inverse"] * d_in, d_params, d_out)
+        d_in = params["gamma"] * saved["inverse"] * d_in
+        return Backward(d_in, {"gamma": sum_du, "beta": sum_d}, d_out)
 
     def next_state(self, state: State, saved: Saved) -> State:
         if "n" not in saved:  # prediction, which only reads them

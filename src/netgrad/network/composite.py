@@ -15,6 +15,8 @@ import numpy as np
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Backward, Context, Layer
+from netgrad.layers.convolution import Conv
+from netgrad.layers.wrapper import bare
 from netgrad.network.execution import (
     Forward,
     Gradients,
@@ -28,6 +30,8 @@ from netgrad.network.execution import (
 from netgrad.network.graph import Network, Sequential
 from netgrad.registry import register
 from netgrad.types import Array, Inputs, Named, Params, Saved, Shape, Shapes, State
+
+_IMAGES = 4  # axes: (N, height, width, channels)
 
 
 @dataclass(frozen=True)
@@ -227,10 +231,10 @@ class Stack(Copies):
             own, state, i = copy
             key = None if context.key is None else jax.random.fold_in(context.key, i)
             run = self.run(own, state, (h, *others) if others else h, context, key)
-            return self.output(run), run.saved
+            return self.output(run), self._laid(run.saved)
 
         a, inside = jax.lax.scan(one, start, (params, context.state, jnp.arange(self.n)))
-        return a, {"x": x, "a": a, "inside": inside}
+        return a, {"x": x, "a": a, "inside": jax.vmap(self._unlaid)(inside)}
 
     def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """Through the copies from the last to the first, by the block's own rules; what every copy is given gets the
@@ -239,14 +243,31 @@ class Stack(Copies):
         given = saved["x"][1:] if others else ()
 
         def one(carry: tuple[Array, tuple[Array, ...]], copy: Any) -> Any:
-            back = self.back(copy[0], copy[1], carry[0])
+            back = self.back(copy[0], self._unlaid(copy[1]), carry[0])
             added = tuple(d + back.inputs[name] for d, name in zip(carry[1], others, strict=True))
             kept = back.params, {name: b.delta for name, b in back.nodes.items()}
             return (back.inputs[through], added), kept
 
         start = d_out, tuple(jnp.zeros_like(value) for value in given)
-        (d_in, d_others), (d_params, delta) = jax.lax.scan(one, start, (params, saved["inside"]), reverse=True)
+        inside = jax.vmap(self._laid)(saved["inside"])
+        (d_in, d_others), (d_params, delta) = jax.lax.scan(one, start, (params, inside), reverse=True)
         return Backward((d_in, *d_others) if others else d_in, d_params, delta)
+
+    def _laid(self, kept: Any) -> Any:
+        """What a copy saved, images with the examples last, as convolutions have them in memory.
+
+        XLA keeps what a loop hands on in the order of its axes, so that each image was turned on its way in and out.
+        """
+        return self._moved(kept, 0, -1)
+
+    def _unlaid(self, laid: Any) -> Any:
+        """The inverse of `_laid`."""
+        return self._moved(laid, -1, 0)
+
+    def _moved(self, kept: Any, source: int, destination: int) -> Any:
+        if not any(isinstance(bare(node.layer), Conv) for node in self.block.nodes):
+            return kept
+        return jax.tree.map(lambda v: jnp.moveaxis(v, source, destination) if jnp.ndim(v) == _IMAGES else v, kept)
 
     def look_back(self, params: Params, saved: Saved, d_out: Array) -> Saved:
         """What the block's layers show, by their names."""
