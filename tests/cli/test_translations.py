@@ -28,7 +28,7 @@ def numbers(tmp_path_factory):
 
 
 def test_numbers_in_words_are_written(netgrad, refused, numbers, tmp_path, monkeypatch):
-    monkeypatch.setattr("netgrad.report.html.diagnosed", lambda evidence, rows: iter(()))  # which takes its time
+    monkeypatch.setattr("netgrad.report.html.diagnosed", lambda *_: iter(()))  # which takes its time
     fit = ("fit", numbers, "--source", "said", "--target", "written", "--hidden", 24, "-q", "--out", tmp_path)
     fitted = netgrad(*fit, "--epochs", 40, "--learning-rate", "0.02")
     assert fitted.status == 0, fitted.err

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import isotonic_regression
-from scipy.stats import t
+from scipy.special import stdtrit
 
 MANY = 30  # horizons held out by which the usual error of each step is known by itself
 NARROWEST, WIDEST = 1 / 3, 3.0  # what a calm or a wild window makes of a band
@@ -53,13 +52,15 @@ def reaches(residuals: np.ndarray, coverage: float) -> tuple[float, ...]:
     size: np.ndarray = np.sqrt(_mean_square(residuals, known, count))
     n = max(float(known.any(1).sum()) / horizon, 1.0)
     if n < MANY:
+        from scipy.optimize import isotonic_regression  # takes a tenth of a second, which other trainings would pay
+
         size = np.asarray(isotonic_regression(size, weights=np.maximum(count, 1e-9)).x)
     told = np.abs(residuals) / np.where(size > 0, size, 1.0)
     ordered, place = np.sort(told[known]), coverage * (1 + 1 / n)
     if place < 1:
         far = float(ordered[int(np.ceil(round(place * len(ordered), 9))) - 1])
     else:
-        far = float(t.ppf(0.5 + coverage / 2, max(n, 2.0)) * np.sqrt(1 + 1 / n))
+        far = float(stdtrit(max(n, 2.0), 0.5 + coverage / 2) * np.sqrt(1 + 1 / n))
     return tuple(float(reach) for reach in far * size)
 
 
