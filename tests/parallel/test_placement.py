@@ -54,7 +54,9 @@ def test_divergence_is_explained(found):
 
 def test_one_device_is_a_placement_too():
     x = np.random.default_rng(0).normal(size=(10, 2)).astype("f")
-    one, placed = (ng.fit(NET, x, x[:, 0], epochs=2, batch_size=4, devices=devices) for devices in (None, 1))
+    assert Placement.of(1) is None  # of itself it is not spread
+    placements = None, Placement(tuple(jax.devices()[:1]))
+    one, placed = (ng.fit(NET, x, x[:, 0], epochs=2, batch_size=4, devices=devices) for devices in placements)
     np.testing.assert_allclose(one.history["loss"], placed.history["loss"], rtol=1e-6)
 
 
@@ -89,7 +91,7 @@ def test_a_group_shares_among_all_and_one_may_work_apart(monkeypatch):
 
 def test_what_cannot_be_shared_is_refused():
     with pytest.raises(ng.NetgradError, match="several starts are trained side by side on one device"):
-        ng.fit(NET, np.eye(3), [1.0, 2.0, 3.0], devices=1, starts=2)
+        ng.fit(NET, np.eye(3), [1.0, 2.0, 3.0], devices=Placement(tuple(jax.devices()[:1])), starts=2)
     for wrong, line in ({"shard": "weights"}, "shard must be"), ({"statistics": "all"}, "statistics must be"):
         with pytest.raises(ng.NetgradError, match=line):
             Placement(tuple(jax.devices()), **wrong)
