@@ -112,6 +112,9 @@ def test_fewer_examples_than_weights_give_the_same_from_fewer_columns(loss):
         np.testing.assert_allclose(part.variances(), whole.variances())
         np.testing.assert_allclose(part.log_det(), whole.log_det())
         np.testing.assert_allclose(quick.traces(part), G.traces(whole))
+        quick.V = np.repeat(quick.V[:, :1], quick.V.shape[1], axis=1)  # of rank 1, held up by rounding alone
+        with pytest.raises(NetgradError, match="the curvature is singular: 6 examples and the prior do not determine"):
+            quick.factor(beta * 1e30, alpha)
         known = structures.Full(G.weights, 1, 6, np.eye(G.weights.count)[None])
         assert known.for_rounds() is known  # of full rank there is nothing to save
 

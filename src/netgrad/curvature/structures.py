@@ -62,6 +62,13 @@ class Structure:
         """tr(G C C') of each kind, (kinds,)."""
         raise NotImplementedError
 
+    def singular(self) -> NetgradError:
+        """What is said where rounding alone holds the matrix up."""
+        return NetgradError(
+            f"the curvature is singular: {self.examples:,} examples and the prior do not determine "
+            f"{self.weights.count:,} weights, give a larger alpha (or alpha=None, by which the data choose it)"
+        )
+
     def for_rounds(self) -> Structure:
         """The same in the form in which one factor after the other is made soonest: itself, where there is no other."""
         return self
@@ -107,10 +114,7 @@ class Full(Structure):
         except LinAlgError:
             sound = False
         if not sound:
-            raise NetgradError(
-                f"the curvature is singular: {self.examples:,} examples and the prior do not determine "
-                f"{len(H):,} weights, give a larger alpha (or alpha=None, by which the data choose it)"
-            )
+            raise self.singular()
         inverse, _ = dtrtri(L, lower=1, overwrite_c=True)
         return FullFactor(inverse.T)
 
@@ -150,7 +154,10 @@ class LowRank(Structure):
         U = self.V / np.sqrt(alpha)[:, None]
         M = U.T @ U
         M[np.diag_indices(len(M))] += 1 / b
-        return LowRankFactor(alpha, b, cholesky(M, lower=True, overwrite_a=True, check_finite=False), U)
+        try:
+            return LowRankFactor(alpha, b, cholesky(M, lower=True, overwrite_a=True, check_finite=False), U)
+        except LinAlgError:
+            raise self.singular() from None
 
     def traces(self, factor: Factor) -> np.ndarray:
         assert isinstance(factor, LowRankFactor)
