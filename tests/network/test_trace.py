@@ -1,9 +1,12 @@
 """The trace: names, shapes, and numbers that can be computed by hand."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import netgrad as ng
+from netgrad.compiling import compilations
+from netgrad.network import forward
 
 
 @pytest.fixture
@@ -46,3 +49,20 @@ def test_unknown_names_are_suggested(model):
         trace["dense_1"]["delt"]
     with pytest.raises(AttributeError, match="did you mean 'delta'"):
         getattr(trace["dense_1"], "delt")  # noqa: B009
+
+
+def test_a_trace_is_one_program_that_keeps_the_order_of_what_layers_saved():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(5, 4, 3)), rng.integers(0, 2, (5, 4))
+    model = ng.untrained(ng.Sequential([ng.LSTM(3), ng.RNN(3), ng.Dense(2)]), x, y)
+    with compilations() as made:
+        trace = model.trace(x, y)
+    assert [program.name for program in made].count("traced") == 1
+    assert len(made) <= 8
+    saved = forward(model.network, model.params, model.state, {"x": jnp.asarray(x, "float32")}).saved
+    assert list(trace) == list(saved) == ["lstm_1", "rnn_1", "dense_1"]
+    for name, kept in saved.items():
+        shown = [key for key in kept if key in trace[name].values]
+        assert list(trace[name].values)[: len(shown)] == shown
+        assert list(trace[name].values) != sorted(trace[name].values)
+    assert isinstance(trace.loss, float)

@@ -299,7 +299,7 @@ class Evidence(Trials):
         for path, leaf in jax.tree_util.tree_leaves_with_path(self.model.params):
             if not np.isfinite(np.asarray(leaf)).all():
                 return f"parameter {jax.tree_util.keystr(path, simple=True, separator='.')}"
-        # The trace, which names the place, is computed operation by operation: some 40 small programs.
+        # The trace, which names the place, is a program of its own.
         return None if self._now[2] else self.trace.first_non_finite()
 
     @cached_property

@@ -19,11 +19,12 @@ from netgrad.kernels.recurrent_call import full_lengths
 from netgrad.layers.base import Context
 from netgrad.layers.cells import CELLS
 from netgrad.layers.recurrent import Recurrent
-from netgrad.network import Node, forward
+from netgrad.network import Network, Node, forward
 from netgrad.training.batch import Batch
 from netgrad.training.model import Model
 from netgrad.training.objective import Objective, trace_batch
 from netgrad.training.prepare import check_inputs
+from netgrad.types import Named, Params, State
 
 
 def spectral_radii(model: Model) -> dict[str, float]:
@@ -55,17 +56,27 @@ def jacobian_norms(model: Model, x: Any, lengths: Any = None, layer: str | None 
     """
     node = _recurrent_node(model, layer)
     inputs, given = check_inputs(model.network, model.encode_inputs(x), lengths)
-    run = forward(model.network, model.params, model.state, inputs, lengths=given)
-    saved = run.saved[node.name]
-    own = saved["x"][0] if isinstance(saved["x"], tuple) else saved["x"]
-    states = jnp.concatenate([saved["h"], saved["c"]] if "c" in saved else [saved["h"]], axis=-1)
-    before = jnp.concatenate([saved["start"][:, None], states[:, :-1]], axis=1)
-    steps, ends = own.shape[1], full_lengths(saved.get("lengths"), own)
+    own, before, ends = map(np.asarray, _passed(model.network, node.name)(model.params, model.state, inputs, given))
     norms = _norms(node.layer.replace(returns="state", learned_state=False))
     params = model.effective[node.params]
     with jax.default_matmul_precision("highest"):
         curves = np.stack([np.asarray(norms(params, *one)) for one in zip(own, before, ends, strict=True)])
-    return np.where(np.arange(steps) < np.asarray(ends)[:, None], curves, np.nan)
+    return np.where(np.arange(own.shape[1]) < ends[:, None], curves, np.nan)
+
+
+@lru_cache(maxsize=16)
+def _passed(network: Network, name: str) -> Program:
+    """What a recurrent layer was fed (N, T, d), its state before each step (N, T, s), and the lengths (N,)."""
+
+    @Program
+    def passed(params: Params, state: State, inputs: Named, lengths: Named) -> tuple[jax.Array, jax.Array, jax.Array]:
+        saved = forward(network, params, state, inputs, lengths=lengths).saved[name]
+        own = saved["x"][0] if isinstance(saved["x"], tuple) else saved["x"]
+        states = jnp.concatenate([saved["h"], saved["c"]] if "c" in saved else [saved["h"]], axis=-1)
+        before = jnp.concatenate([saved["start"][:, None], states[:, :-1]], axis=1)
+        return own, before, full_lengths(saved.get("lengths"), own)
+
+    return passed
 
 
 @lru_cache(maxsize=16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -107,6 +108,31 @@ class Trace(Mapping[str, NodeTrace]):
         return None
 
 
+def _in_order(values: Any) -> Any:
+    """For a program's result: mappings whose order JAX keeps, as it sorts the keys of dicts."""
+    if isinstance(values, Mapping):
+        return OrderedDict((key, _in_order(value)) for key, value in values.items())
+    return values
+
+
+def _plain(values: Any) -> Any:
+    if isinstance(values, OrderedDict):
+        return {key: _plain(value) for key, value in values.items()}
+    return values
+
+
+jax.tree_util.register_pytree_node(
+    NodeTrace,
+    lambda node: ((_in_order(node.values),), (node.name, node.layer)),
+    lambda named, kept: NodeTrace(*named, _plain(kept[0])),
+)
+jax.tree_util.register_pytree_node(
+    Trace,
+    lambda trace: ((trace.loss, _in_order(trace.outputs), OrderedDict(trace.nodes)), None),
+    lambda _, kept: Trace(kept[0], _plain(kept[1]), dict(kept[2])),
+)
+
+
 def record(
     network: Network,
     run: Forward,
@@ -137,7 +163,7 @@ def record(
         values |= {f"d{key}": value for key, value in whole.d_params.items()} | seen.get(node.params, {})
         values |= {} if block else looked
         nodes[node.name] = NodeTrace(node.name, type(node.layer).__name__, values)
-    return Trace(float(loss), run.outputs, nodes)
+    return Trace(loss, run.outputs, nodes)
 
 
 def describe(value: Any) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from netgrad.compiling import Program
 from netgrad.errors import NetgradError
 from netgrad.layers import across
 from netgrad.layers.activation import Activation, Logistic, Softmax
@@ -295,7 +296,18 @@ def trace_batch(
     training: bool = False,
 ) -> Trace:
     """One batch forward and backward with everything recorded."""
-    looked = gradients(network, objective, params, state, batch, key, training)
-    at = disturbed(network, objective, params, key if training else None)
-    besides = look_back(network, at, looked.run.saved, looked.arrived)
-    return record(network, looked.run, looked.nodes, looked.loss, params, besides)
+    traced: Trace = _compiled_trace(network, objective, training)(params, state, batch, key)
+    return replace(traced, loss=float(traced.loss))
+
+
+@lru_cache(maxsize=64)
+def _compiled_trace(network: Network, objective: Objective, training: bool) -> Program:
+    """The program of `trace_batch`: operation by operation the way back through one recurrent layer is 100 programs."""
+
+    def traced(params: Params, state: State, batch: Batch, key: jax.Array | None) -> Trace:
+        looked = gradients(network, objective, params, state, batch, key, training)
+        at = disturbed(network, objective, params, key if training else None)
+        besides = look_back(network, at, looked.run.saved, looked.arrived)
+        return record(network, looked.run, looked.nodes, looked.loss, params, besides)
+
+    return Program(traced, optimisation=0)
