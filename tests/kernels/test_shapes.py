@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netgrad import kernels
-from netgrad.kernels import dense, loss, recurrent_call, recurrent_gradients
+from netgrad.kernels import dense, loss, normalisation, recurrent_call, recurrent_gradients
 from tests.kernels.test_recurrent import ONE_OF_A_KIND, everything, problem
 
 pytestmark = pytest.mark.sanitize
@@ -22,17 +22,22 @@ def calls():
 
     def record(name, reference, *arrays, input_layouts=None, output_layouts=None, **attributes):
         results = jax.eval_shape(reference, *arrays)
+        attributes = {key: np.float32(v) if isinstance(v, float) else v for key, v in attributes.items()}
         seen[name] = arrays, jax.tree.leaves(results), attributes
         return reference(*arrays)
 
     p = problem("rnn_tanh", 0, n=3, steps=4, d=2, units=5)
     logits, bits = p["d_h"], jnp.zeros((3, 4, 5))
-    patched = [unittest.mock.patch.object(module, "call", record) for module in (dense, loss, recurrent_call)]
-    with patched[0], patched[1], patched[2]:
+    modules = dense, loss, normalisation, recurrent_call
+    patched = [unittest.mock.patch.object(module, "call", record) for module in modules]
+    with patched[0], patched[1], patched[2], patched[3]:
         x, W = jnp.ones((17, 60)), jnp.ones((60, 70))
         z = dense.dense_forward(x, W, jnp.ones(70))
         dense.dense_gradients(x, z)
         dense.dense_input_gradient(z, W)
+        maps, one = jnp.ones((5, 3, 2, 4)), jnp.ones(4)
+        normalisation.batch_norm_forward(maps, one, one, 1e-3)
+        normalisation.batch_norm_backward(maps, one, one, one, one, maps, 1e-3, rectified=True)
         for cell in ONE_OF_A_KIND:
             everything.__wrapped__(cell, problem(cell, 0, n=3, steps=4, d=2, units=5))
         recurrent_gradients.sequence_dense_forward(p["x"], p["W"], p["b"])

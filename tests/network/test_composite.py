@@ -6,7 +6,8 @@ import pytest
 
 import netgrad as ng
 from netgrad.diagnosis import diagnose
-from netgrad.network import backward, forward
+from netgrad.network import backward, forward, fused, next_state
+from netgrad.network.composite import MOST_WRITTEN_OUT
 
 RNG = np.random.default_rng(0)
 D_OUT = RNG.normal(size=(40, 3))
@@ -49,6 +50,42 @@ def test_a_stack_is_its_copies_written_out(x64):
         )
     delta = ours.nodes["stack_1"].delta["dense_1"]
     np.testing.assert_allclose(delta[1], theirs.nodes["residual_2/dense_1"].delta, rtol=1e-8)
+
+
+@pytest.mark.parametrize("n", [2, MOST_WRITTEN_OUT + 1])
+def test_a_stack_of_images_is_its_copies_written_out(n):
+    """Few copies are compiled one by one, more in a loop that keeps images with the examples last."""
+
+    def block(name=None):
+        first, second = (ng.Conv(3, 3, padding="same", bias=False) for _ in range(2))
+        return ng.Residual([first, ng.BatchNorm(), ng.ReLU(), second, ng.BatchNorm()], name=name)
+
+    stack = ng.Sequential([ng.Conv(3, 3), ng.Stack([block("block"), ng.ReLU()], n), ng.GlobalPool()])
+    copies = [part for _ in range(n) for part in (block(), ng.ReLU())]
+    plain = ng.Sequential([ng.Conv(3, 3), *copies, ng.GlobalPool()])
+    x, d_out = RNG.normal(size=(8, 7, 7, 2)).astype(np.float32), RNG.normal(size=(8, 3)).astype(np.float32)
+    params, state = stack.init(0, (7, 7, 2))
+
+    def flat(tree):
+        own = {
+            name.replace("block", f"residual_{i + 1}"): jax.tree.map(lambda v, i=i: v[i], value)
+            for i in range(n)
+            for name, value in tree["stack_1"].items()
+        }
+        return {name: value for name, value in tree.items() if name != "stack_1"} | own
+
+    def whole(net, params, state):
+        run = forward(net, params, state, {"x": x}, training=True)
+        back = backward(net, params, run.saved, {"global_pool_1": d_out})
+        return run.outputs, back.params, next_state(net, state, run.saved)
+
+    run = jax.jit(whole, static_argnums=0)
+    wanted = run(plain, flat(params), flat(state))
+    for net in (stack, fused(stack)):
+        outputs, *rest = run(net, params, state)
+        found = outputs, *map(flat, rest)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), found, wanted)
+    assert [type(node.layer).__name__ for node in fused(stack).nodes[1].layer.block.nodes][1] == "NormReLU"
 
 
 def test_the_program_does_not_grow_with_the_copies():

@@ -28,7 +28,7 @@ def network(conv, pool):
 def test_the_same_loss_and_gradients(x, conv, pool):
     net = network(conv, pool)
     joined = fused(net)
-    assert [type(node.layer).__name__ for node in joined.nodes][:2] == ["ConvPool", "Pooled"]
+    assert [type(node.layer).__name__ for node in joined.nodes][:2] == ["ConvPool", "Joined"]
     assert [n.name for n in joined.nodes] == [n.name for n in net.nodes]
     y = np.arange(len(x)) % 3
     model = ng.untrained(net, x, y)
@@ -40,6 +40,33 @@ def test_the_same_loss_and_gradients(x, conv, pool):
     np.testing.assert_allclose(joined_loss, loss, rtol=1e-5)
     for a, b in zip(jax.tree.leaves(joined_grads), jax.tree.leaves(grads), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "first", "last"),
+    [
+        ((9, 6, 5, 2), ng.Conv(4, 3), ng.Flatten()),
+        ((9, 4), ng.Dense(4), ng.Dropout(0.2)),
+        ((9, 8, 4), ng.Dense(4), ng.LSTM(3, returns="last")),
+    ],
+)
+def test_a_rectifier_joins_the_normalisation_before_it(shape, first, last, frozen):
+    x, y = np.random.default_rng(2).normal(size=shape), np.arange(9) % 3
+    lengths = np.arange(9) % 8 + 1 if len(shape) == 3 else None
+    net = ng.Sequential([first, ng.BatchNorm(), ng.ReLU(), last, ng.Dense(3)])
+    net = net.frozen("batch*") if frozen else net
+    assert [type(node.layer).__name__ for node in fused(net).nodes][1:3] == ["NormReLU", "Joined"]
+    model = ng.untrained(net, x, y, lengths=lengths)
+    batch = model.batch(x, y, None, lengths)
+    run = jax.jit(
+        lambda n: gradients(n, model.objective, model.params, model.state, batch, jax.random.key(1))[:3],
+        static_argnums=0,
+    )
+    ours, plain = run(fused(net)), run(net)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), ours, plain)
+    before = model.state["batch_norm_1"]["mean"]
+    assert frozen == (np.asarray(ours[2]["batch_norm_1"]["mean"]) == before).all()
 
 
 def test_a_joined_network_says_of_itself_what_the_network_says():

@@ -8,12 +8,16 @@ from netgrad.kernels.conv_pool import conv_pool_forward, conv_pool_input_gradien
 from netgrad.kernels.convolution import conv_forward, conv_input_gradient, conv_shape, conv_weight_gradient
 from netgrad.kernels.dispatch import Status, active, aside, call, status
 from netgrad.kernels.layout import examples_last
+from netgrad.kernels.normalisation import batch_norm_backward, batch_norm_forward, batch_norm_has_kernel
 from netgrad.kernels.pooling import max_pool_backward, max_pool_forward
 
 __all__ = [
     "Status",
     "active",
     "aside",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "batch_norm_has_kernel",
     "call",
     "conv_forward",
     "conv_input_gradient",

@@ -47,6 +47,15 @@ def shared(shares: Shares) -> Iterator[None]:
         _shares.reset(before)
 
 
+def spread() -> bool:
+    """Whether this device sees a part of the batch only.
+
+    >>> spread()
+    False
+    """
+    return _shares.get() is not None
+
+
 def total(value: Any) -> Any:
     """A sum over this device's examples as that over the whole batch.
 

@@ -75,17 +75,3 @@ class ConvPool(Wrapper):
         window = (as_image(at) or at).window
         named = self.layer.activation.registered_name
         return {"window": window, "activation": named, **arguments(self.layer.windows(in_shape))}
-
-
-@dataclass(frozen=True)
-class Pooled(Layer):
-    """Stands where the pooling was, and hands on what `ConvPool` has pooled already."""
-
-    def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
-        return x, {"x": x, "a": x}
-
-    def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
-        return Backward(d_out, {}, d_out)
-
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from netgrad import kernels
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers import across
 from netgrad.layers.base import Backward, Context, Layer
@@ -62,7 +63,31 @@ class BatchNorm(Layer):
         units = in_shape[-1:]
         return {"mean": jnp.zeros(units, float), "variance": jnp.ones(units, float)}
 
+    def natively(self, x: Array, context: Context) -> bool:
+        """Whether this is a step that the kernels take: maps of one device, of which everything counts."""
+        whole = context.training and context.lengths is None and not across.spread()
+        return whole and x.dtype == jnp.float32 and kernels.batch_norm_has_kernel(x)
+
+    def by_kernel(self, params: Params, x: Array, rectified: bool = False) -> tuple[Array, Saved]:
+        """`forward` where it is `natively`, with a rectifier behind it where that is said."""
+        gamma, beta = params["gamma"], params["beta"]
+        a, mean, variance = kernels.batch_norm_forward(x, gamma, beta, self.epsilon, rectified)
+        inverse = 1 / jnp.sqrt(variance + self.epsilon)
+        saved = {"x": x, "mean": mean, "variance": variance, "inverse": inverse, "a": a}
+        return a, saved | {"normalised": (x - mean) * inverse, "n": jnp.asarray(x.size // x.shape[-1], x.dtype)}
+
+    def back_by_kernel(self, params: Params, saved: Saved, d_out: Array, rectified: bool = False) -> Backward:
+        """`backward` of what `by_kernel` saved."""
+        gamma, beta = params["gamma"], params["beta"]
+        x, mean, variance = saved["x"], saved["mean"], saved["variance"]
+        d_in, d_gamma, d_beta = kernels.batch_norm_backward(
+            x, gamma, beta, mean, variance, d_out, self.epsilon, rectified
+        )
+        return Backward(d_in, {"gamma": d_gamma, "beta": d_beta}, d_out)
+
     def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
+        if self.natively(x, context):
+            return self.by_kernel(params, x)
         valid = _counted_positions(x, context.lengths)
         saved: Saved = {"x": x, "valid": valid}
         x = jnp.where(valid, x, 0)
@@ -96,6 +121,8 @@ class BatchNorm(Layer):
         In prediction m and s are constants, and only the first term is left. dE/dgamma = sum dE/da u; dE/dbeta =
         sum dE/da. (The chain rule through Pattipati's "Batch Normalization", which leaves it to the reader.)
         """
+        if "valid" not in saved:
+            return self.back_by_kernel(params, saved, d_out)
         # Made again of the input rather than kept: what is kept is written and read, inside a `Stack` in another order.
         u = (jnp.where(saved["valid"], saved["x"], 0) - saved["mean"]) * saved["inverse"]
         d_out = jnp.where(saved["valid"], d_out, 0)

@@ -31,6 +31,7 @@ from netgrad.network.graph import Network, Sequential
 from netgrad.registry import register
 from netgrad.types import Array, Inputs, Named, Params, Saved, Shape, Shapes, State
 
+MOST_WRITTEN_OUT = 4  # copies of a block of images that are compiled one by one
 _IMAGES = 4  # axes: (N, height, width, channels)
 
 
@@ -79,8 +80,10 @@ class Composite(Layer):
             return dict.fromkeys(names, value)
         return dict(zip(names, value, strict=True))
 
-    def run(self, params: Params, state: State, x: Inputs, context: Context, key: jax.Array | None) -> Forward:
-        """The block's way forward."""
+    def run(
+        self, params: Params, state: State, x: Inputs, context: Context, key: jax.Array | None, laid: bool = False
+    ) -> Forward:
+        """The block's way forward; laid: see `netgrad.network.execution.forward`."""
         return forward(
             self.block,
             params,
@@ -90,6 +93,7 @@ class Composite(Layer):
             key=key,
             lengths=self.fed(context.lengths),
             outputs_only=context.outputs_only,
+            laid=laid,
         )
 
     def back(self, params: Params, saved: Saved, d_out: Any, bottom: bool = False) -> Gradients:
@@ -226,15 +230,27 @@ class Stack(Copies):
 
     def forward(self, params: Params, x: Inputs, context: Context) -> tuple[Array, Saved]:
         start, *others = x if isinstance(x, tuple) else (x,)
+        structure: Any = None
+        places: list[int] = []
 
-        def one(h: Array, copy: Any) -> tuple[Array, dict[str, Saved]]:
+        def one(h: Array, copy: Any) -> tuple[Array, list[Array]]:
+            nonlocal structure, places
             own, state, i = copy
             key = None if context.key is None else jax.random.fold_in(context.key, i)
-            run = self.run(own, state, (h, *others) if others else h, context, key)
-            return self.output(run), self._laid(run.saved)
+            h = self._unlaid(h)
+            run = self.run(own, state, (h, *others) if others else h, context, key, laid=self._of_images)
+            # One layer's output is the next one's input: a loop writes whatever it hands on, so each array goes once.
+            leaves, structure = jax.tree.flatten(run.saved)
+            once = {id(leaf): leaf for leaf in leaves}
+            number = {identity: place for place, identity in enumerate(once)}
+            places = [number[id(leaf)] for leaf in leaves]
+            return self._laid(self.output(run)), self._laid(list(once.values()))
 
-        a, inside = jax.lax.scan(one, start, (params, context.state, jnp.arange(self.n)))
-        return a, {"x": x, "a": a, "inside": jax.vmap(self._unlaid)(inside)}
+        copies = params, context.state, jnp.arange(self.n)
+        a, kept = jax.lax.scan(one, self._laid(start), copies, unroll=self._at_a_time)
+        kept = jax.vmap(self._unlaid)(kept)
+        inside = jax.tree.unflatten(structure, [kept[place] for place in places])
+        return self._unlaid(a), {"x": x, "a": self._unlaid(a), "inside": inside}
 
     def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """Through the copies from the last to the first, by the block's own rules; what every copy is given gets the
@@ -243,18 +259,21 @@ class Stack(Copies):
         given = saved["x"][1:] if others else ()
 
         def one(carry: tuple[Array, tuple[Array, ...]], copy: Any) -> Any:
-            back = self.back(copy[0], self._unlaid(copy[1]), carry[0])
+            back = self.back(copy[0], self._unlaid(copy[1]), self._unlaid(carry[0]))
             added = tuple(d + back.inputs[name] for d, name in zip(carry[1], others, strict=True))
             kept = back.params, {name: b.delta for name, b in back.nodes.items()}
-            return (back.inputs[through], added), kept
+            return (self._laid(back.inputs[through]), added), kept
 
-        start = d_out, tuple(jnp.zeros_like(value) for value in given)
+        start = self._laid(d_out), tuple(jnp.zeros_like(value) for value in given)
         inside = jax.vmap(self._laid)(saved["inside"])
-        (d_in, d_others), (d_params, delta) = jax.lax.scan(one, start, (params, inside), reverse=True)
+        (d_in, d_others), (d_params, delta) = jax.lax.scan(
+            one, start, (params, inside), reverse=True, unroll=self._at_a_time
+        )
+        d_in = self._unlaid(d_in)
         return Backward((d_in, *d_others) if others else d_in, d_params, delta)
 
     def _laid(self, kept: Any) -> Any:
-        """What a copy saved, images with the examples last, as convolutions have them in memory.
+        """What copies save and hand on, images with the examples last, as convolutions have them in memory.
 
         XLA keeps what a loop hands on in the order of its axes, so that each image was turned on its way in and out.
         """
@@ -265,9 +284,20 @@ class Stack(Copies):
         return self._moved(laid, -1, 0)
 
     def _moved(self, kept: Any, source: int, destination: int) -> Any:
-        if not any(isinstance(bare(node.layer), Conv) for node in self.block.nodes):
+        if not self._of_images:
             return kept
         return jax.tree.map(lambda v: jnp.moveaxis(v, source, destination) if jnp.ndim(v) == _IMAGES else v, kept)
+
+    @property
+    def _at_a_time(self) -> int:
+        """How many copies are written out in the compiled loop: what a loop keeps is copied into its place and back."""
+        return self.n if self._of_images and self.n <= MOST_WRITTEN_OUT else 1
+
+    @property
+    def _of_images(self) -> bool:
+        """Whether the block's images are a convolution's, on a processor; elsewhere the examples come first."""
+        convolved = any(isinstance(bare(node.layer), Conv) for node in self.block.nodes)
+        return convolved and jax.default_backend() == "cpu"
 
     def look_back(self, params: Params, saved: Saved, d_out: Array) -> Saved:
         """What the block's layers show, by their names."""

@@ -36,15 +36,17 @@ def forward(
     key: jax.Array | None = None,
     lengths: Mapping[str, jax.Array] | None = None,
     outputs_only: bool = False,
+    laid: bool = False,
 ) -> Forward:
     """Run every node once, in topological order, with what the network's views make of the stored ``params``.
 
     outputs_only: nobody will ask for what was saved, so that layers may save less.
+    laid: the inputs lie in memory as the layers want them, since they come from others.
     """
     params = network.effective(params)
     values: dict[str, Any] = dict(inputs)
     for node in network.nodes:
-        if len(node.inputs) == 1 and (name := node.inputs[0]) in inputs and values[name] is inputs[name]:
+        if not laid and len(node.inputs) == 1 and (name := node.inputs[0]) in inputs and values[name] is inputs[name]:
             values[name] = node.layer.layout(inputs[name])
     lengths_at: dict[str, Any] = {name: (lengths or {}).get(name) for name in network.inputs}
     saved: dict[str, Saved] = {}

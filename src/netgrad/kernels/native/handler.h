@@ -25,6 +25,8 @@ NETGRAD_ATTRIBUTE(Strides, Integers, "strides")
 NETGRAD_ATTRIBUTE(Padding, Integers, "padding")
 NETGRAD_ATTRIBUTE(Dilation, Integers, "dilation")
 NETGRAD_ATTRIBUTE(ActivationNumber, int64_t, "activation")
+NETGRAD_ATTRIBUTE(Epsilon, float, "epsilon")  // added to a variance
+NETGRAD_ATTRIBUTE(Rectified, bool, "rectified")  // a rectifier follows
 
 inline ffi::Error invalid(const std::string& message) { return ffi::Error::InvalidArgument(message); }
 

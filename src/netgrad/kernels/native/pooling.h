@@ -26,16 +26,6 @@ struct Pooling {
   int64_t last_column(int64_t x) const { return std::min(window_columns, width + before_x - x * stride_x); }
 };
 
-// Calls body(start, lanes) for vectors that together cover 0 .. n-1.
-template <typename Body>
-inline void each_vector(int64_t n, const Body& body) {
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) body(i, kLanes);
-  if (i < n) body(i, int(n - i));
-}
-inline Vec load_lanes(const float* p, int lanes) { return lanes == kLanes ? load(p) : load_some(p, lanes); }
-inline void store_lanes(float* p, Vec v, int lanes) { lanes == kLanes ? store(p, v) : store_some(p, v, lanes); }
-
 inline void store_bytes(uint8_t* p, IntVec v, int lanes) {
   const ByteVec bytes = __builtin_convertvector(v, ByteVec);
   if (lanes == kLanes)

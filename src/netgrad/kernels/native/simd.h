@@ -40,6 +40,17 @@ inline Vec load_some(const float* p, int lanes) {
 }
 inline void store_some(float* p, Vec v, int lanes) { std::memcpy(p, &v, sizeof(float) * lanes); }
 
+inline Vec load_lanes(const float* p, int lanes) { return lanes == kLanes ? load(p) : load_some(p, lanes); }
+inline void store_lanes(float* p, Vec v, int lanes) { lanes == kLanes ? store(p, v) : store_some(p, v, lanes); }
+
+// Calls body(start, lanes) for vectors that together cover 0 .. n-1.
+template <typename Body>
+inline void each_vector(int64_t n, const Body& body) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) body(i, kLanes);
+  if (i < n) body(i, int(n - i));
+}
+
 inline float sum_lanes(Vec v) {
   float s[kLanes];
   std::memcpy(s, &v, sizeof v);
