@@ -236,8 +236,39 @@ def test_predictions_stay_within_what_training_had():
     np.testing.assert_allclose(logarithm.decode([[-100.0], [100.0]]), [1, 5])
 
 
+@given(st.lists(st.floats(-2, 2), min_size=2, max_size=30))
+def test_lifted_predictions_of_a_logarithm_are_right_on_average(off):
+    truth = np.geomspace(1, 100, len(off))
+    encoder = TargetEncoder("regression", log_target=True).fit(truth)
+    target = encoder.transform(truth)
+    outputs = target - np.array(off, np.float32)[:, None]
+    lifted = encoder.lifted(outputs, target)
+    assert np.mean(truth / lifted.decode(outputs)) == pytest.approx(1, rel=1e-4)
+    assert encoder.lift == []
+    assert lifted.lifted(outputs, target).lift == lifted.lift
+    np.testing.assert_allclose(lifted.decode(target, limited=False), truth, rtol=1e-4)  # the truth lacks nothing
+    again = TargetEncoder.from_config(json.loads(json.dumps(lifted.to_config())))
+    np.testing.assert_array_equal(again.decode(outputs), lifted.decode(outputs))
+    first = encoder.lifted(outputs, target, weight=np.arange(len(off)) == 0)
+    assert first.decode(outputs)[0] == pytest.approx(truth[0], rel=1e-4)
+
+
+def test_without_a_logarithm_nothing_is_lifted():
+    encoder = TargetEncoder("regression").fit([1.0, 2.0])
+    assert encoder.lifted([[3.0]], [[5.0]]) is encoder
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"log_target": 3}, {"within": "yes"}, {"bounds": [[1.0]]}, {"bounds": [["a"], [2.0]]}]
+    "wrong",
+    [
+        {"log_target": 3},
+        {"within": "yes"},
+        {"bounds": [[1.0]]},
+        {"bounds": [["a"], [2.0]]},
+        {"lift": 0.5},
+        {"lift": ["a"]},
+        {"lift": [1.0, 2.0]},
+    ],
 )
 def test_bounds_and_logarithms_that_no_target_leads_to_are_refused(wrong):
     config = TargetEncoder("regression", within=True).fit([1.0, 5.0, 3.0]).to_config()
@@ -247,5 +278,5 @@ def test_bounds_and_logarithms_that_no_target_leads_to_are_refused(wrong):
 
 def test_a_target_saved_before_there_were_bounds():
     config = TargetEncoder("regression").fit([1.0, 5.0, 3.0]).to_config()
-    old = {name: value for name, value in config.items() if name not in ("log_target", "within", "bounds")}
+    old = {name: value for name, value in config.items() if name not in ("log_target", "within", "bounds", "lift")}
     assert TargetEncoder.from_config(old).decode([[0.0]]).tolist() == [3.0]

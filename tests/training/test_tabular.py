@@ -57,6 +57,9 @@ def test_a_skewed_target_is_learned_by_its_logarithm_and_scored_as_it_is():
     y, predicted = table["price"].to_numpy(), model.predict(table)
     assert model.evaluate(table, table["price"])["rmse"] == pytest.approx(np.sqrt(np.mean((predicted - y) ** 2)))
     assert np.corrcoef(predicted, y)[0, 1] > 0.8
+    assert len(model.target_encoder.lift) == 1
+    unheld = ng.fit_table(table, "price", epochs=1, hidden=(4,), validation=None, log_target=True)
+    assert unheld.target_encoder.lift == []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         plain = ng.fit_table(table, "price", epochs=1, hidden=(4,), log_target=False)

@@ -276,7 +276,8 @@ def fit(
     )  # fmt: skip
     kept = Kept.of(run.epoch, optimizer, run.carry.opt_state) if keep_optimizer else None
     trained: Model = run.model()
-    return replace(trained, network=free, optimizer_state=kept)
+    encoder = _lifted(trained, held)
+    return replace(trained, network=free, optimizer_state=kept, target_encoder=encoder)
 
 
 def _start(
@@ -335,6 +336,16 @@ def _examples(
         ends = output_lengths(start.network, data.x, data.lengths)
         data = balance.weigh_classes(data, start.objective, start.target_encoder, class_weight, ends)
     return data, held
+
+
+def _lifted(model: Model, held: Batch | None) -> TargetEncoder | None:
+    """The model's target encoder, which learns from the examples held out what predictions of a logarithm lack."""
+    encoder = model.target_encoder
+    if held is None or encoder is None or not (encoder.log_target and encoder.within):
+        return encoder
+    ((name, loss, _),) = model.objective.terms
+    outputs = loss.link(model.run_batch(held)[0][name])
+    return encoder.lifted(outputs, held.y[name], held.weights.get(name))
 
 
 def _metrics(metrics: Any, data: Batch | None, held: Batch | None) -> Metrics:
