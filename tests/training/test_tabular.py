@@ -108,3 +108,7 @@ def test_the_recipe_goes_by_rows_and_columns():
     assert wide.pieces == 0
     assert ng.recipe(RNG.normal(size=(2000, 200))).pieces == 5
     assert [ng.recipe(RNG.normal(size=(n, 3))).pieces for n in (30, 350, 2000)] == [2, 5, 16]
+    quantity, classes = (ng.recipe(np.zeros((9000, 2)), task).epochs for task in ("regression", "classification"))
+    assert quantity > classes
+    with pytest.raises(ng.NetgradError, match="unknown task 'regresion': did you mean 'regression'"):
+        ng.recipe(np.zeros((30, 2)), "regresion")
