@@ -67,6 +67,18 @@ def test_a_messy_table_is_fitted_and_predicted_as_a_clean_one(learn, predicted):
     )
 
 
+def test_python_tests_on_the_same_rows_with_the_same_scores(netgrad, tmp_path):
+    rng = np.random.default_rng(0)
+    sizes = rng.uniform(1, 9, 80).round(3)
+    lines = [f"{size},{'ab'[i % 2]},{'dear' if size > 5 else 'cheap'}" for i, size in enumerate(sizes)]
+    (tmp_path / "t.csv").write_text("size,kind,y\n" + "\n".join(lines) + "\n")
+    how = ("--test", "0.25", "--epochs", "2", "--seed", "3", "--no-report", "--quiet", "--out", tmp_path / "out")
+    assert netgrad("fit", tmp_path / "t.csv", "--target", "y", *how).status == 0
+    table = ng.data.read_table(tmp_path / "t.csv")
+    model = ng.fit_table(table, "y", test=0.25, epochs=2, seed=3)
+    assert ng.load(tmp_path / "out" / "model.safetensors").card["scores"] == model.card["scores"]
+
+
 def test_rows_without_a_target_are_left_out_and_said(learn):
     rows = "".join(f"{3 * i % 31},{'ab'[i % 2]}\n" for i in range(30))
     model, said = learn("x,y\n" + rows + "4,\n5,NA\n")

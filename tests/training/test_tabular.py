@@ -81,6 +81,9 @@ def test_columns_are_left_out_or_alone_used():
         ({"only": ["price"]}, "column 'price' is to be predicted, and cannot be left out or be predicted from"),
         ({"only": ["size"], "drop": ["size"]}, "column 'size' is both to be left out and to be used"),
         ({"layers": 3}, "a recipe has no 'layers': change hidden, members"),
+        ({"layers": 3}, "or of its training class_weight, resample"),
+        ({"label_smoothing": 0.1}, "label_smoothing is for classes, and the target is a quantity"),
+        ({"test": 2}, "test is a share of the examples between 0 and 1"),
         ({"log_target": True, "task": "classification"}, "is of classes, without a logarithm"),
         ({"log_target": True}, "of which there is no logarithm: expected numbers above 0"),
     ],
@@ -112,3 +115,18 @@ def test_the_recipe_goes_by_rows_and_columns():
     assert quantity > classes
     with pytest.raises(ng.NetgradError, match="unknown task 'regresion': did you mean 'regression'"):
         ng.recipe(np.zeros((30, 2)), "regresion")
+
+
+def test_rows_are_kept_for_testing_and_settings_reach_the_training():
+    model = ng.fit_table(TABLE, "price", test=0.25, epochs=2, hidden=(4,), clip_norm=1.0, scaling="range")
+    assert len(model.tested.x) == 75
+    assert model.tested.scores == model.evaluate(model.tested.x, model.tested.y)
+    assert model.encoder.scaling == model.target_encoder.scaling == "range"
+    assert model.history.settings["clip_norm"] == 1.0
+    other = TABLE[:20].assign(price=[None, *TABLE["price"][1:20]])
+    with pytest.warns(ng.NetgradWarning, match="1 row of 20 have no value of 'price'"):
+        model = ng.fit_table(TABLE, "price", test=other, epochs=1, hidden=(4,), missing_values=["red"])
+    assert len(model.tested.y) == 19
+    assert "colour missing" in model.encoder.feature_names
+    classes = ng.fit_table(TABLE, "colour", epochs=1, hidden=(4,), label_smoothing=0.1, class_weight="balanced")
+    assert classes.objective.terms[0][1].label_smoothing == 0.1

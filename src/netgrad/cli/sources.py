@@ -15,9 +15,10 @@ import numpy as np
 from netgrad.data import datasets
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.images import read_image_folder, white_of
+from netgrad.data.parting import parted, with_target
 from netgrad.data.tables import SUFFIXES, chosen, read_table, split_target
 from netgrad.data.targets import TargetEncoder
-from netgrad.errors import FileError, NetgradError, unknown_name, warn
+from netgrad.errors import FileError, NetgradError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -161,34 +162,20 @@ def _table(request: Request) -> Source:
         names = ", ".join(map(str, table.columns[:20]))
         raise NetgradError(f"which column is to be predicted? name it with --target (the table has: {names})")
     target: str = request.target
-    x, y = _with_target(chosen(table, target, request.drop, request.only), target)
+    x, y = with_target(chosen(table, target, request.drop, request.only), target)
     return _source_of(request, x, y)
 
 
 def _source_of(request: Request, x: Any, y: Any) -> Source:
     """The rows of a table and their targets, encoded and split."""
-    target = str(request.target)
-    name = Path(request.data).name
-    # What is wrong with the file is told by its own rows, before they are shuffled; kinds are decided by all of them.
-    known = _table_encoder(request).fit(x)
-    encoder = request.target_encoder().fit(y)
-    request, task, y = replace(request, log_target=encoder.log_target), str(encoder.task), encoder.values(y)
+    test: Any = request.test
     if request.test_file is not None:
-        x_test, y_test = _with_target(request.read(request.test_file), target)
-        return _encode_table(request, name, x, y, x_test, encoder.values(y_test), task, known=known)
-    labels = _codes(y) if task == "classification" else None
-    x, x_test, y, y_test = datasets.split(x, y, test=request.test, seed=request.seed, labels=labels)
-    return _encode_table(request, name, x, y, x_test, y_test, task, known=known)
-
-
-def _with_target(table: Any, target: str) -> tuple[Any, Any]:
-    """The rows that have a target, and their targets; the others are said."""
-    x, y = split_target(table, target)
-    if 0 < (without := int(y.isna().sum())) < len(y):
-        rows = f"{without} row{'s'[: without > 1]}"
-        warn(f"{rows} of {len(y)} have no value of {target!r}, which is to be predicted: left out")
-        return x[y.notna()], y[y.notna()]
-    return x, y
+        test = with_target(request.read(request.test_file), str(request.target))
+    parts = parted(x, y, _table_encoder(request), request.target_encoder(), test, request.seed)
+    name, target = Path(request.data).name, str(request.target)
+    return Source(
+        name, "table", parts.x, parts.y, parts.x_test, parts.y_test, target, parts.target_encoder, parts.encoder
+    )
 
 
 def _from_arrays(request: Request, data: datasets.Dataset) -> Source:
@@ -199,27 +186,12 @@ def _from_arrays(request: Request, data: datasets.Dataset) -> Source:
         import pandas as pd
 
         x, x_test = (pd.DataFrame(a, columns=list(data.feature_names)) for a in (data.x, data.x_test))
-        return _encode_table(request, name, x, y, x_test, y_test, task, data.description)
+        table, target = _table_encoder(request).fit(x), "class" if task == "classification" else "target"
+        encoder = _target_encoder(request, task, target, y, y_test)
+        return Source(name, "table", x, y, x_test, y_test, target, encoder, table, data.description)
     encoder = _target_encoder(request, task, "class" if task == "classification" else "target", y, y_test)
     kind = "images" if data.x.ndim == 4 else "vectors"
     return Source(name, kind, data.x, y, data.x_test, y_test, encoder.name, encoder, description=data.description)
-
-
-def _encode_table(
-    request: Request,
-    name: str,
-    x: Any,
-    y: Any,
-    x_test: Any,
-    y_test: Any,
-    task: str,
-    description: str = "",
-    known: TableEncoder | None = None,
-) -> Source:
-    encoder = _table_encoder(request).fit(x, known)
-    target = request.target or ("class" if task == "classification" else "target")
-    target_encoder = _target_encoder(request, task, target, y, y_test)
-    return Source(name, "table", x, y, x_test, y_test, target, target_encoder, encoder, description)
 
 
 def _table_encoder(request: Request) -> TableEncoder:
@@ -246,10 +218,6 @@ def _named(labels: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
     if not class_names or class_names == tuple(map(str, range(len(class_names)))):
         return labels
     return np.array(class_names)[labels]
-
-
-def _codes(y: Any) -> np.ndarray:
-    return np.unique(np.asarray(y).astype(str), return_inverse=True)[1]
 
 
 def _npz_inputs(path: str) -> np.ndarray:

@@ -48,7 +48,7 @@ class TableEncoder:
     - unknown: a category that the training table did not hold becomes "zeros" with a warning, or an "error".
     - categorical, numeric: names of columns that are so whatever they look like (a postcode, say).
     - max_categories: of a column of more texts all but so many are taken for one, unless `categorical` names it.
-    - missing_values: the words that mean missing; None: `netgrad.data.MISSING`.
+    - missing_values: the words, or numbers as words, that mean missing; None: `netgrad.data.MISSING`.
 
     Raises `DataError`, with the column, the first such row (counted from 1) and the value, for anything that
     cannot be encoded.
@@ -111,6 +111,8 @@ class TableEncoder:
         _check_names(table, (*self.categorical, *self.numeric))
         decimal = table.attrs.get("decimal", ".")
         values = {name: self._values(name, table[name]) for name in table.columns}
+        if self.missing_values and "decimal" not in table.attrs:  # a text file's reader knows which were in quotes
+            values = {name: _but_for(words_of, self.missing_values) for name, words_of in values.items()}
         of_texts = {name for name in table.columns if str(getattr(table[name], "dtype", "")) == "category"}
         if kinds_of is not None:
             self.left_out = dict(kinds_of.left_out)
@@ -367,6 +369,13 @@ def _as_float(value: Any) -> float | None:
         return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     except (ValueError, OverflowError):
         return None
+
+
+def _but_for(values: np.ndarray, words: Iterable[str]) -> np.ndarray:
+    """The values with None for each text that is one of these words."""
+    if values.dtype != object:
+        return values
+    return _without(values, np.fromiter((isinstance(v, str) and v in words for v in values), bool, len(values)))
 
 
 def _without(values: np.ndarray, absent: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from netgrad.errors import warn
 from netgrad.estimators import inputs
 from netgrad.training.frames import encoders_for, unusual
 
-OF_COLUMNS = ("drop", "only", "categorical", "numeric", "missing")
+OF_COLUMNS = ("drop", "only", "categorical", "numeric", "missing", "missing_values")
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -28,7 +28,7 @@ class OfColumns:
     ----------
     drop, only : columns of a data frame that are left out, or alone used.
     categorical, numeric : columns that are so whatever they look like.
-    missing : "impute", or "error" to refuse missing cells.
+    missing : "impute", or "error" to refuse missing cells. missing_values : texts, or numbers as texts, that mean so.
     """
 
     drop: Any = ()
@@ -36,6 +36,7 @@ class OfColumns:
     categorical: Any = ()
     numeric: Any = ()
     missing: str = "impute"
+    missing_values: Any = None
 
     _more_axes = False  # whether examples may have more than one axis
 

@@ -67,4 +67,4 @@ def smaller(model: Model) -> Model:
             views.append(Masked.of(view.path, mask))
     # Without views first: those that are there say shapes which are no more.
     network = with_layers(network.viewed(anew=True), sized).viewed(*views, anew=True)
-    return replace(model, network=network, params=params, optimizer_state=None, posterior=None)
+    return replace(model, network=network, params=params, optimizer_state=None, posterior=None, tested=None)

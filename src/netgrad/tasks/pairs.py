@@ -74,7 +74,7 @@ class Siamese(Task):
     @classmethod
     def of(cls, model: Model, optimizer: Any, **settings: Any) -> Siamese:
         """The task of training this model."""
-        blank = replace(model, params={}, state={}, history=History(), posterior=None)
+        blank = replace(model, params={}, state={}, history=History(), posterior=None, tested=None)
         return cls(blank, model.network, model.objective, optimizer, **settings)
 
     def __post_init__(self) -> None:

@@ -48,6 +48,7 @@ from netgrad.training.restart import refuse_to_forget
 from netgrad.training.stream import Stream, as_stream, collected, first_pair
 from netgrad.training.supervised import Supervised, compiled_start
 from netgrad.training.task import Carry
+from netgrad.training.tested import fit_and_test
 from netgrad.training.train import carry_out, counts, placed_on, watching
 from netgrad.training.truncated import check_pieces
 from netgrad.trees import by_path, covers
@@ -83,7 +84,10 @@ def fit(
     categorical: Sequence[str] = (),
     numeric: Sequence[str] = (),
     missing: str = "impute",
+    missing_values: Sequence[str] | None = None,
+    scaling: str = "standardise",
     log_target: bool | None = None,
+    test: Any = None,
     shuffle: bool = True,
     epochs_per_call: int = 1,
     starts: int = 1,
@@ -135,10 +139,14 @@ def fit(
         metrics: what is measured besides after every epoch, on training and validation examples, into the history: a
             name of scikit-learn's ("f1_macro", "roc_auc", "mean_absolute_error"), a function (truth, predicted) ->
             number, or several, or a dict by name; by output where there are several (`netgrad.training.measures`).
-        drop, only, categorical, numeric, missing: of a data frame x: columns that are left out, or alone used, that are
-            categories or numbers whatever they look like, and "impute" or "error" for missing values
-            (`netgrad.data.TableEncoder`; `netgrad.fit_table` also chooses the network).
+        drop, only, categorical, numeric, missing, missing_values, scaling: of a data frame x: columns that are left
+            out, or alone used, that are categories or numbers whatever they look like, "impute" or "error" for missing
+            values, the words that mean missing, and how numbers are scaled (`netgrad.data.TableEncoder`;
+            `netgrad.fit_table` also chooses the network).
         log_target: learn the logarithm of y, a positive quantity; predictions are in its own terms all the same.
+        test: a share of the examples that training does not see at all, classes in proportion, or other examples as a
+            pair (x, y), lengths and weights after it as for validation. They, and the scores on them, are
+            ``model.tested`` (`netgrad.training.tested.Tested`).
         shuffle: draw the examples in a new random order in every epoch, and with it other batches; Kelleher
             ("Backpropagation: The Algorithm") draws the batches once and shuffles their order.
         epochs_per_call: epochs that run as one compiled program; callbacks see the last of them only, except for those
@@ -181,10 +189,12 @@ def fit(
     >>> model.predict(x).tolist()
     [0, 1, 1, 0]
     """
+    if test is not None:
+        return fit_and_test(fit, {name: value for name, value in locals().items() if name != "test"}, test)
     seed, optimizer = as_seed(seed), optimizers.named(optimizer)
     dtype = as_dtype(dtype, optimizer)
     if fix:
-        asked = {name: value for name, value in locals().items() if name != "fix"}
+        asked = {name: value for name, value in locals().items() if name not in ("fix", "test")}
         repaired: Model = offered("fit_with_remedies")(**asked)
         return repaired
     epochs, epochs_per_call, starts = counts(epochs=epochs, epochs_per_call=epochs_per_call, starts=starts)
@@ -213,8 +223,9 @@ def fit(
     settings = {"loss": loss, "loss_weights": loss_weights, "penalty": penalty, "reduction": reduction}
     settings["weight_noise"] = weight_noise
     encoding = unusual(
-        drop=drop, only=only, categorical=categorical, numeric=numeric, missing=missing, log_target=log_target
-    )
+        drop=drop, only=only, categorical=categorical, numeric=numeric, missing=missing, missing_values=missing_values,
+        scaling=scaling, log_target=log_target,
+    )  # fmt: skip
     start = _start(network, x, y, more, settings, params, seed, encoding)
     free = start.network
     start = start.frozen(frozen)
@@ -277,7 +288,7 @@ def fit(
     kept = Kept.of(run.epoch, optimizer, run.carry.opt_state) if keep_optimizer else None
     trained: Model = run.model()
     encoder = _lifted(trained, held)
-    return replace(trained, network=free, optimizer_state=kept, target_encoder=encoder)
+    return replace(trained, network=free, optimizer_state=kept, target_encoder=encoder, tested=None)
 
 
 def _start(

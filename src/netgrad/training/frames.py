@@ -10,15 +10,19 @@ from netgrad.data.tables import chosen
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError
 
-USUAL: dict[str, Any] = {
+OF_COLUMNS: dict[str, Any] = {
     "drop": (),
     "only": None,
     "categorical": (),
     "numeric": (),
     "missing": "impute",
-    "log_target": None,
+    "missing_values": None,
+    "scaling": "standardise",
 }
 """What `netgrad.fit` says of a data frame's columns, and what it says where nobody asks."""
+
+USUAL: dict[str, Any] = OF_COLUMNS | {"log_target": None}
+"""The same, and what it says of the target."""
 
 
 def encoders_for(x: Any, y: Any, asked: Mapping[str, Any]) -> tuple[TableEncoder | None, TargetEncoder | None]:
@@ -27,7 +31,7 @@ def encoders_for(x: Any, y: Any, asked: Mapping[str, Any]) -> tuple[TableEncoder
     asked: the arguments of `USUAL`, those that are not as usual. Raises `NetgradError` where these say something of a
     data frame, and there is none.
     """
-    columns = [name for name in asked if name != "log_target"]
+    columns = [name for name in asked if name in OF_COLUMNS]
     if not hasattr(x, "columns"):
         if columns:
             raise NetgradError(
@@ -35,7 +39,7 @@ def encoders_for(x: Any, y: Any, asked: Mapping[str, Any]) -> tuple[TableEncoder
             )
         encoder = None
     else:
-        how = {name: asked[name] for name in ("categorical", "numeric", "missing") if name in asked}
+        how = {name: value for name, value in asked.items() if name in OF_COLUMNS and name not in ("drop", "only")}
         used = chosen(x, "", asked.get("drop", ()), asked.get("only")) if columns else x
         encoder = TableEncoder(**how).fit(used)
     if not asked.get("log_target"):

@@ -32,6 +32,7 @@ from netgrad.types import Named, Params, Shape, State
 
 if TYPE_CHECKING:
     from netgrad.network.summary import Summary
+    from netgrad.training.tested import Tested
     from netgrad.uncertainty.posterior import Posterior
 
 
@@ -43,7 +44,8 @@ class Model:
     example of each input. history: of the run. encoder, target_encoder: from a table's columns to inputs and from
     outputs back to the target's own terms, where there are any. card: free notes kept in the model file.
     optimizer_state: what ``fit(keep_optimizer=True)`` goes on from. posterior: what `netgrad.posterior` has made of the
-    weights, of which predictions get a spread.
+    weights, of which predictions get a spread. tested: the examples of ``fit(test=)`` and the scores on them; of these
+    the file has the scores, in the card.
     """
 
     network: Network
@@ -57,6 +59,7 @@ class Model:
     card: dict[str, Any] = field(default_factory=dict)
     optimizer_state: Kept | None = None
     posterior: Posterior | None = None
+    tested: Tested | None = None
 
     # --- prediction
 
@@ -321,6 +324,7 @@ class Model:
             shapes={name: shape for name, shape in self.shapes.items() if name in network.inputs},
             optimizer_state=None,
             posterior=None,
+            tested=None,
         )
 
     def frozen(self, which: Any) -> Model:
@@ -348,7 +352,7 @@ class Model:
         """
         network = self.network.masked(path)
         params = self.network.with_mask(self.params, path, mask)
-        return replace(self, network=network, params=params, optimizer_state=None, posterior=None)
+        return replace(self, network=network, params=params, optimizer_state=None, posterior=None, tested=None)
 
     # --- parts
 

@@ -89,6 +89,7 @@ def _model_of(model: Model, network: Network) -> Model:
         encoder=model.encoder if first else None,
         target_encoder=model.target_encoder if kept else None,
         optimizer_state=None,
+        tested=None,
     )
 
 

@@ -57,7 +57,7 @@ class Supervised(Task):
     @classmethod
     def of(cls, model: Model, optimizer: Any, truncate: int | None = None, dtype: str | None = None) -> Supervised:
         """The task of training this model; dtype: what its layers compute in while it is trained, see `Objective`."""
-        blank = replace(model, params={}, state={}, history=History(), posterior=None)
+        blank = replace(model, params={}, state={}, history=History(), posterior=None, tested=None)
         return cls(model.network, replace(model.objective, dtype=dtype), optimizer, truncate, blank)
 
     def init(self, key: jax.Array, batch: Batch) -> tuple[Params, State]:

@@ -15,16 +15,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgrad.data.encodings import TableEncoder
+from netgrad.data.frames import as_pandas
 from netgrad.data.leaks import warn_of_leaks
-from netgrad.data.tables import chosen, split_target
+from netgrad.data.parting import parted, with_target
+from netgrad.data.tables import chosen
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError, unknown_name
 from netgrad.layers import Dense, Dropout, FeatureScale, Layer, PiecewiseLinear
+from netgrad.losses import SoftmaxCrossEntropy, SquaredError
 from netgrad.network import Ensemble, Network, Sequential
 from netgrad.regularizers import L2
 from netgrad.training.callbacks import Callback
 from netgrad.training.fit import fit, untrained
 from netgrad.training.model import Model
+from netgrad.training.tested import check_share, scored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +41,7 @@ SCALE = "scale"  # the layer of the inputs' factors
 SCALE_FASTER = 10.0  # how many times their learning rate is that of the weights
 ROWS_A_PIECE = 70
 FEWEST_HELD_OUT = 20  # rows from which on some are held out
+OF_FIT = ("class_weight", "resample", "clip_norm", "dtype", "devices", "fix", "keep_optimizer")  # that go on to `fit`
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,10 @@ def fit_table(
     categorical: Sequence[str] = (),
     numeric: Sequence[str] = (),
     missing: str | None = None,
+    missing_values: Sequence[str] | None = None,
+    scaling: str | None = None,
+    test: Any = None,
+    label_smoothing: float = 0.0,
     metrics: Any = None,
     callbacks: Sequence[Callback] = (),
     checkpoint: Any = None,
@@ -135,12 +144,15 @@ def fit_table(
 ) -> Model:
     """Train a network on a table by the recipe for its size, and return the `Model`.
 
-    table: what `netgrad.data.read_table` reads, or any data frame; its rows are not held back for a test. target: the
-    column to predict, rows without it are left out. task: "classification" or "regression"; told from the target.
-    encoder: how columns become features, not yet fitted; by default ``TableEncoder("robust")``. log_target: learn the
-    logarithm of a quantity; None: where it is positive and skewed. drop, only: columns that are left out, or alone
-    used; categorical, numeric: columns that are so whatever they look like; missing: "impute" or "error". metrics,
-    callbacks, checkpoint, progress, seed: as for `netgrad.fit`. changes: fields of `Recipe` that are to be otherwise.
+    table: what `netgrad.data.read_table` reads, or any data frame. target: the column to predict, rows without it are
+    left out. task: "classification" or "regression"; told from the target. encoder: how columns become features, not
+    yet fitted; by default ``TableEncoder("robust")``. log_target: learn the logarithm of a quantity; None: where it is
+    positive and skewed. drop, only: columns that are left out, or alone used; categorical, numeric: columns that are so
+    whatever they look like; missing: "impute" or "error"; missing_values: the words that mean missing; scaling: of
+    numbers. test: a share of the rows, or another table, that training does not see: ``model.tested`` has them and the
+    scores on them, the same as those of ``netgrad fit --test``. label_smoothing: the share of a class's target that is
+    spread over all. metrics, callbacks, checkpoint, progress, seed: as for `netgrad.fit`. changes: fields of `Recipe`
+    that are to be otherwise, or further arguments of `netgrad.fit`, those in `OF_FIT`.
 
     >>> import netgrad as ng, numpy as np, pandas as pd
     >>> size = np.random.default_rng(0).uniform(30, 90, 60)
@@ -149,27 +161,41 @@ def fit_table(
     >>> model.predict(table[:3]).shape, model.encoder.feature_names
     ((3,), ['size', 'kind=flat', 'kind=house'])
     """
-    columns, y = split_target(chosen(table, target, drop, only), target)
-    columns, y = columns[y.notna()], y[y.notna()]
+    columns, y = with_target(chosen(table, target, drop, only), target)
     asked: dict[str, Any] = {"categorical": tuple(categorical), "numeric": tuple(numeric), "missing": missing}
+    asked |= {"missing_values": missing_values, "scaling": scaling}
     asked = {name: value for name, value in asked.items() if value}
     if encoder is not None and asked:
         raise NetgradError(f"{next(iter(asked))} is the encoder's own, which is given: leave one of them out")
-    encoder = (encoder or TableEncoder("robust", **asked)).fit(columns)
-    target_encoder = TargetEncoder(task, log_target=log_target, within=True).fit(y)
+    encoder = encoder or TableEncoder(**{"scaling": "robust"} | asked)
+    of_target = {} if scaling in (None, "robust") else {"scaling": scaling}
+    target_encoder = TargetEncoder(task, log_target=log_target, within=True, **of_target)
+    unseen: tuple[Any, Any] | None = None
+    if test is None:
+        encoder, target_encoder = encoder.fit(columns), target_encoder.fit(y)
+    else:
+        other = with_target(as_pandas(test), target) if hasattr(test, "columns") else check_share(test)
+        parts = parted(columns, y, encoder, target_encoder, other, seed)
+        columns, y, encoder, target_encoder = parts.x, parts.y, parts.encoder, parts.target_encoder
+        unseen = parts.x_test, parts.y_test
     x, labels = encoder.transform(columns), target_encoder.transform(y)
     warn_of_leaks(encoder, x, labels, target_encoder.task == "regression")
     how = recipe(x, str(target_encoder.task))
+    given = {name: changes.pop(name) for name in OF_FIT if name in changes}
     if unknown := set(changes) - set(vars(how)):
-        raise NetgradError(f"a recipe has no {sorted(unknown)[0]!r}: change {', '.join(vars(how))}")
+        others = f"{', '.join(vars(how))}; or of its training {', '.join(OF_FIT)}"
+        raise NetgradError(f"a recipe has no {sorted(unknown)[0]!r}: change {others}")
     how = replace(how, **changes)
     network = how.network(x, target_encoder.outputs)
-    loss = "softmax_cross_entropy" if target_encoder.task == "classification" else "squared_error"
+    classes = target_encoder.task == "classification"
+    if label_smoothing and not classes:
+        raise NetgradError("label_smoothing is for classes, and the target is a quantity: leave it out")
+    loss = SoftmaxCrossEntropy(label_smoothing=label_smoothing) if classes else SquaredError()
     penalty = L2(how.alpha) if how.alpha else None
     start = untrained(network, x, labels, loss=loss, penalty=penalty, seed=seed)
-    return fit(
+    model = fit(
         replace(start, encoder=encoder, target_encoder=target_encoder),
-        x,
+        columns if given.get("fix") else x,  # remedies are told in the names of the columns
         y,
         learning_rate=how.rates(network),
         schedule=how.schedule,
@@ -182,4 +208,6 @@ def fit_table(
         checkpoint=checkpoint,
         progress=progress,
         seed=seed,
+        **given,
     )
+    return model if unseen is None else scored(model, *unseen, metrics=metrics)

@@ -117,7 +117,7 @@ def with_temperature(model: Model, x: Any, y: Any) -> tuple[Model, float]:
     T = float(np.exp(minimize_scalar(nll, bounds=(-5, 5), method="bounded").x))
     scaled = {name: value / T for name, value in model.params[layer].items()}
     params = {**model.params, layer: scaled}
-    return replace(model, params=params, posterior=None, optimizer_state=None), T
+    return replace(model, params=params, posterior=None, optimizer_state=None, tested=None), T
 
 
 def coverage(model: Model, x: Any, y: Any, levels: Sequence[float] = (0.5, 0.8, 0.9, 0.95)) -> dict[float, float]:

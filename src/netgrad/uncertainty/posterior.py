@@ -173,7 +173,10 @@ def samples(model: Model, count: int = 10, seed: int = 0) -> list[Model]:
     weights = kept.weights(model)
     z = np.random.default_rng(as_seed(seed)).standard_normal((count, len(kept.mean)))
     drawn = kept.mean + kept.factor.draw(z)
-    return [replace(model, params=weights.tree(w, model.params), posterior=None, optimizer_state=None) for w in drawn]
+    return [
+        replace(model, params=weights.tree(w, model.params), posterior=None, optimizer_state=None, tested=None)
+        for w in drawn
+    ]
 
 
 def of(model: Model) -> Posterior:

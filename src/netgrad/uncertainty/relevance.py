@@ -116,7 +116,7 @@ def relevance(
         if moved < tolerance:
             break
     assert found is not None
-    after = replace(model, params=weights.tree(w, model.params), posterior=None, optimizer_state=None)
+    after = replace(model, params=weights.tree(w, model.params), posterior=None, optimizer_state=None, tested=None)
     inputs = [name.removeprefix("input ") for name in groups.names if name.startswith("input ")]
     features = list(names or inputs)
     effects = {name: _effect(after, batch, [i for i, own in enumerate(features) if own == name]) for name in inputs}
