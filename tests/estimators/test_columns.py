@@ -12,7 +12,22 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import netgrad as ng
-from netgrad.estimators import MLPClassifier, MLPRegressor, NetworkClassifier
+from netgrad.estimators import (
+    ESTIMATORS,
+    Autoencoder,
+    BernoulliRBM,
+    ConvClassifier,
+    ELMClassifier,
+    ELMRegressor,
+    GroupedClassifier,
+    MLPClassifier,
+    MLPRegressor,
+    NetworkClassifier,
+    PairClassifier,
+    RecurrentClassifier,
+    RecurrentRegressor,
+    SequenceTagger,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -109,3 +124,108 @@ def test_the_logarithm_of_a_target():
     for more, what in (({"posterior": True}, "posterior=True"), ({"loss": "poisson"}, "the loss 'poisson'")):
         with pytest.raises(ng.NetgradError, match=f"log_target=True goes without {what}"):
             MLPRegressor(log_target=True, **more).fit(SIZE[:, None], PRICES)
+
+
+ENCODING = {  # those that encode a frame, with settings that are quick
+    ELMClassifier: {"hidden_units": 30, "random_state": 0},
+    ELMRegressor: {"hidden_units": 30, "random_state": 0},
+    PairClassifier: {"hidden_layer_sizes": 8, "max_iter": 2, "random_state": 0},
+    Autoencoder: {"max_iter": 2, "random_state": 0},
+}
+OF_ROWS = (BernoulliRBM, ConvClassifier, RecurrentClassifier, RecurrentRegressor, SequenceTagger)
+
+
+def targets(cls):
+    return PRICES if cls.__name__.endswith("Regressor") else LABELS
+
+
+def test_every_estimator_says_what_it_makes_of_a_frame():
+    """The lists above are complete: perceptrons and networks of one's own encode frames, too."""
+    known = {*ENCODING, *OF_ROWS}
+    others = {cls.__name__ for cls in ESTIMATORS if cls not in known}
+    assert others == {f"{kind}{task}" for kind in ("MLP", "Network", "Grouped") for task in ("Classifier", "Regressor")}
+
+
+@pytest.mark.parametrize("cls", ENCODING, ids=lambda cls: cls.__name__)
+def test_others_encode_a_frame_as_the_perceptron_does(cls):
+    fitted = cls(**ENCODING[cls], drop=["built"]).fit(TABLE, targets(cls))
+    assert fitted.n_features_in_ == 5
+    assert fitted.feature_names_in_.tolist() == list(TABLE)
+    answer = fitted.transform if cls is Autoencoder else fitted.predict
+    said = answer(TABLE)
+    assert len(said) == N
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal((again.transform if cls is Autoencoder else again.predict)(TABLE), said)
+    model = fitted.model() if hasattr(fitted, "model") else fitted.model_
+    assert model.encoder.feature_names[:3] == ["size", "size missing", "kind=large"]
+    assert model.predict(TABLE[:3]).shape[0] == 3
+    assert clone(fitted).get_params()["drop"] == ["built"]
+    for wrong in (
+        TABLE[[*list(TABLE)[1:], "size"]],
+        TABLE.drop(columns="lift"),
+        TABLE.rename(columns={"kind": "sort"}),
+    ):
+        with pytest.raises(ValueError, match="feature names should"):
+            answer(wrong)
+    with pytest.raises(ValueError, match="missing values"):
+        cls(**ENCODING[cls], missing="error").fit(TABLE, targets(cls))
+    numbers = TABLE[["code"]].assign(size=SIZE)
+    plain = cls(**ENCODING[cls]).fit(numbers, targets(cls))
+    same = cls(**ENCODING[cls]).fit(numbers.to_numpy(), targets(cls))
+    both = [(f.transform if cls is Autoencoder else f.predict)(numbers.to_numpy()) for f in (plain, same)]
+    np.testing.assert_array_equal(*both)
+    if cls is Autoencoder:
+        assert fitted.inverse_transform(said).shape == (N, len(model.encoder.feature_names))
+        assert fitted.score(TABLE) > -1
+
+
+@pytest.mark.parametrize("cls", OF_ROWS, ids=lambda cls: cls.__name__)
+def test_those_that_take_rows_as_they_are_refuse_what_is_no_number(cls):
+    n = cls.__name__
+    for columns, said in (
+        (["kind"], f"column 'kind' holds '(large|small)' in row 1 of 120, and {n} takes numbers alone: netgrad.data"),
+        (["size"], rf"column 'size' has 11 missing values in 120 rows, the first in row 4: fill them .*{n} takes none"),
+        (["built"], "column 'built' holds dates or times"),
+    ):
+        with pytest.raises(ng.NetgradError, match=said):
+            cls().fit(TABLE[columns], targets(cls))
+    nested = pd.DataFrame({"wave": [np.zeros(4)] * 3})
+    with pytest.raises(ng.NetgradError, match="column 'wave' holds a ndarray in each row: expected numbers; sequences"):
+        cls().fit(nested, targets(cls)[:3])
+    many = pd.DataFrame(RNG.random((30, 4)), columns=list("abcd"))
+    quick = cls(**{"max_iter": 1} if cls is not BernoulliRBM else {"n_iter": 1})
+    y = targets(cls)[:30, None] if cls is SequenceTagger else targets(cls)[:30]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = quick.fit(many, y)
+    with pytest.raises(ValueError, match="feature names should match"):
+        (fitted.transform if cls is BernoulliRBM else fitted.predict)(many[list("dcba")])
+
+
+def test_sequences_that_are_frames_have_the_same_columns():
+    frames = [pd.DataFrame(RNG.normal(size=(n, 2)), columns=["x", "y"]) for n in (3, 5, 4, 6)]
+    fitted = RecurrentClassifier(units=2, max_iter=1).fit(frames, [0, 1, 0, 1])
+    assert fitted.predict(frames).shape == (4,)
+    assert fitted.feature_names_in_.tolist() == ["x", "y"]
+    turned = [frame[["y", "x"]] for frame in frames]
+    with pytest.raises(ng.NetgradError, match="the sequences have the columns y, x: The feature names should match"):
+        fitted.predict(turned)
+    with pytest.raises(ng.NetgradError, match="sequence 1 has the columns y, x: expected x, y"):
+        RecurrentClassifier().fit([frames[0], *turned[1:]], [0, 1, 0, 1])
+    with pytest.raises(ng.NetgradError, match="column 'z' holds 'a'"):
+        RecurrentClassifier().fit([frame.assign(z="a") for frame in frames], [0, 1, 0, 1])
+    fitted.fit([frame.to_numpy() for frame in frames], [0, 1, 0, 1])
+    assert not hasattr(fitted, "feature_names_in_")
+    with pytest.warns(ng.NetgradWarning, match=r"one time-step with 9 features each: .*X.swapaxes\(1, 2\)"):
+        RecurrentClassifier(units=2, max_iter=1).fit(np.zeros((4, 1, 9)), [0, 1, 0, 1])
+
+
+def test_groups_of_a_frame_from_pyarrow_and_with_texts():
+    pyarrow = pytest.importorskip("pyarrow")
+    table = TABLE.drop(columns=["built"]).assign(where=np.where(np.arange(N) % 2, "north", "south"))
+    grouped = GroupedClassifier(group="where", **FAST | {"max_iter": 2})
+    fitted = grouped.fit(pyarrow.Table.from_pandas(table, preserve_index=False), LABELS)
+    np.testing.assert_array_equal(fitted.predict(table), fitted.predict(table))
+    assert set(fitted.groups_) == {"north", "south"}
+    with pytest.raises(ng.NetgradError, match="unknown column"):
+        GroupedClassifier(group="wher").fit(table, LABELS)

@@ -9,11 +9,12 @@ import jax
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from netgrad.errors import DataError, warn
 from netgrad.estimators import inputs
 from netgrad.estimators.base import Estimator
+from netgrad.estimators.columns import OfColumns
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.settings import sizes, whole
 from netgrad.layers import Dense
@@ -23,8 +24,9 @@ from netgrad.network import Network
 
 @estimator
 @dataclass(eq=False, repr=False)
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
-    """Codes of ``n_components`` numbers, from which dense layers give the inputs back. Further parameters: `Estimator`.
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OfColumns, Estimator):
+    """Codes of ``n_components`` numbers, from which dense layers give the inputs back. Further parameters: `Estimator`,
+    and of data frames `OfColumns`; of an encoded one the features that come back are ``model_.encoder.feature_names``.
 
     With no hidden layers it finds the space of the principal components, as `sklearn.decomposition.PCA` does without
     iterations; hidden layers let it bend. Scale the inputs first, in a `Pipeline`.
@@ -98,9 +100,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             return self._handed_out(self.model_.part(part).predict_proba(x), x)
 
     def _examples(self, X: Any, y: Any, reset: bool) -> tuple[inputs.Examples, Any]:
-        inputs.refuse_times(X, "X")
         settings: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32]}
-        examples = inputs.Examples(inputs.dense(validate_data(self, X, reset=reset, **settings)))
+        examples = inputs.Examples(inputs.dense(self._valid(X, reset=reset, **settings)))
+        self._width = examples.shape[0]
         return examples, examples.x
 
     def _network(self, shape: tuple[int, ...], units: int) -> Network:
@@ -120,8 +122,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         return y
 
     def _units(self) -> int:
-        features: int = self.n_features_in_
-        return features
+        return self._width
 
     def _loss(self, network: Network, shape: tuple[int, ...]) -> Any:
         return "squared_error"

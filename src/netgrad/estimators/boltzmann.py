@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from netgrad.errors import unknown_name, warn
 from netgrad.estimators import inputs
+from netgrad.estimators.columns import numbers_alone
 from netgrad.estimators.plain import plain, rebuilt
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.settings import number, whole
@@ -174,6 +175,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return "gaussian"
 
     def _checked(self, X: Any, reset: bool = False) -> np.ndarray:
+        numbers_alone(self, X)
         inputs.refuse_times(X, "X")
         settings: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32]}
         return np.asarray(inputs.dense(validate_data(self, X, reset=reset, **settings)))

@@ -10,6 +10,7 @@ import numpy as np
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.estimators import inputs
 from netgrad.estimators.classifier import Classifier
+from netgrad.estimators.columns import numbers_alone
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.settings import sizes
 from netgrad.layers import Conv, Dense, Dropout, Flatten, Layer, MaxPool
@@ -48,6 +49,7 @@ class ConvClassifier(Classifier):
     example_shape: Any = None
 
     def _examples(self, X, y, reset):
+        numbers_alone(self, X)
         found, y = inputs.table(self, X, y, reset, more_axes=True)
         return inputs.Examples(found.x.reshape(len(found), *self._shape(found.shape))), y
 

@@ -7,6 +7,7 @@ linear part is scikit-learn's.
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ from sklearn.linear_model import ElasticNet, Lasso, Ridge, RidgeCV
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from netgrad.data.encodings import TableEncoder
 from netgrad.errors import NetgradError, unknown_name
+from netgrad.estimators.columns import OfColumns
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.settings import number, whole
 
@@ -27,8 +30,9 @@ PENALTIES = ("ridge", "lasso", "elastic_net")
 STRENGTHS = np.logspace(-6, 4, 21)
 
 
-class ExtremeLearningMachine(BaseEstimator):
-    """What both extreme learning machines share.
+@dataclass(eq=False, repr=False)
+class ExtremeLearningMachine(OfColumns, BaseEstimator):
+    """What both extreme learning machines share. Of data frames: `OfColumns`.
 
     Parameters
     ----------
@@ -51,29 +55,19 @@ class ExtremeLearningMachine(BaseEstimator):
     n_features_in_, feature_names_in_ : of the table, where it is one.
     """
 
-    def __init__(
-        self,
-        hidden_units: int = 200,
-        *,
-        activation: str = "tanh",
-        penalty: str = "ridge",
-        alpha: Any = 0.1,
-        l1_ratio: float = 0.5,
-        scale: float = 1.0,
-        random_state: Any = None,
-    ):
-        self.hidden_units = hidden_units
-        self.activation = activation
-        self.penalty = penalty
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.scale = scale
-        self.random_state = random_state
+    hidden_units: int = 200
+    _: KW_ONLY
+    activation: str = "tanh"
+    penalty: str = "ridge"
+    alpha: Any = 0.1
+    l1_ratio: float = 0.5
+    scale: float = 1.0
+    random_state: Any = None
 
     def hidden(self, X: Any) -> np.ndarray:
         """What the random layer makes of examples, (N, K)."""
         check_is_fitted(self)
-        return self._hidden(validate_data(self, X, reset=False, dtype=np.float64))
+        return self._hidden(self._valid(X, reset=False, dtype=np.float64))
 
     def model(self) -> Any:
         """The machine as a `netgrad.Model`, its hidden layer frozen: to trace, to save, to train on.
@@ -85,8 +79,6 @@ class ExtremeLearningMachine(BaseEstimator):
         >>> bool(np.allclose(elm.model().predict(X), elm.predict(X), atol=1e-3))
         True
         """
-        from dataclasses import replace
-
         import netgrad as ng
 
         check_is_fitted(self)
@@ -94,11 +86,12 @@ class ExtremeLearningMachine(BaseEstimator):
         net = ng.Sequential([ng.Dense(len(self.biases_), activation=self.activation), ng.Dense(V.shape[1])])
         b = np.broadcast_to(self.intercept_, (V.shape[1],))
         params = {"dense_1": {"W": self.weights_, "b": self.biases_}, "dense_2": {"W": V, "b": b}}
-        example = np.zeros((1, self.n_features_in_))
+        example = np.zeros((1, len(self.weights_)))
         made = ng.untrained(net, example, np.zeros((1, V.shape[1])), loss="squared_error").frozen("dense_1")
         like = made.params
         return replace(
             made,
+            encoder=self._columns,
             params={
                 layer: {name: np.asarray(value, like[layer][name].dtype) for name, value in own.items()}
                 for layer, own in params.items()
@@ -131,6 +124,17 @@ class ExtremeLearningMachine(BaseEstimator):
             return Lasso(alpha=self.alpha, max_iter=10_000)
         return ElasticNet(alpha=self.alpha, l1_ratio=self.l1_ratio, max_iter=10_000)
 
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = dict(super().__getstate__())
+        if state.get("_columns") is not None:
+            state["_columns"] = state["_columns"].to_config()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state.get("_columns") is not None:
+            state = state | {"_columns": TableEncoder.from_config(state["_columns"])}
+        super().__setstate__(state)
+
     def _check(self) -> None:
         whole("hidden_units", self.hidden_units)
         if self.activation not in ACTIVATIONS:
@@ -147,6 +151,7 @@ class ExtremeLearningMachine(BaseEstimator):
 
 
 @estimator
+@dataclass(eq=False, repr=False)
 class ELMRegressor(RegressorMixin, ExtremeLearningMachine):
     """An extreme learning machine for numbers, one or several. Parameters: `ExtremeLearningMachine`.
 
@@ -159,7 +164,7 @@ class ELMRegressor(RegressorMixin, ExtremeLearningMachine):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ELMRegressor:
         """Draw the hidden layer and solve for the output weights. X (N, features), y (N,) or (N, outputs)."""
-        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        X, y = self._valid(X, y, reset=True, dtype=np.float64, multi_output=True, y_numeric=True)
         self._fit(X, y, sample_weight)
         return self
 
@@ -174,6 +179,7 @@ class ELMRegressor(RegressorMixin, ExtremeLearningMachine):
 
 
 @estimator
+@dataclass(eq=False, repr=False)
 class ELMClassifier(ClassifierMixin, ExtremeLearningMachine):
     """An extreme learning machine for classes: targets of -1 and +1 for each, the largest output says which it is.
 
@@ -188,7 +194,7 @@ class ELMClassifier(ClassifierMixin, ExtremeLearningMachine):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ELMClassifier:
         """Draw the hidden layer and solve for the output weights. X (N, features), y (N,)."""
-        X, y = validate_data(self, X, y, dtype=np.float64)
+        X, y = self._valid(X, y, reset=True, dtype=np.float64)
         check_classification_targets(y)
         binarizer = LabelBinarizer(neg_label=-1, pos_label=1)
         target = binarizer.fit_transform(y).astype(float)

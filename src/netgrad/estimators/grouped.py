@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from netgrad.compiling import Program
+from netgrad.data.frames import as_pandas
 from netgrad.errors import DataError, NetgradError, unknown_name
 from netgrad.estimators import inputs, solvers
 from netgrad.estimators.classifier import Classifier
@@ -143,10 +144,10 @@ def take_out(X: Any, group: Any) -> tuple[Any, np.ndarray | None]:
     if group is None:
         return X, None
     if hasattr(X, "columns"):
+        X = as_pandas(X)
         if group not in list(X.columns):
             raise unknown_name("column (group)", group, [str(name) for name in X.columns])
-        rest = X.drop(columns=[group]) if hasattr(X, "iloc") else X.drop(group)
-        return rest, np.asarray(X[group])
+        return X.drop(columns=[group]), np.asarray(X[group])
     X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
     if not isinstance(group, int | np.integer) or X.ndim != 2 or not -X.shape[1] <= group < X.shape[1]:
         raise NetgradError(f"group={group!r} is no column of X, an array of shape {X.shape}: give its number")

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import is_regressor
 from sklearn.utils.validation import check_array, check_X_y, column_or_1d, validate_data
 
+from netgrad.data.frames import as_pandas
 from netgrad.errors import DataError, ShapeError, unknown_name
 
 SMALL = 10_000  # numbers in x up to which double precision costs nothing that anyone would notice
@@ -86,6 +87,7 @@ def refuse_times(X: Any, name: str) -> None:
     X: an array, a table or a column of one; anything else passes.
     """
     if hasattr(X, "columns"):
+        X = as_pandas(X)
         for column in X.columns:
             if _holds_times(X[column]):
                 raise _no_times(f"column {column!r}")
@@ -102,7 +104,7 @@ def _holds_times(values: Any) -> bool:
         return any(_holds_times(column) for column in values.T)
     if kind == "object":
         flat = np.ravel(values)
-        values = next((v for v in flat[:SMALL] if v is not None and v == v), None)
+        values = next((v for v in flat[:SMALL] if v is not None and (hasattr(v, "__len__") or v == v)), None)
         return isinstance(values, TIMES)
     return kind.startswith(("date", "time", "period", "duration"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 import jax
@@ -10,10 +10,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from netgrad.errors import NetgradError
 from netgrad.estimators import inputs
+from netgrad.estimators.columns import OfColumns
 from netgrad.estimators.mlp import perceptron
 from netgrad.estimators.plain import KeepsModel
 from netgrad.estimators.registry import estimator
@@ -25,8 +26,10 @@ UNLABELLED = -1  # in y, as in sklearn.semi_supervised
 
 
 @estimator
-class PairClassifier(ClassifierMixin, KeepsModel, BaseEstimator):
-    """A perceptron for few labels: y is -1 where there is none, as in `sklearn.semi_supervised`.
+@dataclass(eq=False, repr=False)
+class PairClassifier(ClassifierMixin, OfColumns, KeepsModel, BaseEstimator):
+    """A perceptron for few labels: y is -1 where there is none, as in `sklearn.semi_supervised`. Of data frames:
+    `OfColumns`.
 
     Neighbours are taken to be of one class and random pairs to be of two, where the labels of both do not say; the
     network is trained by labels and pairs in turn (`netgrad.tasks.fit_pairs`). Where y holds -1 and but one other
@@ -57,36 +60,23 @@ class PairClassifier(ClassifierMixin, KeepsModel, BaseEstimator):
     ([5, 6], True)
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (64,),
-        activation: Any = "relu",
-        *,
-        neighbours: int = 5,
-        margin: float = 10.0,
-        weight: float = 1.0,
-        learning_rate_init: float = 0.001,
-        batch_size: int = 32,
-        max_iter: int = 20,
-        random_state: Any = None,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.neighbours = neighbours
-        self.margin = margin
-        self.weight = weight
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.random_state = random_state
+    hidden_layer_sizes: Any = (64,)
+    activation: Any = "relu"
+    _: KW_ONLY
+    neighbours: int = 5
+    margin: float = 10.0
+    weight: float = 1.0
+    learning_rate_init: float = 0.001
+    batch_size: int = 32
+    max_iter: int = 20
+    random_state: Any = None
 
     def fit(self, X: Any, y: Any, similar: Any = None, dissimilar: Any = None) -> Any:
         """Learn from X (N, features) and y (N,). similar, dissimilar: (P, 2) numbers of examples of which it is known
         whether they are alike, in the place of pairs that are guessed."""
         self._check()
         settings: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32]}
-        inputs.refuse_times(X, "X")
-        X, y = validate_data(self, X, y, ensure_min_samples=2, **settings)
+        X, y = self._valid(X, y, reset=True, ensure_min_samples=2, **settings)
         X = inputs.dense(X)
         check_classification_targets(y)
         labelled = self._labelled(y)
@@ -105,7 +95,7 @@ class PairClassifier(ClassifierMixin, KeepsModel, BaseEstimator):
         )  # fmt: skip
         # As NumPy arrays they can be kept by whatever keeps estimators.
         params, state = (jax.tree.map(np.asarray, part) for part in (model.params, model.state))
-        self.model_ = replace(model, params=params, state=state)
+        self._keep(replace(model, params=params, state=state))
         self.n_iter_ = len(self.model_.history)
         self.loss_curve_ = [float(loss) for loss in self.model_.history["loss"]]
         return self
@@ -114,8 +104,7 @@ class PairClassifier(ClassifierMixin, KeepsModel, BaseEstimator):
         """Probabilities of the classes, (N, classes)."""
         check_is_fitted(self)
         settings: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32]}
-        inputs.refuse_times(X, "X")
-        X = inputs.dense(validate_data(self, X, reset=False, **settings))
+        X = inputs.dense(self._valid(X, reset=False, **settings))
         p = np.asarray(self.model_.predict_proba(X), float)
         return np.asarray(p / p.sum(1, keepdims=True))
 

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_array, column_or_1d
 
+from netgrad.data.frames import as_pandas
 from netgrad.data.sequences import pad_sequences
-from netgrad.errors import NetgradError, ShapeError
+from netgrad.errors import DataError, NetgradError, ShapeError, warn
 from netgrad.estimators import inputs
+from netgrad.estimators.columns import numbers_alone
 from netgrad.estimators.inputs import Examples
 
 FORMS = "sequences are an array (N, T, features), or a list of arrays (T_i, features)"
@@ -20,10 +22,12 @@ def as_sequences(estimator: Any, X: Any, y: Any, reset: bool, n_features: int | 
 
     n_features: how many numbers of a row (N, T * n_features) make a time-step; None for all of them.
     """
+    names = names_of(estimator, X)
     several = listed(X)
     if several is not None or axes(X) == 3:
         if y is None and reset:
             raise NetgradError(f"{type(estimator).__name__} requires y to be passed, but the target y is None")
+        check_names(estimator, names, reset)
         found = _timed(estimator, np.asarray(X) if several is None else several, reset, n_features)
         return found, y if y is None else _one_each(y, found, several is None)
     if axes(X) == 1:
@@ -38,6 +42,7 @@ def as_sequences(estimator: Any, X: Any, y: Any, reset: bool, n_features: int | 
             f"X has shape {np.shape(X)} and y has {count(y)} targets: Found input variables with inconsistent numbers "
             f"of samples. Each row of X is a sequence here; {FORMS}; X[None] is one sequence alone"
         )
+    numbers_alone(estimator, X)
     found, y = inputs.table(estimator, X, y, reset)
     if reset:
         estimator._of_sequences = False
@@ -45,6 +50,36 @@ def as_sequences(estimator: Any, X: Any, y: Any, reset: bool, n_features: int | 
     if found.shape[0] % width:
         raise ShapeError(f"rows of {found.shape[0]} numbers are no sequences of {width} features (n_features) a step")
     return Examples(found.x.reshape(len(found), -1, width)), y
+
+
+def names_of(estimator: Any, X: Any) -> list[str] | None:
+    """The columns of a list of data frames, one a sequence; None for anything else. Refuses frames that differ, or that
+    hold anything but numbers."""
+    if not isinstance(X, list | tuple) or not any(hasattr(x, "columns") for x in X):
+        return None
+    known = None
+    for i, x in enumerate(X):
+        names = [str(name) for name in as_pandas(x).columns]
+        numbers_alone(estimator, x)
+        known = known or names
+        if names != known:
+            raise DataError(f"sequence {i} has the columns {', '.join(names)}: expected {', '.join(known)}, as before")
+    return known
+
+
+def check_names(estimator: Any, names: list[str] | None, reset: bool) -> None:
+    """Remember the columns of the first sequences, or refuse others."""
+    if reset:
+        if names is not None:
+            estimator.feature_names_in_ = np.array(names, object)
+        elif hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+    known = getattr(estimator, "feature_names_in_", None)
+    if names is not None and known is not None and names != known.tolist():
+        raise DataError(
+            f"the sequences have the columns {', '.join(names)}: The feature names should match those that were passed "
+            f"during fit, {', '.join(known)}"
+        )
 
 
 def listed(X: Any) -> list[np.ndarray] | None:
@@ -99,6 +134,11 @@ def _timed(estimator: Any, X: Any, reset: bool, n_features: int | None) -> Examp
     if x.ndim != 3:
         raise ShapeError(f"sequences have shape {x.shape}: {FORMS}")
     if reset:
+        if x.shape[1] == 1 < x.shape[2] and isinstance(X, np.ndarray) and lengths is None:
+            warn(
+                f"X has sequences of one time-step with {x.shape[2]} features each: expected (N, T, features); X of "
+                "aeon or sktime, (N, channels, T), is X.swapaxes(1, 2) here"
+            )
         estimator.n_features_in_ = x.shape[2]
         estimator._of_sequences = True
     else:
