@@ -55,6 +55,7 @@ def examine(patient: Patient, seed: int, treat: bool) -> dict[str, Any]:
         "seed": seed,
         "found": named(first),
         "notes": [f.name for f in first.diagnosis if f.severity == "note"],
+        "says": [str(finding) for finding in first.diagnosis],
         "left": named(best),
         "kept": kept,
         "changes": list(best.recipe.changes),

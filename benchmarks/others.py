@@ -25,6 +25,7 @@ import netgrad as ng
 from netgrad.diagnosis.recipe import Recipe
 from netgrad.diagnosis.repair import Attempt, repair
 
+WELL = 0.85  # of what a reference reaches: a network that does less on validation examples is no healthy one
 WITHIN = 0.02  # of the skill of the network as it should have been built: a repair that comes so near counts
 
 
@@ -75,14 +76,14 @@ def judged(case: Case, treat: bool = True) -> dict[str, Any]:
                 first = best = Attempt(case.recipe(), case.x, case.y)
                 first.examine(case.x, case.y, case.held)
         except ng.NetgradError as error:
-            return {**row, "found": ["refused"], "says": str(error), "seconds": time.perf_counter() - began}
+            return {**row, "found": ["refused"], "says": [str(error)], "seconds": time.perf_counter() - began}
         if case.properly is not None and treat:
             well = case.properly()
             row["properly"] = worth(Attempt(well.recipe(), well.x, well.y), well)
     row |= {
         "found": [check.registered_name for check in first.remedies()],
         "notes": [f.name for f in first.diagnosis if f.severity == "note"],
-        "says": str(first.diagnosis.findings[0]) if len(first.diagnosis) else "",
+        "says": [str(finding) for finding in first.diagnosis],
         "changes": list(best.recipe.changes),
         "before": finite(first.score),
         "after": finite(best.score),
@@ -132,6 +133,11 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines.append("")
     lines.append(f"Healthy networks alarmed: {len(alarmed)} of {len(well)}" + "".join(
         f"; {row['name']}: {', '.join(row['found'])}" for row in alarmed))  # fmt: skip
+    poor = [
+        row["name"] for row in well if row.get("before", 0) < WELL * row.get("possible", 0) and row["possible"] > 0.1
+    ]
+    names = "".join(f"; {name}" for name in poor)
+    lines.append(f"\nOf these below {WELL:.0%} of a reference on validation examples: {len(poor)}{names}")
     changed = [row["name"] for row in well if row["changes"]]
     names = "".join(f"; {name}" for name in changed)
     lines.append(f"\nHealthy networks changed: {len(changed)} of {len(well)}{names}")

@@ -10,7 +10,9 @@ import numpy as np
 
 import netgrad as ng
 from benchmarks.others import Case
-from benchmarks.others_sick import ALL, CLASSES, HELD, TRAINED, case, data, network, outputs
+from benchmarks.others_sick import CLASSES, HELD, PLENTY, TRAINED, case, data, network, outputs
+
+ALL = (*CLASSES, PLENTY)
 
 
 def healthy() -> Iterator[Case]:
@@ -123,7 +125,7 @@ def odd_runs() -> Iterator[Case]:
         "L-BFGS on all examples",
         settings={"optimizer": "lbfgs", "learning_rate": None, "batch_size": None, "epochs": 60},
     )
-    yield from on("Levenberg-Marquardt", ("quantity",), network=lambda name: network(name, (10,), "tanh"),
+    yield from on("Levenberg-Marquardt", (PLENTY,), network=lambda name: network(name, (10,), "tanh"),
                   settings={"optimizer": "levenberg_marquardt", "learning_rate": None, "batch_size": None})  # fmt: skip
     yield from on("rprop on all examples", settings={"optimizer": "rprop", "batch_size": None, "epochs": 150})
     for schedule in ("cosine", "warm_up_cosine", "one_over_t", "step"):

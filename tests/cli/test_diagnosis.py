@@ -1,5 +1,7 @@
 """`netgrad inspect` names the fault of a broken network first; `netgrad fit --fix` repairs one."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -47,13 +49,41 @@ def test_inspect_names_the_fault_first(table, tmp_path, capsys):
 def test_fit_writes_the_diagnosis_and_fix_repairs(table, tmp_path, capsys):
     words = ["fit", table, "--target", "target", "--epochs", "8", "--optimizer", "sgd", "--learning-rate", "1e-6"]
     words += ["--hidden", "8", "--schedule", "constant"]
-    _, said = run(capsys, *words, "--out", tmp_path / "plain")
+    _, said = run(capsys, *words, "--measure", "--out", tmp_path / "plain")
     assert "rate too low" in said.out
+    assert "effective rank" in said.out
+    assert "learned by heart" in said.out
     page = (tmp_path / "plain" / "report.html").read_text()
     assert "Gradient flow" in page
+    assert "Measures" in page
     assert "rate too low" in page
     _, said = run(capsys, *words, "--fix", "--quiet", "--out", tmp_path / "fixed")
     assert "repaired" in said.err
     assert "learning rate" in said.err
     model = ng.load(tmp_path / "fixed" / "model.safetensors")
     assert model.history.events[0]["finding"] == "remedy"
+
+
+def test_measures_are_not_to_be_had_without_a_report(table, tmp_path, capsys):
+    code, said = run(capsys, "fit", table, "--target", "target", "--measure", "--no-report", "--out", tmp_path / "none")
+    assert code == 2
+    assert "--measure is a part of the diagnosis, and --no-report leaves that out" in said.err
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_network_that_falls_short_for_no_known_reason_is_told(table, tmp_path, capsys, monkeypatch):
+    """Only where it also learns what there is to learn is nothing wrong."""
+    monkeypatch.setattr(import_module("netgrad.diagnosis.diagnose"), "checks", list)
+    _, said = run(capsys, "fit", table, "--target", "target", "--hidden", "4", "--epochs", "1", "--learning-rate",
+                  "1e-6", "--out", tmp_path / "short")  # fmt: skip
+    assert "nothing was found that says why the network falls short" in " ".join(said.out.split())
+    page = " ".join((tmp_path / "short" / "report.html").read_text().split())
+    assert "nothing was found that says why the network falls short" in page
+    assert "Nothing is wrong with this network" not in page
+    _, said = run(capsys, "inspect", tmp_path / "short" / "model.safetensors", table)
+    words = " ".join(said.out.split())
+    assert "nothing was found that says why the network falls short" in words
+    assert "nothing is wrong" not in words
+    monkeypatch.setattr("netgrad.diagnosis.evidence.Evidence.falls_short", False)
+    _, said = run(capsys, "inspect", tmp_path / "short" / "model.safetensors", table)
+    assert "nothing is wrong: skill" in " ".join(said.out.split())

@@ -134,8 +134,18 @@ DATA = [
     ),
     (
         "missing_class",
+        lambda: known(**two([0, 1] * 40, [0, 1] * 20 + [2])),
+        "no training example is of class 2, but 1 validation example is$",
+    ),
+    (
+        "missing_class",
         lambda: known(**two([0, 1, 2] * 40, [0, 1] * 20)),
         "no validation example is of class 2, of which 13 were to be expected",
+    ),
+    (
+        "missing_class",
+        lambda: known(**two([0, 1, 2] * 40, [0] * 40)),
+        "no validation example is of classes 1, 2, of which 27 were to be expected",
     ),
     (
         "shifted_inputs",
@@ -179,6 +189,11 @@ DATA = [
         "50 of 100 validation examples looked at are copies of training examples",
     ),
     (
+        "copied_examples",
+        lambda: split(NORMAL, np.concatenate([NORMAL[:1], RNG.normal(size=(9, 4))])),
+        "1 of 10 validation examples looked at is a copy of a training example$",
+    ),
+    (
         "training_only_column",
         lambda: across(LEAK, CLASSES, np.column_stack([NORMAL[:100], NORMAL[:100, 0]]), CLASSES[:100]),
         r"column 4 tells the target in training \(skill 1.00\), not in validation \(0.",
@@ -207,6 +222,11 @@ DATA = [
         "target_outliers",
         lambda: of(NORMAL, aim=DISTANT, y={"dense_2": put(0, [7, 9], [500.0, 400.0])[:, :1]}),
         r"2 of 300 targets lie far from all others \(rows 7, 9\) and make up 100% of",
+    ),
+    (
+        "target_outliers",
+        lambda: of(NORMAL, aim=DISTANT, y={"dense_2": put(0, [7], [500.0])[:, :1]}),
+        r"1 of 300 targets lies far from all others \(row 7\) and makes up 100% of",
     ),
     (
         "lagging_statistics",

@@ -29,17 +29,18 @@ def test_what_fit_refuses_counts_as_found():
 
 def test_the_table_counts():
     def row(expected, found, **more):
-        changed = {"kind": "a", "source": "b", "name": "a (c)", "changes": [], "before": 0.1, "after": 0.1} | more
-        return {"expected": expected, "found": found, **changed}
+        usual = {"kind": "a", "source": "b", "name": "a (c)", "changes": [], "before": 0.1, "after": 0.1}
+        return {"expected": expected, "found": found, "possible": 0.9, **usual, **more}
 
     rows = [
         row(["dead_units"], ["dead_units"], changes=["leaky_relu"], after=0.8, properly=0.81),
         row(["dead_units"], ["overfitting", "dead_units"], changes=["leaky_relu"], after=0.0, properly=0.8),
         row(["dead_units"], []),
-        row([], []),
+        row([], [], before=0.8),
         row([], ["overfitting"], name="odd (c)"),
     ]
     found = table(rows)
     assert "| a | b | 2 / 3 | 1 / 3 | 0.10 | 0.30 |" in found
     assert "Healthy networks alarmed: 1 of 2; odd (c): overfitting" in found
+    assert "below 85% of a reference on validation examples: 1; odd (c)" in found
     assert "without the fault: 1 of 2; that made the network worse: 1 of 2" in found

@@ -9,7 +9,7 @@ import pytest
 
 import netgrad as ng
 from netgrad.diagnosis import Finding, Recipe, repair
-from netgrad.diagnosis.repair import Repair, better, no_worse, outcome
+from netgrad.diagnosis.repair import LONG, Repair, better, no_worse, outcome, usual
 
 X = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
 Y = (X @ np.array([1.0, -2.0, 0.5, 0.0, 1.0]) > 0).astype(int)
@@ -108,7 +108,8 @@ def attempt(skill, loss=1.0, **facts):
         "score": skill,
         "loss": loss,
         "error": None,
-        "evidence": SimpleNamespace(failing=True),
+        "fails": skill < 0.8,
+        "evidence": SimpleNamespace(failing=True, possible=0.93),
         "recipe": SimpleNamespace(changes=()),
         "model": SimpleNamespace(objective=SimpleNamespace(terms=("squared_error",))),
         "diagnosis": SimpleNamespace(serious=()),
@@ -120,7 +121,7 @@ def test_every_outcome_is_said():
     changed = SimpleNamespace(changes=("a lower rate",))
     before, after = attempt(0.2), attempt(0.9, recipe=changed)
     diverged = attempt(0.2, error=ng.DivergenceError("at once"))
-    well = attempt(0.88, evidence=SimpleNamespace(failing=False))
+    well = attempt(0.88, evidence=SimpleNamespace(failing=False, possible=0.93))
     fault = Finding("dead_units", "fault", "layer a", "all are dead", {}, "leaky_relu")
     sick = attempt(0.2, diagnosis=SimpleNamespace(serious=(fault,)))
     assert (
@@ -129,9 +130,18 @@ def test_every_outcome_is_said():
     )
     assert outcome(Repair(diverged, after, [], [])) == "training diverged and was repaired (skill 0.90): a lower rate"
     assert outcome(Repair(well, after, [], [])) == "training was improved (skill 0.90 instead of 0.88): a lower rate"
-    assert outcome(Repair(before, before, [], [])) == ""
+    short = attempt(0.6, recipe=changed)
+    line = "training failed (skill 0.20) and was improved (skill 0.60, where a reference reaches 0.93): a lower rate"
+    assert outcome(Repair(before, short, [], [])) == line
+    assert outcome(Repair(well, well, [], [])) == ""
     none = "nothing was changed, since no remedy helped: all are dead (layer a). Tried: leaky_relu"
     assert outcome(Repair(sick, sick, [], ["leaky_relu"])) == none
+    unknown = "nothing was changed: training falls short (skill 0.20, where a reference reaches 0.93), nothing was "
+    unknown += "found that says why, and "
+    assert outcome(Repair(before, before, [], [])) == f"{unknown}there was nothing to try"
+    assert outcome(Repair(before, before, [], ["adam", "a rate"])) == f"{unknown}no remedy helped. Tried: adam; a rate"
+    alone = attempt(0.2, evidence=SimpleNamespace(failing=True, possible=float("nan")))
+    assert "(skill 0.20, where 0.9 is usual), nothing" in outcome(Repair(alone, alone, [], []))
     assert outcome(Repair(sick, sick, [], [], failed=True)) == ""
     assert outcome(Repair(sick, sick, [], [])).endswith("remedies on: all are dead (layer a). Try: leaky_relu")
 
@@ -144,9 +154,54 @@ def test_a_change_is_kept_for_skill_or_for_a_loss_of_the_same_kind():
     assert not better(attempt(0.5, 0.95), best)
     assert not better(attempt(0.5, 0.8, model=other), best)
     assert better(attempt(0.45, 0.1), best)  # skill by luck, where training failed
-    assert not better(attempt(0.45, 0.1), attempt(0.5, evidence=SimpleNamespace(failing=False)))
+    assert not better(attempt(0.45, 0.1), attempt(0.5, evidence=SimpleNamespace(failing=False, possible=0.93)))
     assert no_worse(attempt(0.495), best)
     assert not no_worse(attempt(float("-inf")), attempt(float("-inf")))
+
+
+def ways(settings, rows, /, **facts):
+    """What `usual` would try next on a run with these settings and this history: names and what is changed."""
+    model = SimpleNamespace(history=ng.History(rows), objective=SimpleNamespace(penalties=()))
+    known = {
+        "expected": 0.9,
+        "rates": {},
+        "model": model,
+        "batch": SimpleNamespace(size=320),
+        "settings": {"batch_size": 32},
+        "held_short": False,
+        "skill": 0.5,
+        "short": lambda skill: skill < 0.76,
+    }
+    best = SimpleNamespace(recipe=Recipe(dead(), settings), score=0.5, evidence=SimpleNamespace(**known | facts))
+    return {name: changed.changes for name, changed in usual(best)}
+
+
+def test_what_falls_short_is_trained_on_as_most_are_while_it_gains():
+    falling = [{"loss": 1 / (i + 1), "val_loss": 1 / (i + 1)} for i in range(20)]
+    flat = [{"loss": 0.5, "val_loss": 0.6 + i / 100} for i in range(20)]
+    long = ("three times the epochs, stopped early (patience=10)",)
+    held = {"validation": 0.2}
+    assert ways({}, falling) == {"epochs": ("three times the epochs",)}
+    assert ways(held, falling) == {"epochs": long}
+    assert ways({**held, "patience": 3}, falling) == {"epochs": ("three times the epochs",)}
+    assert ways(held, flat) == {}
+    assert ways(held, [{**row, "loss": 0.5} for row in falling]) == {"epochs": long}  # by its validation loss
+    assert ways(held, falling[:1]) == {"epochs": long}
+    assert ways(held, falling, settings={"batch_size": 1}, batch=SimpleNamespace(size=LONG)) == {}
+    assert ways(held, []) == {}
+    rates = {0.1: 0.5, 1.0: 0.6, 10.0: 0.2}
+    assert ways({"optimizer": "sgd"}, flat, rates=rates) == {
+        "adam": ("the optimiser adam",),
+        "rate": ("learning rate 1 instead of 0.1",),
+    }
+    assert ways({}, falling, expected=0.5) == {}
+
+
+def test_what_falls_short_on_validation_alone_is_penalised_and_ended_early():
+    flat = [{"loss": 0.1, "val_loss": 0.6 + i / 100} for i in range(20)]
+    changed = ("penalty l2 of 0.001", "stopped early (patience=10)")
+    assert ways({"validation": 0.2}, flat, held_short=True, skill=0.9) == {"penalty": changed}
+    assert ways({"validation": 0.2, "patience": 3}, flat, held_short=True, skill=0.9) == {"penalty": changed[:1]}
 
 
 def quantity():
@@ -163,6 +218,16 @@ def test_where_training_failed_a_mended_network_is_trained_as_most_are():
     assert found.best.score > 0.85 * found.first.evidence.possible
     assert {"adam", "rate", "epochs"} & set(found.kept)
     assert any(word in " ".join(found.best.recipe.changes) for word in ("adam", "three times the epochs"))
+
+
+def test_a_network_that_falls_short_for_no_known_reason_is_trained_on(monkeypatch):
+    monkeypatch.setattr(import_module("netgrad.diagnosis.diagnose"), "checks", list)
+    x, y = quantity()
+    net = ng.Sequential([ng.Dense(24, activation="relu"), ng.Dense(1)])
+    with pytest.warns(ng.NetgradWarning, match=r"^training failed \(skill 0\.\d+\) and was .*three times the epochs"):
+        fixed = ng.fit(net, x[:300], y[:300], epochs=2, validation=(x[300:], y[300:]), fix=True)
+    plain = ng.fit(net, x[:300], y[:300], epochs=2, validation=(x[300:], y[300:]))
+    assert fixed.history["val_loss"].min() < 0.7 * plain.history["val_loss"].min()
 
 
 def test_nothing_is_tried_where_the_examples_that_decide_are_at_fault():

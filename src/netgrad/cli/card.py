@@ -12,7 +12,7 @@ from netgrad.network import Network
 
 FILES = ("test", "start")  # settings that may be the path of a file, of which the name is enough
 # Settings that say where results come from and go, not what they are.
-LOCAL = ("out", "quiet", "no_report", "checkpoint", "log", "device", "devices")
+LOCAL = ("out", "quiet", "no_report", "measure", "checkpoint", "log", "device", "devices")
 
 
 def make(ctx: typer.Context, source: Source, network: Network, settings: dict) -> dict:

@@ -355,6 +355,10 @@ def fit(
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Only the model and its scores, which is quicker.")
     ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Also ranks, noise, sharpness, and whether it learns 32 examples by heart."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the test score.")] = False,
 ) -> None:
     """Train a network on a data set or a table, test it, and write the model and a report.
@@ -382,6 +386,8 @@ def fit(
     from netgrad.cli.results import Trained, finish
     from netgrad.data.leaks import warn_of_leaks
 
+    if measure and no_report:
+        raise NetgradError("--measure is a part of the diagnosis, and --no-report leaves that out: give one of both")
     computing.use(ctx, device, devices)
     if start is not None:
         transfer.fit(ctx)
@@ -511,6 +517,6 @@ def fit(
     trained = Trained.on(model, source, metrics)
     if posterior:
         trained.posterior = lambda: ng.posterior(model, source.x, source.y)
-    finish(trained, folder, quiet=quiet, report=not no_report)
+    finish(trained, folder, quiet=quiet, report=not no_report, measure=measure)
     if relevance:
         columns.show(source, x, y, seed, None if no_report else folder)

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from netgrad.cli import sequences, transformers
-from netgrad.cli.results import Trained, finish
+from netgrad.cli.results import Trained, finish, how_shown
 from netgrad.errors import NetgradError, unknown_name
 
 ONLY_HERE = ("horizon", "window", "known")
@@ -103,7 +103,7 @@ def fit(ctx: typer.Context) -> None:
     trained_on = report.examples(forecaster, learned, PART)
     # What comes later in time is another season or trend: it is scored, but says nothing of how the data were divided.
     done = Trained(model, score, seen, lambda: (model.batch(*trained_on), None))
-    finish(done, folder, quiet=given["quiet"], report=not given["no_report"], layers=False)
+    finish(done, folder, layers=False, **how_shown(given))
 
 
 def layers(given: dict[str, Any]) -> Any:

@@ -48,7 +48,8 @@ def inspect(
         diagnosis = model.diagnose(x, y, lengths=lengths, measure=measure)
     console = tables.console()
     if diagnosis is not None:
-        console.print(tables.findings(diagnosis) if len(diagnosis) else f"nothing is wrong: {diagnosis.summary}")
+        none = diagnosis.summary if diagnosis.fails else f"nothing is wrong: {diagnosis.summary}"
+        console.print(tables.findings(diagnosis) if len(diagnosis) else none)
         if diagnosis.measures is not None:
             console.print(tables.measures(diagnosis.measures))
     if model.card:

@@ -15,7 +15,7 @@ TAKEN = (
     *("data", "target", "pairs", "test", "drop", "only", "scaling", "missing", "missing_values", "categorical"),
     *("numeric", "separator", "encoding", "header", "hidden", "activation", "optimizer", "learning_rate", "epochs"),
     *("batch_size", "penalty", "alpha", "clip_norm", "patience", "restart", "checkpoint", "log", "seed"),
-    *("metric", "out", "no_report", "quiet", "device", "devices"),
+    *("metric", "out", "no_report", "measure", "quiet", "device", "devices"),
 )
 NEIGHBOURS, MARGIN, HIDDEN = 5, 10.0, (64,)
 
@@ -23,7 +23,7 @@ NEIGHBOURS, MARGIN, HIDDEN = 5, 10.0, (64,)
 def fit(ctx: typer.Context) -> None:
     """Train by labels and pairs in turn, test on rows with labels, and write the model and its report."""
     from netgrad.cli import card, nets, options, sequences, sources
-    from netgrad.cli.results import Trained, finish
+    from netgrad.cli.results import Trained, finish, how_shown
     from netgrad.tasks import fit_pairs, guessed_pairs
 
     others = {str(p.name) for p in ctx.command.params} - set(TAKEN)
@@ -86,4 +86,4 @@ def fit(ctx: typer.Context) -> None:
     model.card = card.make(ctx, source, model.network, settings)
     model.card["data"]["unlabelled"] = len(rest)
     metrics = options.names(given["metric"]) or None
-    finish(Trained.on(model, source, metrics), folder, quiet=given["quiet"], report=not given["no_report"])
+    finish(Trained.on(model, source, metrics), folder, **how_shown(given))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import typer
 
-from netgrad.cli.results import Trained, finish
+from netgrad.cli.results import Trained, finish, how_shown
 from netgrad.errors import DataError, NetgradError, NetgradWarning, warn
 
 # The options of `netgrad fit` that mean something here; any other one that is given is refused.
@@ -20,7 +20,7 @@ TAKEN = (
     *("missing", "missing_values", "categorical", "numeric", "separator", "encoding", "header"),
     *("hidden", "activation", "optimizer", "learning_rate", "schedule", "epochs", "batch_size"),
     *("penalty", "alpha", "clip_norm", "patience", "checkpoint", "log", "seed"),
-    *("out", "no_report", "quiet", "device", "devices", "dtype"),
+    *("out", "no_report", "measure", "quiet", "device", "devices", "dtype"),
 )
 
 FEWEST = 10  # rows: with fewer nothing is the usual
@@ -118,7 +118,7 @@ def fit(ctx: typer.Context) -> None:
         {"x": x_test, "y": encoder.transform(x_test)},
         lambda: (model.batch(rows), model.batch(x_test)),
     )
-    finish(trained, folder, quiet=given["quiet"], report=not given["no_report"])
+    finish(trained, folder, **how_shown(given))
 
 
 def usual(features: int) -> tuple[int, ...]:

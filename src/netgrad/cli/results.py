@@ -49,10 +49,18 @@ class Trained:
         return cls(model, score, seen, batches)
 
 
-def finish(trained: Trained, folder: Path, *, quiet: bool, report: bool, layers: bool = True) -> None:
+def how_shown(given: dict[str, Any]) -> dict[str, Any]:
+    """What the command's options say of how `finish` shows what came of it."""
+    return {"quiet": given["quiet"], "report": not given["no_report"], "measure": given["measure"]}
+
+
+def finish(
+    trained: Trained, folder: Path, *, quiet: bool, report: bool, layers: bool = True, measure: bool = False
+) -> None:
     """Write model.safetensors, then score, show and report; status 1 where any of that failed or is not finite.
 
     report: whether there is to be a report.html with its diagnosis. layers: whether the table of layers is shown.
+    measure: whether the diagnosis has ranks, noise and sharpness besides.
     """
     if not first():  # of a group of processes, one writes
         return
@@ -63,7 +71,7 @@ def finish(trained: Trained, folder: Path, *, quiet: bool, report: bool, layers:
                 doubted(kept, trained.posterior, quiet)
             scored(kept, trained)
             if report:
-                reported(kept, trained, quiet, layers and not quiet)
+                reported(kept, trained, quiet, layers and not quiet, measure)
         if not quiet:
             for name, path in kept.files.items():
                 kept.show(f"{name:7} {path}", soft_wrap=True, markup=False)
@@ -140,7 +148,7 @@ def _raise(error: Exception) -> None:
     raise error
 
 
-def reported(kept: Kept, trained: Trained, quiet: bool, layers: bool) -> None:
+def reported(kept: Kept, trained: Trained, quiet: bool, layers: bool, measure: bool = False) -> None:
     """Show the layers, write the report, and show what the diagnosis found."""
     from netgrad import report
     from netgrad.diagnosis.diagnose import examine
@@ -157,11 +165,17 @@ def reported(kept: Kept, trained: Trained, quiet: bool, layers: bool) -> None:
         return
     path = kept.folder / "report.html"
     lost: list[tuple[str, Exception]] = []
-    written = kept.attempt("its report", lambda: report.write(model, path=path, evidence=evidence, failed=lost, **test))
+    given = {"path": path, "evidence": evidence, "failed": lost, "measure": measure, **test}
+    written = kept.attempt("its report", lambda: report.write(model, **given))
     if written is None:
         return
     for part, error in lost:
         kept.attempt(f"the part {part!r} of its report", partial(_raise, error))
     kept.files["report"] = written
-    if not quiet and (found := kept.attempt("the diagnosis", lambda: examine(evidence))):
-        kept.show(tables.findings(found, only_serious=True))
+    found = None if quiet else kept.attempt("the diagnosis", lambda: examine(evidence, measure))
+    if found is None:
+        return
+    if found:
+        kept.show(tables.findings(found, only_serious=True) if found.serious else found.summary)
+    if found.measures is not None:
+        kept.show(tables.measures(found.measures))

@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from netgrad.cli import transformers
-from netgrad.cli.results import Trained, finish
+from netgrad.cli.results import Trained, finish, how_shown
 from netgrad.data.encodings import missing_column
 from netgrad.errors import NetgradError, warn
 
@@ -38,6 +38,7 @@ COMMON = [
     "seed",
     "out",
     "no_report",
+    "measure",
     "quiet",
     "device",
     "devices",
@@ -123,7 +124,7 @@ def fit(ctx: typer.Context, begun: Any = None) -> None:
         "seed": given["seed"],
         "command": card.command_line(ctx),
     }
-    finish(trained, folder, quiet=given["quiet"], report=not given["no_report"], layers=False)
+    finish(trained, folder, layers=False, **how_shown(given))
 
 
 def to_finish(model: Any, score: Any, seen: dict[str, Any], known: tuple[Any, Any, Any]) -> Trained:

@@ -121,7 +121,7 @@ def fit_source(ctx: typer.Context, own: Begun) -> None:
     """Train on a table, pictures or arrays, test, and write the model and its report."""
     import netgrad as ng
     from netgrad.cli import card, options, sequences, sources
-    from netgrad.cli.results import Trained, finish
+    from netgrad.cli.results import Trained, finish, how_shown
 
     given = ctx.params
     sequences.refuse(ctx, ("truncate",), f"is for texts, {own.name} is no model of one")
@@ -169,7 +169,7 @@ def fit_source(ctx: typer.Context, own: Begun) -> None:
     settings = settings_of(own, given) | options.settled(how, True) | {"alpha": strength}
     settings["test"] = share if test_file is None else Path(test_file).name
     model.card = card.make(ctx, source, model.network, card.plain(settings))
-    finish(Trained.on(model, source, metrics), folder, quiet=given["quiet"], report=not given["no_report"])
+    finish(Trained.on(model, source, metrics), folder, **how_shown(given))
 
 
 def usual(own: Begun, examples: int) -> Any:

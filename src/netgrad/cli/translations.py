@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from netgrad.cli import sequences, transformers
-from netgrad.cli.results import Trained, finish
+from netgrad.cli.results import Trained, finish, how_shown
 from netgrad.errors import DataError, NetgradError, unknown_name, warn
 
 GOAL = "translate"
@@ -102,8 +102,7 @@ def fit(ctx: typer.Context) -> None:
     def batches() -> tuple[Any, Any]:
         return model.batch(x, y, lengths=lengths), model.batch(x_test, y_test, lengths=l_test)
 
-    finish(Trained(model, score, seen, batches), folder, quiet=given["quiet"], report=not given["no_report"],
-           layers=False)  # fmt: skip
+    finish(Trained(model, score, seen, batches), folder, layers=False, **how_shown(given))
 
 
 def chosen(given: dict[str, Any]) -> str:

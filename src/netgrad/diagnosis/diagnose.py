@@ -61,13 +61,14 @@ def examine(evidence: Evidence, measure: bool = False) -> Diagnosis:
     for check in checks():
         findings.extend(check.look(evidence))
         if any(f.name in ENDS for f in findings):
-            return Diagnosis(tuple(sorted(findings, key=severity)), float("nan"), float("nan"), measures)
+            return Diagnosis(tuple(sorted(findings, key=severity)), float("nan"), float("nan"), measures, fails=True)
     if any(f.severity == "fault" and f.name != "underfitting" for f in findings):
         # Training that fails for a reason underfits, too: the reason is what helps. A layer too narrow is one itself.
         findings = [f for f in findings if f.name != "underfitting" or "narrowest" in f.measured]
     findings = one_a_layer(findings)
     findings.sort(key=severity)
-    return Diagnosis(tuple(findings), evidence.skill, evidence.possible, measures)
+    e = evidence
+    return Diagnosis(tuple(findings), e.skill, e.possible, measures, e.held_skill, e.falls_short)
 
 
 def severity(finding: Finding) -> int:

@@ -244,6 +244,11 @@ class Evidence(Trials):
             return False
         return not np.isfinite(self.held_skill) or self.short(self.held_skill)
 
+    @property
+    def falls_short(self) -> bool:
+        """Whether it fails, or falls short on validation examples alone."""
+        return self.failing or self.held_short
+
     @cached_property
     def severity(self) -> str:
         """Of a measure out of its range: the reason for failing, or harmless so far."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from netgrad.diagnosis.words import digits
+from netgrad.diagnosis.words import digits, shown
 from netgrad.notebook import table
 from netgrad.registry import KINDS
 
@@ -89,16 +89,20 @@ class Diagnosis:
 
     skill: how much better the network is on these examples than the best constant answer, 1 for no mistakes. possible:
     what a reference (trees, a linear model, a small network) reaches on examples that it has not seen; NaN where there
-    is none. measures: ranks, noise and sharpness where they were asked for (``measure=True``), else None.
+    is none. measures: ranks, noise and sharpness where they were asked for (``measure=True``), else None. held: the
+    skill on validation examples, NaN where there are none. fails: whether the network falls short of what can be
+    learned, also where no finding says why.
     """
 
     findings: tuple[Finding, ...]
     skill: float
     possible: float
     measures: Measures | None = None
+    held: float = float("nan")
+    fails: bool = False
 
     def __bool__(self) -> bool:
-        return any(f.severity != "note" for f in self.findings)
+        return self.fails or bool(self.serious)
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -119,11 +123,19 @@ class Diagnosis:
 
     @property
     def summary(self) -> str:
-        """One line: how well the network does beside what can be expected."""
-        reached = f"skill {self.skill:.2f}, where 0 is the best constant answer and 1 is no mistake"
-        return (
-            reached if self.possible != self.possible else f"{reached}; a reference model reaches {self.possible:.2f}"
-        )
+        """One line: how well the network does beside what can be expected, and whether it is not known why."""
+        line = f"skill {shown(self.skill)}"
+        if self.held == self.held:
+            line += f" ({shown(self.held)} on validation examples)"
+        line += ", where 0 is the best constant answer and 1 is no mistake"
+        if self.possible == self.possible:
+            line += f"; a reference model reaches {shown(self.possible)}"
+        return f"{line}; nothing was found that says why the network falls short" if self.unexplained else line
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether the network falls short, and nothing was found that says why."""
+        return self.fails and not self.serious
 
     def __repr__(self) -> str:
         lines = [str(f) for f in self.findings] or ["nothing found"]

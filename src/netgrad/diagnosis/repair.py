@@ -14,7 +14,9 @@ from netgrad.diagnosis.evidence import Evidence
 from netgrad.diagnosis.examples import table_of, unseen
 from netgrad.diagnosis.finding import Check, Diagnosis, checks
 from netgrad.diagnosis.recipe import Recipe
+from netgrad.diagnosis.words import shown
 from netgrad.errors import DivergenceError, warn
+from netgrad.regularizers import L2
 from netgrad.training.batch import split
 from netgrad.training.fit import untrained
 from netgrad.training.frames import USUAL
@@ -26,7 +28,9 @@ LOWER = 0.9  # of the loss: what is below is better even where few examples show
 ADAPTIVE = ("adam", "adamw", "nadam", "rmsprop", "levenberg_marquardt")  # that need no Adam in their place
 FALLING = 0.97  # of the loss a quarter of the run before: what is below it still falls
 PATIENCE = 10  # epochs without a better validation loss, where a run is made longer
-LONG = 10_000  # updates, from which on a run is not made longer by itself
+LONG = 10_000  # updates, from which on a run is not made longer by itself, so that none has more than three times these
+LAST = 0.75  # of the run: a validation loss that was lowest after that may fall further
+PENALTY = 1e-3  # on the weights of a network that falls short on validation examples alone
 BETTER = 0.01  # skill that a remedy must gain to be worth its change
 MUCH = 0.05  # skill that outweighs a new finding
 
@@ -70,7 +74,7 @@ class Attempt:
     @property
     def fails(self) -> bool:
         """Whether training diverged or falls short of what can be learned."""
-        return self.error is not None or self.evidence.failing or self.evidence.held_short
+        return self.error is not None or self.evidence.falls_short
 
     @property
     def by_hand(self) -> bool:
@@ -105,9 +109,9 @@ def repair(recipe: Recipe, x: Any, y: Any, held: Any = None) -> Repair:
 
     held: (x, y) or (x, y, lengths), examples that decide what helps; those that the recipe's validation holds out where
     that is a share, else the training examples. A change that neither helps nor harms may be a step on the way, but
-    what is kept ends with one that helps. Where training failed, and no fault is left that only a person
-    can mend, what trains most networks better is tried last, see `usual`. A fault in the examples that decide ends the
-    search.
+    what is kept ends with one that helps. Where training failed, for a known reason or none, or something was mended,
+    and no fault is left that only a person can mend, what trains most networks better is tried last, see `usual`. A
+    fault in the examples that decide ends the search.
     Where the diagnosis itself fails, a warning says so, and the best attempt up to there is the result.
     """
     first = best = Attempt(recipe, x, y)
@@ -133,7 +137,7 @@ def further(best: Attempt, x: Any, y: Any, held: Any, told: list[str]) -> Iterat
     """One attempt after the other that is no worse, each with the name of the check whose remedy it is; ``told`` is
     what was tried, in words."""
     tried: set[str] = set()
-    failed = best.fails and bool(best.remedies())
+    first = best
     for _ in range(ROUNDS):
         options = [check for check in best.remedies() if check.registered_name not in tried]
         name, changed = "", None
@@ -144,7 +148,7 @@ def further(best: Attempt, x: Any, y: Any, held: Any, told: list[str]) -> Iterat
                 return
             tried.add(name)
             changed = None if changed is best.recipe else changed
-        if changed is None and failed and not best.by_hand:
+        if changed is None and (first.fails or best is not first) and not best.by_hand:
             name, changed = next((way for way in usual(best) if way[0] not in tried), ("", None))
             tried.add(name)
         if changed is None:
@@ -165,7 +169,8 @@ def further(best: Attempt, x: Any, y: Any, held: Any, told: list[str]) -> Iterat
 
 def usual(best: Attempt) -> Iterator[tuple[str, Recipe]]:
     """What trains most networks better, until one does as well as the reference: Adam in the place of plain steps, the
-    rate that a trial prefers, and more epochs while the loss still falls."""
+    rate that a trial prefers, more epochs while the loss still falls, on training or on validation examples; and, where
+    it falls short on the latter alone, a penalty, and an end where their loss is lowest."""
     recipe, e = best.recipe, best.evidence
     if best.score >= e.expected:
         return
@@ -175,14 +180,37 @@ def usual(best: Attempt) -> Iterator[tuple[str, Recipe]]:
         changed = recipe.with_rate(min(e.rates, key=e.rates.__getitem__))
         if changed is not recipe:
             yield "rate", changed
-    losses = e.model.history["loss"] if "loss" in e.model.history else np.zeros(0)
-    updates = len(losses) * -(-e.batch.size // (e.settings.get("batch_size") or e.batch.size))
-    falls = len(losses) > 1 and losses[-1] < FALLING * losses[-max(2, len(losses) // 4)] and not e.model.history.stopped
-    if falls and updates < LONG:
-        more, said = {"epochs": 3 * len(losses)}, "three times the epochs"
-        if recipe.settings.get("validation") is not None and recipe.settings.get("patience") is None:
-            more, said = {**more, "patience": PATIENCE}, f"{said}, stopped early (patience={PATIENCE})"
-        yield "epochs", recipe.changed(said, **more)
+    validated = recipe.settings.get("validation") is not None
+    early = {"patience": PATIENCE} if validated and recipe.settings.get("patience") is None else {}
+    stopped = f"stopped early (patience={PATIENCE})"
+    epochs = len(e.model.history)
+    updates = epochs * -(-e.batch.size // (e.settings.get("batch_size") or e.batch.size))
+    if falls(e.model.history) and updates < LONG:
+        said = "three times the epochs"
+        yield "epochs", recipe.changed(f"{said}, {stopped}" if early else said, epochs=3 * epochs, **early)
+    if e.held_short and not e.short(e.skill):
+        milder = recipe if e.model.objective.penalties else recipe.with_penalty(L2(PENALTY))
+        changed = milder.changed(stopped, **early) if early else milder
+        if changed is not recipe:
+            yield "penalty", changed
+
+
+def falls(history: History) -> bool:
+    """Whether a loss may fall further: that of training fell in the last quarter of the run, or that of validation was
+    lowest there. Of one epoch nothing else is known; a run that was stopped early has seen its end.
+
+    >>> rows = [{"loss": 0.5, "val_loss": loss} for loss in (9.0, 4.0, 3.0, 2.0)]
+    >>> falls(History(rows)), falls(History(rows[::-1]))
+    (True, False)
+    """
+    if "loss" not in history or history.stopped:
+        return False
+    if len(history) == 1:
+        return True
+    own, held = history["loss"], history["val_loss"] if "val_loss" in history else np.zeros(0)
+    if own[-1] < FALLING * own[-max(2, len(own) // 4)]:
+        return True
+    return bool(np.isfinite(held).any() and int(np.nanargmin(held)) + 1 > LAST * len(held))
 
 
 def known() -> dict[str, Check]:
@@ -228,20 +256,32 @@ def outcome(found: Repair) -> str:
     """What looking for remedies came to, in one line; empty where nothing was wrong."""
     first, best = found.first, found.best
     if changes := "; ".join(best.recipe.changes):
+        how, now = "repaired", f"skill {shown(best.score)}"
+        if not found.failed and best.fails:
+            how, now = "improved", f"{now}, where {reach(best)}"
         if first.error is not None:
-            return f"training diverged and was repaired (skill {best.score:.2f}): {changes}"
+            return f"training diverged and was {how} ({now}): {changes}"
         if first.evidence.failing:
-            return f"training failed (skill {first.score:.2f}) and was repaired (skill {best.score:.2f}): {changes}"
-        return f"training was improved (skill {best.score:.2f} instead of {first.score:.2f}): {changes}"
-    serious = () if found.failed else first.diagnosis.serious
-    if not serious:
+            return f"training failed (skill {shown(first.score)}) and was {how} ({now}): {changes}"
+        return f"training was improved (skill {shown(best.score)} instead of {shown(first.score)}): {changes}"
+    if found.failed or not (first.fails or first.diagnosis.serious):
         return ""
+    if not (serious := first.diagnosis.serious):
+        tried = f"no remedy helped. Tried: {'; '.join(found.tried)}" if found.tried else "there was nothing to try"
+        line = f"nothing was changed: training falls short (skill {shown(first.score)}, where {reach(first)}), nothing "
+        return f"{line}was found that says why, and {tried}"
     why = f"{serious[0].message} ({serious[0].where})"
     if not found.tried:
         return (
             f"nothing was changed, since what was found is nothing to try remedies on: {why}. Try: {serious[0].remedy}"
         )
     return f"nothing was changed, since no remedy helped: {why}. Tried: {'; '.join(found.tried)}"
+
+
+def reach(attempt: Attempt) -> str:
+    """What can be asked for, in words."""
+    possible = attempt.evidence.possible
+    return f"a reference reaches {shown(possible)}" if np.isfinite(possible) else "0.9 is usual"
 
 
 def as_drawn(recipe: Recipe, x: Any, y: Any) -> Model:

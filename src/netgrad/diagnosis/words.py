@@ -16,6 +16,15 @@ def digits(value: float) -> str:
     return f"{float(f'{value:.3g}'):,.0f}" if 1000 <= abs(value) < 999_500 else f"{value:.3g}"
 
 
+def shown(value: float) -> str:
+    """A skill with two decimals; with three digits where it lies far below 0.
+
+    >>> shown(0.927), shown(-0.04), shown(-7179.66)
+    ('0.93', '-0.04', '-7,180')
+    """
+    return f"{value:.2f}" if not abs(value) >= 10 else digits(value)
+
+
 def listed(names: Sequence[str], most: int = 4) -> str:
     """Names in words.
 
@@ -38,11 +47,19 @@ def layers_of(names: Sequence[str]) -> str:
 def numbered(rows: Sequence[int] | np.ndarray, noun: str = "row", most: int = 5) -> str:
     """Numbers of rows in words.
 
-    >>> numbered([4]), numbered([4, 7]), numbered([1, 2], "")
-    ('row 4', 'rows 4, 7', '1, 2')
+    >>> numbered([4]), numbered([4, 7]), numbered([1, 2], "class")
+    ('row 4', 'rows 4, 7', 'classes 1, 2')
     """
-    words = f"{noun}{'s' * (len(rows) > 1)} " if noun else ""
-    return words + listed([str(int(row)) for row in rows], most)
+    return f"{plural(noun) if len(rows) > 1 else noun} {listed([str(int(row)) for row in rows], most)}"
+
+
+def plural(noun: str) -> str:
+    """Several of them.
+
+    >>> plural("row"), plural("class")
+    ('rows', 'classes')
+    """
+    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
 
 
 def count_of(count: int, noun: str) -> str:

@@ -56,7 +56,7 @@ def findings(diagnosis: Diagnosis) -> Section:
     """The table of findings."""
     rows = [[str(cell) for cell in diagnosis.cells(finding)] for finding in diagnosis]
     text = diagnosis.summary[0].upper() + diagnosis.summary[1:] + "."
-    if not rows:
+    if not rows and not diagnosis.fails:
         text = f"Nothing is wrong with this network, as far as can be measured. {text}"
     return Section("Diagnosis", text, header=list(HEADER) if rows else [], rows=rows, wraps=True)
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.words import count_of, layers_of
+from netgrad.diagnosis.words import count_of, digits, layers_of
 from netgrad.layers.normalisation import BatchNorm
 from netgrad.registry import register
 
@@ -46,8 +46,10 @@ class BatchTooSmall(Check):
             e.failing and e.rates and e.smaller_batches and e.rates[1.0] - e.smaller_batches[1.0] > self.gain * e.chance
         ):
             own = e.rates[1.0]
-            message = f"with 32 examples a step the loss reaches {e.smaller_batches[1.0]:.3g} in the same epochs, with "
-            message += f"{size} {f'it reaches {own:.3g}' if np.isfinite(own) else 'training diverges'}: each step "
+            message = (
+                f"with 32 examples a step the loss reaches {digits(e.smaller_batches[1.0])} in the same epochs, with "
+            )
+            message += f"{size} {f'it reaches {digits(own)}' if np.isfinite(own) else 'training diverges'}: each step "
             message += "follows the noise of its few examples"
             advice = "take 16 to 64 examples a step"
             yield self.found("fault", "the run", message, batch_size=size, loss=e.rates[1.0]).trying(advice)
@@ -81,7 +83,9 @@ class BatchTooLarge(Check):
         if not own - other <= self.gain * e.chance:
             updates, run = count_of(count, "update"), count_of(epochs, "epoch")
             message = f"{size} examples a step made {updates} in {run}; with 32 a step the loss reaches "
-            yield self.found("fault", "the run", f"{message}{other:.3g} instead of {own:.3g}", updates=count, loss=own)
+            yield self.found(
+                "fault", "the run", f"{message}{digits(other)} instead of {digits(own)}", updates=count, loss=own
+            )
 
     def repair(self, recipe, e):
         return recipe.changed("batch_size=32", batch_size=32)

@@ -39,8 +39,9 @@ class PosteriorCollapse(Check):
             silent = rows.var(0) < self.silent
             if silent.any():
                 share = float(silent.mean())
-                message = f"{int(silent.sum())} of {silent.size} units of the code {name} have the same mean whatever "
-                message += "the input is: the penalty has silenced them"
+                have, them = ("has", "it") if silent.sum() == 1 else ("have", "them")
+                message = f"{int(silent.sum())} of {silent.size} units of the code {name} {have} the same mean "
+                message += f"whatever the input is: the penalty has silenced {them}"
                 severity = e.severity if share >= self.share else "note"
                 kl = 0.5 * (mean**2 + np.exp(log_variance) - 1 - log_variance)
                 measured = {"share": share, "nats": float(kl.reshape(rows.shape).sum(1).mean())}

@@ -15,7 +15,7 @@ from netgrad.diagnosis.checks.data import standardised
 from netgrad.diagnosis.finding import Check
 from netgrad.diagnosis.reference import single_column_skill
 from netgrad.diagnosis.table import Named, named_columns
-from netgrad.diagnosis.words import listed
+from netgrad.diagnosis.words import digits, listed
 from netgrad.registry import register
 
 STAND_INS = {-1.0, *(sign * (10**k - 1.0) for k in range(1, 8) for sign in (-1, 1)), -32768.0, 32767.0, -2147483648.0}
@@ -118,7 +118,7 @@ class MixedUnits(Check):
             factor = float(np.exp(np.median(high) - np.median(low)))
             known = min(FACTORS, key=lambda f: abs(np.log(factor / f)))
             if abs(np.log(factor / known)) < self.near:
-                message = f"{few} of {len(values)} values of {column.name} are about {known:g} times "
+                message = f"{few} of {len(values)} values of {column.name} are about {digits(known)} times "
                 message += f"{'larger' if few == len(high) else 'smaller'} than the others, as in another unit"
                 severity = "fault" if e.failing or e.held_short else "warning"
                 yield self.found(severity, column.name, message, count=few, factor=factor)

@@ -17,7 +17,7 @@ import numpy as np
 
 from netgrad.diagnosis import reference
 from netgrad.diagnosis.finding import Check, Finding
-from netgrad.diagnosis.words import count_of, digits, either
+from netgrad.diagnosis.words import count_of, digits, either, shown
 from netgrad.layers.activation import Identity, Logistic, ReLU, ScaledTanh, Softmax, Tanh, Threshold
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.rescaling import Rescaling
@@ -75,18 +75,18 @@ class InputsNotNormalised(Check):
             far = (np.abs(numbers - median) / np.maximum(third - first, usual)).max(0)
             if far.max() > self.wild:
                 column, distance = number[far.argmax()], float(far.max())
-                message = f"column {column} has a value {distance:.3g} times the usual spread away from its median"
+                message = f"column {column} has a value {digits(distance)} times the usual spread away from its median"
                 yield found(message, distance=distance).trying("correct such values, or cut them off")
         total = float(np.sqrt((rows[:, real] ** 2).mean()))
         if total > self.large or total < self.small:
             yield found(f"the inputs' size is {digits(total)}, where about 1 trains best", size=total)
         offset = np.abs(mean[real]) / spread[real]
         if np.median(offset) > self.offset:
-            message = f"the inputs' means lie {np.median(offset):.3g} of their spreads away from 0"
+            message = f"the inputs' means lie {digits(np.median(offset))} of their spreads away from 0"
             yield found(message, offset=float(np.median(offset)))
         # Beside the usual one: columns that hardly vary do no harm, those that dwarf all others do.
         if len(number) and (ratio := float(np.quantile(spread[number], 0.98) / usual)) > self.uneven:
-            yield found(f"the columns' spreads differ by a factor of {ratio:.3g}", uneven=ratio)
+            yield found(f"the columns' spreads differ by a factor of {digits(ratio)}", uneven=ratio)
 
     def repair(self, recipe, e):
         def tame(rows: np.ndarray) -> np.ndarray:
@@ -177,7 +177,7 @@ class TargetsOutOfRange(Check):
             usual = np.clip(target, *np.quantile(target, [0.02, 0.98], axis=0))  # outliers are another finding
             if (size := max(abs(float(m)) for m in (*usual.mean(0), *usual.std(0)))) > self.scale:
                 which = "mean" if np.abs(usual.mean(0)).max() == size else "spread"
-                message = f"the targets' {which} is {size:.3g}, far from what a network puts out at first"
+                message = f"the targets' {which} is {digits(size)}, far from what a network puts out at first"
                 yield self.found(e.severity, where, message, size=size).trying("standardise the targets")
 
     def repair(self, recipe, e):
@@ -287,7 +287,7 @@ class LabelsWithoutRelation(Check):
             return
         if e.possible - e.by_accident > self.margin:
             return
-        message = f"no model finds a relation: a reference reaches a skill of {e.possible:.2f} on unseen examples, "
-        message += f"{e.by_accident:.2f} with permuted targets, the network {own:.2f}"
+        message = f"no model finds a relation: a reference reaches a skill of {shown(e.possible)} on unseen examples, "
+        message += f"{shown(e.by_accident)} with permuted targets, the network {shown(own)}"
         measured = {"reference": e.possible, "permuted": e.by_accident, "network": own}
         yield self.found("fault", "the targets", message, **measured)

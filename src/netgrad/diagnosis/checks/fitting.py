@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.words import either, layers_of
+from netgrad.diagnosis.words import digits, either, layers_of, shown
 from netgrad.layers.dense import Dense
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.recurrent import Recurrent
@@ -51,10 +51,10 @@ class Overfitting(Check):
         others = [skill for _, _, _, skill, _, _ in e.transferred]
         within = [own for _, _, own, *_ in e.transferred]
         if others and np.mean(others) > self.alike * np.mean(within):
-            message = (
-                f"the skill is {e.skill:.2f} on the training examples and {e.held_skill:.2f} on validation examples, "
+            message = f"the skill is {shown(e.skill)} on the training examples and {shown(e.held_skill)} on "
+            message += (
+                f"validation examples, where a reference trained on the same examples reaches {shown(np.mean(others))}"
             )
-            message += f"where a reference trained on the same examples reaches {np.mean(others):.2f}"
             measured = {"gap": gap, "reference": float(np.mean(others))}
             yield self.found("fault", "the run", message, **measured).trying(self.advice(e))
 
@@ -71,7 +71,9 @@ class Overfitting(Check):
         apart = gap > self.gap if np.isfinite(gap) else held[last] > self.times * max(own[last], 1e-12)
         if risen > self.risen and apart:
             best = int(np.nanargmin(held)) + 1
-            message = f"the validation loss was lowest in epoch {best} and is {risen:.3g} times as high at the end, "
+            message = (
+                f"the validation loss was lowest in epoch {best} and is {digits(risen)} times as high at the end, "
+            )
             measured = {"risen": risen, "gap": gap} if np.isfinite(gap) else {"risen": risen}
             yield self.found("fault", "the run", message + "while the training loss fell on", **measured).trying(
                 self.advice(e)
@@ -152,7 +154,7 @@ class Underfitting(Check):
         if not narrow and not (flat and e.skill < self.well * e.expected):
             return
         why = f"; {layers_of(narrow)} {'is' if len(narrow) == 1 else 'are'} very narrow" if narrow else ""
-        message = f"training error stays high, at a skill of {e.skill:.2f}{why}"
+        message = f"training error stays high, at a skill of {shown(e.skill)}{why}"
         measured = {"skill": e.skill, "fallen": fallen}
         if np.isfinite(e.possible):
             measured["reference"] = e.possible

@@ -14,6 +14,7 @@ import numpy as np
 from netgrad.diagnosis import recurrence
 from netgrad.diagnosis.checks.rates import lower_helps
 from netgrad.diagnosis.finding import Check
+from netgrad.diagnosis.words import digits
 from netgrad.initializers import Orthogonal
 from netgrad.layers.cells import LSTM, RNN, ForgetGateRNN
 from netgrad.layers.recurrent import Recurrent
@@ -100,7 +101,7 @@ class ExplodingGradients(Check):
                 worst = (ratios[at], names[at], names[at + 1 + int(np.argmin(sizes[at + 1 :]))], when)
         if worst is not None:
             ratio, name, last, when = worst
-            message = f"delta grows to {ratio:.3g} times its size from {last} back to {name}, {when}"
+            message = f"delta grows to {digits(ratio)} times its size from {last} back to {name}, {when}"
             left_behind = e.failing and when == "as trained" and lower_helps(e)
             yield self.found("note" if left_behind else e.severity, f"layer {name}", message, ratio=ratio)
 
@@ -170,7 +171,7 @@ class ExplodingMemory(Check):
             reach = float(np.median(np.nanmax(curves, axis=1)))
             radius = max((r for key, r in radii.items() if key.startswith(f"{name}.")), default=0.0)
             if reach > self.growth or not np.isfinite(reach) or radius > self.radius:
-                message = f"gradients of {name} grow up to {reach:.3g} times on their way back through time"
+                message = f"gradients of {name} grow up to {digits(reach)} times on their way back through time"
                 yield self.found(
                     e.severity, f"layer {name}, over time", message, jacobian=reach, spectral_radius=radius
                 )

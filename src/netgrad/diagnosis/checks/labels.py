@@ -74,8 +74,7 @@ class SmallClasses(Check):
             of_small = np.isin(truth, small)
             recall = float((answer == truth)[of_small].mean())
             if recall < self.recalled:
-                which = "class" if len(small) == 1 else "classes"
-                message = f"{which} {numbered(small, '')} {'has' if len(small) == 1 else 'have'} fewer than "
+                message = f"{numbered(small, 'class')} {'has' if len(small) == 1 else 'have'} fewer than "
                 message += f"{self.examples} examples, and the network recognises {recall:.0%} of them"
                 fewest = int(counts.min())
                 yield self.found("warning", f"the output {name}", message, recall=recall, fewest=fewest)
@@ -113,8 +112,9 @@ class TargetOutliers(Check):
             rows = np.flatnonzero(far.any(1))
             rows = rows[np.argsort(-away[rows].max(1))]
             where = f" ({numbered(rows)})" if e.one_row_each(name) else ""
-            message = f"{len(rows)} of {len(target)} targets lie far from all others{where} and make up {share:.0%} of "
-            message += "the squared deviation"
+            lie, make = ("lies", "makes") if len(rows) == 1 else ("lie", "make")
+            message = f"{len(rows)} of {len(target)} targets {lie} far from all others{where} and {make} up "
+            message += f"{share:.0%} of the squared deviation"
             # Where they leave a reference nothing to learn, they are the reason, too.
             severity = "fault" if e.failing or not e.expected > 0.1 else "warning"
             yield self.found(severity, f"the output {name}", message, share=share, count=len(rows))

@@ -42,10 +42,8 @@ class RateTooHigh(Check):
             yield from self.far_away(e)
         elif lower_helps(e, self.gain):
             own, factor = rates[1.0], min(LOWER, key=rates.__getitem__)
-            message = (
-                f"with {factor:g} times the learning rate the loss reaches {rates[factor]:.3g} in the same epochs, "
-            )
-            message += "with this one " + (f"{own:.3g}" if np.isfinite(own) else "training diverges")
+            message = f"with {digits(factor)} times the learning rate the loss reaches {digits(rates[factor])} in "
+            message += f"the same epochs, with this one {digits(own) if np.isfinite(own) else 'training diverges'}"
             measured = {"loss": own, "loss_at_lower_rate": rates[factor], "rises": rises(e.model.history)}
             yield self.found("fault", "the run", message, **measured).trying(times_the_rate(e, factor))
 
@@ -56,10 +54,8 @@ class RateTooHigh(Check):
             return
         moved = float(np.median(list(e.moved.values())))
         if moved > self.far and losses[-1] > e.chance:
-            message = (
-                f"the weights moved by {digits(moved)} times their size, and the loss ended at {losses[-1]:.3g}, above "
-            )
-            message += "that of a constant answer: the steps are too large"
+            message = f"the weights moved by {digits(moved)} times their size, and the loss ended at "
+            message += f"{digits(losses[-1])}, above that of a constant answer: the steps are too large"
             advice = "a lower learning rate, or less momentum"
             yield self.found("fault", "the run", message, moved=moved, loss=float(losses[-1])).trying(advice)
 
@@ -90,10 +86,8 @@ class RateTooLow(Check):
             return
         own, factor = rates[1.0], min(HIGHER, key=rates.__getitem__)
         if np.isfinite(own) and own - rates[factor] > self.gain * e.chance:
-            message = (
-                f"with {factor:g} times the learning rate the loss reaches {rates[factor]:.3g} in the same epochs, "
-            )
-            message += f"with this one {own:.3g}"
+            message = f"with {digits(factor)} times the learning rate the loss reaches {digits(rates[factor])} in "
+            message += f"the same epochs, with this one {digits(own)}"
             measured = {"loss": own, "loss_at_higher_rate": rates[factor]}
             yield self.found("fault", "the run", message, **measured).trying(times_the_rate(e, factor))
 
@@ -113,7 +107,9 @@ def times_the_rate(e, factor: float) -> str:
     name, rate = e.settings.get("optimizer"), e.settings.get("learning_rate")
     rate = OPTIMIZERS[name][1] if rate is None and name in OPTIMIZERS else rate
     known = (
-        f"learning_rate={factor * rate:.3g}" if isinstance(rate, int | float) else f"{factor:g} times the learning rate"
+        f"learning_rate={factor * rate:.3g}"
+        if isinstance(rate, int | float)
+        else f"{digits(factor)} times the learning rate"
     )
     return f"{known} (ng.find_learning_rate shows where it learns)"
 

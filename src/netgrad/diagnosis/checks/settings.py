@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.words import count_of, layers_of
+from netgrad.diagnosis.words import count_of, digits, layers_of, shown
 from netgrad.layers.base import Layer
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.gaussian import Gaussian
@@ -38,8 +38,8 @@ class LaggingStatistics(Check):
     def look(self, e):
         normalised = [node.name for node in every_layer(e.network) if isinstance(node.layer, BatchNorm)]
         if normalised and (gap := e.skill_of_batches - e.skill) > self.gap:
-            message = f"with the running averages of {', '.join(normalised[:4])} the skill is {e.skill:.2f}, with the "
-            message += f"averages of the examples themselves {e.skill_of_batches:.2f}"
+            message = f"with the running averages of {', '.join(normalised[:4])} the skill is {shown(e.skill)}, "
+            message += f"with the averages of the examples themselves {shown(e.skill_of_batches)}"
             yield self.found("fault" if e.failing else "warning", layers_of(normalised), message, gap=gap)
 
     def repair(self, recipe, e):
@@ -72,14 +72,14 @@ class NoiseDrowns(Check):
         noise = e.model.objective.weight_noise
         sizes = [float(e.signals[node.name].weight) for node in e.weighted] if noise else []
         if sizes and noise > self.times * np.median(sizes):
-            message = f"noise of {noise:.3g} is added to weights of the size {np.median(sizes):.3g} in every step"
+            message = (
+                f"noise of {digits(noise)} is added to weights of the size {digits(np.median(sizes))} in every step"
+            )
             yield self.found("fault", "all layers with weights", message, noise=noise).trying("less weight_noise")
         noisy = {node.name: node.layer for node in every_layer(e.network) if self.counts(node.layer)}
         if noisy and e.skill_under_noise < self.left * e.skill:
-            message = (
-                f"with {', '.join(noisy)} at work, as in training, the skill is {e.skill_under_noise:.2f}, without "
-            )
-            message += f"{e.skill:.2f}"
+            message = f"with {', '.join(noisy)} at work, as in training, the skill is "
+            message += f"{shown(e.skill_under_noise)}, without {shown(e.skill)}"
             measured = {"in_training": e.skill_under_noise, "in_prediction": e.skill}
             yield self.found("fault", layers_of(list(noisy)), message, **measured)
 
@@ -188,9 +188,8 @@ class ClippedAlways(Check):
         least = float(np.nanmin(history["grad_norm"]))
         slow = min(loss for factor, loss in e.rates.items() if factor > 1) < e.rates[1.0]
         if least > self.times * limit and slow:
-            message = (
-                f"the gradient's norm was never below {least:.3g} on average, and is cut to {limit:.3g} in every step"
-            )
+            message = f"the gradient's norm was never below {digits(least)} on average, and is cut to "
+            message += f"{digits(limit)} in every step"
             yield self.found("fault", "the run", message, norm=least, clip_norm=limit)
 
     def repair(self, recipe, e):

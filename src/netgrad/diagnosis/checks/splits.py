@@ -14,7 +14,7 @@ import numpy as np
 
 from netgrad.diagnosis import reference
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.words import count_of, listed, numbered
+from netgrad.diagnosis.words import count_of, digits, listed, numbered, shown
 from netgrad.registry import register
 
 SOURCES = "check how these columns came about in both, or draw both from the same examples"
@@ -45,15 +45,14 @@ class MissingClass(Check):
             new = sorted(set(unseen[0]) - set(known[0]))
             if new:
                 count = int(unseen[1][np.isin(unseen[0], new)].sum())
-                message = f"no training example is of class {numbered(new, '')}, but {count} validation examples are"
+                message = f"no training example is of {numbered(new, 'class')}, but "
+                message += f"{count_of(count, 'validation example')} {'is' if count == 1 else 'are'}"
                 yield self.found("fault", f"the output {name}", message, classes=len(new), examples=count)
             due = known[1] / known[1].sum() * unseen[1].sum()
             gone = known[0][(due > self.expected) & ~np.isin(known[0], unseen[0])]
             if len(gone):
-                message = (
-                    f"no validation example is of class {numbered(gone, '')}, of which {due.max():.0f} were to be "
-                )
-                message += "expected"
+                most = f"{due[np.isin(known[0], gone)].sum():.0f}"
+                message = f"no validation example is of {numbered(gone, 'class')}, of which {most} were to be expected"
                 yield self.found("warning", f"the output {name}", message, classes=len(gone))
 
 
@@ -101,14 +100,17 @@ class ShiftedInputs(Check):
             if off.sum() >= max(2, 0.5 * real.sum()):
                 message = f"the validation inputs are on another scale than those of training: {off.sum()} of "
                 wide = not 1 / self.times < typical < self.times
-                far = f"spread {typical:.3g} times as far" if wide else f"lie {measured['moved']:.3g} spreads away"
+                far = (
+                    f"spread {digits(typical)} times as far"
+                    if wide
+                    else f"lie {digits(measured['moved'])} spreads away"
+                )
                 message += f"{count_of(int(real.sum()), 'column')} {far}"
                 yield self.found(severity, "the inputs", message, **measured)
             else:
                 whose = "the first's" if off.sum() > 1 else "its"
-                message = (
-                    f"training and validation differ in {names}: {whose} mean lies {moved[which[0]]:.3g} spreads away"
-                )
+                message = f"training and validation differ in {names}: {whose} mean lies {digits(moved[which[0]])} "
+                message += "spreads away"
                 yield self.found(severity, names, message, **measured).trying(SOURCES)
 
     def told_apart(self, e, x, held):
@@ -145,10 +147,8 @@ class TargetsApart(Check):
             if not own > self.margin or skill > self.low * own:
                 held = e.held_possible if not own > self.margin else 0.0
                 if held - max(own, 0.0) > self.margin and own < 0.1:
-                    message = (
-                        f"a reference finds no relation between inputs and targets of training (skill {own:.2f}), "
-                    )
-                    message += f"but one within validation ({held:.2f})"
+                    message = "a reference finds no relation between inputs and targets of training (skill "
+                    message += f"{shown(own)}), but one within validation ({shown(held)})"
                     yield self.found("fault", "the targets", message, training=own, validation=held).trying(ROWS)
                 continue
             if task == "classification":
@@ -167,12 +167,13 @@ class TargetsApart(Check):
                 slope, offset = np.polyfit(predicted[:, 0], target[:, 0], 1)
                 again = reference.skill(task, slope * predicted + offset, target)
                 if again > self.high * own:
-                    message = f"the validation targets are about {slope:.3g} times those of training, plus {offset:.3g}"
+                    message = f"the validation targets are about {digits(slope)} times those of training, plus "
+                    message += f"{digits(offset)}"
                     yield self.found("fault", f"the output {name}", message, as_given=skill, scaled=again)
                     continue
             if e.held_possible < 0.1 and skill < 0.1 and len(target) >= 60:
                 message = "a reference finds no relation between inputs and targets of validation (skill "
-                message += f"{e.held_possible:.2f}), but one within training ({own:.2f})"
+                message += f"{shown(e.held_possible)}), but one within training ({shown(own)})"
                 measured = {"training": own, "validation": e.held_possible}
                 yield self.found("fault", "the targets", message, **measured).trying(ROWS)
 
@@ -199,7 +200,8 @@ class CopiedExamples(Check):
                 continue
             copies = reference.copies(x, held, self.near)
             if (share := float(copies.mean())) > self.share:
-                message = f"{copies.sum()} of {len(held)} validation examples looked at are copies of training examples"
+                are = "is a copy of a training example" if copies.sum() == 1 else "are copies of training examples"
+                message = f"{copies.sum()} of {len(held)} validation examples looked at {are}"
                 yield self.found("warning", "validation", message, share=share)
 
 

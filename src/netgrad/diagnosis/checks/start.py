@@ -1,7 +1,8 @@
 """Where training starts: weights too small, too large or all alike, and a first loss far from chance.
 
 Sources: Kelleher 8.4.2 (weight initialisation, symmetry, Xavier, He); Allauzen "Initialization recipes"; Pattipati
-"Backprop practicalities".
+"Backprop practicalities"; Chizat, Oyallon & Bach, "On lazy training in differentiable programming" (2019) and Zhang et
+al., "A type of generalization error induced by initialization in deep neural networks" (2020).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from netgrad.diagnosis.checks.data import columns
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.words import either, layers_of, listed
+from netgrad.diagnosis.words import digits, either, layers_of, listed
 from netgrad.initializers import fans
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.recurrent import Recurrent
@@ -40,7 +41,9 @@ def gains(e, node) -> list[float]:
 class InitialisationScale(Check):
     """Weights start so small that signals die out from layer to layer, or so large that units saturate or explode.
 
-    Measure: the gain of each layer's weights, see `gains`. small, large: outside of these.
+    Measure: the gain of each layer's weights, see `gains`. small, large: outside of these. Large ones are a fault, too,
+    where the network learns its examples and falls short on validation examples alone: it then stays close to where it
+    started, and what it says between the examples is what was drawn.
     """
 
     rank: ClassVar[int] = 122
@@ -58,8 +61,9 @@ class InitialisationScale(Check):
             name = max(layers, key=lambda n: abs(np.log(max(layers[n], 1e-30))))
             size = "small" if layers[name] < 1 else "large"
             message = f"the weights of {listed(list(layers))} start too {size}: {name} multiplies what it receives by "
-            message += f"{layers[name]:.2g}, where about 1 keeps signals steady"
-            yield self.found(e.severity, layers_of(list(layers)), message, gain=layers[name])
+            message += f"{digits(layers[name])}, where about 1 keeps signals steady"
+            severity = "fault" if size == "large" and e.held_short else e.severity
+            yield self.found(severity, layers_of(list(layers)), message, gain=layers[name])
 
     def repair(self, recipe, e):
         return recipe.with_usual_start()
@@ -120,7 +124,7 @@ class FirstLoss(Check):
     def look(self, e):
         guess = max(e.chance, e.guess)
         if guess > 0 and np.isfinite(e.first_loss) and e.first_loss > self.times * guess:
-            message = f"the loss starts at {e.first_loss:.3g}, while a constant answer has {guess:.3g}"
+            message = f"the loss starts at {digits(e.first_loss)}, while a constant answer has {digits(guess)}"
             losses = e.model.history["loss"] if "loss" in e.model.history else np.zeros(1)
             lasting = e.first_loss > self.far * guess and (losses > guess).mean() >= self.share
             severity = "warning" if lasting and not e.failing else e.severity

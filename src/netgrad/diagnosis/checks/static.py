@@ -13,6 +13,7 @@ import numpy as np
 
 from netgrad.diagnosis import reference
 from netgrad.diagnosis.finding import Check
+from netgrad.diagnosis.words import shown
 from netgrad.layers.activation import Activation, Identity
 from netgrad.layers.base import Layer
 from netgrad.layers.convolution import Conv, ConvTranspose
@@ -102,7 +103,7 @@ class RegressionOnClasses(Check):
             told, classes = self.told(e, name)
             if told - classes < -self.margin:
                 message = f"the targets are the class numbers {values[0]:g} to {values[-1]:g}, taken for quantities: "
-                message += f"rounded, the answers have a skill of {told:.2f}, a classifier has {classes:.2f}"
+                message += f"rounded, the answers have a skill of {shown(told)}, a classifier has {shown(classes)}"
                 measured = {"classes": len(values), "rounded": told, "classifier": classes}
                 yield self.found("fault" if e.failing else "warning", f"the output {name}", message, **measured)
 
