@@ -1,9 +1,11 @@
 """`python -m benchmarks.attention`: attention alone, forward and back, beside PyTorch's, by length, heads and examples.
 
-The scores, their softmax, the weighted sum and the gradients of queries, keys and values; of the projections, which are
-dense layers, ours has the way back through one, 64 x 64. 64 units, causal. Here the products and the softmax of
-`netgrad.Attention`, compiled by XLA; there scaled_dot_product_attention. Milliseconds of processor time a pass on one
-core, the least of several rounds, each contender in a process of its own: on a busy machine the clock says little.
+python -m benchmarks.attention --instructions avx2      as on a processor without AVX-512
+
+The scores, their softmax, the weighted sum and the gradients of queries, keys and values, without the projections; 64
+units, causal. Here what `netgrad.Attention` does by its kernel, and what it does without, compiled by XLA; there
+scaled_dot_product_attention. Milliseconds of processor time a pass on one core, the least of several rounds, each
+contender in a process of its own: on a busy machine the clock says little.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import machine
+
 UNITS, ROUNDS = 64, 5
 CASES = [(t, 4, 8) for t in (16, 64, 128, 256, 512)]  # steps, heads, examples
 CASES += [(128, heads, 8) for heads in (1, 2, 8)] + [(128, 4, n) for n in (1, 16, 64)]
@@ -31,7 +35,29 @@ def arrays(steps: int, heads: int, n: int) -> list[np.ndarray]:
 
 
 def netgrad(*case: int) -> Callable[[], Any]:
-    """What `Attention.forward` and `backward` do between the projections."""
+    """What `Attention.forward` and `backward` do between the projections, by the kernel."""
+    import jax
+    import jax.numpy as jnp
+
+    from netgrad import compiling
+    from netgrad.kernels.attention import attention_backward, attention_forward
+
+    steps, heads, n = case
+    how: Any = {"heads": heads, "causal": True}
+    all_of_them = jnp.full(n, steps)
+
+    def both(q: Any, k: Any, v: Any, d: Any) -> Any:
+        given_to = q, k, v, all_of_them, all_of_them
+        attended, kept = attention_forward(*given_to, **how)
+        return attended, *attention_backward(*given_to, attended, kept, d, **how)
+
+    together = [np.swapaxes(a, 1, 2).reshape(n, steps, UNITS) for a in arrays(*case)]
+    run, given = compiling.Program(both), [jnp.asarray(a) for a in together]
+    return lambda: jax.block_until_ready(run(*given))
+
+
+def xla(*case: int) -> Callable[[], Any]:
+    """The same with all scores and weights, as where somebody looks at them."""
     import jax
     import jax.numpy as jnp
 
@@ -39,15 +65,13 @@ def netgrad(*case: int) -> Callable[[], Any]:
     from netgrad.layers.attention import Attention, _softmax
 
     layer = Attention(heads=case[1], causal=True)
-    params = {"W_o": np.eye(UNITS, dtype=np.float32)}
 
     def both(q: Any, k: Any, v: Any, d: Any) -> Any:
-        scores, bent = layer._scores(params, q, k)
+        scores, bent = layer._scores({}, q, k)
         weights = _softmax(scores, layer._mask(q.shape[2], k.shape[2], None, None))
         a = jnp.einsum("nhts,nhsc->nhtc", weights, v)
-        saved = {"q": q, "k": k, "v": v, "weights": weights, "residuals": (None, None, None, bent, None)}
-        d_out = jnp.swapaxes(d, 1, 2).reshape(len(d), d.shape[2], UNITS)
-        back = layer._back(params, saved, d_out)
+        saved = {"q": q, "k": k, "v": v, "weights": weights, "residuals": (None, None, None, bent)}
+        back = layer._back({}, saved, d)
         return a, back.q, back.k, back.v
 
     run, given = compiling.Program(both), [jnp.asarray(a) for a in arrays(*case)]
@@ -82,23 +106,28 @@ def timed(step: Callable[[], Any]) -> float:
     return min(found)
 
 
+CONTENDERS = {"netgrad": netgrad, "by XLA": xla, "PyTorch": pytorch}
+
+
 def main() -> None:
     """Each contender in a process of its own on one core; a line for each case."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--contender", choices=["netgrad", "pytorch"], help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.contender:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--instructions", choices=machine.NARROWER, help="hold all to an older instruction set")
+    chosen = parser.parse_args()
+    if chosen.contender:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        made = {"netgrad": netgrad, "pytorch": pytorch}[given.contender]
-        print(json.dumps([timed(made(*case)) for case in CASES]))
+        print(json.dumps([timed(CONTENDERS[chosen.contender](*case)) for case in CASES]))
         return
+    environment = os.environ | (machine.NARROWER[chosen.instructions] if chosen.instructions else {})
     found = {}
-    for name in ("netgrad", "pytorch"):
+    for name in CONTENDERS:
         command = [sys.executable, "-m", "benchmarks.attention", "--contender", name]
-        found[name] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    print("| steps | heads | examples | netgrad, ms | PyTorch, ms |\n|---|---|---|---|---|")
-    for case, ours, theirs in zip(CASES, found["netgrad"], found["pytorch"], strict=True):
-        print(f"| {case[0]} | {case[1]} | {case[2]} | {ours:.3g} | {theirs:.3g} |")
+        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+        found[name] = json.loads(answer.stdout)
+    print(f"| steps | heads | examples | {' | '.join(f'{name}, ms' for name in found)} |\n|---|---|---|---|---|---|")
+    for case, times in zip(CASES, zip(*found.values(), strict=True), strict=True):
+        print(f"| {' | '.join(map(str, case))} | {' | '.join(f'{ms:.3g}' for ms in times)} |")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "block_product.h"
 #include "convolution.h"
 #include "recurrent.h"
 #include "transpose.h"
@@ -64,6 +65,25 @@ void products(int64_t rows, int64_t columns) {
     }
 }
 
+template <bool accumulate>
+void block_products(int64_t rows, int64_t vectors) {
+  const int64_t terms = 7, columns = vectors * kLanes;
+  const auto left = numbers(terms * rows), right = numbers(terms * columns), start = numbers(rows * columns);
+  auto across = start, down = start;
+  multiply_block_of<accumulate>({left.data(), terms, 1}, rows, terms, right.data(), columns, vectors, across.data(), columns);
+  multiply_block_of<accumulate>({left.data(), 1, rows}, rows, terms, right.data(), columns, vectors, down.data(), columns);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) {
+      double by_row = accumulate ? start[r * columns + c] : 0, by_term = by_row;
+      for (int64_t t = 0; t < terms; ++t) {
+        by_row += double(left[r * terms + t]) * right[t * columns + c];
+        by_term += double(left[t * rows + r]) * right[t * columns + c];
+      }
+      close("multiply_block_of", across[r * columns + c], by_row);
+      close("multiply_block_of, transposed", down[r * columns + c], by_term);
+    }
+}
+
 void correlations(int64_t filters, int64_t positions) {
   Convolution g{kLanes, 3, positions + 2, 2, 3, 3, filters, 1, positions, 1, 1, 0, 0, 1, 1};
   const int64_t columns = positions + 2;
@@ -97,6 +117,8 @@ int main() {
     for (int64_t columns = 1; columns <= 2 * kColumns + 1; ++columns) products<1>(rows, columns), products<2>(rows, columns);
   for (int64_t filters = 1; filters <= kMaxFilters + 1; ++filters)
     for (int64_t positions : {1, 2, 7, 9}) correlations(filters, positions);
+  for (int64_t rows = 1; rows <= 2 * kProductRows + 1; ++rows)
+    for (int64_t vectors : {1, 2, 3}) block_products<false>(rows, vectors), block_products<true>(rows, vectors);
   if (failures) return std::printf("%d checks failed\n", failures), 1;
   std::printf("all checks passed, %d lanes\n", kLanes);
 }

@@ -1,5 +1,6 @@
 """The library is reached through XLA with whatever shapes the caller sends: wrong ones are errors, never a crash."""
 
+import contextlib
 import unittest.mock
 
 import jax
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from netgrad import kernels
-from netgrad.kernels import dense, loss, normalisation, recurrent_call, recurrent_gradients
+from netgrad.kernels import attention, dense, loss, normalisation, recurrent_call, recurrent_gradients
 from tests.kernels.test_recurrent import ONE_OF_A_KIND, everything, problem
 
 pytestmark = pytest.mark.sanitize
@@ -28,9 +29,9 @@ def calls():
 
     p = problem("rnn_tanh", 0, n=3, steps=4, d=2, units=5)
     logits, bits = p["d_h"], jnp.zeros((3, 4, 5))
-    modules = dense, loss, normalisation, recurrent_call
-    patched = [unittest.mock.patch.object(module, "call", record) for module in modules]
-    with patched[0], patched[1], patched[2], patched[3]:
+    with contextlib.ExitStack() as patched:
+        for module in (attention, dense, loss, normalisation, recurrent_call):
+            patched.enter_context(unittest.mock.patch.object(module, "call", record))
         x, W = jnp.ones((17, 60)), jnp.ones((60, 70))
         z = dense.dense_forward(x, W, jnp.ones(70))
         dense.dense_gradients(x, z)
@@ -44,6 +45,9 @@ def calls():
         recurrent_gradients.sequence_dense_gradients(p["x"], p["d_h"])
         for name, target in zip(CROSS_ENTROPIES, (bits, jnp.zeros((3, 4), jnp.int32)), strict=True):
             loss.weighted_loss(name, lambda z, t, w: (jnp.float32(0), z), logits, target, jnp.ones((3, 4)))
+        q, k, ends = jnp.ones((2, 5, 6)), jnp.ones((2, 7, 6)), jnp.full(2, 4)
+        attended, kept = attention.attention_forward(q, k, k, ends, ends, heads=3, causal=False)
+        attention.attention_backward(q, k, k, ends, ends, attended, kept, attended, heads=3, causal=False)
     return seen
 
 

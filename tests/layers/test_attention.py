@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import netgrad as ng
+from netgrad import kernels
 from netgrad.layers import Context
 from netgrad.layers.attention import _softmax
 from netgrad.network import stream_state
@@ -79,6 +80,28 @@ def test_attention_is_that_of_torch(causal, cross):
     d_bias = torch.chunk(theirs.in_proj_bias.grad, 3)
     np.testing.assert_allclose(back.d_params["b_q"], d_bias[0], rtol=1e-4, atol=5e-6)
     np.testing.assert_allclose(d_bias[1], 0, atol=5e-6)  # which is why there is no b_k
+
+
+@pytest.mark.parametrize(("causal", "cross"), [(True, False), (False, True)])
+def test_one_pass_is_what_scores_and_weights_make(causal, cross):
+    steps, answers = 20, 24 if cross else 20
+    layer = ng.Attention(16, heads=2, causal=causal)
+    asked, given = jnp.array([20, 13, 0]), jnp.array([24, 0, 7])
+    x, memory = jnp.asarray(numbers(N, steps, D, seed=1)), jnp.asarray(numbers(N, answers, 6, seed=2))
+    params = drawn(layer, ((steps, D), (answers, 6)) if cross else (steps, D))
+    value, lengths = ((x, memory), (asked, given)) if cross else (x, asked)
+
+    def both(params, value):
+        a, saved = layer.forward(params, value, Context(lengths=lengths))
+        back = layer.backward(params, saved, jnp.cos(a))
+        return a, saved["weights"], back.d_in, back.d_params
+
+    lowered = jax.jit(both).lower(params, value)
+    assert lowered.as_text().count("netgrad_attention_") == 2 * kernels.active("attention_forward")
+    found = lowered.compile()(params, value)
+    with kernels.aside():
+        expected = both(params, value)
+    jax.tree.map(lambda ours, plain: np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-5), found, expected)
 
 
 def test_a_step_without_anything_to_attend_to_gives_0_and_no_nan():

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.initializers import Xavier, Zeros
+from netgrad.kernels.attention import attention_backward, attention_forward, served
 from netgrad.kernels.dense import dense_forward, dense_gradients, dense_input_gradient
 from netgrad.layers.across import drawn
 from netgrad.layers.base import Backward, Context, Layer
@@ -115,13 +116,17 @@ class Attention(Layer):
         if rows is not None:
             weights = jnp.where(rows[:, None], weights, 0)
         drop = self._drop(context, weights)
-        attended = _joined(jnp.einsum("nhts,nhsc->nhtc", times(weights, drop), v))
+        given_to = self._one_pass(q, k, v, asked, given) if drop is None and at is None else None
+        if given_to is None:
+            attended, kept = _joined(jnp.einsum("nhts,nhsc->nhtc", times(weights, drop), v)), None
+        else:
+            attended, kept = attention_forward(*given_to, heads=self.heads, causal=self.causal)
         a = dense_forward(attended, params["W_o"], params.get("b_o"))
         if at is not None:
             a = jnp.where((at < k.shape[2])[:, None], a, jnp.nan)
         a = a if rows is None else jnp.where(rows, a, 0)
         named = {"q": q, "k": k, "v": v, "scores": scores, "weights": weights, "attended": attended}
-        return a, named | stream | {"x": x, "a": a, "residuals": (seen, drop, rows, bent, at)}
+        return a, named | stream | {"x": x, "a": a, "residuals": (seen, drop, rows, bent, at, given_to, kept)}
 
     def backward(self, params: Params, saved: Saved, d_out: Array) -> Backward:
         """The heads side by side, a is a dense layer of attended; then, head by head,
@@ -133,17 +138,23 @@ class Attention(Layer):
         and q, k, v are dense layers of x and of the memory. Additive: dE/du_ts = dE/dscores_ts W_s (1 - u_ts^2) with
         u_ts = tanh(q_t + k_s), whose sums over s and t are dE/dq and dE/dk; dE/dW_s = sum of dE/dscores_ts u_ts.
         """
-        seen, _, rows, _, at = saved["residuals"]
+        seen, _, rows, _, at, given_to, kept = saved["residuals"]
         delta = d_out if rows is None else jnp.where(rows, d_out, 0)
-        back = self._back(params, saved, delta)
-        d_params = dict(back.own)
+        arrived = dense_input_gradient(delta, params["W_o"])
+        if given_to is None:
+            back = self._back(params, saved, self._heads(arrived))
+            d_heads: tuple[Array, ...] = (back.q, back.k, back.v)
+            d_params = dict(back.own)
+            if at is not None:  # those of earlier pieces are given
+                d_heads = back.q, *(jnp.take(d, at, axis=2, mode="fill", fill_value=0) for d in (back.k, back.v))
+            slopes = tuple(map(_joined, d_heads))
+        else:
+            d_params = {}
+            given_back = (*given_to, saved["attended"], kept, arrived)
+            slopes = attention_backward(*given_back, heads=self.heads, causal=self.causal)
         d_params["W_o"], d_params["b_o"] = dense_gradients(saved["attended"], delta)
         d_seen = []
-        for name, value in (("q", seen.queries), ("k", seen.memory), ("v", seen.memory)):
-            d = getattr(back, name)
-            if at is not None and name != "q":  # those of earlier pieces are given
-                d = jnp.take(d, at, axis=2, mode="fill", fill_value=0)
-            d = _joined(d)
+        for name, value, d in zip("qkv", (seen.queries, seen.memory, seen.memory), slopes, strict=True):
             d_params[f"W_{name}"], d_params[f"b_{name}"] = dense_gradients(value, d)
             d_seen.append(dense_input_gradient(d, params[f"W_{name}"]))
         d_queries, d_memory = d_seen[0], d_seen[1] + d_seen[2]
@@ -152,7 +163,8 @@ class Attention(Layer):
 
     def look_back(self, params: Params, saved: Saved, d_out: Array) -> Saved:
         rows = saved["residuals"][2]
-        back = self._back(params, saved, d_out if rows is None else jnp.where(rows, d_out, 0))
+        delta = d_out if rows is None else jnp.where(rows, d_out, 0)
+        back = self._back(params, saved, self._heads(dense_input_gradient(delta, params["W_o"])))
         return {f"d_{name}": getattr(back, name) for name in ("q", "k", "v", "scores", "weights")}
 
     def stream_state(self, n: int, in_shape: Shapes) -> State:
@@ -246,17 +258,27 @@ class Attention(Layer):
         bent = jnp.tanh(q[:, :, :, None] + k[:, :, None])
         return jnp.einsum("nhtsc,hc->nhts", bent, params["W_s"]), bent
 
+    def _one_pass(self, q: jax.Array, k: jax.Array, v: jax.Array, asked: Any, given: Any) -> Any:
+        """What the kernel is given that makes no scores and weights, where it serves; they are then made for whoever
+        looks at them alone."""
+        q, k, v = (_joined(value) for value in (q, k, v))
+        if self.score != "dot" or not served(q, k, self.heads):
+            return None
+        n = q.shape[0]
+        ends = ((asked, q.shape[1]), (given, k.shape[1]))
+        asked, given = (jnp.full(n, steps) if end is None else end for end, steps in ends)
+        return q, k, v, asked.astype(jnp.int32), given.astype(jnp.int32)
+
     def _drop(self, context: Any, weights: jax.Array) -> Any:
         if context.key is None or not self.dropout:
             return None
         draw = partial(jax.random.bernoulli, context.key, 1 - self.dropout)
         return drawn(draw, weights.shape) / (1 - self.dropout)
 
-    def _back(self, params: Any, saved: Any, delta: jax.Array) -> _Back:
-        """From the net gradient of the output to q, k and v."""
-        _, drop, _, bent, _ = saved["residuals"]
+    def _back(self, params: Any, saved: Any, d_attended: jax.Array) -> _Back:
+        """From the gradient of what was attended, head by head, to q, k and v."""
+        _, drop, _, bent, *_ = saved["residuals"]
         q, k, v, weights = (saved[name] for name in ("q", "k", "v", "weights"))
-        d_attended = self._heads(dense_input_gradient(delta, params["W_o"]))
         d_weights = times(jnp.einsum("nhtc,nhsc->nhts", d_attended, v), drop)
         d_v = jnp.einsum("nhts,nhtc->nhsc", times(weights, drop), d_attended)
         d_scores = weights * (d_weights - (weights * d_weights).sum(-1, keepdims=True))
