@@ -11,6 +11,7 @@ from jaxtyping import jaxtyped
 
 import netgrad as ng
 from netgrad.errors import NetgradError
+from netgrad.kernels import single
 from netgrad.layers import Context, Layer
 from netgrad.layers.base import QUANTITIES
 from netgrad.layers.conv_pool import ConvPool
@@ -177,6 +178,15 @@ def test_examples_do_not_know_each_other(case):
     for some in (np.random.default_rng(0).permutation(N), np.array([0])):
         b = forward(*jax.tree.map(lambda v, some=some: v[some], (x, context.lengths)))
         assert_close(b, a[some], rtol=1e-5, atol=1e-6)
+    if is_shape(case.in_shape) and case.in_shape and single.available():
+        # What the layer says of itself for few examples, too, is its forward pass.
+        own = jax.tree.map(np.asarray, (params, context.state))
+        if ops := layer.single(*own, case.in_shape):
+            whole = None if context.lengths is None else jnp.full_like(context.lengths, case.in_shape[0])
+            a = np.asarray(forward(x, whole))
+            for n in (N, 1):
+                found = single.Plan(ops, case.in_shape, a.shape[1:], n)(np.asarray(x[:n]))
+                np.testing.assert_allclose(found, a[:n], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.lengths], ids=str)

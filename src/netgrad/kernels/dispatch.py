@@ -176,6 +176,15 @@ def _vary(x: jax.Array, axes: frozenset[str]) -> jax.Array:
     return jax.lax.pcast(x, missing, to="varying") if missing else x
 
 
+def library() -> Any:
+    """The C++ library itself, as ctypes has loaded it, for what is called without JAX; None where there is none."""
+    _load()
+    return _loaded[0] if _loaded else None
+
+
+_loaded: list[Any] = []
+
+
 @functools.cache
 def _load() -> Status:
     """Load the library for this processor and register its kernels with XLA: once, on first use."""
@@ -195,6 +204,7 @@ def _load() -> Status:
             jax.ffi.register_ffi_target(f"netgrad_{name}", jax.ffi.pycapsule(function), platform="cpu")
     except (OSError, AttributeError, RuntimeError, ValueError) as error:
         return Status((), reason=" ".join(str(error).split()))
+    _loaded.append(library)
     return Status(names, chosen)
 
 

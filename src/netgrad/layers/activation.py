@@ -18,9 +18,11 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Backward, Context, Layer
+from netgrad.kernels import single
+from netgrad.kernels.single import Bend, Op
+from netgrad.layers.base import Backward, Context, Layer, says_for
 from netgrad.registry import register
-from netgrad.types import Array, Params, Saved, Shape
+from netgrad.types import Array, Params, Saved, Shape, State
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Activation(Layer):
         """da/dz, from whichever of z and a makes it cheapest."""
         raise NotImplementedError
 
+    @property
+    def bend(self) -> Bend | None:
+        """`f` as `netgrad.kernels.single` knows it; None where it does not."""
+        return None
+
     def forward(self, params: Params, x: Array, context: Context) -> tuple[Array, Saved]:
         a = self.f(x)
         return a, {"z": x, "a": a}
@@ -45,6 +52,13 @@ class Activation(Layer):
         """delta = dE/da * da/dz (Kelleher eq. 23; Z&M 26.1.2)."""
         delta = d_out * self.df(saved["z"], saved["a"])
         return Backward(delta, {}, delta)
+
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        size = math.prod(in_shape)
+        if (parts := bent_by(self, size // in_shape[-1] if in_shape else 1, in_shape[-1] if in_shape else 1)) is None:
+            return None
+        bend, further = parts
+        return further or (single.bent(bend, size),)
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
@@ -64,6 +78,10 @@ class Threshold(Activation):
         # z - z is 0 for every finite z and NaN otherwise, so that a NaN is not turned into a 0 in silence.
         return (z >= self.threshold).astype(z.dtype) + jnp.where(jnp.isnan(z), z, 0)
 
+    @property
+    def bend(self) -> Bend:
+        return Bend("threshold", self.threshold)
+
     def df(self, z: Array, a: Array) -> Array:
         return jnp.zeros_like(z)
 
@@ -75,6 +93,10 @@ class Identity(Activation):
 
     def f(self, z: Array) -> Array:
         return z
+
+    @property
+    def bend(self) -> Bend:
+        return Bend()
 
     def df(self, z: Array, a: Array) -> Array:
         return jnp.ones_like(z)
@@ -90,6 +112,10 @@ class Logistic(Activation):
     def f(self, z: Array) -> Array:
         return jax.nn.sigmoid(self.slope * z)
 
+    @property
+    def bend(self) -> Bend:
+        return Bend("logistic", self.slope)
+
     def df(self, z: Array, a: Array) -> Array:
         return self.slope * a * (1 - a)
 
@@ -101,6 +127,10 @@ class Tanh(Activation):
 
     def f(self, z: Array) -> Array:
         return jnp.tanh(z)
+
+    @property
+    def bend(self) -> Bend:
+        return Bend("tanh")
 
     def df(self, z: Array, a: Array) -> Array:
         return 1 - a * a
@@ -117,6 +147,10 @@ class ScaledTanh(Activation):
     def f(self, z: Array) -> Array:
         return self.alpha * jnp.tanh(self.beta * z)
 
+    @property
+    def bend(self) -> Bend:
+        return Bend("tanh", self.alpha, self.beta)
+
     def df(self, z: Array, a: Array) -> Array:
         return self.beta * (self.alpha - a * a / self.alpha)
 
@@ -128,6 +162,10 @@ class ReLU(Activation):
 
     def f(self, z: Array) -> Array:
         return jnp.maximum(z, 0)
+
+    @property
+    def bend(self) -> Bend:
+        return Bend("relu")
 
     def df(self, z: Array, a: Array) -> Array:
         return (a > 0).astype(a.dtype)  # where z > 0 and nowhere else; a is at hand even where z was not written
@@ -147,6 +185,10 @@ class LeakyReLU(Activation):
     def f(self, z: Array) -> Array:
         return jnp.where(z > 0, z, self.slope * z)
 
+    @property
+    def bend(self) -> Bend:
+        return Bend("leaky_relu", self.slope)
+
     def df(self, z: Array, a: Array) -> Array:
         return jnp.where(z > 0, 1, self.slope).astype(z.dtype)
 
@@ -160,6 +202,10 @@ class ELU(Activation):
 
     def f(self, z: Array) -> Array:
         return jnp.where(z > 0, z, self.alpha * jnp.expm1(jnp.minimum(z, 0)))
+
+    @property
+    def bend(self) -> Bend:
+        return Bend("elu", self.alpha)
 
     def df(self, z: Array, a: Array) -> Array:
         return jnp.where(z > 0, 1, a + self.alpha).astype(z.dtype)
@@ -211,6 +257,10 @@ class SiLU(Activation):
     def f(self, z: Array) -> Array:
         return z * jax.nn.sigmoid(z)
 
+    @property
+    def bend(self) -> Bend:
+        return Bend("silu")
+
     def df(self, z: Array, a: Array) -> Array:
         s = jax.nn.sigmoid(z)
         return s + a * (1 - s)
@@ -224,8 +274,25 @@ class Softplus(Activation):
     def f(self, z: Array) -> Array:
         return jax.nn.softplus(z)
 
+    @property
+    def bend(self) -> Bend:
+        return Bend("softplus")
+
     def df(self, z: Array, a: Array) -> Array:
         return jax.nn.sigmoid(z)
+
+
+def bent_by(activation: Activation, rows: int, units: int) -> tuple[Bend, tuple[Op, ...]] | None:
+    """How `netgrad.kernels.single` bends (rows, units): in the pass before, and by ops after it; None where it cannot.
+
+    >>> bent_by(Tanh(), 1, 4)[0].name, len(bent_by(Softmax(), 1, 4)[1]), bent_by(GELU(), 1, 4)
+    ('tanh', 1, None)
+    """
+    if type(activation) is Softmax:
+        return Bend(), (single.softmax(rows, units),)
+    own = says_for(type(activation), "bend", "f") and says_for(type(activation), "single", "forward", "call")
+    bend = activation.bend if own else None
+    return None if bend is None else (bend, ())
 
 
 def _normal_cdf(z: jax.Array) -> jax.Array:

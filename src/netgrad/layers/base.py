@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from netgrad.errors import NetgradError, ShapeError
+from netgrad.kernels.single import Op
 from netgrad.layers.named import named_gradients
 from netgrad.layers.symbol import Symbol, place
 from netgrad.types import Inputs, Params, Saved, Shape, Shapes, State
@@ -83,6 +84,19 @@ class _Called(NamedTuple):
 
     back: Any
     context: Context
+
+
+def says_for(cls: type, says: str, *does: str) -> bool:
+    """Whether what ``says`` tells of a class holds for it: nothing that it ``does`` was redefined further down.
+
+    >>> class Louder(Layer):
+    ...     def call(self, params, x, context):
+    ...         return 2 * x
+    >>> says_for(Layer, "single", "call"), says_for(Louder, "single", "call")
+    (True, False)
+    """
+    depth = {name: i for i, base in reversed(list(enumerate(cls.__mro__))) for name in vars(base)}
+    return all(depth[says] <= depth.get(name, depth[says]) for name in does)
 
 
 def along_first(lengths: Any) -> Any:
@@ -240,6 +254,14 @@ class Layer:
     def scannable(self, in_shape: Shapes) -> bool:
         """Whether this layer is as fast inside a compiled loop as outside; on CPUs XLA's own convolution is not."""
         return True
+
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        """What predicts a few examples without JAX, of one input without lengths; None where there is nothing.
+
+        params, state: NumPy arrays. () for a layer that then hands on what it is given. A class that changes the way
+        forward of its base is not asked for what the base says here, see `says_for`.
+        """
+        return None
 
     def layout(self, x: Inputs) -> Inputs:
         """An input of the network in the order in memory that this layer works in; its values and its shape stay."""

@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, ShapeError
-from netgrad.layers.base import Backward, Context
+from netgrad.kernels import single
+from netgrad.kernels.single import Op
+from netgrad.layers.base import Backward, Context, says_for
 from netgrad.layers.dense import Dense
 from netgrad.layers.recurrent import Recurrent
 from netgrad.layers.wrapper import Wrapper
@@ -111,6 +113,18 @@ class Bidirectional(Wrapper):
 
     def stream_state(self, n: int, in_shape: Shape) -> State:
         raise self.needs_whole("it looks ahead to the end of the sequence")
+
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        if not says_for(type(self.layer), "single", "forward", "step"):
+            return None
+        both = [layer.single(params[name], {}, in_shape) for name, layer in self.directions.items()]
+        if state or None in both:
+            return None
+        beside = single.side_by_side(*(op for ops in both for op in ops or ()))
+        if self.units is None:
+            return beside
+        after = self.output.single(params["output"], {}, Bidirectional(self.layer).out_shape(in_shape))
+        return None if beside is None or after is None else (*beside, *after)
 
     def out_shape(self, in_shape: Shape) -> Shape:
         if in_shape and isinstance(in_shape[0], tuple):

@@ -12,9 +12,12 @@ import jax.numpy as jnp
 from netgrad import kernels
 from netgrad.errors import NetgradError, ShapeError, warn
 from netgrad.initializers import Zeros, for_activation
-from netgrad.layers.activation import Identity, Logistic, ReLU, Tanh
+from netgrad.kernels import single
+from netgrad.kernels.single import Op
+from netgrad.layers.activation import Identity, Logistic, ReLU, Tanh, bent_by
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.correlation import (
+    as_filters,
     channelwise,
     correlate,
     has_kernel,
@@ -22,7 +25,17 @@ from netgrad.layers.correlation import (
     runs_natively,
     weight_gradient,
 )
-from netgrad.layers.window import Windows, as_padding, as_setting, image, positions, windows_onto, windows_over, within
+from netgrad.layers.window import (
+    Windows,
+    as_image,
+    as_padding,
+    as_setting,
+    image,
+    positions,
+    windows_onto,
+    windows_over,
+    within,
+)
 from netgrad.registry import find, register
 from netgrad.types import Array, Lengths, Params, Saved, Shape, State
 
@@ -199,6 +212,16 @@ class Conv(_Filters):
         if "lengths" in saved:
             d_in = jnp.where(within(saved["lengths"], x.shape), d_in, 0)
         return Backward(d_in, self._gradients(dW, db, of_activation), self._as_maps(delta))
+
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        at = as_image(self.windows(in_shape))
+        if at is None or self.groups > 1 or self.depth is not None:
+            return None
+        if (parts := bent_by(self.activation, positions(at), self.filters)) is None:
+            return None
+        bend, further = parts
+        W = as_filters(self._turned(params["W"]))
+        return (single.convolution(W, params.get("b"), at, bend), *further)
 
     def out_shape(self, in_shape: Shape) -> Shape:
         out = self.result_shape(in_shape)

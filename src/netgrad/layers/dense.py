@@ -10,11 +10,13 @@ import jax
 
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.initializers import Zeros, for_activation
+from netgrad.kernels import single
 from netgrad.kernels.dense import dense_forward, dense_gradients, dense_input_gradient
-from netgrad.layers.activation import Identity
+from netgrad.kernels.single import Op
+from netgrad.layers.activation import Identity, bent_by
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import find, register
-from netgrad.types import Array, Params, Saved, Shape
+from netgrad.types import Array, Params, Saved, Shape, State
 
 
 @register("layer", "dense")
@@ -81,6 +83,13 @@ class Dense(Layer):
         if of_activation:
             d_params["activation"] = of_activation
         return Backward(dense_input_gradient(delta, params["W"]), d_params, delta)
+
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        rows = math.prod(in_shape[:-1])
+        if (parts := bent_by(self.activation, rows, self.units)) is None:
+            return None
+        bend, further = parts
+        return (single.dense(params["W"], params.get("b"), rows, bend), *further)
 
     def out_shape(self, in_shape: Shape) -> Shape:
         if not in_shape or not isinstance(in_shape[-1], int):

@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from netgrad.errors import NetgradError
+from netgrad.kernels.single import Op
 from netgrad.layers.across import drawn
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
-from netgrad.types import Array, Params, Saved, Shape
+from netgrad.types import Array, Params, Saved, Shape, State
 
 
 @register("layer", "dropout")
@@ -67,6 +68,9 @@ class Dropout(Layer):
     @property
     def draws(self) -> bool:
         return self.rate > 0
+
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        return None if self.classic else ()
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape

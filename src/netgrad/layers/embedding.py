@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,11 @@ import numpy as np
 from netgrad.data.checks import as_labels
 from netgrad.errors import NetgradError
 from netgrad.initializers import Normal
+from netgrad.kernels import single
+from netgrad.kernels.single import Op
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import find, register
-from netgrad.types import Array, Params, Saved, Shape
+from netgrad.types import Array, Params, Saved, Shape, State
 
 
 @register("layer", "embedding")
@@ -73,6 +76,11 @@ class Embedding(Layer):
 
     def check_input(self, x: np.ndarray, name: str, lengths: np.ndarray | None) -> np.ndarray:
         return as_labels(x, self.symbols, name, lengths=lengths)
+
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        if self.symbols > 2**24:  # a float32 does not tell them apart
+            return None
+        return (single.embedding(params["W"], math.prod(in_shape)),)
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return (*in_shape, self.units)

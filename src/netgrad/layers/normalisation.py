@@ -6,14 +6,18 @@ beta takes the part of the bias.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from netgrad import kernels
 from netgrad.errors import NetgradError, ShapeError
+from netgrad.kernels import single
+from netgrad.kernels.single import Op
 from netgrad.layers import across
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.views import WeightNormed
@@ -141,6 +145,10 @@ class BatchNorm(Layer):
             name: self.momentum * state[name] + (1 - self.momentum) * saved[name].astype(state[name].dtype)
             for name in state
         }
+
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        scale = params["gamma"] / np.sqrt(state["variance"] + self.epsilon)
+        return (single.affine(scale, params["beta"] - state["mean"] * scale, math.prod(in_shape[:-1])),)
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return _needs_units(self, in_shape)

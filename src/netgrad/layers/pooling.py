@@ -17,7 +17,9 @@ from jax import lax
 
 from netgrad import kernels
 from netgrad.errors import NetgradError, ShapeError, unknown_name, warn
-from netgrad.layers.activation import ReLU
+from netgrad.kernels import single
+from netgrad.kernels.single import Op
+from netgrad.layers.activation import ReLU, bent_by
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.layers.window import (
     Windows,
@@ -123,6 +125,11 @@ class Pool(Layer):
         at = self.windows(in_shape)
         return positions(at) * in_shape[-1] * math.prod(at.window)
 
+    def _single(self, aggregation: str, in_shape: Shape) -> tuple[Op, ...] | None:
+        """What `single` says of one of the three aggregations that it knows."""
+        at = as_image(self.windows(in_shape))
+        return None if at is None else (single.pooling(aggregation, in_shape[-1], at),)
+
 
 @register("layer", "max_pool")
 @dataclass(frozen=True)
@@ -168,6 +175,9 @@ class MaxPool(Pool):
         v = jnp.where(present, v, -jnp.inf)
         return jnp.where(present.any(0), v.max(0), 0), {"element": jnp.argmax(v, 0)}
 
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        return self._single("max", in_shape)
+
     def spread(self, v: Array, present: Array | None, saved: Saved, d_out: Array) -> Array:
         k = jnp.arange(len(v)).reshape(-1, *(1,) * d_out.ndim)
         return jnp.where(k == saved["element"], d_out, 0)
@@ -181,6 +191,9 @@ class AveragePool(Pool):
     def aggregate(self, v: Array, present: Array | None) -> tuple[Array, Saved]:
         return v.sum(0) / _count(v, present), {}
 
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        return self._single("average", in_shape)
+
     def spread(self, v: Array, present: Array | None, saved: Saved, d_out: Array) -> Array:
         return jnp.broadcast_to(d_out / _count(v, present), v.shape)
 
@@ -192,6 +205,9 @@ class SumPool(Pool):
 
     def aggregate(self, v: Array, present: Array | None) -> tuple[Array, Saved]:
         return v.sum(0), {}
+
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        return self._single("sum", in_shape)
 
     def spread(self, v: Array, present: Array | None, saved: Saved, d_out: Array) -> Array:
         return jnp.broadcast_to(d_out, v.shape)
@@ -271,6 +287,10 @@ class GlobalPool(Layer):
     def stream_state(self, n: int, in_shape: Shape) -> State:
         raise self.needs_whole("it makes one vector of all steps")
 
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        row = (math.prod(in_shape[:-1]), in_shape[-1])
+        return self._pool((1, *row)).single({}, {}, row)
+
     def connections(self, in_shape: Shape) -> int:
         return math.prod(in_shape)
 
@@ -349,6 +369,14 @@ class Subsample(Layer):
 
     def stream_state(self, n: int, in_shape: Shape) -> State:
         return self.pool.stream_state(n, in_shape)
+
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        pooled, rows = self.pool.single({}, {}, in_shape), positions(self.pool.windows(in_shape))
+        parts = bent_by(self.activation, rows, in_shape[-1])
+        if pooled is None or parts is None:
+            return None
+        bend, further = parts
+        return (*pooled, single.affine(params["W"], params["b"], rows, bend), *further)
 
     def operations(self, in_shape: Shape) -> int:
         return positions(self.pool.windows(in_shape)) * in_shape[-1]

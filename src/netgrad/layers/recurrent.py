@@ -17,11 +17,12 @@ import jax.numpy as jnp
 from netgrad import kernels
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.initializers import Constant, Orthogonal, Xavier, Zeros
-from netgrad.kernels import recurrent
+from netgrad.kernels import recurrent, single
 from netgrad.kernels.cell import Moment, Step, StepBack
 from netgrad.kernels.recurrent_call import full_lengths
 from netgrad.kernels.recurrent_gradients import few_weights, input_gradient, weight_gradients
 from netgrad.kernels.recurrent_reference import Back, moment, valid_steps, walk_back
+from netgrad.kernels.single import LINEAR, Bend, Op
 from netgrad.layers.across import drawn
 from netgrad.layers.base import Backward, Context, Layer, along_first
 from netgrad.registry import find
@@ -251,6 +252,21 @@ class Recurrent(Layer):
         return self.memories * self.units
 
     # --- parts
+
+    def _single(
+        self, kind: str, params: Params, state: State, in_shape: Shapes, bend: Bend = LINEAR, own: Any = None
+    ) -> tuple[Op, ...] | None:
+        """What `single` says of a cell that `netgrad.kernels.single` knows by this name."""
+        if state or isinstance(in_shape[0], tuple):
+            return None
+        each = [params[gate] for gate in self.gates] or [params]
+        gates = single.Gates(*([part[name] for part in each] for name in ("W_x", "W_h", "b")))
+        start = params.get("state")
+        return (
+            single.recurrent(
+                kind, gates, in_shape[0], returns=self.returns, reverse=self.reverse, start=start, own=own, bend=bend
+            ),
+        )
 
     def _arriving(self, saved: Saved, d_out: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The inputs as the cell saw them, and the gradients at each h (N, T, u) and at the last state (N, s)."""

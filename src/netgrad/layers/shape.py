@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from netgrad.errors import NetgradError, ShapeError
+from netgrad.kernels.single import Op
 from netgrad.layers.base import Backward, Context, Layer
 from netgrad.registry import register
 from netgrad.types import Array, Lengths, Params, Saved, Shape, State
@@ -41,6 +42,9 @@ class Reshape(Layer):
             raise self.needs_whole("it gives the whole another shape; one that begins with -1 may keep the steps")
         return {}
 
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        return ()
+
     def out_shape(self, in_shape: Shape) -> Shape:
         have, want = math.prod(in_shape), math.prod(n for n in self.shape if n != -1)
         free = self.shape.count(-1)
@@ -70,6 +74,9 @@ class Flatten(Layer):
         if len(in_shape) > 1:
             raise self.needs_whole("it makes one row of all steps")
         return {}
+
+    def single(self, params: Params, state: State, in_shape: Shape) -> tuple[Op, ...] | None:
+        return ()
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return (math.prod(in_shape),)

@@ -12,10 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from netgrad.compiling import as_seed
+from netgrad.data.checks import all_finite
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.targets import TargetEncoder
 from netgrad.errors import NetgradError, ShapeError, warn
 from netgrad.habits import NO_CALL, answer
+from netgrad.kernels.single import MOST, Plan
 from netgrad.network import Network, Trace
 from netgrad.offered import offered
 from netgrad.training.batch import Batch
@@ -27,6 +29,7 @@ from netgrad.training.predictor import Predictor
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch
 from netgrad.training.reconstruction import inputs_as_targets, part_of, sample
 from netgrad.training.running import compiled_score, run
+from netgrad.training.single import Kept as Plans
 from netgrad.training.stream import gathered
 from netgrad.types import Named, Params, Shape, State
 
@@ -60,6 +63,7 @@ class Model:
     optimizer_state: Kept | None = None
     posterior: Posterior | None = None
     tested: Tested | None = None
+    _plans: Plans = field(default_factory=Plans, init=False, repr=False, compare=False)
 
     # --- prediction
 
@@ -118,7 +122,7 @@ class Model:
 
     def _warn_of(self, linked: Mapping[str, np.ndarray]) -> None:
         for name, value in linked.items():
-            if not np.isfinite(value).all():
+            if not all_finite(value):
                 bad = (~np.isfinite(value)).reshape(len(value), -1).any(1)
                 why = self.not_finite() or "inputs or weights are too large"
                 warn(f"{name} is not finite for {bad.sum():,} of {len(bad):,} examples, first {bad.argmax()}: {why}")
@@ -212,10 +216,22 @@ class Model:
     def run_batch(self, batch: Batch, key: jax.Array | None = None, link: bool = False) -> tuple[Named, Named]:
         """Outputs and their lengths, a bounded number of examples at a time.
 
-        With a key, dropout drops; with ``link`` the outputs are what they mean, see `Loss.link`.
+        With a key, dropout drops; with ``link`` the outputs are what they mean, see `Loss.link`. A few examples go
+        without JAX where the layers can (`netgrad.training.single`), with the same results to rounding.
         """
         linked = self.objective.without_penalties if link else None
+        if key is None and (plan := self.plan_for(batch, link)) is not None:
+            return {self.network.outputs[0][0]: plan(next(iter(batch.x.values())))}, {}
         return run(self.network, linked, self.params, self.state, batch, key)
+
+    def plan_for(self, batch: Batch, link: bool = False) -> Plan | None:
+        """What `run_batch` runs these few examples by, whatever their number up to its ``most``; None for others."""
+        if len(batch.x) > 1 or batch.lengths or (n := batch.size) > MOST:
+            return None
+        linked = self.objective.without_penalties if link else None
+        shape = next(iter(batch.x.values())).shape[1:]
+        plan = self._plans.plan(self.network, self.params, self.state, shape, linked)
+        return plan if plan is not None and n <= plan.most else None
 
     # --- looking inside
 

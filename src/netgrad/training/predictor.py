@@ -9,6 +9,7 @@ import numpy as np
 from netgrad.data.checks import default_float
 from netgrad.errors import NetgradError, ShapeError
 from netgrad.training.running import compiled_forward
+from netgrad.training.single import plan_of
 
 if TYPE_CHECKING:
     from netgrad.training.model import Model
@@ -18,7 +19,8 @@ class Predictor:
     """What `Model.predictor` gives: called with up to ``sizes[-1]`` examples, it answers as `Model.predict_proba` does.
 
     The weights are those that the model had when this was made. An array of another type is converted; whether its
-    numbers are finite is not asked: what is not finite goes in, and comes out.
+    numbers are finite is not asked: what is not finite goes in, and comes out. Several threads may call it; those that
+    shall not wait for each other take one each.
 
     >>> import netgrad as ng, numpy as np
     >>> model = ng.fit(ng.Sequential([ng.Dense(4, activation="tanh"), ng.Dense(3)]), np.eye(3), [0, 1, 2], epochs=1)
@@ -38,17 +40,22 @@ class Predictor:
         self.sizes = tuple(sorted(set(sizes)))
         ((self._input, self.shape),) = model.shapes.items()
         self._output = model.network.outputs[0][0]
-        self._program = compiled_forward(model.network, model.objective.without_penalties)
+        linked = model.objective.without_penalties
+        self._plan = plan_of(model.network, model.params, model.state, self.shape, linked)
+        self._program = compiled_forward(model.network, linked)
         self._params, self._state, self._dtype = model.params, model.state, np.dtype(default_float())
         for size in self.sizes:
             self(np.zeros((size, *self.shape), self._dtype))
 
     def __call__(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
         """Predictions for x (n, ...), into ``out`` where it is given."""
-        x = np.asarray(x, self._dtype)
+        x = np.asarray(x)
         n = len(x) if x.ndim else 0
         if x.shape[1:] != self.shape or not 0 < n <= self.sizes[-1]:
             raise ShapeError(f"expected 1 to {self.sizes[-1]} examples of shape {self.shape}, found {x.shape}")
+        if self._plan is not None and n <= self._plan.most:
+            return self._plan(x, out)
+        x = np.asarray(x, self._dtype)
         if n not in self.sizes:
             size = next(size for size in self.sizes if size > n)
             x = np.concatenate([x, np.zeros((size - n, *self.shape), self._dtype)])

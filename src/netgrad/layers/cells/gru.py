@@ -11,9 +11,10 @@ import jax.numpy as jnp
 from netgrad.kernels.cell import Moment, Step, StepBack
 from netgrad.kernels.recurrent_gradients import sequence_dense_gradients
 from netgrad.kernels.recurrent_reference import Back
+from netgrad.kernels.single import Op
 from netgrad.layers.recurrent import Recurrent, beside, parts, within
 from netgrad.registry import register
-from netgrad.types import Array, Params, Saved, Shapes
+from netgrad.types import Array, Params, Saved, Shapes, State
 
 
 @register("layer", "gru")
@@ -107,6 +108,11 @@ class GRU(Recurrent):
         of_gates = beside(d_reset * reset * (1 - reset), d_update * update * (1 - update))
         delta, d_gates = beside(of_gates, of_candidate), beside(d_reset, d_update, d_candidate)
         return StepBack(delta, d_gates, d_states, d_met + of_gates @ U[:, :two].T, (d_h * (1 - update),))
+
+    def single(self, params: Params, state: State, in_shape: Shapes) -> tuple[Op, ...] | None:
+        if not self.reset_after:
+            return self._single("gru", params, state, in_shape)
+        return self._single("gru_reset_after", params, state, in_shape, own=params["candidate"]["b_h"][None])
 
     def own_gradients(self, params: Params, saved: Saved, at: Moment, back: Back) -> Params:
         """With ``reset_after``: of b_h, and of the candidate's W_h, which met h_(t-1) and sends reset * delta on."""

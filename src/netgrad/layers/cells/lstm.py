@@ -7,13 +7,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from netgrad.initializers import Uniform
 from netgrad.kernels.cell import Moment, Step, StepBack
 from netgrad.kernels.recurrent_reference import Back
+from netgrad.kernels.single import Op
 from netgrad.layers.recurrent import Recurrent, beside, bias_initializer, parts, within
 from netgrad.registry import register
-from netgrad.types import Array, Params, Saved, Shapes
+from netgrad.types import Array, Params, Saved, Shapes, State
 
 _PEEPHOLES = ("input_gate", "forget_gate", "output_gate")
 
@@ -117,6 +119,10 @@ class LSTM(Recurrent):
         delta = beside(of_input, of_forget, of_output, d_candidate * (1 - candidate * candidate))
         d_before = (0, d_c * forget + of_input * own[0] + of_forget * own[1])
         return StepBack(delta, beside(d_input, d_forget, d_output, d_candidate), (d_h, d_c), delta @ U.T, d_before)
+
+    def single(self, params: Params, state: State, in_shape: Shapes) -> tuple[Op, ...] | None:
+        own = np.stack([params[g]["W_peephole"] for g in _PEEPHOLES]) if self.peepholes else None
+        return self._single("lstm", params, state, in_shape, own=own)
 
     def own_gradients(self, params: Params, saved: Saved, at: Moment, back: Back) -> Params:
         """Of a peephole: sum_t delta_t * c_(t-1), and c_t for the output gate."""

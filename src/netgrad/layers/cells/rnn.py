@@ -7,11 +7,12 @@ from typing import Any
 
 from netgrad.kernels.cell import Moment, Step, StepBack
 from netgrad.kernels.recurrent_reference import Back
-from netgrad.layers.activation import Identity, Logistic, ReLU, Tanh
+from netgrad.kernels.single import Op
+from netgrad.layers.activation import Identity, Logistic, ReLU, Tanh, bent_by
 from netgrad.layers.base import Backward, Context
 from netgrad.layers.recurrent import Recurrent
 from netgrad.registry import find, register
-from netgrad.types import Array, Params, Saved, Shapes
+from netgrad.types import Array, Params, Saved, Shapes, State
 
 # The activations that the C++ library knows, whose derivative follows from h alone.
 _KERNELS = {Tanh(): "tanh", ReLU(): "relu", Logistic(): "logistic", Identity(): "identity"}
@@ -71,6 +72,10 @@ class RNN(Recurrent):
         """
         delta = self._of_activation(own, at, d_states[0]).delta
         return StepBack(delta, delta[..., :0], d_states, delta @ U.T, (0,))
+
+    def single(self, params: Params, state: State, in_shape: Shapes) -> tuple[Op, ...] | None:
+        bend, further = bent_by(self.activation, 1, self.units) or (None, ())
+        return None if bend is None or further else self._single("rnn", params, state, in_shape, bend)
 
     def own_gradients(self, params: Params, saved: Saved, at: Moment, back: Back) -> Params:
         if "activation" not in params:
