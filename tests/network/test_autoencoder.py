@@ -1,5 +1,7 @@
 """Autoencoders: their parts, what they are refused, and what each kind of them learns."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -170,6 +172,22 @@ def test_their_gradients_are_the_objectives(reduction, x64):
     value, auto = jax.jit(jax.value_and_grad(lambda p: loss(net, model.objective, p, *args)))(model.params)
     np.testing.assert_allclose(ours.loss, value, rtol=1e-12)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-12), ours.params, auto)
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "squared_error"])
+def test_a_divergence_beside_the_mean_over_places_is_warned_of(loss):
+    """Of pictures it would weigh as many times as much as there are places, and silence the code."""
+    pictures = np.random.default_rng(0).integers(0, 2, (10, 6, 6, 1)).astype(float)
+    encoder, decoder = [ng.Flatten(), ng.Dense(4), ng.Gaussian()], [ng.Dense(36), ng.Reshape((6, 6, 1))]
+    net = ng.Autoencoder(encoder, decoder)
+    said = rf"\({loss}\) .*\(N, 6, 6, 1\) is a mean over its 36 places.* weighs 36 times.*GaussianKL\(alpha=0.028\)"
+    with pytest.warns(ng.NetgradWarning, match=said):
+        ng.untrained(net, pictures, loss=loss)
+    rows = ng.Sequential([ng.Flatten(), *encoder[1:], decoder[0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ng.untrained(net, pictures, loss=loss, penalty=ng.GaussianKL(alpha=1 / 36))
+        ng.untrained(rows, pictures, pictures.reshape(10, -1), loss=loss)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from netgrad.training.forecast_bands import reaches
 from netgrad.training.forecasting import fit_forecast
 
 NAME = "NetgradForecaster"
+OF_X = "x_"  # what the columns known in advance are called in the table begin with
 
 
 def __getattr__(name: str) -> Any:
@@ -49,9 +50,10 @@ def _made() -> Any:
             "capability:pred_int": True,
             "capability:pred_int:insample": False,
             "capability:insample": False,
+            "capability:update": True,
             "X-y-must-have-same-index": True,
         }
-        _config = {"remember_data": True}  # noqa: RUF012 - the past is what a forecast is made from
+        _config = {"remember_data": False}  # noqa: RUF012 - the past that a forecast is made from is kept here
 
         def __init__(
             self,
@@ -72,13 +74,13 @@ def _made() -> Any:
 
         def _fit(self, y: Any, X: Any, fh: Any) -> Any:
             steps = [int(step) for step in fh.to_relative(self.cutoff)]
-            self._name = y.name
+            self._name, self._past = y.name, table_of(y, X)
             self.forecaster_ = fit_forecast(
-                table_of(y, X),
+                self._past,
                 "y",
                 horizon=max(steps),
                 window=self.window,
-                known=[] if X is None else [f"x_{name}" for name in X.columns],
+                known=[] if X is None else [f"{OF_X}{name}" for name in X.columns],
                 layers=self.layers,
                 log_target=self.log_target,
                 validation=self.validation,
@@ -86,6 +88,16 @@ def _made() -> Any:
                 **(self.settings or {}),
             )
             return self
+
+        def _update(self, y: Any, X: Any = None, update_params: bool = True) -> Any:
+            past = with_later(self._past, table_of(y, X))
+            self._past = past
+            if not update_params:
+                return self
+            known = [name for name in past.columns if name != "y"]
+            return self._fit(
+                past["y"].rename(y.name), past[known].rename(columns=_own_name) if known else None, self.fh
+            )
 
         def _predict(self, fh: Any, X: Any) -> Any:
             return self._said(fh, X, ["prediction"])["prediction"].rename(self._name)
@@ -106,10 +118,11 @@ def _made() -> Any:
             """These columns of the forecasts, at the steps of fh."""
             import pandas as pd
 
-            past, later = self._y, None if self._X is None else self._X
-            if later is not None and X is not None:
-                later = pd.concat([later, X[~X.index.isin(later.index)]])
-            said = (by or self.forecaster_).predict(table_of(past, later))
+            known = self._past
+            if X is not None and known.shape[1] > 1:
+                later = X[~X.index.isin(known.index)].add_prefix(OF_X)
+                known = pd.concat([known, later.assign(y=float("nan"))[list(known.columns)]])
+            said = (by or self.forecaster_).predict(known)
             steps = [int(step) - 1 for step in fh.to_relative(self.cutoff)]
             return said[columns].iloc[steps].set_index(fh.to_absolute_index(self.cutoff))
 
@@ -134,4 +147,20 @@ def table_of(y: Any, X: Any) -> Any:
     """
     if X is None:
         return y.to_frame("y")
-    return y.to_frame("y").join(X.add_prefix("x_"), how="outer")
+    return y.to_frame("y").join(X.add_prefix(OF_X), how="outer")
+
+
+def with_later(past: Any, new: Any) -> Any:
+    """Rows of a table and newer ones, which take the place of those at the same times.
+
+    >>> import pandas as pd
+    >>> with_later(pd.DataFrame({"y": [1.0, 2.0]}), pd.DataFrame({"y": [3.0, 4.0]}, index=[1, 2]))["y"].tolist()
+    [1.0, 3.0, 4.0]
+    """
+    import pandas as pd
+
+    return pd.concat([past[~past.index.isin(new.index)], new]).sort_index()
+
+
+def _own_name(name: str) -> str:
+    return name.removeprefix(OF_X)

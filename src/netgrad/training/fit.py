@@ -43,6 +43,7 @@ from netgrad.training.reconstruction import (
     check_targets,
     inputs_as_targets,
     warn_of_copies,
+    warn_of_silence,
 )
 from netgrad.training.restart import refuse_to_forget
 from netgrad.training.stream import Stream, as_stream, collected, first_pair
@@ -422,6 +423,7 @@ def untrained(
     )
     if params is None:
         warn_of_copies(network, objective, network.shapes(shapes))
+        warn_of_silence(network, objective, network.shapes(shapes))
         params, state = network.init(random_key(seed, INITIAL), shapes)
     else:
         params, state = given_params(network, shapes, params), network.init_state(shapes)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from netgrad.activity import Activity
+from netgrad.activity import Activity, GaussianKL
 from netgrad.compiling import as_seed
 from netgrad.errors import DataError, NetgradError, warn
 from netgrad.layers.gaussian import Gaussian
@@ -22,6 +22,8 @@ from netgrad.types import Shape
 if TYPE_CHECKING:
     from netgrad.training.model import Model
     from netgrad.training.objective import Objective
+
+SILENCING = 10  # how many times the error of a place a divergence may weigh, with no more asked
 
 
 def inputs_as_targets(network: Network, x: Any) -> Any:
@@ -61,6 +63,24 @@ def warn_of_copies(network: Network, objective: Objective, shapes: Mapping[str, 
             f"the code has {code:,} numbers, more than the {given:,} of an input, and can be a copy: make it smaller, "
             "put ng.GaussianNoise() before the encoder's first layer, or give penalty=ng.Sparsity()"
         )
+
+
+def warn_of_silence(network: Network, objective: Objective, shapes: Mapping[str, Shape]) -> None:
+    """Say where a code's divergence, a sum, weighs many times what the error does, a mean over the places of an output:
+    the code then says nothing (posterior collapse)."""
+    nodes = dict(network.outputs)
+    for name, loss, weight in objective.terms:
+        out = tuple(shapes[nodes[name]])
+        places = math.prod(out[:-1])
+        for penalty in objective.penalties:
+            if isinstance(penalty, GaussianKL) and penalty.alpha * places >= SILENCING * weight > 0:
+                error = f"the error ({loss.registered_name}) of an output {_show(out)} is a mean over its"
+                times = f"weighs {penalty.alpha * places / weight:,.0f} times as much, and can silence the code"
+                rows = f"train on rows of {math.prod(out):,} numbers (ng.Flatten() as the last layer, y as rows)"
+                warn(
+                    f"{error} {places:,} places, beside which the code's divergence {times}: {rows}, or give "
+                    f"penalty=ng.GaussianKL(alpha={weight / places:.2g})"
+                )
 
 
 def part_of(model: Model, name: str) -> Model:
