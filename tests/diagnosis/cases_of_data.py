@@ -248,7 +248,7 @@ DATA = [
     (
         "class_weights_tip",
         lambda: known(aim=CHOSEN, settings={"class_weight": {"2": 1e5}}, answers=lambda *_: (RARE, np.full(204, 2))),
-        "with its weight class 2 makes up 100% of the loss, and 2% of the examples",
+        "with its weight, class 2 makes up 100% of the loss, but 1.96% of the examples",
     ),
     ("padding_as_data", lambda: of(padded()), r"80% of the sequences end in 3 or more time-steps of zeros"),
     (

@@ -12,6 +12,7 @@ import pytest
 
 import netgrad as ng
 from netgrad.diagnosis import checks as package
+from netgrad.diagnosis.examples import Examples
 from netgrad.diagnosis.finding import SEVERITIES, Check, Finding, checks
 from netgrad.registry import KINDS
 from tests.diagnosis.cases_of_data import DATA
@@ -93,24 +94,24 @@ CASES = [
     (
         "batch_too_small",
         lambda: known(settings={"batch_size": 1}, rates=RATES, smaller_batches={1.0: 0.1}),
-        "with 32 examples a step the loss reaches 0.1 in the same epochs, with 1 it reaches 9",
+        "with 32 examples a step the loss reaches 0.1 in the same epochs, with 1 a step it reaches 9",
     ),
     (
         "batch_too_small",
         lambda: known(settings={"batch_size": 1}, rates={**RATES, 1.0: np.inf}, smaller_batches={1.0: 0.1}),
-        "in the same epochs, with 1 training diverges: each step",
+        "in the same epochs, with 1 a step training diverges: each step",
     ),
     (
         "batch_too_large",
         lambda: known(settings={"batch_size": 300}, rates=RATES, smaller_batches={1.0: 0.1}, rows=[{"loss": 1.0}]),
         "300 examples a step made 1 update in 1 epoch; with 32 a step the loss reaches 0.1 instead of 9",
     ),
-    ("vanishing_gradients", lambda: known(**flow(1e-6, 1.0, 1.0)), "delta shrinks to 1.0e-06 of its size from dense_2"),
+    ("vanishing_gradients", lambda: known(**flow(1e-6, 1.0, 1.0)), "delta shrinks to 1e-06 of its size from dense_2"),
     ("exploding_gradients", lambda: known(**flow(1e4, 1.0, 1.0)), "delta grows to 10,000 times its size from dense_2"),
     (
         "vanishing_memory",
         lambda: known(ng.RNN(4, returns="last"), shape=(5, 4), memory=CURVES, memory_now=CURVES),
-        "the last state of rnn_1 depends on the first step of its sequence by a factor of 1.0e-06 only",
+        "the last state of rnn_1 depends on the first step of its sequence by a factor of 1e-06 only",
     ),
     (
         "exploding_memory",
@@ -290,6 +291,23 @@ def test_large_first_weights_are_a_fault_where_only_validation_falls_short(facto
     evidence = known(params=scaled, held_short=bool(short), failing=False, severity="note")
     (found,) = KINDS["finding"]["initialisation_scale"]().look(evidence)
     assert found.severity == severity
+
+
+@pytest.mark.parametrize(("encoder", "names"), [(SimpleNamespace(classes=["no", "yes"]), ["yes"]), (None, ["1"])])
+def test_classes_are_called_what_the_data_call_them(encoder, names):
+    assert Examples(SimpleNamespace(target_encoder=encoder), None).class_names(np.array([1])) == names
+
+
+@pytest.mark.parametrize(("momentum", "size", "advice"), [
+    (0.9999, 32, "momentum=0.9 in BatchNorm, or training for more steps"),
+    (0.9, 4, "batches of 16 or more, or training for more steps"),
+    (0.9, None, "training for more steps"),
+])  # fmt: skip
+def test_of_lagging_statistics_only_what_applies_is_advised(momentum, size, advice):
+    layers = (ng.Dense(4), ng.BatchNorm(momentum=momentum), ng.Dense(1))
+    evidence = known(*layers, skill_of_batches=0.9, skill=0.2, settings={"batch_size": size})
+    (found,) = KINDS["finding"]["lagging_statistics"]().look(evidence)
+    assert found.remedy == advice
 
 
 def test_columns_of_yes_and_no_are_not_wild():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -177,6 +178,11 @@ class Examples:
     @cached_property
     def _problems(self) -> dict[tuple[int, int], list[Problem]]:
         return {}
+
+    def class_names(self, classes: Iterable[int]) -> list[str]:
+        """What these classes are called; their numbers where they have no names."""
+        names = getattr(self.model.target_encoder, "classes", None)
+        return [str(int(c) if names is None else names[int(c)]) for c in classes]
 
     def row_numbers(self, places: np.ndarray) -> np.ndarray:
         """The examples' numbers of rows of `problems`, counted from 0."""

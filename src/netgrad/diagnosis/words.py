@@ -44,22 +44,22 @@ def layers_of(names: Sequence[str]) -> str:
     return f"layer{'s' * (len(names) > 1)} {listed(names)}"
 
 
-def numbered(rows: Sequence[int] | np.ndarray, noun: str = "row", most: int = 5) -> str:
+def numbered(rows: Sequence[int] | np.ndarray, most: int = 5) -> str:
     """Numbers of rows in words.
 
-    >>> numbered([4]), numbered([4, 7]), numbered([1, 2], "class")
-    ('row 4', 'rows 4, 7', 'classes 1, 2')
+    >>> numbered([4]), numbered([4, 7])
+    ('row 4', 'rows 4, 7')
     """
-    return f"{plural(noun) if len(rows) > 1 else noun} {listed([str(int(row)) for row in rows], most)}"
+    return f"row{'s' * (len(rows) > 1)} {listed([str(int(row)) for row in rows], most)}"
 
 
-def plural(noun: str) -> str:
-    """Several of them.
+def classes_of(names: Sequence[str]) -> str:
+    """Classes in words.
 
-    >>> plural("row"), plural("class")
-    ('rows', 'classes')
+    >>> classes_of(["spruce"]), classes_of(["0", "2"])
+    ('class spruce', 'classes 0, 2')
     """
-    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"class{'es' * (len(names) > 1)} {listed(names)}"
 
 
 def count_of(count: int, noun: str) -> str:

@@ -49,8 +49,10 @@ class BatchTooSmall(Check):
             message = (
                 f"with 32 examples a step the loss reaches {digits(e.smaller_batches[1.0])} in the same epochs, with "
             )
-            message += f"{size} {f'it reaches {digits(own)}' if np.isfinite(own) else 'training diverges'}: each step "
-            message += "follows the noise of its few examples"
+            message += (
+                f"{size} a step {f'it reaches {digits(own)}' if np.isfinite(own) else 'training diverges'}: each "
+            )
+            message += "step follows the noise of its few examples"
             advice = "take 16 to 64 examples a step"
             yield self.found("fault", "the run", message, batch_size=size, loss=e.rates[1.0]).trying(advice)
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from netgrad.diagnosis import reference
 from netgrad.diagnosis.finding import Check, Finding
-from netgrad.diagnosis.words import count_of, digits, either, shown
+from netgrad.diagnosis.words import classes_of, count_of, digits, either, shown
 from netgrad.layers.activation import Identity, Logistic, ReLU, ScaledTanh, Softmax, Tanh, Threshold
 from netgrad.layers.embedding import Embedding
 from netgrad.layers.rescaling import Rescaling
@@ -51,10 +51,12 @@ class InputsNotNormalised(Check):
     def look(self, e):
         severity = "fault" if e.failing or e.held_short else "note"  # what is learned by heart on a bad scale, too
         for name, rows in columns(e).items():
-            yield from islice(self.wrong(rows, partial(self.found, severity, f"the inputs {name}")), 1)
+            called = e.column_name if e.batch.x[name].ndim == 2 else "column {}".format
+            yield from islice(self.wrong(rows, partial(self.found, severity, f"the inputs {name}"), called), 1)
 
-    def wrong(self, rows: np.ndarray, found: Callable[..., Finding]) -> Iterator[Finding]:
-        """What is wrong with these inputs (P, d), each time as ``found`` makes a finding of words and numbers."""
+    def wrong(self, rows: np.ndarray, found: Callable[..., Finding], called: Callable[[int], str]) -> Iterator[Finding]:
+        """What is wrong with these inputs (P, d), each time as ``found`` makes a finding of words and numbers; columns
+        by what they are ``called``."""
         spread, mean = rows.std(0), rows.mean(0)
         size = np.sqrt((rows**2).mean(0))
         real = spread > 1e-6 * np.maximum(size, 1e-30)
@@ -74,8 +76,8 @@ class InputsNotNormalised(Check):
             first, median, third = np.quantile(numbers, [0.25, 0.5, 0.75], axis=0)
             far = (np.abs(numbers - median) / np.maximum(third - first, usual)).max(0)
             if far.max() > self.wild:
-                column, distance = number[far.argmax()], float(far.max())
-                message = f"column {column} has a value {digits(distance)} times the usual spread away from its median"
+                column, distance = called(int(number[far.argmax()])), float(far.max())
+                message = f"{column} has a value {digits(distance)} times the usual spread away from its median"
                 yield found(message, distance=distance).trying("correct such values, or cut them off")
         total = float(np.sqrt((rows[:, real] ** 2).mean()))
         if total > self.large or total < self.small:
@@ -253,7 +255,8 @@ class ClassCollapse(Check):
             if share < self.frequent or recall >= self.recalled or others.sum() < 5:
                 continue
             severity = "fault" if e.recallable(name) > 2 * max(recall, 0.05) else "note"
-            message = f"{share:.0%} of the examples are of class {largest}, and the network recognises {recall:.0%} of "
+            message = f"{share:.0%} of the examples are of {classes_of(e.class_names([largest]))}, and the network "
+            message += f"recognises {recall:.0%} of "
             yield self.found(severity, f"the output {name}", message + "the others", frequent=share, recall=recall)
 
     def repair(self, recipe, e):

@@ -54,7 +54,7 @@ class VanishingGradients(Check):
         if worst is not None:
             ratio, name, last, when = worst
             message = (
-                f"delta shrinks to {ratio:.1e} of its size from {last} back to {name}, {when}: {name} hardly learns"
+                f"delta shrinks to {digits(ratio)} of its size from {last} back to {name}, {when}: {name} hardly learns"
             )
             saturate = any(
                 getattr(getattr(p.layer, "activation", p.layer), "registered_name", "") in SATURATING for p in e.places
@@ -136,9 +136,8 @@ class VanishingMemory(Check):
             if np.isfinite(curves).sum(1).min() < self.steps or not reach < self.share:
                 continue
             radius = max((r for key, r in radii.items() if key.startswith(f"{name}.")), default=float("nan"))
-            message = (
-                f"the last state of {name} depends on the first step of its sequence by a factor of {reach:.1e} only"
-            )
+            message = f"the last state of {name} depends on the first step of its sequence by a factor of "
+            message += f"{digits(reach)} only"
             simple = isinstance(e.network.by_name[name].layer, RNN | ForgetGateRNN)
             advice = "" if simple else "start the forget gate's bias at 1, or let an output see earlier steps, too"
             measured = {"jacobian": reach, "spectral_radius": radius}

@@ -13,7 +13,7 @@ import numpy as np
 from netgrad.diagnosis import reference
 from netgrad.diagnosis.checks.static import DISTANCES
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.words import numbered
+from netgrad.diagnosis.words import classes_of, numbered
 from netgrad.registry import register
 
 
@@ -74,7 +74,7 @@ class SmallClasses(Check):
             of_small = np.isin(truth, small)
             recall = float((answer == truth)[of_small].mean())
             if recall < self.recalled:
-                message = f"{numbered(small, 'class')} {'has' if len(small) == 1 else 'have'} fewer than "
+                message = f"{classes_of(e.class_names(small))} {'has' if len(small) == 1 else 'have'} fewer than "
                 message += f"{self.examples} examples, and the network recognises {recall:.0%} of them"
                 fewest = int(counts.min())
                 yield self.found("warning", f"the output {name}", message, recall=recall, fewest=fewest)

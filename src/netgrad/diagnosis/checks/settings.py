@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.words import count_of, digits, layers_of, shown
+from netgrad.diagnosis.words import count_of, digits, either, layers_of, shown
 from netgrad.layers.base import Layer
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.gaussian import Gaussian
@@ -40,7 +40,18 @@ class LaggingStatistics(Check):
         if normalised and (gap := e.skill_of_batches - e.skill) > self.gap:
             message = f"with the running averages of {', '.join(normalised[:4])} the skill is {shown(e.skill)}, "
             message += f"with the averages of the examples themselves {shown(e.skill_of_batches)}"
-            yield self.found("fault" if e.failing else "warning", layers_of(normalised), message, gap=gap)
+            severity = "fault" if e.failing else "warning"
+            yield self.found(severity, layers_of(normalised), message, gap=gap).trying(self.advice(e))
+
+    def advice(self, e) -> str:
+        """What this run has not done yet."""
+        slow = any(getattr(bare(node.layer), "momentum", 0) > 0.9 for node in every_layer(e.network))
+        few = (e.settings.get("batch_size") or 16) < 16
+        return either(
+            "momentum=0.9 in BatchNorm" if slow else "",
+            "batches of 16 or more" if few else "",
+            "training for more steps",
+        )
 
     def repair(self, recipe, e):
         def change(node: Node) -> Layer:
@@ -122,14 +133,13 @@ class ClassWeightsTip(Check):
             classes, counts = np.unique(e.answers(name, loss)[0], return_counts=True)
             if len(classes) < 2:
                 continue
-            encoder = e.model.target_encoder
-            labels = [str(encoder.classes[c]) if encoder is not None else str(c) for c in classes]
+            labels = e.class_names(classes)
             mass = counts * np.array([weights.get(label, 1.0) for label in labels])
             most = int(mass.argmax())
             if (share := float(mass[most] / max(mass.sum(), 1e-30))) > (self.share if e.failing else self.sure):
                 own = float(counts[most] / counts.sum())
-                message = f"with its weight class {labels[most]} makes up {100 * share:.3g}% of the loss, and "
-                message += f"{own:.0%} of the examples"
+                message = f"with its weight, class {labels[most]} makes up {100 * share:.3g}% of the loss, but "
+                message += f"{100 * own:.3g}% of the examples"
                 severity = "fault" if e.failing else "warning"
                 yield self.found(severity, f"the output {name}", message, of_loss=share, of_examples=own)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from netgrad.diagnosis import reference
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.words import count_of, digits, listed, numbered, shown
+from netgrad.diagnosis.words import classes_of, count_of, digits, listed, shown
 from netgrad.registry import register
 
 SOURCES = "check how these columns came about in both, or draw both from the same examples"
@@ -45,14 +45,15 @@ class MissingClass(Check):
             new = sorted(set(unseen[0]) - set(known[0]))
             if new:
                 count = int(unseen[1][np.isin(unseen[0], new)].sum())
-                message = f"no training example is of {numbered(new, 'class')}, but "
+                message = f"no training example is of {classes_of(e.class_names(new))}, but "
                 message += f"{count_of(count, 'validation example')} {'is' if count == 1 else 'are'}"
                 yield self.found("fault", f"the output {name}", message, classes=len(new), examples=count)
             due = known[1] / known[1].sum() * unseen[1].sum()
             gone = known[0][(due > self.expected) & ~np.isin(known[0], unseen[0])]
             if len(gone):
                 most = f"{due[np.isin(known[0], gone)].sum():.0f}"
-                message = f"no validation example is of {numbered(gone, 'class')}, of which {most} were to be expected"
+                message = f"no validation example is of {classes_of(e.class_names(gone))}, of which {most} were to "
+                message += "be expected"
                 yield self.found("warning", f"the output {name}", message, classes=len(gone))
 
 
@@ -159,7 +160,8 @@ class TargetsApart(Check):
                 differ = [c for c in np.unique(predicted) if named[c] != c]
                 distinct = len(set(named[np.unique(predicted)])) > 1
                 if again > self.high * own and differ and distinct:
-                    message = f"what training calls class {differ[0]} is class {named[differ[0]]} in validation"
+                    own_name, other = e.class_names([differ[0], named[differ[0]]])
+                    message = f"what training calls class {own_name} is class {other} in validation"
                     message += f"; {len(differ)} classes are renamed" if len(differ) > 1 else ""
                     yield self.found("fault", f"the output {name}", message, as_named=skill, renamed=again)
                     continue
@@ -238,5 +240,5 @@ class TrainingOnlyColumn(Check):
                     message = f"{e.column_name(int(i))} tells the target in training (skill {within[i]:.2f}), not in "
                     message += f"validation ({max(across, 0.0):.2f})"
                     yield self.found(
-                        "fault", e.column_name(int(i)), message, training=float(within[i]), validation=across
+                        "fault", e.column_name(int(i)), message, training=float(within[i]), validation=max(across, 0.0)
                     )

@@ -95,7 +95,10 @@ class LabelChangingAugmentation(Check):
                 turned = reference.taken_for(x, altered, e.targets(name, loss, few))
                 if turned is not None and turned[2] > self.share:
                     own, other, share = turned
-                    message = f"{what} makes {share:.0%} of the examples of class {own} look like class {other}"
+                    own_name, other_name = e.class_names([own, other])
+                    message = (
+                        f"{what} makes {share:.0%} of the examples of class {own_name} look like class {other_name}"
+                    )
                     yield self.found("fault", f"layer {node.name}", message, share=share)
                     break
 
