@@ -31,6 +31,7 @@ class Contender:
 EVERY = ("sequence", "text", "translation", "image", "residual", "inception", "signal", "vector")
 CONTENDERS = {
     "netgrad": Contender("with_netgrad", kinds=EVERY),
+    "netgrad, handle": Contender("with_netgrad", "handle", modes=("predict",)),
     "netgrad without kernels": Contender("with_netgrad", environment={"NETGRAD_KERNELS": "0"}, kinds=EVERY),
     "JAX (Equinox)": Contender("with_equinox"),
     "PyTorch": Contender("with_torch", kinds=EVERY),

@@ -74,9 +74,13 @@ def fit(work: Work, epochs: int, batch: int | None, variant: str) -> None:
 
 
 def make_prediction(work: Work, variant: str) -> Callable[[], None]:
-    """`Model.predict_proba`."""
+    """`Model.predict_proba`, or what `Model.predictor` has prepared."""
     data = work.data()
     model = untrained(work, data)
+    if variant == "handle":
+        predictor = model.predictor(work.examples)
+        out = predictor(inputs(data)).copy()
+        return lambda: predictor(inputs(data), out=out)
     return lambda: model.predict_proba(inputs(data), data.get("lengths"))
 
 

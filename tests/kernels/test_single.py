@@ -4,6 +4,8 @@ import contextlib
 import ctypes
 import itertools
 import math
+import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -280,6 +282,50 @@ def test_as_many_examples_as_are_worth_it():
     small, large = single.dense(numbers(7, 5), None, 1), single.dense(numbers(900, 3000), None, 1)
     assert Plan([small], (7,), (5,)).most == single.MOST
     assert 1 <= Plan([large], (900,), (3000,)).most < single.MOST
+
+
+def heavy(threads):
+    """A plan of enough work to be shared out, and examples for it, of which no share is whole blocks."""
+    W, V = numbers(60, 700) / 30, numbers(700, 33) / 30
+    at = windows((8, 8), 3, 1, (1, 1))
+    ops = (
+        single.dense(W, None, 64),
+        single.dense(V, None, 64, Bend("tanh")),
+        single.convolution(numbers(3, 3, 33, 5), None, at),
+    )
+    return Plan(ops, (64, 60), (64, 5), 23, threads), numbers(23, 64, 60)
+
+
+def test_threads_that_share_examples_out_make_no_difference():
+    (alone, x), (shared, _) = heavy(1), heavy(3)
+    expected = alone(x)
+    for _ in range(20):
+        close(shared(x), expected, 1e-5)
+    np.testing.assert_array_equal(shared(x), shared(x))
+    others = [heavy(3)[0] for _ in range(3)]  # of which one at a time is helped
+    with ThreadPoolExecutor(3) as threads:
+        for ours in threads.map(lambda plan: plan(x), others * 5):
+            np.testing.assert_array_equal(ours, shared(x))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_does_without_the_threads_that_did_not_come_along():
+    shared, x = heavy(3)
+    expected = shared(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX and Python warn of what is tried here
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(shared(x), expected) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize(("said", "threads"), [("1", 1), ("3", 3), ("99", single.THREADS)])
+def test_as_many_threads_as_xla_is_told(monkeypatch, said, threads):
+    monkeypatch.setenv("NPROC", said)
+    assert single._threads() == threads
+    monkeypatch.setenv("NPROC", "many")
+    assert 1 <= single._threads() <= single.THREADS
 
 
 def test_threads_take_turns():

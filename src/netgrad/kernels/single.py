@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import math
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +34,9 @@ ACTIVATIONS = (
 AGGREGATIONS = ("max", "average", "sum")
 GROUPS = {"rnn": ((1, 8),), "gru": ((2, 4), (1, 8)), "gru_reset_after": ((3, 2),), "lstm": ((4, 2),)}
 MOST = 64  # examples, whatever the network
-WORTH = 490_000  # vector multiply-adds, 70 microseconds of one core: with more, others that use all cores are as fast
+WORTH = 490_000  # vector multiply-adds of each core, 70 microseconds: of more, programs over all examples are as fast
+WORTH_WAKING = 140_000  # of these in all: fewer are done before another thread is awake
+THREADS = 4  # at most
 STEP = 300  # of these in the time that a cell's step waits for its activations
 BLOCK = 2**15  # floats that the arrays between the layers may take for the examples that go through together
 
@@ -92,14 +95,21 @@ def _native() -> _Native | None:
 def native_of(loaded: Any) -> _Native | None:
     """The C++ side in a library that ctypes has loaded; None where it is another than this file was written for."""
     try:
-        run, layout = loaded.netgrad_single_run, loaded.netgrad_single_layout
+        run, layout = loaded.netgrad_run_plan, loaded.netgrad_plan_layout
     except AttributeError:
         return None
     layout.restype = ctypes.c_int64
     lanes, block, ahead, size = map(layout, range(4))
     run.restype = None
-    run.argtypes = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+    run.argtypes = (*(ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p), *(ctypes.c_int64,) * 3)
     return _Native(run, lanes, block, ahead) if size == ctypes.sizeof(_Op) else None
+
+
+def _threads() -> int:
+    """How many threads share a plan's examples, at most."""
+    wanted = os.environ.get("NPROC", "")
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(int(wanted) if wanted.isdecimal() and int(wanted) else here, THREADS)
 
 
 def available() -> bool:
@@ -114,26 +124,34 @@ def available() -> bool:
 class Plan:
     """Ops in a row over some examples of ``in_shape``, run one call after the other: a lock sees to that.
 
-    most: how many examples at most; by default as many as are faster so than by programs that use all cores.
+    most: how many examples at most; by default as many as are faster so than by a program. threads: that share them
+    out where they are enough work; by default one a processor (``NPROC``, as for XLA, says another), four at most.
 
     >>> ops = [dense(np.eye(2), np.ones(2), 1, Bend("relu"))] if available() else []
     >>> Plan(ops, (2,), (2,))(np.array([[1.0, -5.0]])).tolist() if ops else [[2.0, 0.0]]
     [[2.0, 0.0]]
     """
 
-    def __init__(self, ops: Sequence[Op], in_shape: Numbers, out_shape: Numbers, most: int | None = None):
+    def __init__(
+        self, ops: Sequence[Op], in_shape: Numbers, out_shape: Numbers, most: int | None = None, threads: int = 0
+    ):
         _check_chain(ops, math.prod(in_shape), math.prod(out_shape))
         native = _native()
         assert native is not None
+        work, threads = max(1, sum(op.work for op in ops)), threads or _threads()
         if most is None:
-            most = max(1, min(MOST, WORTH // max(1, sum(op.work for op in ops))))
+            most = max(1, min(MOST, threads * WORTH // work))
         self.shape, self.most, self._lock, self._run = tuple(in_shape), most, threading.Lock(), native.run
         self._block = max(1, min(most, BLOCK // max(op.in_size + op.out_size for op in ops)))
+        self._alone = WORTH_WAKING // work  # of so many examples and fewer one thread takes care
+        self._threads = threads if most > max(self._alone, 1) else 1
         self._kept: list[Any] = []  # memory that C++ has the addresses of
         spare = native.lanes  # every array may be read and written so far beyond its end
         given, self._input = self._array((most, *in_shape), spare)
         made, self._output = self._array((most, *out_shape), spare)
-        self._table = (_Op * len(ops))(*self._written(ops, spare))
+        arrays = [[self._copied(array, spare) for array in op.arrays] for op in ops]
+        tables = [table for _ in range(self._threads) for table in self._written(ops, arrays, spare)]
+        self._table = (_Op * len(tables))(*tables)
         address = ctypes.addressof(self._table)
         self._arguments = (address, len(ops), given.ctypes.data, made.ctypes.data)
 
@@ -144,7 +162,11 @@ class Plan:
             raise ShapeError(f"expected up to {self.most} examples of shape {self.shape}, found {x.shape}")
         with self._lock:
             np.copyto(self._input[:n], x, casting="unsafe")
-            self._run(*self._arguments, n, self._block)
+            if n <= self._alone or self._threads == 1:
+                self._run(*self._arguments, n, self._block, 1)
+            else:
+                share = -(-n // (2 * self._threads))  # of several for each, as one may be slow to wake
+                self._run(*self._arguments, n, min(self._block, share), self._threads)
             if out is None:
                 return self._output[:n].copy()
             np.copyto(out, self._output[:n])
@@ -168,21 +190,19 @@ class Plan:
         view[...] = array
         return whole.ctypes.data
 
-    def _written(self, ops: Sequence[Op], spare: int) -> list[_Op]:
-        """The table that C++ reads: each op with the arrays between it and its neighbours."""
+    def _written(self, ops: Sequence[Op], arrays: Sequence[Sequence[int | None]], spare: int) -> list[_Op]:
+        """The table that a thread of C++ reads: each op with the arrays between it and its neighbours."""
         table: list[_Op] = []
-        read: int | None = None
+        read: int | None = None  # what the network is given
         wrote: int | None = None
-        for i, op in enumerate(ops):
-            last = all(later.beside for later in ops[i + 1 :])
+        for op, addresses in zip(ops, arrays, strict=True):
             if not op.beside:
-                read = wrote
-                wrote = None if last else self._array((self._block, op.out_size), spare)[0].ctypes.data
+                read, wrote = wrote, self._array((self._block, op.out_size), spare)[0].ctypes.data
             made = _Op(KINDS.index(op.kind), ACTIVATIONS.index(op.bend.name), op.bend.alpha, op.bend.beta)
             made.input, made.output, made.in_size, made.out_size = read, wrote, op.in_size, op.out_size
             made.scratch = self._array((op.scratch,), spare)[0].ctypes.data if op.scratch else None
             made.n[: len(op.numbers)] = op.numbers
-            made.p[: len(op.arrays)] = [self._copied(array, spare) for array in op.arrays]
+            made.p[: len(addresses)] = addresses
             table.append(made)
         return table
 

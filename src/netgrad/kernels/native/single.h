@@ -29,7 +29,7 @@ struct Op {
   int32_t kind, activation;
   float alpha, beta;          // of the activation
   const float* in;            // null: what the network is given
-  float* out;                 // null: what it gives
+  float* out;
   int64_t in_size, out_size;  // floats an example
   float* scratch;
   int64_t n[kNumbers];
