@@ -35,7 +35,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from benchmarks import machine
-from benchmarks.tables_data import TABLES, load
+from benchmarks.tables_data import TABLES, load, without_rare
 
 Fit = Callable[[pd.DataFrame, pd.Series, bool, int, int], Any]
 
@@ -123,6 +123,7 @@ def measure(name: str, split: int, who: str, rows: int | None, threads: int) -> 
     quantity = TABLES[name].task == "regression"
     if rows is not None and len(x) > rows:
         x, _, y, _ = train_test_split(x, y, train_size=rows, random_state=0, stratify=None if quantity else y)
+        x, y = (x, y) if quantity else without_rare(x, y)
     parts = train_test_split(x, y, test_size=0.2, random_state=split, stratify=None if quantity else y)
     x, x_test, y, y_test = parts
     begun, worked = time.perf_counter(), time.process_time()

@@ -107,8 +107,7 @@ def load(name: str) -> tuple[pd.DataFrame, pd.Series]:
     table = table[table[source.target].notna()].drop(columns=list(source.drop)).reset_index(drop=True)
     y = table.pop(source.target)
     if source.task == "classification":
-        y = y.astype(str)
-        y = y[y.map(y.value_counts()) >= 10]  # of rarer classes not every part has one
+        table, y = without_rare(table, y.astype(str))
     columns: dict[str, Any] = {}
     for column, values in table.loc[y.index].items():
         if isinstance(values.dropna().iloc[0], datetime.date):
@@ -120,6 +119,12 @@ def load(name: str) -> tuple[pd.DataFrame, pd.Series]:
             common = texts.value_counts().index[:MOST_LEVELS]
             columns[str(column)] = texts.where(texts.isna() | texts.isin(common), "all others").astype("category")
     return pd.DataFrame(columns).reset_index(drop=True), y.reset_index(drop=True)
+
+
+def without_rare(table: pd.DataFrame, y: pd.Series) -> tuple[pd.DataFrame, pd.Series]:
+    """The rows of all classes but those of fewer than 10, of which not every part has one."""
+    enough = y.map(y.value_counts()) >= 10
+    return table[enough], y[enough]
 
 
 def _sklearn(name: str) -> pd.DataFrame:
