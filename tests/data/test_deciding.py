@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from netgrad.data.deciding import decide_column, names_rows
 from netgrad.data.encodings import TableEncoder
 from netgrad.data.tables import parse_table
+from netgrad.data.values import plain
 from netgrad.errors import DataError, NetgradWarning
 
 # What is decided about columns, and said in one warning.
@@ -209,3 +211,29 @@ def test_numbers_that_are_not_all_days_stay_numbers(numbers):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert TableEncoder("none").fit(table).columns[0].kind == "number"
+
+
+@pytest.mark.parametrize("name", ["rownames", "row.names", "Row_Number", "Unnamed: 0"])
+def test_names_of_rows_are_left_out_whatever_they_are_and_however_few(name):
+    for values in ([85, 86, 91, 226], [f"Mazda {i}" for i in range(30)], list(range(40, 0, -1))):
+        decision = decide_column(name, plain(values))
+        assert decision.kind is None
+        assert "the rows" in decision.note or "names each row" in decision.note
+        assert names_rows(decision.note)
+    assert decide_column(name, plain([1, 1, 2])).kind is not None  # names nothing
+    assert decide_column(name, plain([85, 86, 91]), keep=True).kind is not None
+    assert decide_column("rows", plain([85, 86, 91])).kind is not None
+
+
+def test_columns_that_name_most_rows_are_left_out():
+    """An id of which a few stand twice; names of which few are shared: as numbers or categories they tell nothing."""
+    ids = [*range(1000, 1060), 1003, 1004]
+    for name in ("ID", "sample_id", "patientId"):
+        note = decide_column(name, plain(ids)).note
+        assert note == f"column {name!r} holds 60 different numbers in 62 rows, as names of them do: left out"
+        assert names_rows(note)
+    assert decide_column("weight", plain(ids)).kind is not None
+    assert decide_column("ID", plain([1, 2, 3] * 20)).kind is not None  # few, each with many rows
+    genera = [f"Genus{i}" for i in range(60)] + ["Genus1", "Genus2"]
+    assert "60 different texts in 62 rows, as names of them do" in decide_column("genus", plain(genera)).note
+    assert decide_column("genus", plain(genera[:30] * 2)).kind is not None

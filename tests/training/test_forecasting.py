@@ -164,7 +164,7 @@ def test_wrong_settings_are_one_line():
         ({"known": ["promos"]}, "no column 'promos': did you mean 'promo'"),
         ({"known": ["sold"]}, "'sold' cannot be one of those known in advance"),
         ({"known": ["promo"], "window": 2, "horizon": 3}, "window is 2: with columns known in advance expected at"),
-        ({"horizon": 30, "test": 0.2}, "the longest series has 60 time-steps: too few for training, validation, test"),
+        ({"horizon": 30, "test": 0.2}, "the longest series has 60 time-steps: too few for training, test"),
         ({"only": ["pro"]}, "no column 'pro'"),
     ]:
         with pytest.raises(DataError, match=said):

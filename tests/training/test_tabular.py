@@ -124,7 +124,7 @@ def test_rows_are_kept_for_testing_and_settings_reach_the_training():
     assert model.encoder.scaling == model.target_encoder.scaling == "range"
     assert model.history.settings["clip_norm"] == 1.0
     other = TABLE[:20].assign(price=[None, *TABLE["price"][1:20]])
-    with pytest.warns(ng.NetgradWarning, match="1 row of 20 have no value of 'price'"):
+    with pytest.warns(ng.NetgradWarning, match="1 row of 20 has no value of 'price'"):
         model = ng.fit_table(TABLE, "price", test=other, epochs=1, hidden=(4,), missing_values=["red"])
     assert len(model.tested.y) == 19
     assert "colour missing" in model.encoder.feature_names

@@ -16,9 +16,12 @@ from netgrad.errors import DataError
 
 FEW = 20  # rows, up to which nothing is taken for a name of the row
 LOOKED_AT = 1000  # different texts, of those asked whether they can be read in two ways
+NAMELY = 0.8  # of the rows have a text of their own, from where on a column of texts names them
 SEVERAL = 10  # different numbers at least in a column that is of numbers but for a few words
 STRAYS = 3  # of those, different ones that are taken for missing
 _NAME_OF_ROW = re.compile(r"(?:.*[\s_.-])?(?:id|ids|uuid|guid|index|rowid|row|nr|no|#)|unnamed: ?0", re.IGNORECASE)
+_ROW_NAMES = re.compile(r"row[\s_.-]?(?:names?|labels?|num(?:ber)?s?)|unnamed: ?0", re.IGNORECASE)  # as R writes them
+_OF_IDS = re.compile(r"(?:.*[\s_.-])?(?:id|ids|uuid|guid)", re.IGNORECASE)
 _NAMELY_ID = re.compile(r".*[a-z]I[dD]")
 _NUMERIC_LOOK = re.compile(r"[-+(\u2212]?\s*(?:[$€£¥₹]\s*)?[0-9.]*[0-9]")
 
@@ -60,6 +63,12 @@ def decide_column(
         return Decision(None, f"column {name!r} has no values at all: left out")
     if as_category:
         return Decision(_levels(present))
+    if (
+        not (as_number or keep)
+        and _ROW_NAMES.fullmatch(name)
+        and len(set(map(text_of, present.tolist()))) == len(values)
+    ):
+        return Decision(None, f"column {name!r} names each row: left out")
     of_texts = of_texts and not as_number  # what the user says goes before a type
     kind = None if of_texts else decide(values, decimal)
     if isinstance(kind, Date) and (as_number or keep) and kind == Date(COMPACT):
@@ -138,7 +147,7 @@ def _of_texts(name: str, present: np.ndarray, max_categories: int) -> Decision:
         words = [text for text in counts if not isinstance(decide_texts([text]), Number)]
         if 2 * len(words) <= len(counts):
             odd = f" ({words[0]!r} stands among numbers)" if words else ""
-    alone = len(counts) == len(present) > FEW
+    alone = len(counts) > NAMELY * len(present) and len(present) > FEW
     if len(counts) <= max_categories and not alone:
         note = f"column {name!r} is taken for {len(counts)} categories{odd}" if odd else ""
         return Decision(_levels(present), note)
@@ -162,7 +171,13 @@ def _names_rows(name: str, values: np.ndarray, kind: Number) -> str:
         x = kind.convert(values)
     except UnreadableError:
         return ""
-    if np.isnan(x).any() or (x != np.floor(x)).any() or len(np.unique(x)) < len(x):
+    if np.isnan(x).any() or (x != np.floor(x)).any():
+        return ""
+    if (different := len(np.unique(x))) < len(x):
+        if 2 * different > len(x) and (_OF_IDS.fullmatch(name) or _NAMELY_ID.fullmatch(name)):
+            return (
+                f"column {name!r} holds {different} different numbers in {len(x)} rows, as names of them do: left out"
+            )
         return ""
     if x.min() in (0, 1) and np.ptp(x) == len(x) - 1:
         return f"column {name!r} numbers the rows: left out"

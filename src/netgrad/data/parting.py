@@ -78,6 +78,7 @@ def with_target(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Seri
     x, y = split_target(table, target)
     if 0 < (without := int(y.isna().sum())) < len(y):
         rows = f"{without} row{'s'[: without > 1]}"
-        warn(f"{rows} of {len(y)} have no value of {target!r}, which is to be predicted: left out")
+        has = "has" if without == 1 else "have"
+        warn(f"{rows} of {len(y)} {has} no value of {target!r}, which is to be predicted: left out")
         return x[y.notna()], y[y.notna()]
     return x, y

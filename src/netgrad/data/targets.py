@@ -18,6 +18,7 @@ from netgrad.errors import DataError, FileError, NetgradError, ShapeError, unkno
 Task = Literal["classification", "regression"]
 
 MOST_WHOLE_NUMBER_CLASSES = 20
+MOST_SINGLE_CLASSES = 10  # in so many rows, where none of them repeats
 SKEWED = 1.0  # the skewness from which on a positive quantity is learned by its logarithm
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}").fullmatch
 
@@ -296,7 +297,8 @@ class TargetEncoder:
         if len(self.classes) < 2:
             only = self.classes[0]
             raise DataError(f"the target {self.name!r} holds only the class {only!r}: expected at least two")
-        if len(self.classes) > MOST_WHOLE_NUMBER_CLASSES and 2 * len(self.classes) > len(found):
+        many = len(self.classes) > MOST_WHOLE_NUMBER_CLASSES and 2 * len(self.classes) > len(found)
+        if many or len(self.classes) == len(found) > MOST_SINGLE_CLASSES:
             raise DataError(
                 f"the target {self.name!r} holds {len(self.classes)} different values in {len(found)} rows, the first "
                 f"{found[0]!r}: expected classes that repeat (or task='regression' for numbers)"
@@ -317,10 +319,10 @@ class TargetEncoder:
         if self.log_target is None:
             self.log_target = bool(skewed(y))
             if self.log_target:
-                name = f" of {self.name!r}" if one_dimensional else "s"
-                warn(
-                    f"the target{name} is positive and skewed: its logarithm is learned (log_target decides otherwise)"
+                target, its = (
+                    (f"the target {self.name!r} is", "its") if one_dimensional else ("the targets are", "their")
                 )
+                warn(f"{target} positive and skewed: {its} logarithm is learned (log_target decides otherwise)")
         if self.log_target:
             self._refuse_not_positive(y)
             y = np.log(y)

@@ -71,6 +71,7 @@ def _made() -> Any:
             self.seed = seed
             self.settings = settings
             super().__init__()
+            self._y = self._X = None  # for whoever sets remember_data all the same
 
         def _fit(self, y: Any, X: Any, fh: Any) -> Any:
             steps = [int(step) for step in fh.to_relative(self.cutoff)]
@@ -129,7 +130,7 @@ def _made() -> Any:
         @classmethod
         def get_test_params(cls, parameter_set: str = "default") -> Any:
             """Small ones, for sktime's own checks."""
-            return [{"settings": {"epochs": 1}, "validation": 0.3}, {"window": 3, "settings": {"epochs": 1}}]
+            return [{"settings": {"epochs": 1}}, {"window": 2, "settings": {"epochs": 1}}]
 
     NetgradForecaster.__qualname__ = NAME
     return NetgradForecaster

@@ -99,7 +99,7 @@ def fit_forecast(
         if name in (target, time, id):
             raise DataError(f"column {name!r} cannot be one of those known in advance: leave it out of known")
     series = of.read_series(table, target, time=time, id=id, missing=missing)
-    first_held, first_test = cuts(series, validation, test)
+    first_held, first_test = cuts(series, validation, test, horizon)
     never = np.full(len(series.names), FAR)
     season = of.season_of(series, horizon, first_held)
     before = (series.step < first_held[series.code]) & (np.arange(len(series.y)) < series.end[series.code])
@@ -152,18 +152,19 @@ def checked(horizon: int, window: int | None, coverage: float, validation: float
 
 
 def usual_window(horizon: int, season: int, longest: int) -> int:
-    """How many steps a forecast is made from where nobody says: two horizons or seasons, as far as there are steps.
+    """How many steps a forecast is made from where nobody says: two horizons or seasons, as far as there are steps, and
+    fewer where else too few windows were left to learn from.
 
-    >>> usual_window(24, 24, 5000), usual_window(1, 1, 5000), usual_window(12, 12, 40)
-    (48, 10, 14)
+    >>> usual_window(24, 24, 5000), usual_window(1, 1, 5000), usual_window(12, 12, 40), usual_window(3, 1, 13)
+    (48, 10, 14, 3)
     """
     seasons = 2 * season if 2 * season <= LONGEST_WINDOW // 2 else season + 1
     wanted = min(max(2 * horizon, seasons, 10), max(LONGEST_WINDOW, horizon))
-    return max(1, min(wanted, (longest - horizon) // 2))
+    return max(1, min(wanted, (longest - horizon) // 2, longest - horizon - FEWEST + 1))
 
 
-def cuts(series: Series, validation: float, test: float) -> tuple[np.ndarray, np.ndarray]:
-    """The steps (names,) from which on the past is held out, and from which on it is for testing.
+def cuts(series: Series, validation: float, test: float, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """The steps (names,) from which on the past is held out, a horizon at least, and from which on it is for testing.
 
     With times they are the same moments for all series, so that none learns from another's future; where rows are
     counted they are shares of each series.
@@ -175,10 +176,11 @@ def cuts(series: Series, validation: float, test: float) -> tuple[np.ndarray, np
         steps = steps[steps < first_test]
         first_held = steps[min(len(steps) - 1, round(len(steps) * (1 - validation)))] if len(steps) else first_test
         n = len(series.names)
-        return np.full(n, first_held), np.full(n, first_test)
+        return np.full(n, min(first_held, first_test - horizon)), np.full(n, first_test)
     first, length = series.step[series.begin], series.end - series.begin
     first_test = first + np.rint(length * (1 - test)).astype(int)
-    return first + np.rint((first_test - first) * (1 - validation)).astype(int), first_test
+    first_held = first + np.rint((first_test - first) * (1 - validation)).astype(int)
+    return np.minimum(first_held, first_test - horizon), first_test
 
 
 def enough(series: Series, plan: Plan, train: int, held: int, tested: int, validation: float, test: float) -> None:
