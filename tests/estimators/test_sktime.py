@@ -52,5 +52,38 @@ def test_what_is_known_in_advance_counts_and_rows_may_be_numbered():
     y = pd.Series(10.0 + 20 * promo["promo"])
     forecaster = ours.NetgradForecaster(log_target=False).fit(y[:80], X=promo[:80], fh=[1, 2, 3, 4, 5])
     said = forecaster.predict(X=promo[80:85])
+    few = ours.NetgradForecaster(log_target=False, **QUICK).fit(y[:80], X=promo[:80], fh=[2, 5])
+    assert few.predict(X=promo.loc[[81, 84]]).index.tolist() == [81, 84]
+    few.update(y[80:82], X=promo[80:82])  # learned anew, with what is known of before
+    assert few.predict(X=promo.loc[[83, 86]]).index.tolist() == [83, 86]
+    assert len(few.forecaster_.series.y) == 82
     assert said.index.tolist() == [80, 81, 82, 83, 84]
     np.testing.assert_allclose(said, y[80:85], atol=3)
+
+
+CHECKS = (  # of sktime's, those that compile little; all of them take half an hour
+    *("test_fit_predict", "test_predict_series_name_preserved", "test_update_with_exogenous_variables"),
+    *(
+        "test_get_test_params",
+        "test_constructor",
+        "test_set_params",
+        "test_clone",
+        "test_fit_does_not_overwrite_hyper_params",
+    ),
+    *(
+        "test_methods_do_not_change_state",
+        "test_inheritance",
+        "test_categorical_X_raises_error",
+        "test__y_remember_data",
+    ),
+)
+
+
+def test_sktimes_own_checks():
+    pytest.importorskip("sktime", reason="sktime is not installed")
+    from sktime.utils.estimator_checks import check_estimator
+
+    one = ours.NetgradForecaster(window=2, settings={"epochs": 1})
+    found = check_estimator(one, tests_to_run=list(CHECKS), verbose=False)
+    assert {name: str(result) for name, result in found.items() if str(result) != "PASSED"} == {}
+    assert len(found) > 20

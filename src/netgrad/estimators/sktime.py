@@ -30,12 +30,13 @@ def __getattr__(name: str) -> Any:
 def _made() -> Any:
     """The class, which is made when it is first asked for, since its base is sktime's."""
     try:
-        from sktime.forecasting.base import BaseForecaster
+        from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
     except ImportError as error:
         raise NetgradError(f"{NAME} needs sktime: pip install sktime") from error
 
     class NetgradForecaster(BaseForecaster):
-        """`netgrad.fit_forecast` as a forecaster of sktime's. fh, relative, is asked for in fit; X is known in advance.
+        """`netgrad.fit_forecast` as a forecaster of sktime's. fh, relative, is asked for in fit; X is known in advance;
+        of steps that predict is not given, those between the ones of fh, it goes on as before.
 
         window, log_target, layers, validation, seed: as for `netgrad.fit_forecast`. settings: a dict of further ones.
         forecaster_: the `netgrad.Forecaster`.
@@ -121,7 +122,10 @@ def _made() -> Any:
 
             known = self._past
             if X is not None and known.shape[1] > 1:
-                later = X[~X.index.isin(known.index)].add_prefix(OF_X)
+                later = X[~X.index.isin(known.index)]
+                steps_ahead = list(range(1, self.forecaster_.plan.horizon + 1))
+                ahead = ForecastingHorizon(steps_ahead, is_relative=True, freq=fh.freq).to_absolute_index(self.cutoff)
+                later = later.reindex(later.index.union(ahead)).ffill().bfill().add_prefix(OF_X)
                 known = pd.concat([known, later.assign(y=float("nan"))[list(known.columns)]])
             said = (by or self.forecaster_).predict(known)
             steps = [int(step) - 1 for step in fh.to_relative(self.cutoff)]
