@@ -110,7 +110,7 @@ def compiled(network: Network, objective: Objective) -> Any:
         finite = jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in numbers]))
         return signals(network, looked, params, batch), kept, finite
 
-    return Program(look)
+    return Program(look, optimisation=0)
 
 
 def activation_of(layer: Layer) -> Activation | None:

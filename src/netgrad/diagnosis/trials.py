@@ -71,18 +71,23 @@ class Trials(Examples):
 
     def _tried(self, model: Model, chosen: Any, examples: Batch, size: int, count: int) -> dict[float, float]:
         """The loss after so many epochs from the start with the rate times each of `FACTORS`, side by side; nothing
-        where a layer refuses batches of this size."""
-        data = jax.tree.map(jnp.asarray, examples)
-        size = min(size, data.size)
+        where a layer refuses batches of this size.
+
+        The batches are whole ones and in every epoch the same, drawn at random: drawing them anew takes as long to
+        compile as the steps, and so does a smaller last one.
+        """
+        size = min(size, examples.size)
+        whole = np.random.default_rng(1).permutation(examples.size)[: examples.size // size * size]
+        data = jax.tree.map(jnp.asarray, examples.take(whole))
         start = Carry(self.start.params, self.start.state, chosen.init(self.start.params))
         carries = [start._replace(opt_state=set_level(start.opt_state, factor)) for factor in FACTORS]
         together: Carry = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *carries)
         task = Supervised.of(model, chosen)
-        program = compiled_epochs(task, size, True, count)
+        program = compiled_epochs(task, size, False, count)
         try:
             _, reports = for_each(program)(together, data, jax.random.key(1), 0)
-        except ShapeError:  # batches of another size that a layer refuses, such as a last one of one example
+        except ShapeError:  # batches of another size than the run's that a layer refuses
             return {}
-        sizes = [size] * (data.size // size) + [data.size % size] * (data.size % size > 0)
+        sizes = [size] * (data.size // size)
         losses = task.summary({name: np.asarray(values)[:, -1] for name, values in reports.items()}, sizes)["loss"]
         return {f: float(loss) if np.isfinite(loss) else np.inf for f, loss in zip(FACTORS, losses, strict=True)}
