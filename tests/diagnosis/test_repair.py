@@ -159,7 +159,7 @@ def test_a_change_is_kept_for_skill_or_for_a_loss_of_the_same_kind():
     assert not no_worse(attempt(float("-inf")), attempt(float("-inf")))
 
 
-def ways(settings, rows, /, **facts):
+def ways(settings, rows, /, at_last=False, **facts):
     """What `usual` would try next on a run with these settings and this history: names and what is changed."""
     model = SimpleNamespace(history=ng.History(rows), objective=SimpleNamespace(penalties=()))
     known = {
@@ -173,7 +173,7 @@ def ways(settings, rows, /, **facts):
         "short": lambda skill: skill < 0.76,
     }
     best = SimpleNamespace(recipe=Recipe(dead(), settings), score=0.5, evidence=SimpleNamespace(**known | facts))
-    return {name: changed.changes for name, changed in usual(best)}
+    return {name: changed.changes for name, changed in usual(best) if name != "as_most" or at_last}
 
 
 def test_what_falls_short_is_trained_on_as_most_are_while_it_gains():
@@ -195,6 +195,17 @@ def test_what_falls_short_is_trained_on_as_most_are_while_it_gains():
         "rate": ("learning rate 1 instead of 0.1",),
     }
     assert ways({}, falling, expected=0.5) == {}
+
+
+def test_at_last_a_network_is_trained_as_most_are():
+    flat = [{"loss": 0.5, "val_loss": 0.6 + i / 100} for i in range(20)]
+    said = "the optimiser adam, batches of 32 and 200 epochs"
+    assert ways({}, flat, at_last=True) == {"as_most": (said,)}
+    assert ways({"validation": 0.2}, flat, at_last=True) == {"as_most": (f"{said}, stopped early (patience=10)",)}
+    assert ways({}, 20 * flat, at_last=True) == {}
+    assert ways({"learning_rate": 0.1}, 20 * flat, at_last=True) == {"as_most": (said.replace("200", "400"),)}
+    few = SimpleNamespace(size=20)
+    assert "batches of 20 and 200 epochs" in ways({}, flat, at_last=True, batch=few)["as_most"][0]
 
 
 def test_what_falls_short_on_validation_alone_is_penalised_and_ended_early():

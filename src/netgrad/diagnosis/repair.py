@@ -29,6 +29,7 @@ ADAPTIVE = ("adam", "adamw", "nadam", "rmsprop", "levenberg_marquardt")  # that 
 FALLING = 0.97  # of the loss a quarter of the run before: what is below it still falls
 PATIENCE = 10  # epochs without a better validation loss, where a run is made longer
 LONG = 10_000  # updates, from which on a run is not made longer by itself, so that none has more than three times these
+ENOUGH, MOST_EPOCHS = 2000, 200  # updates of Adam that are enough for most small networks, within so many epochs
 LAST = 0.75  # of the run: a validation loss that was lowest after that may fall further
 PENALTY = 1e-3  # on the weights of a network that falls short on validation examples alone
 BETTER = 0.01  # skill that a remedy must gain to be worth its change
@@ -170,7 +171,8 @@ def further(best: Attempt, x: Any, y: Any, held: Any, told: list[str]) -> Iterat
 def usual(best: Attempt) -> Iterator[tuple[str, Recipe]]:
     """What trains most networks better, until one does as well as the reference: Adam in the place of plain steps, the
     rate that a trial prefers, more epochs while the loss still falls, on training or on validation examples; and, where
-    it falls short on the latter alone, a penalty, and an end where their loss is lowest."""
+    it falls short on the latter alone, a penalty, and an end where their loss is lowest; at last all of it at once,
+    `ENOUGH` updates of Adam on batches of 32 at its usual rate."""
     recipe, e = best.recipe, best.evidence
     if best.score >= e.expected:
         return
@@ -193,6 +195,13 @@ def usual(best: Attempt) -> Iterator[tuple[str, Recipe]]:
         changed = milder.changed(stopped, **early) if early else milder
         if changed is not recipe:
             yield "penalty", changed
+    size = min(32, e.batch.size)
+    enough = min(-(-ENOUGH * size // e.batch.size), MOST_EPOCHS)
+    plain = recipe.settings.get("optimizer") in (None, "adam") and recipe.settings.get("learning_rate") is None
+    if not plain or recipe.settings.get("batch_size", 32) != 32 or epochs < enough:
+        said = f"the optimiser adam, batches of {size} and {max(epochs, enough)} epochs"
+        how = {"optimizer": "adam", "learning_rate": None, "schedule": None, "batch_size": size, **early}
+        yield "as_most", recipe.changed(f"{said}, {stopped}" if early else said, epochs=max(epochs, enough), **how)
 
 
 def falls(history: History) -> bool:
