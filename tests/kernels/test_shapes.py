@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from netgrad import kernels
-from netgrad.kernels import attention, dense, loss, normalisation, recurrent_call, recurrent_gradients
+from netgrad.kernels import attention, dense, loss, normalisation, random, recurrent_call, recurrent_gradients
 from tests.kernels.test_recurrent import ONE_OF_A_KIND, everything, problem
 
 pytestmark = pytest.mark.sanitize
@@ -30,12 +30,13 @@ def calls():
     p = problem("rnn_tanh", 0, n=3, steps=4, d=2, units=5)
     logits, bits = p["d_h"], jnp.zeros((3, 4, 5))
     with contextlib.ExitStack() as patched:
-        for module in (attention, dense, loss, normalisation, recurrent_call):
+        for module in (attention, dense, loss, normalisation, random, recurrent_call):
             patched.enter_context(unittest.mock.patch.object(module, "call", record))
         x, W = jnp.ones((17, 60)), jnp.ones((60, 70))
         z = dense.dense_forward(x, W, jnp.ones(70))
         dense.dense_gradients(x, z)
         dense.dense_input_gradient(z, W)
+        random._hashed(jnp.zeros(2, jnp.uint32), 5)
         maps, one = jnp.ones((5, 3, 2, 4)), jnp.ones(4)
         normalisation.batch_norm_forward(maps, one, one, 1e-3)
         normalisation.batch_norm_backward(maps, one, one, one, one, maps, 1e-3, rectified=True)

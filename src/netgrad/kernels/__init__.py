@@ -10,6 +10,7 @@ from netgrad.kernels.dispatch import Status, active, aside, call, status
 from netgrad.kernels.layout import examples_last
 from netgrad.kernels.normalisation import batch_norm_backward, batch_norm_forward, batch_norm_has_kernel
 from netgrad.kernels.pooling import max_pool_backward, max_pool_forward
+from netgrad.kernels.random import quickly_compiled
 
 __all__ = [
     "Status",
@@ -29,6 +30,7 @@ __all__ = [
     "examples_last",
     "max_pool_backward",
     "max_pool_forward",
+    "quickly_compiled",
     "status",
 ]
 

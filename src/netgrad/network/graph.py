@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from netgrad import kernels
 from netgrad.compiling import Program, as_seed, check_process
 from netgrad.errors import NetgradError, ShapeError, unknown_name
 from netgrad.habits import answer
@@ -309,6 +310,7 @@ class Network(Parameters):
     def _draw(self, key: jax.Array, shapes: dict[str, Shape]) -> tuple[Params, State]:
         params: Params = {}
         state: dict[str, Any] = {}
+        key = kernels.quickly_compiled(key)
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(np.arange(len(self.nodes)))  # at once: quicker to compile
         for own, node in zip(keys, self.nodes, strict=True):
             if node.params in params or node.params in state:
