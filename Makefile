@@ -4,7 +4,7 @@ SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures studio-web test-studio kernels sanitize neon clean bench-unlabelled bench-posteriors bench-studio bench-hosts bench-gpu bench-drawing bench-attention bench-language test-hosts
+.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures studio-web test-studio kernels sanitize neon clean bench-unlabelled bench-posteriors bench-studio bench-hosts bench-gpu bench-drawing bench-attention bench-language bench-residual test-hosts
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -69,6 +69,9 @@ bench-attention: $(VENV)/installed-bench  ## attention alone beside PyTorch's, b
 
 bench-language: $(VENV)/installed-bench  ## a small Transformer that writes Shakespeare beside PyTorch's, three seeds
 	$(BIN)/python -m benchmarks.language
+
+bench-residual: $(VENV)/installed-bench  ## ResNet-20 on handwritten digits beside PyTorch's, one recipe, three seeds
+	$(BIN)/python -m benchmarks.residual
 
 bench-drawing: $(VENV)/installed-dev  ## pictures drawn in steps beside a plain variational autoencoder; table, and figure to out/bench
 	$(BIN)/python -m benchmarks.drawing --out out/bench
