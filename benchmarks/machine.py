@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-# What holds every contender to an older instruction set than the processor has. NumPy's OpenBLAS and XLA obey; so does
-# PyTorch's own code and oneDNN; MKL does on processors of its maker alone.
+# What holds every contender to an older instruction set than the processor has. NumPy's OpenBLAS and XLA's own code
+# obey; so does PyTorch's, and oneDNN; MKL does on processors of its maker alone. XLA gives large products to a library,
+# YNNPACK, that looks at the processor itself: without that, they go through oneDNN.
 NARROWER = {
     "avx2": {
         "NETGRAD_KERNELS": "avx2",
-        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2 --xla_cpu_experimental_ynn_fusion_type=",
         "ATEN_CPU_CAPABILITY": "avx2",
         "ONEDNN_MAX_CPU_ISA": "AVX2",
         "MKL_ENABLE_INSTRUCTIONS": "AVX2",

@@ -33,9 +33,13 @@ def test_backward_rule_is_the_derivative(shape, bias):
     )
 
 
-@pytest.mark.parametrize(
-    ("n", "d", "k"), [(16, 5000, 1), (17, 300, 10), (33, 257, 129), (100, 120, 84), (301, 13, 16), (50, 1, 1000)]
-)
+SHAPES = [
+    (16, 5000, 1), (17, 300, 10), (33, 257, 129), (100, 120, 84), (301, 13, 16), (50, 1, 1000),
+    (1100, 256, 20), (2100, 71, 12),  # more examples than are summed at once, a power of two apart and not
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("n", "d", "k"), SHAPES)
 def test_products_of_vectors(n, d, k):
     rng = np.random.default_rng(n)
     x, W, b, delta = (rng.normal(size=size) for size in ((n, d), (d, k), (k,), (n, k)))

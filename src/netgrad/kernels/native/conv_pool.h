@@ -74,26 +74,37 @@ inline auto deltas_before_pooling(const Convolution& g, PoolWindow window, Activ
                                   const float* a, const uint8_t* index) {
   const int64_t height = g.out_height / window.rows, width = g.out_width / window.columns;
   return [=, n = g.n, filters = g.filters](int64_t first, int lanes, Rect rect, float* tile) {
-    const int64_t step = filters * kLanes;
-    for (int64_t y = rect.y; y < rect.y + rect.rows; ++y)
-      for (int64_t x = rect.x, end = rect.x + rect.columns; x < end;) {
-        if (y < 0 || y >= height * window.rows || x < 0 || x >= width * window.columns) {
-          std::memset(tile, 0, sizeof(float) * step);
-          ++x, tile += step;
-          continue;
-        }
-        // As many pixels as lie in the same window.
-        const int64_t s = x % window.columns, count = std::min(end - x, window.columns - s);
-        const int32_t position = int32_t(y % window.rows * window.columns + s);
-        const int64_t from = ((y / window.rows * width + x / window.columns) * filters) * n + first;
+    const int64_t step = filters * kLanes, end = rect.x + rect.columns;
+    // The columns that exist, and where in its window the first of them lies.
+    const int64_t begin = std::clamp<int64_t>(0, rect.x, end), stop = std::clamp(width * window.columns, begin, end);
+    const int64_t first_column = begin / window.columns, first_s = begin % window.columns;
+    const auto clear = [&](int64_t pixels) {
+      std::memset(tile, 0, sizeof(float) * step * pixels);
+      tile += step * pixels;
+    };
+    for (int64_t y = rect.y; y < rect.y + rect.rows; ++y) {
+      if (y < 0 || y >= height * window.rows) {
+        clear(rect.columns);
+        continue;
+      }
+      clear(begin - rect.x);
+      const int64_t row = y / window.rows;
+      const int32_t row_position = int32_t((y - row * window.rows) * window.columns);
+      int64_t from = ((row * width + first_column) * filters) * n + first;
+      // As many pixels at a time as lie in the same window.
+      for (int64_t x = begin, s = first_s, count; x < stop; x += count, s = 0, from += filters * n) {
+        count = std::min(stop - x, window.columns - s);
+        const int32_t position = row_position + int32_t(s);
         for (int64_t f = 0; f < filters; ++f) {
           const Vec delta = through(activation, load_lanes(a + from + f * n, lanes), load_lanes(d_a + from + f * n, lanes));
           const IntVec at = load_bytes(index + from + f * n, lanes);
           for (int64_t i = 0; i < count; ++i)
             store(tile + i * step + f * kLanes, at == position + int32_t(i) ? delta : Vec{});
         }
-        x += count, tile += count * step;
+        tile += count * step;
       }
+      clear(end - stop);
+    }
   };
 }
 

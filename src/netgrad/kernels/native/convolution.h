@@ -220,8 +220,9 @@ inline void accumulate(const Convolution& g, const float* x, int64_t columns, co
     });
   }
   float* bias = sum + taps * g.filters * kLanes;
-  for (int64_t p = 0; p < out.rows * out.columns; ++p, delta += delta_step)
-    for (int64_t f = 0; f < g.filters; ++f) store(bias + f * kLanes, load(bias + f * kLanes) + load(delta + f * kLanes));
+  in_parts(g.filters, kMaxFilters, [&](int64_t f, int64_t size) {
+    kAccumulateBias[size - 1](delta + f * kLanes, g.filters, out.rows * out.columns, bias + f * kLanes);
+  });
 }
 
 // dW and db. Each weight's sum over positions is a vector, one lane per example of a tile, kept over all tiles

@@ -45,12 +45,8 @@ void correlate_block(const float* x, int64_t step, const int32_t* offset, int64_
     for (int f = 0; f < F; ++f) z[p][f] = broadcast(bias[f]);
   for (int64_t t = 0; t < taps; ++t, weights += F) {
     const float* xt = x + offset[t];
-    Vec v[P];
-    for (int p = 0; p < P; ++p) v[p] = *reinterpret_cast<const Vec*>(xt + p * step);
-    for (int f = 0; f < F; ++f) {
-      const Vec w = broadcast(weights[f]);
-      for (int p = 0; p < P; ++p) z[p][f] += w * v[p];
-    }
+    multiply_add<P, F>([&](int p) { return *reinterpret_cast<const Vec*>(xt + p * step); },
+                       [&](int f) { return broadcast(weights[f]); }, z);
   }
   for (int p = 0; p < P; ++p)
     for (int f = 0; f < F; ++f) {
@@ -75,19 +71,25 @@ void accumulate_block(const float* x, int64_t x_row, int64_t x_step, const float
     const float* xp = x;
     const float* dp = delta;
     for (int64_t i = 0; i < columns; ++i, xp += x_step, dp += filters * kLanes) {
-      Vec v[T];
-      for (int t = 0; t < T; ++t) v[t] = *reinterpret_cast<const Vec*>(xp + offset[t]);
-      for (int f = 0; f < F; ++f) {
-        const Vec d = *reinterpret_cast<const Vec*>(dp + f * kLanes);
-        for (int t = 0; t < T; ++t) s[t][f] += d * v[t];
-      }
+      multiply_add<T, F>([&](int t) { return *reinterpret_cast<const Vec*>(xp + offset[t]); },
+                         [&](int f) { return *reinterpret_cast<const Vec*>(dp + f * kLanes); }, s);
     }
   }
   for (int t = 0; t < T; ++t)
     for (int f = 0; f < F; ++f) *reinterpret_cast<Vec*>(sums + (t * filters + f) * kLanes) = s[t][f];
 }
 
-// Tables of both for every block size that the registers hold: table[filters - 1][positions or taps - 1].
+// sums[f] += the sum over `positions` of delta[position][f], for F filters of the `filters` that delta holds.
+template <int F>
+void accumulate_bias(const float* delta, int64_t filters, int64_t positions, float* sums) {
+  Vec s[F];
+  for (int f = 0; f < F; ++f) s[f] = *reinterpret_cast<const Vec*>(sums + f * kLanes);
+  for (int64_t p = 0; p < positions; ++p, delta += filters * kLanes)
+    for (int f = 0; f < F; ++f) s[f] += *reinterpret_cast<const Vec*>(delta + f * kLanes);
+  for (int f = 0; f < F; ++f) *reinterpret_cast<Vec*>(sums + f * kLanes) = s[f];
+}
+
+// Tables of all for every block size that the registers hold: table[filters - 1][positions or taps - 1].
 using CorrelateBlock = decltype(&correlate_block<1, 1>);
 using AccumulateBlock = decltype(&accumulate_block<1, 1>);
 
@@ -109,6 +111,11 @@ constexpr std::array<std::array<AccumulateBlock, kMaxPositions>, kMaxFilters> ac
     std::integer_sequence<int, F...>) {
   return {accumulate_row<F + 1>(std::make_integer_sequence<int, kMaxPositions>())...};
 }
+template <int... F>
+constexpr std::array<decltype(&accumulate_bias<1>), kMaxFilters> bias_table(std::integer_sequence<int, F...>) {
+  return {accumulate_bias<F + 1>...};
+}
+constexpr auto kAccumulateBias = bias_table(std::make_integer_sequence<int, kMaxFilters>());
 constexpr auto kCorrelate = correlate_table(std::make_integer_sequence<int, kMaxFilters>());
 constexpr auto kAccumulate = accumulate_table(std::make_integer_sequence<int, kMaxFilters>());
 

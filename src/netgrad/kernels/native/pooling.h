@@ -45,7 +45,7 @@ inline IntVec load_bytes(const uint8_t* p, int lanes) {
 
 // The first maximum so far, and its position; NaN counts as larger than all numbers.
 inline void keep_larger(Vec v, int32_t position, Vec& best, IntVec& at) {
-  const IntVec better = (v > best) | ((v != v) & (best == best));
+  const IntVec better = ~(v <= best) & (best == best);
   best = better ? v : best;
   at = better ? IntVec{} + position : at;
 }

@@ -135,23 +135,33 @@ struct Weights {
 inline Weights by_row(const float* data, int64_t rows, int64_t stride) { return {data, rows, stride, 1}; }
 inline Weights transposed(const float* data, int64_t rows, int64_t stride) { return {data, rows, 1, stride}; }
 
-// Matrices stacked on top of each other and rearranged into blocks of kColumns columns, so that a product
-// reads them from beginning to end: the biases of a block (null: zeros), then its rows.
+// Matrices stacked on top of each other and rearranged into blocks of up to kColumns columns, as equal as can be (one
+// column alone would leave registers empty), so that a product reads them from beginning to end: the biases of a block
+// (null: zeros), then its rows.
 struct Packed {
   int64_t rows = 0, columns;
   const float* data;
 
+  // How many blocks; the first `wider` of them have one column more than the others, `narrow`.
+  struct Blocks {
+    int64_t number, narrow, wider;
+    explicit Blocks(int64_t columns)
+        : number(std::max<int64_t>(1, (columns + kColumns - 1) / kColumns)), narrow(columns / number),
+          wider(columns % number) {}
+    int64_t width(int64_t block) const { return narrow + (block < wider); }
+  } blocks;
+
   // Already so arranged.
   Packed(const float* packed, int64_t n_rows, int64_t n_columns)
-      : rows(n_rows), columns(n_columns), data(packed) {}
+      : rows(n_rows), columns(n_columns), data(packed), blocks(n_columns) {}
 
   static size_t size(int64_t rows, int64_t columns) { return size_t(rows + 1) * columns; }
 
   Packed(float* to, int64_t n_columns, const float* bias, std::initializer_list<Weights> parts)
-      : columns(n_columns), data(to) {
+      : columns(n_columns), data(to), blocks(n_columns) {
     for (const Weights& part : parts) rows += part.rows;
-    for (int64_t begin = 0; begin < columns; begin += kColumns) {
-      const int64_t end = std::min(begin + kColumns, columns);
+    for (int64_t block = 0, begin = 0, end; block < blocks.number; ++block, begin = end) {
+      end = begin + blocks.width(block);
       for (int64_t c = begin; c < end; ++c) *to++ = bias ? bias[c] : 0.0f;
       for (const Weights& part : parts)
         for (int64_t r = 0; r < part.rows; ++r)
@@ -201,10 +211,10 @@ void multiply_block(const float* in, int64_t rows, const float* weights, float* 
 
 // The same for a number of columns up to C that is not known beforehand.
 template <int V, int C, bool accumulate, class Rows>
-void multiply_rest(const float* in, int64_t rows, const float* weights, float* out, int64_t columns, Rows at) {
+void multiply_up_to(const float* in, int64_t rows, const float* weights, float* out, int64_t columns, Rows at) {
   if constexpr (C > 0) {
     if (columns == C) multiply_block<V, C, accumulate>(in, rows, weights, out, at);
-    else multiply_rest<V, C - 1, accumulate>(in, rows, weights, out, columns, at);
+    else multiply_up_to<V, C - 1, accumulate>(in, rows, weights, out, columns, at);
   }
 }
 
@@ -212,12 +222,12 @@ void multiply_rest(const float* in, int64_t rows, const float* weights, float* o
 template <int V, bool accumulate = false, class Rows = SideBySide<V>>
 void multiply(const float* in, const Packed& weights, float* out, Rows at = {}) {
   const float* block = weights.data;
-  int64_t c = 0;
-  for (; c + kColumns <= weights.columns; c += kColumns) {
-    multiply_block<V, kColumns, accumulate>(in, weights.rows, block, out + c * at.stride, at);
-    block += (weights.rows + 1) * kColumns;
+  for (int64_t i = 0; i < weights.blocks.number; ++i) {
+    const int64_t width = weights.blocks.width(i);
+    multiply_up_to<V, kColumns, accumulate>(in, weights.rows, block, out, width, at);
+    block += (weights.rows + 1) * width;
+    out += width * at.stride;
   }
-  multiply_rest<V, kColumns - 1, accumulate>(in, weights.rows, block, out + c * at.stride, weights.columns - c, at);
 }
 
 }  // namespace netgrad

@@ -98,12 +98,13 @@ struct Panel {
       }
       return valid ? value : Vec{};
     };
-    for (int64_t block = 0; block < rows(); block += kColumns) {
-      const int64_t width = std::min<int64_t>(kColumns, rows() - block);
-      float* to = left + block * (places + 1) + (place + 1) * width;
+    const Packed::Blocks parts(rows());
+    for (int64_t block = 0, first = 0, width; block < parts.number; ++block, first += width) {
+      width = parts.width(block);
+      float* to = left + first * (places + 1) + (place + 1) * width;
       for (int64_t r = 0; r < width; r += kLanes)
         copy_transposed(to + r, width, lanes, std::min<int64_t>(kLanes, width - r),
-                        [&](int64_t i) { return left_row(block + r + i); });
+                        [&](int64_t i) { return left_row(first + r + i); });
     }
     const auto right_row = [&](int64_t c) {
       return valid ? tile.read(g.delta + t * g.columns * n, c, v, g.columns * n) : Vec{};
@@ -122,6 +123,7 @@ struct Panel {
     for (int lane = 0; lane < lanes; ++lane) {
       if (n == kLanes) store(to + lane * stride, block[lane]);
       else if (n == kColumns) store_some(to + lane * stride, block[lane], kColumns % kLanes);
+      else if (n == kColumns - 1) store_some(to + lane * stride, block[lane], (kColumns - 1) % kLanes);
       else store_some(to + lane * stride, block[lane], int(n));
     }
   }

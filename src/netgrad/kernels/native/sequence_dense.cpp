@@ -4,6 +4,8 @@
 namespace netgrad {
 namespace {
 
+constexpr int64_t kFew = 12;  // rows or columns
+
 // out_t = bias + weights^T in_t for every step, with `in` (N, T, rows) and `out` (N, T, columns).
 ffi::Error product(ffi::ThreadPool& pool, const Floats& in, const Packed& weights, Result& out) {
   const Sequences all(in);
@@ -11,7 +13,7 @@ ffi::Error product(ffi::ThreadPool& pool, const Floats& in, const Packed& weight
     using Tile = std::decay_t<decltype(tile)>;
     const int64_t n = all.examples, of_in = weights.rows * n, of_out = weights.columns * n;
     // Where every number is read once, or there are few, nothing is gained by a copy of the tile.
-    if (tile.count == Tile::width && (weights.columns <= kColumns || weights.rows <= kColumns)) {
+    if (tile.count == Tile::width && (weights.columns <= kFew || weights.rows <= kFew)) {
       for (int64_t t = 0; t < all.steps; ++t)
         multiply<Tile::vectors>(in.typed_data() + t * of_in + tile.first, weights,
                                 out->typed_data() + t * of_out + tile.first, Apart{n, of_in, of_out});

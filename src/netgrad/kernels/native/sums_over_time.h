@@ -11,8 +11,8 @@
 namespace netgrad {
 
 // Sums that stay in registers at once.
-constexpr int kBlockRows = kRegisters == 32 ? 4 : 3;
-constexpr int kBlockColumns = kRegisters == 32 ? 6 : 3;
+constexpr int kSumRows = 4;
+constexpr int kSumColumns = kRegisters == 32 ? 6 : 3;
 constexpr int64_t kStepsBytes = 256 * 1024;  // of the steps that are gathered before they are summed: stays in L2
 
 // sums[r][c] += a[r] * b[c], for rows a and b of `length` floats that lie `stride` apart.
@@ -22,12 +22,8 @@ void add_block(const float* a, const float* b, int64_t length, int64_t stride, f
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < C; ++c) block[r][c] = load(sums + (r * columns + c) * kLanes);
   for (int64_t i = 0; i < length; i += kLanes) {
-    Vec left[R];
-    for (int r = 0; r < R; ++r) left[r] = load(a + r * stride + i);
-    for (int c = 0; c < C; ++c) {
-      const Vec right = load(b + c * stride + i);
-      for (int r = 0; r < R; ++r) block[r][c] += left[r] * right;
-    }
+    multiply_add<R, C>([&](int r) { return load(a + r * stride + i); }, [&](int c) { return load(b + c * stride + i); },
+                       block);
   }
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < C; ++c) store(sums + (r * columns + c) * kLanes, block[r][c]);
@@ -124,9 +120,9 @@ class SummedDeltas {
   }
 
   void add_rows(const float* left, int64_t row, int64_t row_end, int64_t column, int64_t column_end) {
-    for (int64_t c = column; c < column_end; c += kBlockColumns)
-      for (int64_t r = row; r < row_end; r += kBlockRows)
-        add_block_up_to<kBlockRows, kBlockColumns>(row_end - r, column_end - c, left + r * stride_,
+    for (int64_t c = column; c < column_end; c += kSumColumns)
+      for (int64_t r = row; r < row_end; r += kSumRows)
+        add_block_up_to<kSumRows, kSumColumns>(row_end - r, column_end - c, left + r * stride_,
                                                    right_ + c * stride_, place_, stride_,
                                                    sums_ + (r * g_.columns + c) * kLanes, g_.columns);
   }
