@@ -105,6 +105,20 @@ def test_a_plan_holds_as_long_as_the_numbers_are_the_same():
     np.testing.assert_allclose(model.predict_proba(ROWS), linked(model, ROWS), rtol=2e-5)
 
 
+def test_nor_does_it_answer_for_another_link_other_numbers_or_where_kernels_are_set_aside():
+    model = small()
+    inputs = model._inputs(ROWS, None)
+    plan = model.plan_for(inputs, link=True)
+    model.objective = model_of(model.network, ROWS, "squared_error").objective
+    assert model.plan_for(inputs, link=True) is not plan
+    np.testing.assert_allclose(model.predict_proba(ROWS), linked(model, ROWS), rtol=2e-5)
+    with kernels.dispatch.aside():
+        assert model.plan_for(inputs, link=True) is None
+    with jax.enable_x64(True):
+        assert model.plan_for(inputs, link=True) is None
+    assert model.plan_for(inputs, link=True) is not None
+
+
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)), replace])
 def test_copies_of_a_model_make_their_own(copied):
     model = small()

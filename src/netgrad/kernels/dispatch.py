@@ -61,6 +61,7 @@ def active(name: str) -> bool:
 
 
 _aside: ContextVar[bool] = ContextVar("aside", default=False)
+are_aside = _aside.get  # whether `aside` holds: asked in every prediction of a few examples
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import numpy as np
 
 from netgrad.data.checks import default_float
 from netgrad.kernels import single
+from netgrad.kernels.dispatch import are_aside
 from netgrad.kernels.single import Bend, Op, Plan
 from netgrad.layers.base import says_for
 from netgrad.losses import BinaryCrossEntropy, Loss, Poisson, SoftmaxCrossEntropy
@@ -62,24 +63,29 @@ def plan_of(network: Network, params: Params, state: State, shape: Shape, linked
 
 
 class Kept:
-    """The plans of a model, for as long as its network and numbers are the very same."""
+    """The plans of a model, for as long as its network, numbers and link are the very same."""
 
     def __init__(self) -> None:
-        self._of: tuple[Any, ...] = ()
-        self._plans: dict[Any, Plan | None] = {}
+        self._known: tuple[tuple[Any, ...], dict[Any, Any]] = (), {}
 
     def plan(
         self, network: Network, params: Params, state: State, shape: Shape, linked: Objective | None
     ) -> Plan | None:
         """`plan_of` these, from before where it is known."""
+        if are_aside() or default_float() != np.float32:
+            return None
         of = (network, *jax.tree.leaves((params, state)))
-        if len(of) != len(self._of) or not all(map(operator.is_, of, self._of)):
-            self._of, self._plans = of, {}
-        key = (shape, None if linked is None else id(linked))
-        if key not in self._plans:
+        known, plans = self._known  # at once: another thread may put others in their place
+        if len(of) != len(known) or not all(map(operator.is_, of, known)):
+            plans = {}
+            self._known = of, plans
+        plan: Plan | None
+        link, plan = plans.get((shape, linked is None), (False, None))
+        if link is not linked:
             changes = any(isinstance(leaf, np.ndarray) for leaf in of)  # unseen, in place
-            self._plans[key] = None if changes else plan_of(network, params, state, shape, linked)
-        return self._plans[key]
+            plan = None if changes else plan_of(network, params, state, shape, linked)
+            plans[shape, linked is None] = linked, plan
+        return plan
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Kept, ()  # copies make their own
@@ -89,7 +95,7 @@ def _runs_here(params: Params, state: State) -> bool:
     leaves = jax.tree.leaves((params, state))
     return (
         single.available()
-        and default_float() == jnp.float32
+        and default_float() == np.float32
         and jax.default_backend() == "cpu"
         and sum(math.prod(np.shape(leaf)) for leaf in leaves) <= LARGEST
         and all(leaf.dtype in (jnp.float32, jnp.bool_, jnp.uint8) for leaf in leaves)
