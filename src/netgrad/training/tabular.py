@@ -2,8 +2,8 @@
 
 What pays for tables is little known and much the same for all of them: numbers scaled by their quartiles and cut into
 pieces, a few small networks whose answers are averaged, dropout, a falling rate, and the best epoch by examples held
-out. The numbers were chosen on one half of the tables of `python -m benchmarks.tables`; docs/tables.md has what they
-reach on the other half.
+out. The numbers were chosen on one half of the tables of `python -m benchmarks.tables`; docs/benchmarks.md has what
+they reach on the other half.
 """
 
 from __future__ import annotations
