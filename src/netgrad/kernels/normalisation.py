@@ -78,8 +78,8 @@ def batch_norm_backward(
 
     >>> x, one, none = jnp.array([[[1.0]], [[2]], [[3]]]), jnp.ones(1), jnp.zeros(1)
     >>> d_x, d_gamma, d_beta = batch_norm_backward(x, one, none, 2 * one, one, x * x, 0.0)
-    >>> print(d_x.ravel(), d_gamma, d_beta)
-    [ 0.3333335  -0.66666675  0.33333302] [8.] [14.]
+    >>> print([round(float(d), 2) for d in d_x.ravel()], d_gamma, d_beta)
+    [0.33, -0.67, 0.33] [8.] [14.]
     """
 
     def reference(x, gamma, beta, mean, variance, d_out):
