@@ -59,6 +59,26 @@ def test_products_of_vectors(n, d, k):
         np.testing.assert_array_equal(first, again)
 
 
+@pytest.mark.parametrize("n", [2, dense.FEWEST_EXAMPLES + 1])
+def test_wide_layers_take_the_steps_of_sequences_as_vectors(n):
+    d, k = dense.WIDE, dense.WIDE + 7
+    rng = np.random.default_rng(n)
+    x, W, b, delta = (rng.normal(size=size) for size in ((n, 9, d), (d, k), (k,), (n, 9, k)))
+    expected = x @ W + b, np.einsum("ntd,ntk->dk", x, delta), delta.sum((0, 1)), delta @ W.T
+    x, W, b, delta = (jnp.asarray(a, jnp.float32) for a in (x, W, b, delta))
+
+    @jax.jit
+    def products(x, W, b, delta):
+        return dense.dense_forward(x, W, b), *dense.dense_gradients(x, delta), dense.dense_input_gradient(delta, W)
+
+    text = products.lower(x, W, b, delta).as_text()
+    assert text.count("netgrad_dense") == text.count("netgrad_") == 3 * kernels.active("dense_forward")
+    for ours, exact in zip(products(x, W, b, delta), expected, strict=True):
+        np.testing.assert_allclose(ours, exact, rtol=0, atol=2e-6 * np.abs(exact).max())
+    narrow = jax.jit(lambda x, W: dense.dense_forward(x, W, None)).lower(jnp.ones((20, 9, d)), jnp.ones((d, 7)))
+    assert "netgrad_dense" not in narrow.as_text()
+
+
 def test_many_small_networks_at_once_stay_one_product():
     x, W = jnp.ones((32, 50, 10)), jnp.ones((32, 10, 16))
     text = jax.jit(jax.vmap(lambda x, W: dense.dense_forward(x, W, None))).lower(x, W).as_text()
