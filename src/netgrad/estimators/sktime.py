@@ -134,7 +134,7 @@ def _made() -> Any:
         @classmethod
         def get_test_params(cls, parameter_set: str = "default") -> Any:
             """Small ones, for sktime's own checks."""
-            return [{"settings": {"epochs": 1}}, {"window": 2, "settings": {"epochs": 1}}]
+            return [{"settings": {"epochs": 1}}, {"log_target": False, "settings": {"epochs": 1}}]
 
     NetgradForecaster.__qualname__ = NAME
     return NetgradForecaster

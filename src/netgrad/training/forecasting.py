@@ -105,7 +105,7 @@ def fit_forecast(
     before = (series.step < first_held[series.code]) & (np.arange(len(series.y)) < series.end[series.code])
     longest = int(np.bincount(series.code[before], minlength=1).max())
     if window is None:
-        window = usual_window(horizon, season, longest)
+        window = max(usual_window(horizon, season, longest), horizon if known else 1)
     if known and window < horizon:
         raise DataError(f"window is {window}: with columns known in advance expected at least the horizon, {horizon}")
     calendar = of.calendar_parts(series, first_held)
