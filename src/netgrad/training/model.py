@@ -63,7 +63,10 @@ class Model:
     optimizer_state: Kept | None = None
     posterior: Posterior | None = None
     tested: Tested | None = None
-    _plans: Plans = field(default_factory=Plans, init=False, repr=False, compare=False)
+    _plans: Plans = field(default_factory=Plans, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._plans = Plans()  # never those of a model that this one was made from
 
     # --- prediction
 
