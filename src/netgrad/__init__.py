@@ -61,7 +61,7 @@ from netgrad.regularizers import L1, L2, CurvatureSmoothing, ElasticNet, WeightE
 from netgrad.training.callbacks import Callback, EarlyStopping, ReduceOnPlateau, StopBelow
 from netgrad.training.checkpoint import Checkpoint
 from netgrad.training.files import load
-from netgrad.training.fit import fit, untrained
+from netgrad.training.fit import fit
 from netgrad.training.forecaster import Forecaster
 from netgrad.training.forecasting import fit_forecast
 from netgrad.training.generate import sample, unroll
@@ -81,6 +81,7 @@ from netgrad.training.tracking import JsonLog, MLflow, TensorBoard
 from netgrad.training.train import train
 from netgrad.training.transfer import transfer
 from netgrad.training.translate import translate
+from netgrad.training.untrained import untrained
 
 if TYPE_CHECKING:
     from netgrad import architectures, curvature, diagnosis, exchange, pruning, report, studio, tasks, uncertainty

@@ -18,10 +18,10 @@ from netgrad.diagnosis.words import shown
 from netgrad.errors import DivergenceError, warn
 from netgrad.regularizers import L2
 from netgrad.training.batch import split
-from netgrad.training.fit import untrained
 from netgrad.training.frames import USUAL
 from netgrad.training.history import History
 from netgrad.training.model import Model
+from netgrad.training.untrained import untrained
 
 ROUNDS = 8  # remedies tried, at most
 LOWER = 0.9  # of the loss: what is below is better even where few examples show no gain in skill yet

@@ -19,13 +19,13 @@ from netgrad.estimators.mlp import Perceptron
 from netgrad.estimators.registry import estimator
 from netgrad.estimators.regressor import Regressor
 from netgrad.training.batch import Batch
-from netgrad.training.fit import untrained
 from netgrad.training.loop import Run, run_to_end
 from netgrad.training.memory import InMemory
 from netgrad.training.model import Model
 from netgrad.training.multistart import Groups, predict_groups
 from netgrad.training.supervised import Supervised
 from netgrad.training.task import Carry
+from netgrad.training.untrained import untrained
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

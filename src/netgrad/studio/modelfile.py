@@ -15,8 +15,8 @@ from netgrad.network import Network
 from netgrad.studio.examples import Examples, classes_of, divided, folder
 from netgrad.studio.trainer import BUILDS
 from netgrad.training.files import load
-from netgrad.training.fit import untrained
 from netgrad.training.model import Model
+from netgrad.training.untrained import untrained
 from netgrad.trees import by_path
 
 RANDOM = 64  # inputs that are drawn where there are no data

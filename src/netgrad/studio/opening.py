@@ -17,7 +17,7 @@ from netgrad.studio.design import Design
 from netgrad.studio.examples import classes_of
 from netgrad.studio.server import prepare
 from netgrad.studio.session import Session
-from netgrad.training.fit import untrained
+from netgrad.training.untrained import untrained
 
 
 class Opened:

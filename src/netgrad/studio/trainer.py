@@ -20,12 +20,12 @@ from netgrad.studio.examples import Examples
 from netgrad.training.batch import Batch
 from netgrad.training.divergence import divergence, first_bad
 from netgrad.training.epoch import compiled_step, epoch_order, step_key
-from netgrad.training.fit import untrained
 from netgrad.training.history import History
 from netgrad.training.memory import InMemory
 from netgrad.training.model import Model
 from netgrad.training.supervised import Supervised, compiled_start
 from netgrad.training.task import Carry
+from netgrad.training.untrained import untrained
 
 TOGETHER = 64  # epochs that one call may do
 CALL = 0.04  # seconds that a call should take, so that a button is heard at once

@@ -15,9 +15,9 @@ from netgrad.layers import Dense
 from netgrad.network import Autoencoder
 from netgrad.tasks.boltzmann import RBM, BoltzmannMachine
 from netgrad.training.files import load
-from netgrad.training.fit import untrained
 from netgrad.training.model import Model
 from netgrad.training.train import counts, train
+from netgrad.training.untrained import untrained
 
 
 @dataclass

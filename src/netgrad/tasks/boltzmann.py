@@ -27,11 +27,11 @@ from netgrad.layers import Dense
 from netgrad.network import Autoencoder
 from netgrad.registry import register
 from netgrad.training.files import load
-from netgrad.training.fit import untrained
 from netgrad.training.history import History
 from netgrad.training.model import Model
 from netgrad.training.task import Task
 from netgrad.training.train import counts
+from netgrad.training.untrained import untrained
 
 VISIBLE = ("binary", "gaussian")
 MOST_ENUMERATED = 20  # hidden units, of which all states are gone through

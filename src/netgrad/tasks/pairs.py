@@ -23,13 +23,14 @@ from netgrad.registry import register
 from netgrad.tasks.similarity import as_pairs, check_numbers, in_both
 from netgrad.training.batch import Batch
 from netgrad.training.callbacks import Callback
-from netgrad.training.fit import plain, untrained
 from netgrad.training.history import History
 from netgrad.training.model import Model
 from netgrad.training.prepare import check_inputs, in_shapes, make_batch
 from netgrad.training.supervised import scannable, update
 from netgrad.training.task import Carry, StepReport, Task
+from netgrad.training.told import plain
 from netgrad.training.train import train
+from netgrad.training.untrained import untrained
 from netgrad.types import Named, Params
 
 ALIKE = {"similar": True, "dissimilar": False}

@@ -1,4 +1,4 @@
-"""`fit`: supervised training of a network, from whatever a user has; and `untrained`, the model it begins with."""
+"""`fit`: supervised training of a network, from whatever a user has."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
 from netgrad import optimizers
-from netgrad.compiling import INITIAL, as_seed, random_key
+from netgrad.compiling import as_seed
 from netgrad.data.targets import TargetEncoder
-from netgrad.errors import DataError, NetgradError, unknown_name
+from netgrad.errors import NetgradError
 from netgrad.habits import OF_FIT, answering
 from netgrad.network import Autoencoder, Network
 from netgrad.offered import offered
@@ -23,35 +20,24 @@ from netgrad.training import balance
 from netgrad.training.batch import Batch, split
 from netgrad.training.callbacks import Callback, ReduceOnPlateau
 from netgrad.training.checkpoint import rates
-from netgrad.training.frames import USUAL, encoders_for, unusual
+from netgrad.training.frames import unusual
 from netgrad.training.history import History
 from netgrad.training.kept import Kept, kept_by
 from netgrad.training.measures import Metrics
 from netgrad.training.model import Model
-from netgrad.training.pictures import for_pictures
 from netgrad.training.precision import as_dtype
 from netgrad.training.prepare import (
-    check_inputs,
-    encode_labels,
-    given_params,
-    in_shapes,
-    make_objective,
     output_lengths,
-)
-from netgrad.training.reconstruction import (
-    check_reconstructs,
-    check_targets,
-    inputs_as_targets,
-    warn_of_copies,
-    warn_of_silence,
 )
 from netgrad.training.restart import refuse_to_forget
 from netgrad.training.stream import Stream, as_stream, collected, first_pair
 from netgrad.training.supervised import Supervised, compiled_start
 from netgrad.training.task import Carry
 from netgrad.training.tested import fit_and_test
+from netgrad.training.told import course, plain, steps_an_epoch, told_weights
 from netgrad.training.train import carry_out, counts, placed_on, watching
 from netgrad.training.truncated import check_pieces
+from netgrad.training.untrained import start_of
 from netgrad.trees import by_path, covers
 from netgrad.types import Params
 
@@ -227,7 +213,7 @@ def fit(
         drop=drop, only=only, categorical=categorical, numeric=numeric, missing=missing, missing_values=missing_values,
         scaling=scaling, log_target=log_target,
     )  # fmt: skip
-    start = _start(network, x, y, more, settings, params, seed, encoding)
+    start = start_of(network, x, y, more, settings, params, seed, encoding)
     free = start.network
     start = start.frozen(frozen)
     data, held = _examples(start, x, y, more, validation, resample, class_weight, seed)
@@ -292,33 +278,6 @@ def fit(
     return replace(trained, network=free, optimizer_state=kept, target_encoder=encoder, tested=None)
 
 
-def _start(
-    network: Network | Model,
-    x: Any,
-    y: Any,
-    more: dict[str, Any],
-    settings: dict[str, Any],
-    params: Any,
-    seed: int,
-    encoding: dict[str, Any],
-) -> Model:
-    """The model before the first step: drawn, or one that goes on, with the parameters given where there are any."""
-    if not isinstance(network, Model):
-        start = untrained(network, x, y, lengths=more.get("lengths"), seed=seed, params=params, **settings, **encoding)
-    elif encoding:
-        raise NetgradError(f"a model goes on with its own encoders: leave {next(iter(encoding))} out")
-    elif given := [name for name, value in settings.items() if value is not None]:
-        raise NetgradError(f"a model goes on with its own objective: leave {given[0]} out, or train model.network anew")
-    else:
-        start = network
-        check_targets(start.network, start.objective.reconstructs, y)
-        if y is None and not start.objective.reconstructs:
-            raise DataError("y, the targets, are missing: this model does not reconstruct its inputs")
-        if params is not None:
-            return replace(start, params=given_params(start.network, start.shapes, params))
-    return replace(start, params=jax.tree.map(jnp.asarray, start.params))
-
-
 def _examples(
     start: Model,
     x: Any,
@@ -368,68 +327,6 @@ def _metrics(metrics: Any, data: Batch | None, held: Batch | None) -> Metrics:
     return Metrics(metrics, parts)
 
 
-def untrained(
-    network: Network,
-    x: Any,
-    y: Any = None,
-    *,
-    loss: Any = None,
-    loss_weights: Any = None,
-    penalty: Any = None,
-    weight_noise: float | None = None,
-    reduction: str | None = None,
-    lengths: Any = None,
-    seed: int = 0,
-    params: Params | None = None,
-    **encoding: Any,
-) -> Model:
-    """The model as it stands before its first step: `fit` begins with it, and it can be looked into all the same.
-
-    Arguments as for `fit`, ``encoding`` those of a data frame (drop, only, ...). A data frame x gets a
-    `netgrad.data.TableEncoder`, targets that are labels a `netgrad.data.TargetEncoder`; the model remembers both.
-
-    >>> import netgrad as ng, numpy as np
-    >>> net = ng.Sequential([ng.Dense(2, activation="tanh"), ng.Dense(1)])
-    >>> model = ng.untrained(net, np.eye(3), [0.1, 0.2, 0.3])
-    >>> model.trace(np.eye(3), [0.1, 0.2, 0.3])["dense_1"].z.shape
-    (3, 2)
-    """
-    if unknown := [name for name in encoding if name not in USUAL]:
-        raise unknown_name("argument of untrained", unknown[0], USUAL)
-    target_encoder: TargetEncoder | None
-    encoder, of_logarithm = encoders_for(x, y, unusual(**encoding))
-    x = encoder.transform(x) if encoder else x
-    network = for_pictures(network, x)
-    shapes = in_shapes(check_inputs(network, x, lengths)[0])
-    out_shape = network.shapes(shapes)[network.outputs[0][1]]
-    check_targets(network, False, y)
-    if reconstructs := y is None:
-        check_reconstructs(network, network.shapes(shapes))
-        y = inputs_as_targets(network, x)
-    if of_logarithm is not None:
-        y, target_encoder = of_logarithm.transform(y), of_logarithm
-    else:
-        y, target_encoder = encode_labels(network, y, out_shape[-1], loss)
-    objective = make_objective(
-        network,
-        network.shapes(shapes),
-        y,
-        loss,
-        loss_weights,
-        penalty,
-        reduction or "mean",
-        weight_noise or 0.0,
-        reconstructs,
-    )
-    if params is None:
-        warn_of_copies(network, objective, network.shapes(shapes))
-        warn_of_silence(network, objective, network.shapes(shapes))
-        params, state = network.init(random_key(seed, INITIAL), shapes)
-    else:
-        params, state = given_params(network, shapes, params), network.init_state(shapes)
-    return Model(network, params, state, objective, shapes, encoder=encoder, target_encoder=target_encoder)
-
-
 def rate_factors(start: Model, layer_rates: Mapping[str, float] | None) -> Paces:
     """The factors on learning rates by where they stand, see `netgrad.optimizers.layerwise.paced`."""
     found: list[tuple[str, str, float]] = []
@@ -442,32 +339,3 @@ def rate_factors(start: Model, layer_rates: Mapping[str, float] | None) -> Paces
             raise NetgradError(f"there is nothing to train in {which!r}: name layers or parameters that have weights")
         found += [(*place, float(factor)) for place in places]
     return tuple(found)
-
-
-def steps_an_epoch(data: Batch, batch_size: int | None, truncate: int | None) -> int:
-    """How many updates an epoch in memory has."""
-    batches = -(-data.size // (batch_size or data.size))
-    return batches if truncate is None else batches * -(-next(iter(data.x.values())).shape[1] // truncate)
-
-
-def told_weights(spec: Any) -> Any:
-    """Class weights as plain JSON: a name, or a number for each label written as text; "given" for several outputs."""
-    if not isinstance(spec, Mapping):
-        return spec
-    return {str(label): float(w) for label, w in spec.items() if isinstance(w, int | float)} or "given"
-
-
-def course(rate: Any, steps: int) -> list[float] | None:
-    """A schedule's learning rate at the first step, after a tenth, a quarter and half of the steps, and at the last.
-
-    >>> course(lambda step: 1 / (1 + step), 101)
-    [1.0, 0.09090909090909091, 0.038461538461538464, 0.0196078431372549, 0.009900990099009901]
-    """
-    if not callable(rate):
-        return None
-    return [float(rate(int(share * max(steps - 1, 0)))) for share in (0, 0.1, 0.25, 0.5, 1)]
-
-
-def plain(value: Any) -> Any:
-    """A single number of NumPy's or JAX's as one of Python's, which can be stored in a file; all else as it is."""
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value

@@ -25,11 +25,12 @@ from netgrad.errors import DataError, NetgradError, warn
 from netgrad.layers import Add, Dense, Dropout, FeatureScale, Flatten, Layer
 from netgrad.network import Ensemble, Input, Network, Sequential
 from netgrad.training.baselines import NETWORK, baselines, blended, weights, worth
-from netgrad.training.fit import fit, untrained
+from netgrad.training.fit import fit
 from netgrad.training.forecast_bands import reaches, restlessness, widths
 from netgrad.training.forecaster import Forecaster, Plan, encoded, outputs, shaped
 from netgrad.training.model import Model
 from netgrad.training.ridge import Fold, Ridge, strength
+from netgrad.training.untrained import untrained
 
 if TYPE_CHECKING:
     import pandas as pd

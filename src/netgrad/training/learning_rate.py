@@ -14,11 +14,11 @@ from netgrad.compiling import ORDER, as_seed, random_key
 from netgrad.errors import NetgradError, unknown_name
 from netgrad.network import Network
 from netgrad.optimizers.names import takes_schedule
-from netgrad.training.fit import untrained
 from netgrad.training.memory import InMemory
 from netgrad.training.model import Model
 from netgrad.training.supervised import Supervised
 from netgrad.training.task import Carry
+from netgrad.training.untrained import untrained
 
 
 @dataclass(frozen=True)

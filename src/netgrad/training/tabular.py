@@ -26,9 +26,10 @@ from netgrad.losses import SoftmaxCrossEntropy, SquaredError
 from netgrad.network import Ensemble, Network, Sequential
 from netgrad.regularizers import L2
 from netgrad.training.callbacks import Callback
-from netgrad.training.fit import fit, untrained
+from netgrad.training.fit import fit
 from netgrad.training.model import Model
 from netgrad.training.tested import check_share, scored
+from netgrad.training.untrained import untrained
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,8 @@ from netgrad.errors import NetgradError, ShapeError
 from netgrad.layers.base import Layer
 from netgrad.network import Network
 from netgrad.network.edit import with_outputs
-from netgrad.training.fit import untrained
 from netgrad.training.model import Model
+from netgrad.training.untrained import untrained
 from netgrad.trees import by_path, covers, map_leaves
 from netgrad.types import Params
 
