@@ -112,7 +112,7 @@ def test_what_jax_keeps_beside_our_programs_is_dropped_before_the_system_ends_th
     assert grown._cache_size() == 0
 
 
-def small_networks(count, programs=12, clearings=1024):
+def small_networks(count, programs=12, clearings=768):
     """Fit so many different networks one after the other; the regions and the memory in MB after each."""
     script = (
         "import itertools, sys; import numpy as np; import netgrad as ng; from netgrad import compiling\n"
@@ -143,7 +143,7 @@ def test_many_networks_fitted_in_one_process_take_bounded_memory():
 @linux
 def test_emptied_caches_give_their_memory_back():
     """More than what thirty further networks take, once in the run."""
-    _, memory = small_networks(40, 128, 120).T
+    _, memory = small_networks(40, 128, 90).T
     assert np.diff(memory).min() < -10
     assert memory[30:].max() < memory[:30].max() + 10
 

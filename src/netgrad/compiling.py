@@ -33,7 +33,7 @@ SETTINGS: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False}  # of every pr
 _unknown: set[str] = set()  # the settings that this version of XLA has refused: names come and go with versions
 # A program keeps some 4 MB and 40 regions of memory. Those of the 30 networks used last fit in here, or one server's.
 MOST_PROGRAMS = 128
-BETWEEN_CLEARINGS = 1024  # programs compiled, of some 250 small networks, until JAX's own caches are emptied
+BETWEEN_CLEARINGS = 768  # programs compiled, of some 250 small networks, until JAX's own caches are emptied
 MOST_REGIONS = 30_000  # of memory mapped by the process, of which Linux allows 65,530: LLVM ends it on the next one
 
 INITIAL, ORDER, STARTS = range(3)  # what a seed's keys are for

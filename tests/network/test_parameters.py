@@ -257,7 +257,7 @@ def test_without_an_output_a_tie_to_what_is_gone_becomes_a_parameter(tmp_path):
     left = model.without("other")
     assert [type(view).__name__ for view in left.network.views] == ["Masked", "Frozen"]
     np.testing.assert_array_equal(left.params["dec"]["W"], model.params["far"]["W"])
-    np.testing.assert_array_equal(left.predict(X), model.predict(X)["again"])
+    np.testing.assert_allclose(left.predict(X), model.predict(X)["again"], rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(ng.load(left.save(tmp_path / "left.safetensors")).predict(X), left.predict(X))
     assert "dec" not in [view.path for view in model.without("again").network.views if hasattr(view, "path")]
 

@@ -39,7 +39,7 @@ def test_of_a_linear_model_it_is_the_exact_posterior():
     value, spread = model.predict(new, spread=True)
     exact = np.sqrt(1 / beta + np.einsum("ni,ij,nj->n", np.c_[new, np.ones(5)], covariance, np.c_[new, np.ones(5)]))
     np.testing.assert_allclose(spread, exact, rtol=1e-5)
-    np.testing.assert_array_equal(value, model.predict(new))
+    np.testing.assert_allclose(value, model.predict(new), rtol=1e-5)
     np.testing.assert_allclose(model.posterior.deviations, np.sqrt(covariance.diagonal()), rtol=1e-5)
     last = ng.posterior(model, X, Y, alpha=alpha, beta=beta, structure="last")
     np.testing.assert_allclose(last.predict(new, spread=True)[1], exact, rtol=1e-5)
