@@ -9,17 +9,13 @@ losses are held against the spread of three seeds. Every run is a process of its
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
-import time
 from typing import Any
 
 import numpy as np
 
+from benchmarks.seeds import compare, report
 from benchmarks.works import Work
 
-SEEDS = 3
 UNITS, BLOCKS, HEADS, STEPS, BATCH, RATE = 64, 2, 4, 64, 32, 1e-3
 
 
@@ -89,22 +85,11 @@ def main() -> None:
     parser.add_argument("--run", nargs=2, metavar=("CONTENDER", "SEED"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.run:
-        given, began = data(chosen.text, chosen.symbols), time.process_time()
-        loss = CONTENDERS[chosen.run[0]](int(chosen.run[1]), chosen.epochs, given)
-        print(json.dumps([loss, time.process_time() - began]))
+        given = data(chosen.text, chosen.symbols)
+        report(lambda: CONTENDERS[chosen.run[0]](int(chosen.run[1]), chosen.epochs, given))
         return
     how = ["--text", chosen.text, "--symbols", str(chosen.symbols), "--epochs", str(chosen.epochs)]
-    rows = []
-    print(f"| seed | {' | '.join(f'{name}, nats | processor, s' for name in CONTENDERS)} |\n|---|---|---|---|---|")
-    for seed in range(SEEDS):
-        found = []
-        for name in CONTENDERS:
-            command = [sys.executable, "-m", "benchmarks.language", *how, "--run", name, str(seed)]
-            answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            found += json.loads(answer.splitlines()[-1])
-        rows.append(found)
-        print(f"| {seed} | {' | '.join(f'{value:.4g}' for value in found)} |", flush=True)
-    print(f"| mean | {' | '.join(f'{value:.4g}' for value in np.mean(rows, 0))} |")
+    compare("benchmarks.language", how, CONTENDERS, "nats")
 
 
 if __name__ == "__main__":

@@ -9,15 +9,12 @@ seed, so that scores are held against the spread of three seeds. Every run is a 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from benchmarks.seeds import compare, report
 from benchmarks.works import WORKS
 
 SEEDS, BATCH, RATE, MOMENTUM = 3, 64, 0.05, 0.9
@@ -85,22 +82,11 @@ def main() -> None:
     parser.add_argument("--run", nargs=2, metavar=("CONTENDER", "SEED"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.run:
-        given, began = data(chosen.pictures), time.process_time()
-        score = CONTENDERS[chosen.run[0]](int(chosen.run[1]), chosen.epochs, chosen.maps, given)
-        print(json.dumps([score, time.process_time() - began]))
+        given = data(chosen.pictures)
+        report(lambda: CONTENDERS[chosen.run[0]](int(chosen.run[1]), chosen.epochs, chosen.maps, given))
         return
     how = [f"--{name}={getattr(chosen, name)}" for name in ("pictures", "epochs", "maps")]
-    rows = []
-    print(f"| seed | {' | '.join(f'{name}, accuracy | processor, s' for name in CONTENDERS)} |\n|---|---|---|---|---|")
-    for seed in range(SEEDS):
-        found = []
-        for name in CONTENDERS:
-            command = [sys.executable, "-m", "benchmarks.residual", *how, "--run", name, str(seed)]
-            answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            found += json.loads(answer.splitlines()[-1])
-        rows.append(found)
-        print(f"| {seed} | {' | '.join(f'{value:.4g}' for value in found)} |", flush=True)
-    print(f"| mean | {' | '.join(f'{value:.4g}' for value in np.mean(rows, 0))} |")
+    compare("benchmarks.residual", how, CONTENDERS, "accuracy")
 
 
 if __name__ == "__main__":
