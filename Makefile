@@ -118,11 +118,13 @@ sanitize: $(VENV)/installed-dev  ## the kernels' tests under AddressSanitizer an
 	LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libubsan.so)" \
 	$(BIN)/python -m pytest tests/kernels -m sanitize -n 2 --dist worksteal
 
-neon: $(VENV)/installed-dev  ## the kernels compiled for ARM, their vector code checked in an emulator (Debian: g++-aarch64-linux-gnu, qemu-user-static)
+neon: $(VENV)/installed-dev  ## the kernels compiled for ARM, their vector code checked and its operations counted in an emulator (Debian: g++-aarch64-linux-gnu, qemu-user, qemu-user-static)
 	cmake -S . -B build/neon -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
 	-DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
-	cmake --build build/neon --parallel 2 --target netgrad_kernels_baseline self_test
+	cmake --build build/neon --parallel 2 --target netgrad_kernels_baseline self_test operations
+	cc -O2 -shared -fPIC -o build/neon/count_operations.so tests/kernels/count_operations.c
 	qemu-aarch64-static build/neon/self_test
+	$(BIN)/python -m benchmarks.neon --program build/neon/operations --plugin build/neon/count_operations.so
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

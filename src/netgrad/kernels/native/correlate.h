@@ -5,13 +5,15 @@
 #pragma once
 
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "simd.h"
 
 namespace netgrad {
 
-constexpr int kAccumulators = kRegisters == 32 ? 24 : 12;
+// NEON's multiply-adds take no operand from memory: 24 sums would leave too few registers for what is multiplied.
+constexpr int kAccumulators = kRegisters == 32 ? (kLanes == 4 ? 20 : 24) : 12;
 constexpr int kMaxFilters = kRegisters == 32 ? 8 : 4;
 constexpr int kMaxPositions = kRegisters == 32 ? 8 : 4;
 
@@ -48,15 +50,20 @@ void correlate_block(const float* x, int64_t step, const int32_t* offset, int64_
     multiply_add<P, F>([&](int p) { return *reinterpret_cast<const Vec*>(xt + p * step); },
                        [&](int f) { return broadcast(weights[f]); }, z);
   }
-  for (int p = 0; p < P; ++p)
-    for (int f = 0; f < F; ++f) {
-      float* to = out.data + p * out.position_step + f * out.filter_step;
-      const Vec a = activate(out.activation, z[p][f]);
-      if (out.lanes == kLanes)
-        store(to, a);
-      else
-        store_some(to, a, out.lanes);
-    }
+  const auto write = [&](const auto& activated) {
+    for (int p = 0; p < P; ++p)
+      for (int f = 0; f < F; ++f) {
+        float* to = out.data + p * out.position_step + f * out.filter_step;
+        store_lanes(to, activated(z[p][f]), out.lanes);
+      }
+  };
+  // Asked once, not for every number: the two of the first have no function to call.
+  if (out.activation == Activation::identity || out.activation == Activation::relu) {
+    const float least = out.activation == Activation::relu ? 0.0f : -std::numeric_limits<float>::infinity();
+    write([&](Vec a) { return at_least(a, least); });
+  } else {
+    write([&](Vec a) { return activate(out.activation, a); });
+  }
 }
 
 // sums[t][f] += sum over rows x columns positions of x[position + offset[t]] * delta[position][f],
