@@ -106,11 +106,15 @@ def finite(score: float) -> float:
 
 def cases() -> Iterator[Case]:
     """All of them, the healthy ones first."""
+    from benchmarks.others_further import further
     from benchmarks.others_healthy import healthy
     from benchmarks.others_sick import sick
+    from benchmarks.others_well import well
 
     yield from healthy()
+    yield from well()
     yield from sick()
+    yield from further()
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -126,15 +126,15 @@ def sick() -> Iterator[Case]:
 
 def depth() -> Iterator[Case]:
     """Gradients and units."""
-    yield from planted("vanishing gradient", AUTO, "vanishing_gradients", _then(net((16,) * 8, "logistic"), run(**SGD)),
-                       well=_then(net((16,) * 8), run(**SGD)))  # fmt: skip
+    yield from planted("vanishing gradient", AUTO, "vanishing_gradients", then(net((16,) * 8, "logistic"), run(**SGD)),
+                       well=then(net((16,) * 8), run(**SGD)))  # fmt: skip
     yield from planted("exploding gradient", AUTO, "exploding_gradients initialisation_scale not_finite",
-                       _then(net((32,) * 6, initializer=ng.Normal(0.8)), run(**SGD)),
-                       well=_then(net((32,) * 6), run(**SGD)))  # fmt: skip
+                       then(net((32,) * 6, initializer=ng.Normal(0.8)), run(**SGD)),
+                       well=then(net((32,) * 6), run(**SGD)))  # fmt: skip
     low = ng.Constant(-5.0)
     yield from planted("dying ReLU", AUTO, "dead_units", net((32, 16), bias_initializer=low))
     yield from planted("saturated activation", CHECKER, "saturated_units initialisation_scale inputs_not_normalised",
-                       _then(net((24, 24), "logistic"), inputs(lambda x: 60 * x)),
+                       then(net((24, 24), "logistic"), inputs(lambda x: 60 * x)),
                        well=net((24, 24), "logistic"))  # fmt: skip
     yield from planted("too narrow a layer", LINT, "underfitting", net((1, 16), "tanh"))
     yield from planted("no activation", DEEPFD, "no_nonlinearity", net((32, 16), "identity"), ("sectors", "quantity"))
@@ -170,7 +170,7 @@ def starts() -> Iterator[Case]:
                        net((32, 16), "tanh", initializer=ng.Zeros()))  # fmt: skip
     yield from planted("equal weights", CHECKER, "identical_units", net((32, 16), "tanh", initializer=ng.Constant(0.2)))
     yield from planted("weights too small", CHECKER, "initialisation_scale",
-                       _then(net((32, 16), initializer=ng.Normal(1e-3)), run(**SGD)))  # fmt: skip
+                       then(net((32, 16), initializer=ng.Normal(1e-3)), run(**SGD)))  # fmt: skip
     yield from planted("weights too large", CHECKER, "initialisation_scale saturated_units",
                        net((32, 16), "tanh", initializer=ng.Normal(5.0)))  # fmt: skip
 
@@ -179,16 +179,16 @@ def wiring() -> Iterator[Case]:
     """Losses and outputs."""
     rows = targets(lambda y, rng: np.eye(int(y.max()) + 1)[y].astype(float))
     squared = run(loss="squared_error", optimizer="sgd", learning_rate=0.01, epochs=10)
-    yield from planted("squared error for classes", DEEPFD, "one_hot_regression", _then(rows, squared), CLASSES)
+    yield from planted("squared error for classes", DEEPFD, "one_hot_regression", then(rows, squared), CLASSES)
     one = lambda c, rng: replace(c, network=ng.Sequential([ng.Dense(8, activation="relu"), ng.Dense(1)]))  # noqa: E731
     number = targets(lambda y, rng: y.astype(float))
-    yield from planted("class numbers as quantities", DEEPFD, "regression_on_classes", _then(one, number), CLASSES)
+    yield from planted("class numbers as quantities", DEEPFD, "regression_on_classes", then(one, number), CLASSES)
     single = lambda c, rng: replace(  # noqa: E731
         c, network=ng.Sequential([ng.Dense(8, activation="relu"), ng.Dense(1, activation="softmax")])
     )
     yield from planted("softmax of one unit", UMLAUT, "refused", single)
     yield from planted("softmax under a loss of logits", UMLAUT, "refused",
-                       _then(net(end="softmax"), run(loss="softmax_cross_entropy")), CLASSES)  # fmt: skip
+                       then(net(end="softmax"), run(loss="softmax_cross_entropy")), CLASSES)  # fmt: skip
     yield from planted("no softmax under cross-entropy", UMLAUT, "refused", run(loss="cross_entropy"), CLASSES)
     yield from planted("ReLU output for classes", LOCAL, "targets_out_of_range", net(end="relu", hidden=(4,)), CLASSES)
     for end in ("logistic", "relu", "tanh"):
@@ -197,11 +197,11 @@ def wiring() -> Iterator[Case]:
 
 def examples() -> Iterator[Case]:
     """The data."""
-    yield from planted("inputs of 0 to 255", UMLAUT, "inputs_not_normalised", _then(
+    yield from planted("inputs of 0 to 255", UMLAUT, "inputs_not_normalised", then(
         inputs(lambda x: 127 + 60 * x), run(**SGD)))  # fmt: skip
-    yield from planted("columns on uneven scales", CHECKER, "inputs_not_normalised", _then(
+    yield from planted("columns on uneven scales", CHECKER, "inputs_not_normalised", then(
         inputs(lambda x: x * 10.0 ** np.arange(-3, 5)), run(**SGD)))  # fmt: skip
-    yield from planted("not a number after few steps", LOCAL, "inputs_not_normalised", _then(
+    yield from planted("not a number after few steps", LOCAL, "inputs_not_normalised", then(
         inputs(lambda x: 1e4 * x), run(**SGD)), ("quantity",))  # fmt: skip
     yield from planted("targets not scaled", CHECKER, "targets_out_of_range", targets(lambda y, rng: 900 + 300 * y),
                        ("quantity",))  # fmt: skip
@@ -211,7 +211,7 @@ def examples() -> Iterator[Case]:
     yield from planted("rows sorted and not shuffled", CHECKER, "sorted_labels", _sorted)
     good = run(optimizer="adam", epochs=30, class_weight="balanced")  # which makes no more examples
     yield from planted("one class nearly always", CHECKER, "class_collapse small_classes", _rare, CLASSES,
-                       _then(_rare, good))  # fmt: skip
+                       then(_rare, good))  # fmt: skip
     yield from planted("wrong labels", CHECKER, "wrong_labels", targets(
         lambda y, rng: np.where(rng.random(len(y)) < 0.15, (y + 1) % 3, y), held=False), ("blobs",))  # fmt: skip
     yield from planted("wild targets", CHECKER, "target_outliers", targets(_wild, held=False), ("quantity",))
@@ -247,9 +247,9 @@ def settings() -> Iterator[Case]:
         c, network=ng.Sequential(norm(c, 0.9999)), x=3 * c.x + 2, held=(3 * c.held[0] + 2, c.held[1])),
         well=lambda c, rng: replace(c, network=ng.Sequential(norm(c, 0.9))))  # fmt: skip
     yield from planted("batch normalisation on batches of 2", CHECKER, "batch_too_small lagging_statistics", _pairs,
-                       well=_then(_pairs, run(batch_size=32, epochs=30)))  # fmt: skip
+                       well=then(_pairs, run(batch_size=32, epochs=30)))  # fmt: skip
     yield from planted("class weights that tip over", CHECKER, "class_weights_tip", run(class_weight={0: 1e5}), CLASSES)
-    yield from planted("layers that are not trained", LINT, "still_layers", _then(
+    yield from planted("layers that are not trained", LINT, "still_layers", then(
         net((2, 32)), run(frozen="dense_1")))  # fmt: skip
 
 
@@ -259,7 +259,9 @@ def _pairs(c: Case, rng: np.random.Generator) -> Case:
     return replace(c, network=net, settings={**c.settings, "batch_size": 2, "epochs": 2})
 
 
-def _then(*changes: Change) -> Change:
+def then(*changes: Change) -> Change:
+    """One change after the other."""
+
     def change(c: Case, rng: np.random.Generator) -> Case:
         for one in changes:
             c = one(c, rng)
