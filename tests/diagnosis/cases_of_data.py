@@ -161,7 +161,7 @@ DATA = [
     (
         "shifted_inputs",
         lambda: split(NORMAL, changed(2, NORMAL[:, 2] / 2 + 1.8)),
-        "trees tell validation from training examples .* most by column 2,",
+        "trees tell validation from training examples .* most by columns 2, ",
     ),
     (
         "targets_apart",

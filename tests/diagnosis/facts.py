@@ -58,6 +58,7 @@ def known(*layers, **facts):
         "memory": {},
         "first_non_finite": lambda: None,
     }
+    facts.setdefault("first_signals", facts.get("signals", {}))
     history = ng.History(facts.pop("rows", []))
     objective = SimpleNamespace(
         terms=[(network.outputs[0][0], facts.pop("aim", None), 1.0)],

@@ -63,7 +63,7 @@ CASES = [
     (
         "targets_out_of_range",
         lambda: known(ng.Dense(1, activation="tanh"), aim=loss("binary_cross_entropy", logits=True)),
-        "takes logits of any size, but the output is a tanh",
+        "takes logits of any size, but the output's activation is tanh",
     ),
     (
         "targets_out_of_range",

@@ -123,14 +123,19 @@ class Diagnosis:
 
     @property
     def summary(self) -> str:
-        """One line: how well the network does beside what can be expected, and whether it is not known why."""
+        """One line: how well the network does beside what can be expected; where it is not known why, what to try
+        first."""
         line = f"skill {shown(self.skill)}"
         if self.held == self.held:
             line += f" ({shown(self.held)} on validation examples)"
         line += ", where 0 is the best constant answer and 1 is no mistake"
         if self.possible == self.possible:
             line += f"; a reference model reaches {shown(self.possible)}"
-        return f"{line}; nothing was found that says why the network falls short" if self.unexplained else line
+        if not self.unexplained:
+            return line
+        line += "; nothing was found that says why the network falls short"
+        first = "see first whether it learns a few examples by heart (measure=True): if not, its wiring is wrong"
+        return line if self.measures else f"{line}: {first}"
 
     @property
     def unexplained(self) -> bool:

@@ -35,6 +35,16 @@ def listed(names: Sequence[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + more
 
 
+def columns_of(names: Sequence[str]) -> str:
+    """Columns in words, from their names, each of which begins with "column".
+
+    >>> columns_of(["column 'age'"]), columns_of(["column 0", "column 2"])
+    ("column 'age'", 'columns 0, 2')
+    """
+    bare = [name.removeprefix("column ") for name in names]
+    return f"column{'s' * (len(names) > 1)} {listed(bare)}"
+
+
 def layers_of(names: Sequence[str]) -> str:
     """Layers in words.
 

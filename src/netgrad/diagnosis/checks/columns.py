@@ -15,7 +15,7 @@ from netgrad.diagnosis.checks.data import standardised
 from netgrad.diagnosis.finding import Check
 from netgrad.diagnosis.reference import single_column_skill
 from netgrad.diagnosis.table import Named, named_columns
-from netgrad.diagnosis.words import digits, listed
+from netgrad.diagnosis.words import columns_of, digits
 from netgrad.registry import register
 
 STAND_INS = {-1.0, *(sign * (10**k - 1.0) for k in range(1, 8) for sign in (-1, 1)), -32768.0, 32767.0, -2147483648.0}
@@ -142,8 +142,8 @@ class UselessColumns(Check):
             return
         still = [c.name for c in columns if not np.ptp(c.values) > 0]
         if still:
-            message = f"{listed(still)} {'has' if len(still) == 1 else 'have'} the same value in every row"
-            yield self.found("note", listed(still), message, columns=len(still))
+            message = f"{columns_of(still)} {'has' if len(still) == 1 else 'have'} the same value in every row"
+            yield self.found("note", columns_of(still), message, columns=len(still))
         seen: dict[bytes, str] = {}
         for c in columns:
             if not (spread := float(c.values.std())) > 0:

@@ -156,7 +156,8 @@ class TargetsOutOfRange(Check):
             if loss.logits:
                 if isinstance(activation, ReLU | Tanh | ScaledTanh | Threshold):
                     bent = activation.registered_name
-                    message = f"the loss {loss.registered_name} takes logits of any size, but the output is a {bent}"
+                    message = f"the loss {loss.registered_name} takes logits of any size, but the output's activation "
+                    message += f"is {bent}"
                     yield self.found(e.mistaken, where, message, skill=e.skill).trying("leave its activation out")
                 continue
             if loss.registered_name == "cross_entropy" and not isinstance(activation, Softmax | Logistic):

@@ -14,7 +14,7 @@ import numpy as np
 from netgrad.diagnosis import recurrence
 from netgrad.diagnosis.checks.rates import lower_helps
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.words import digits
+from netgrad.diagnosis.words import digits, either
 from netgrad.initializers import Orthogonal
 from netgrad.layers.cells import LSTM, RNN, ForgetGateRNN
 from netgrad.layers.recurrent import Recurrent
@@ -22,6 +22,7 @@ from netgrad.network import Node
 from netgrad.registry import register
 
 SATURATING = ("logistic", "tanh", "scaled_tanh")
+STEADY = 0.9  # spectral radius of W_h below which its start alone lets a state fade
 
 
 @register("finding", "vanishing_gradients")
@@ -56,10 +57,14 @@ class VanishingGradients(Check):
             message = (
                 f"delta shrinks to {digits(ratio)} of its size from {last} back to {name}, {when}: {name} hardly learns"
             )
-            saturate = any(
-                getattr(getattr(p.layer, "activation", p.layer), "registered_name", "") in SATURATING for p in e.places
+            kinds = {getattr(getattr(p.layer, "activation", p.layer), "registered_name", "") for p in e.places}
+            bent = sorted(kinds & set(SATURATING))
+            advice = either(
+                f"relu units instead of {bent[0]} ones" if bent else "",
+                "He or Xavier initialisation",
+                "batch normalisation",
+                "fewer layers",
             )
-            advice = "" if saturate else "use He or Xavier initialisation, batch normalisation, or fewer layers"
             yield self.found(e.severity, f"layer {name}", message, ratio=ratio).trying(advice)
 
     def repair(self, recipe, e):
@@ -103,7 +108,13 @@ class ExplodingGradients(Check):
             ratio, name, last, when = worst
             message = f"delta grows to {digits(ratio)} times its size from {last} back to {name}, {when}"
             left_behind = e.failing and when == "as trained" and lower_helps(e)
-            yield self.found("note" if left_behind else e.severity, f"layer {name}", message, ratio=ratio)
+            advice = either(
+                "a lower learning rate" if left_behind else "He or Xavier initialisation",
+                "" if e.settings.get("clip_norm") else "clip_norm=1.0",
+                "batch or layer normalisation",
+            )
+            severity = "note" if left_behind else e.severity
+            yield self.found(severity, f"layer {name}", message, ratio=ratio).trying(advice)
 
     def repair(self, recipe, e):
         return clipped(recipe.with_usual_start())
@@ -139,7 +150,13 @@ class VanishingMemory(Check):
             message = f"the last state of {name} depends on the first step of its sequence by a factor of "
             message += f"{digits(reach)} only"
             simple = isinstance(e.network.by_name[name].layer, RNN | ForgetGateRNN)
-            advice = "" if simple else "start the forget gate's bias at 1, or let an output see earlier steps, too"
+            advice = either(
+                "an LSTM or a GRU, whose gates carry the state on"
+                if simple
+                else "a forget gate's bias that starts at 1",
+                "a W_h that starts orthogonal" if radius < STEADY else "",
+                "an output that sees earlier steps, too",
+            )
             measured = {"jacobian": reach, "spectral_radius": radius}
             yield self.found(e.severity, f"layer {name}, over time", message, **measured).trying(advice)
 
@@ -171,9 +188,9 @@ class ExplodingMemory(Check):
             radius = max((r for key, r in radii.items() if key.startswith(f"{name}.")), default=0.0)
             if reach > self.growth or not np.isfinite(reach) or radius > self.radius:
                 message = f"gradients of {name} grow up to {digits(reach)} times on their way back through time"
-                yield self.found(
-                    e.severity, f"layer {name}, over time", message, jacobian=reach, spectral_radius=radius
-                )
+                measured = {"jacobian": reach, "spectral_radius": radius}
+                advice = either("a W_h that starts orthogonal", "" if e.settings.get("clip_norm") else "clip_norm=1.0")
+                yield self.found(e.severity, f"layer {name}, over time", message, **measured).trying(advice)
 
     def repair(self, recipe, e):
         def change(node: Node):

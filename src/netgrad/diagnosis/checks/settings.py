@@ -15,6 +15,7 @@ from netgrad.diagnosis.words import count_of, digits, either, layers_of, shown
 from netgrad.layers.base import Layer
 from netgrad.layers.dropout import Dropout
 from netgrad.layers.gaussian import Gaussian
+from netgrad.layers.noise import GaussianNoise
 from netgrad.layers.normalisation import BatchNorm
 from netgrad.layers.wrapper import bare
 from netgrad.network import Node, every_layer
@@ -92,7 +93,10 @@ class NoiseDrowns(Check):
             message = f"with {', '.join(noisy)} at work, as in training, the skill is "
             message += f"{shown(e.skill_under_noise)}, without {shown(e.skill)}"
             measured = {"in_training": e.skill_under_noise, "in_prediction": e.skill}
-            yield self.found("fault", layers_of(list(noisy)), message, **measured)
+            added = all(isinstance(bare(layer), GaussianNoise) for layer in noisy.values())
+            yield self.found("fault", layers_of(list(noisy)), message, **measured).trying(
+                "less noise" if added else "drop 10 to 50 % of the units"
+            )
 
     def counts(self, layer: Layer) -> bool:
         """Whether a layer's noise is there to be trained against; that of a variational code is what it says."""
@@ -262,7 +266,10 @@ class StillLayers(Check):
         slow = [name for name, change in moved.items() if 0 < change < self.hardly]
         if still and rest:
             message = f"the weights of {', '.join(still[:4])} are those that were drawn: training has not changed them"
-            yield self.found(e.severity, layers_of(still), message, others=float(np.median(rest)))
+            advice = f"check what is frozen, and that {layers_of(still)} lead to an output with a loss"
+            if len(still) == 1:
+                advice = advice.replace("lead", "leads")
+            yield self.found(e.severity, layers_of(still), message, others=float(np.median(rest))).trying(advice)
         if len(slow) == len(moved):
             message = f"no layer's weights changed by more than {max(rest):.2g} of their size in the whole run"
             advice = "larger steps: a higher learning rate, and with Adam a small epsilon"
@@ -272,7 +279,9 @@ class StillLayers(Check):
                 f"the weights of {', '.join(slow[:4])} changed by {moved[slow[0]]:.2g} of their size in the whole "
             )
             message += "run, those of the others far more"
-            yield self.found(e.severity, layers_of(slow), message, moved=moved[slow[0]], others=float(np.median(rest)))
+            measured = {"moved": moved[slow[0]], "others": float(np.median(rest))}
+            advice = "a higher learning rate of these layers (layer_rates=)"
+            yield self.found(e.severity, layers_of(slow), message, **measured).trying(advice)
 
     def repair(self, recipe, e):
         if recipe.settings.get("frozen") is not None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from netgrad.diagnosis import reference
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.words import classes_of, count_of, digits, listed, shown
+from netgrad.diagnosis.words import classes_of, columns_of, count_of, digits, shown
 from netgrad.registry import register
 
 SOURCES = "check how these columns came about in both, or draw both from the same examples"
@@ -95,7 +95,7 @@ class ShiftedInputs(Check):
                 yield from self.told_apart(e, x, held)
                 continue
             which = np.flatnonzero(off)[np.argsort(-moved[off])]
-            names = listed([e.column_name(int(i)) for i in which])
+            names = columns_of([e.column_name(int(i)) for i in which])
             typical = float(np.median(ratio[off]))
             measured = {"spread": typical, "moved": float(np.median(moved[off]))}
             if off.sum() >= max(2, 0.5 * real.sum()):
@@ -120,7 +120,7 @@ class ShiftedInputs(Check):
             return
         area, weights = reference.told_apart(x, held)
         if area > self.apart:
-            names = listed([e.column_name(int(i)) for i in np.argsort(-weights)[:3]])
+            names = columns_of([e.column_name(int(i)) for i in np.argsort(-weights)[:3]])
             message = f"trees tell validation from training examples (area under the curve {area:.2f}), most by {names}"
             yield self.found("fault", names, message, area=area).trying(SOURCES)
 
@@ -169,8 +169,9 @@ class TargetsApart(Check):
                 slope, offset = np.polyfit(predicted[:, 0], target[:, 0], 1)
                 again = reference.skill(task, slope * predicted + offset, target)
                 if again > self.high * own:
-                    message = f"the validation targets are about {digits(slope)} times those of training, plus "
-                    message += f"{digits(offset)}"
+                    sign = "plus" if offset >= 0 else "minus"
+                    message = f"the validation targets are about {digits(slope)} times those of training, {sign} "
+                    message += f"{digits(abs(offset))}"
                     yield self.found("fault", f"the output {name}", message, as_given=skill, scaled=again)
                     continue
             if e.held_possible < 0.1 and skill < 0.1 and len(target) >= 60:

@@ -130,11 +130,11 @@ class FirstLoss(Check):
             severity = "warning" if lasting and not e.failing else e.severity
             last = [gain for node in e.weighted if node not in e.hidden for gain in gains(e, node)]
             size = max((float(np.sqrt((rows**2).mean())) for rows in columns(e).values()), default=1.0)
+            loud = max(last, default=1) > 2
             advice = either(
-                "start the output layer's weights smaller (leave its initialiser out)"
-                if max(last, default=1) > 2
-                else "",
+                "start the output layer's weights smaller (leave its initialiser out)" if loud else "",
                 "standardise the inputs" if size > 3 else "",
+                "start the output layer's weights smaller" if not loud and size <= 3 else "",
             )
             measured = {"first_loss": e.first_loss, "chance": guess}
             yield self.found(severity, "the first step", message, **measured).trying(advice)

@@ -10,12 +10,15 @@ from typing import ClassVar
 
 import numpy as np
 
+from netgrad.diagnosis.checks.data import columns
 from netgrad.diagnosis.finding import Check
 from netgrad.diagnosis.signals import activation_of
+from netgrad.diagnosis.words import either
 from netgrad.network import Node
 from netgrad.registry import register
 
 RECTIFIERS = ("relu",)
+LARGE = 3.0  # root mean square of inputs from which on they alone may saturate units
 
 
 @register("finding", "dead_units")
@@ -50,7 +53,15 @@ class DeadUnits(Check):
             one = dead.sum() == 1
             message = f"{int(dead.sum())} of {dead.size} units of {node.name} {'is' if one else 'are'} active on no "
             message += f"example: {'it is' if one else 'they are'} dead"
-            yield self.found(severity, f"{units(dead)} of layer {node.name}", message, share=share)
+            yield self.found(severity, f"{units(dead)} of layer {node.name}", message, share=share).trying(
+                self.advice(dead, e.first_signals[node.name].answer == 0)
+            )
+
+    def advice(self, dead: np.ndarray, before: np.ndarray) -> str:
+        """What helps these dead units, by whether they were dead before the first step, too."""
+        born = bool((dead & before).sum() > 0.5 * dead.sum())
+        cause = "He initialisation, with biases of 0.1" if born else "a lower learning rate"
+        return either(cause, "leaky_relu or elu units")
 
     def repair(self, recipe, e):
         def change(node: Node):
@@ -87,7 +98,16 @@ class SaturatedUnits(Check):
             message = f"the {activation} units of {node.name} are saturated in {flat.mean():.0%} of all cases"
             yield self.found(
                 e.severity, f"{units(flat > self.share)} of layer {node.name}", message, share=float(flat.mean())
-            )
+            ).trying(self.advice(e, bool(e.first_signals[node.name].flat.mean() > self.share)))
+
+    def advice(self, e, before: bool) -> str:
+        """What helps, by whether these units were saturated before the first step, too."""
+        size = max((float(np.sqrt((rows**2).mean())) for rows in columns(e).values()), default=1.0)
+        return either(
+            "standardised inputs" if size > LARGE else "",
+            "Xavier initialisation, with biases of 0" if before else "a lower learning rate",
+            "relu units",
+        )
 
     def repair(self, recipe, e):
         return recipe.with_usual_start()
@@ -121,7 +141,10 @@ class RedundantUnits(Check):
             if wasted.size < self.units or share < self.share or left >= e.input_rank:
                 continue
             message = f"{int(wasted.sum())} of {wasted.size} units of {node.name} are copies, constant or unused"
-            yield self.found(e.severity, f"{units(wasted)} of layer {node.name}", message, share=share)
+            none_left = "find out what keeps the layer from learning: it is not its width" if not left else ""
+            yield self.found(e.severity, f"{units(wasted)} of layer {node.name}", message, share=share).trying(
+                none_left
+            )
 
     def wasted(self, e, node: Node) -> np.ndarray | None:
         """(units,) which units of this layer add nothing, dead ones left out; None where it cannot be said."""
