@@ -19,6 +19,7 @@ def test_of_a_linear_network_all_is_known():
     found = measure(model, X, y)
     hessian = ng.curvature.hessian(model, X, y) / len(X)
     assert found.sharpness == pytest.approx(np.linalg.eigvalsh(hessian)[-1], rel=0.02)
+    assert found.curvatures == pytest.approx(np.linalg.eigvalsh(hessian)[::-1], rel=0.02)
     assert found.limit == 200
     slopes = X * (model.predict(X).reshape(-1, 1) - y[:, None])  # of each example
     mean = slopes.mean(0)
@@ -32,6 +33,18 @@ def test_effective_rank():
     assert effective_rank(RNG.normal(size=(4000, 6))) == pytest.approx(6, rel=0.01)
     assert np.isnan(effective_rank(np.ones((10, 3))))
     assert np.isnan(effective_rank(np.zeros((0, 0))))
+
+
+def test_directions_in_which_the_loss_falls_to_both_sides():
+    """At weights of 0 the loss of a product of two weights is a saddle."""
+    x = X[:, :1]
+    net = ng.Sequential([ng.Dense(1, bias=False, initializer=ng.Zeros()) for _ in range(2)])
+    found = measure(ng.untrained(net, x, x[:, 0]), x, x[:, 0])
+    up, down = sorted(found.curvatures, reverse=True)
+    assert up == pytest.approx((x**2).mean(), rel=0.02)
+    assert down == pytest.approx(-up, rel=0.02)
+    assert "in 1 of these 2 the loss falls to both sides, as on a saddle" in repr(found)
+    assert "saddle" not in repr(Measures({}, 1.0, 1.0, float("nan"), 0.9, (1.0, 0.5)))
 
 
 def test_words_for_what_is_wired_wrongly():

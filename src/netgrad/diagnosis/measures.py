@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from netgrad.diagnosis.evidence import Evidence
 
 BATCHES = 8  # into which the examples are divided, to tell a gradient from its noise
-ROUNDS = 24  # of the power method, for the largest curvature
+ROUNDS = 24  # of the power method, for the largest curvatures
+DIRECTIONS = 4  # of largest curvature that are looked for, at most
+DOWNWARDS = 0.01  # of the largest curvature: what is below minus this is a way down
 HEADER = ("layer", "units", "effective rank", "signal to noise", "moved")  # over the cells of a layer's measures
 
 
@@ -48,11 +50,11 @@ class Measures:
     """What `measure` found.
 
     layers: by name. noise_scale: the number of examples a step at which the gradient and its noise are of one size:
-    batches far smaller follow noise, far larger ones waste work; infinite where the gradient is lost in it. sharpness:
-    the largest curvature of the mean loss; limit: 2 / learning rate of gradient descent, above which steps diverge, NaN
-    for other optimisers. by_heart: the
-    loss after 300 updates on at most 32 of the examples alone, with the best of seven rates, over that of a constant
-    answer: next to 0 where layers, loss and targets are wired rightly.
+    batches far smaller follow noise, far larger ones waste work; infinite where the gradient is lost in it.
+    curvatures: the largest of the mean loss by size, each along a direction of its own, negative where the loss falls
+    to both sides; sharpness: the first of them by size; limit: 2 / learning rate of gradient descent, above which steps
+    diverge, NaN for other optimisers. by_heart: the loss after 300 updates on at most 32 of the examples alone, with
+    the best of seven rates, over that of a constant answer: next to 0 where layers, loss and targets are wired rightly.
     """
 
     layers: Mapping[str, LayerMeasures]
@@ -60,6 +62,7 @@ class Measures:
     sharpness: float
     limit: float
     by_heart: float
+    curvatures: tuple[float, ...] = ()
 
     @property
     def rows(self) -> list[list[str]]:
@@ -73,9 +76,16 @@ class Measures:
     @property
     def lines(self) -> tuple[str, ...]:
         """What holds of the whole network, in sentences; what is not known is left out."""
-        noise = f"gradient and noise are of one size with {self.noise_scale:.3g} examples a step"
+        noise = (
+            f"the gradient and its noise are of one size in batches of {self.noise_scale:.3g} examples: that is the "
+        )
+        noise += "size to begin with"
         beside = "" if np.isnan(self.limit) else f", where 2 / learning rate is {self.limit:.3g}"
         sharp = f"the largest curvature of the loss is {self.sharpness:.3g}{beside}"
+        if len(self.curvatures) > 1:
+            sharp += f", in other directions {', '.join(f'{c:.3g}' for c in self.curvatures[1:])}"
+        if down := sum(c < -DOWNWARDS * max(map(abs, self.curvatures)) for c in self.curvatures):
+            sharp += f"; in {down} of these {len(self.curvatures)} the loss falls to both sides, as on a saddle"
         learns = "so it can learn" if self.by_heart < 0.1 else "so something is wired wrongly, or it is far too small"
         heart = f"a few examples are learned by heart to {self.by_heart:.2g} of the loss of a constant answer: {learns}"
         if self.noise_scale == float("inf"):
@@ -102,7 +112,7 @@ def measured(e: Evidence) -> Measures:
     usable = e.probe.size // parts * parts
     few: Batch = jax.tree.map(lambda value: value[:usable], e.probe)
     objective = replace(model.objective, penalties=(), reduction="mean")
-    mean, square, sharpness = jax.tree.map(
+    mean, square, curvatures = jax.tree.map(
         np.asarray, _compiled(model.network, objective, parts)(model.params, model.state, few)
     )
     apart = parts / usable - 1 / usable if parts > 1 else float("nan")
@@ -119,7 +129,8 @@ def measured(e: Evidence) -> Measures:
     total = sum(signal.values())
     scale = sum(noise.values()) / total if total else float("inf")
     chance = e.chance if model.objective.reduction == "mean" else e.chance / e.scored.size
-    return Measures(layers, scale, float(sharpness), _limit(e), e.by_heart / max(chance, 1e-30))
+    found = sorted(map(float, curvatures), key=abs, reverse=True)
+    return Measures(layers, scale, found[0], _limit(e), e.by_heart / max(chance, 1e-30), tuple(found))
 
 
 def effective_rank(rows: np.ndarray) -> float:
@@ -150,7 +161,7 @@ def _limit(e: Evidence) -> float:
 @lru_cache(maxsize=32)
 def _compiled(network: Network, objective: Objective, count: int) -> Any:
     """(params, state, batch) -> of each layer the squared norm of the whole gradient, the mean of those of so many
-    parts, and the largest eigenvalue of the Hessian by size."""
+    parts, and the largest eigenvalues of the Hessian by size, by subspace iteration."""
 
     def run(params: dict, state: dict, batch: Batch) -> tuple[Any, Any, Any]:
         own = trained(params, network.untrained)
@@ -167,15 +178,19 @@ def _compiled(network: Network, objective: Objective, count: int) -> Any:
         parts = jax.tree.map(lambda value: value.reshape(count, -1, *value.shape[1:]), batch)
         each = jax.lax.map(lambda part: norms(slope(params, part)), parts)
 
-        def turned(v: jax.Array, _: Any) -> tuple[jax.Array, jax.Array]:
-            def at(moved: jax.Array) -> jax.Array:
-                return jax.flatten_util.ravel_pytree(slope(completed(params, back(moved)), batch))[0]
+        def at(moved: jax.Array) -> jax.Array:
+            return jax.flatten_util.ravel_pytree(slope(completed(params, back(moved)), batch))[0]
 
-            Hv = jax.jvp(at, (flat,), (v,))[1]
-            return Hv / jnp.maximum(jnp.linalg.norm(Hv), 1e-30), v @ Hv
+        def bent(V: jax.Array) -> jax.Array:
+            """The Hessian times each row of V (directions, P)."""
+            return jax.lax.map(lambda v: jax.jvp(at, (flat,), (v,))[1], V)
 
-        first = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)
-        _, curvatures = jax.lax.scan(turned, first / jnp.linalg.norm(first), length=ROUNDS)
-        return norms(slope(params, batch)), jax.tree.map(jnp.mean, each), curvatures[-1]
+        def turned(V: jax.Array, _: Any) -> tuple[jax.Array, None]:
+            return jnp.linalg.qr(bent(V).T)[0].T, None
+
+        first = jax.random.normal(jax.random.key(0), (min(DIRECTIONS, flat.size), flat.size), flat.dtype)
+        V, _ = jax.lax.scan(turned, jnp.linalg.qr(first.T)[0].T, length=ROUNDS)
+        H = V @ bent(V).T
+        return norms(slope(params, batch)), jax.tree.map(jnp.mean, each), jnp.linalg.eigvalsh((H + H.T) / 2)
 
     return Program(run)
