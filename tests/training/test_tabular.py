@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import netgrad as ng
 from netgrad.data import TableEncoder
@@ -115,6 +117,16 @@ def test_the_recipe_goes_by_rows_and_columns():
     assert quantity > classes
     with pytest.raises(ng.NetgradError, match="unknown task 'regresion': did you mean 'regression'"):
         ng.recipe(np.zeros((30, 2)), "regresion")
+
+
+@given(rows=st.integers(1, 120_000), task=st.sampled_from(["regression", "classification"]))
+def test_batches_are_of_one_size_and_few_more_rows_are_held_out_for_it(rows, task):
+    how = ng.recipe(np.zeros((rows, 1)), task)
+    held = round(rows * (how.validation or 0))  # as `netgrad.training.batch.split` counts them
+    steps, rest = divmod(rows - held, how.batch_size)
+    assert rest == 0
+    share = 0 if rows < 20 else 0.2 if rows < 10_000 else 0.1
+    assert 0 <= held - round(rows * share) < max(steps, 1)
 
 
 def test_rows_are_kept_for_testing_and_settings_reach_the_training():

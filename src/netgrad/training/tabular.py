@@ -106,8 +106,13 @@ def recipe(x: np.ndarray, task: str = "regression") -> Recipe:
     usual = Recipe()
     numbers = sum(len(np.unique(column[:1000])) > 2 for column in np.asarray(x).T)
     pieces = min(usual.pieces, max(2, rows // ROWS_A_PIECE), MOST_PIECES // max(1, numbers))
-    batch_size = next(size for most, size in BATCH_SIZES if rows < most)
-    epochs = int(np.clip(STEPS[task] * batch_size / rows, *EPOCHS))
+    usual_size = next(size for most, size in BATCH_SIZES if rows < most)
+    epochs = int(np.clip(STEPS[task] * usual_size / rows, *EPOCHS))
+    held = round(rows * (0 if rows < FEWEST_HELD_OUT else 0.2 if rows < 10_000 else 0.1))
+    # Batches of one size, by a few rows more held out: a smaller last one is a step of its own to compile.
+    steps = -(-(rows - held) // usual_size)
+    batch_size = (rows - held) // steps
+    held = rows - steps * batch_size if held else 0
     if task == "classification":
         usual = replace(usual, learning_rate=1e-3 if rows < 5000 else 5e-4, dropout=0.3)
     return replace(
@@ -116,7 +121,7 @@ def recipe(x: np.ndarray, task: str = "regression") -> Recipe:
         batch_size=batch_size,
         epochs=epochs,
         patience=max(8, epochs // 4),
-        validation=None if rows < FEWEST_HELD_OUT else 0.2 if rows < 10_000 else 0.1,
+        validation=held / rows if held else None,
     )
 
 
