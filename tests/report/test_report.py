@@ -9,7 +9,7 @@ import pytest
 
 import netgrad as ng
 from netgrad.errors import FileError
-from netgrad.report import figures
+from netgrad.report import diagnosis_figures, figures
 from netgrad.report.html import render, sections
 from netgrad.report.judgement import judge
 from netgrad.report.layers import architecture, traced
@@ -200,3 +200,15 @@ def test_axes_are_those_that_quantities_of_their_kind_are_read_on():
     assert any(text.get_text().endswith(" beyond") for text in left.texts)
     big = figures.quantities(np.linspace(10000, 20000, 50), np.linspace(10000, 20000, 50), "price")
     assert re.search(r">1\d,\d00<", figures.svg(big, "a price", "p"))
+
+
+def test_a_map_of_units_has_a_cell_for_each_and_crosses_out_the_dead():
+    answers = {"dense_1": np.array([0.0, 1.0, 0.5]), "dense_2": np.full(200, 0.25)}
+    (ax,) = diagnosis_figures.unit_map(answers).axes
+    first, second = ax.collections
+    assert [len(cells.get_paths()) for cells in (first, second)] == [3, 128]
+    shades = first.get_facecolors()[:, 3]
+    assert shades[1] < shades[2] < shades[0]  # the less a unit answers, the darker
+    crosses = [line.get_xdata() for line in ax.lines]
+    assert [len(places) for places in crosses] == [6, 0]
+    assert np.nanmax(crosses[0]) < 1

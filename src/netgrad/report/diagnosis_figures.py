@@ -58,12 +58,14 @@ def unit_map(answers: Mapping[str, np.ndarray]) -> Figure:
     fig = Figure(figsize=(8.4, 0.9 + 0.36 * len(answers)), layout="constrained")
     ax = fig.subplots()
     for place, row in enumerate(answers.values()):
-        for unit, share in enumerate(row[:MOST_UNITS]):
-            alpha = float(0.06 + 0.6 * (1 - np.clip(share, 0, 1)))
-            ax.add_patch(mpl.patches.Rectangle((unit, place - 0.4), 0.92, 0.8, color=BLUE, alpha=alpha, lw=0))
-            if share == 0:
-                ax.plot([unit, unit + 0.92], [place - 0.4, place + 0.4], color=INK, linewidth=0.8)
-                ax.plot([unit, unit + 0.92], [place + 0.4, place - 0.4], color=INK, linewidth=0.8)
+        shown = row[:MOST_UNITS]
+        cells = [(unit, 0.92) for unit in range(len(shown))]  # all of a layer are one artist: one each takes seconds
+        shades = mpl.colors.to_rgba_array([BLUE] * len(shown), 0.06 + 0.6 * (1 - np.clip(shown, 0, 1)))
+        ax.broken_barh(cells, (place - 0.4, 0.8), facecolors=shades, linewidth=0)
+        dead = np.flatnonzero(shown == 0)[:, None]
+        across = np.add(dead, [0, 0.92, np.nan, 0, 0.92, np.nan])
+        down = np.tile([place - 0.4, place + 0.4, np.nan, place + 0.4, place - 0.4, np.nan], len(dead))
+        ax.plot(across.ravel(), down, color=INK, linewidth=0.8)
     ax.set(xlim=(-0.3, widest + 0.3), ylim=(len(answers) - 0.4, -0.6), xlabel="unit")
     ax.set_yticks(range(len(answers)), list(answers))
     ax.grid(False)
