@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import netgrad as ng
 from netgrad.report.classes import by_class
@@ -47,6 +48,25 @@ def test_a_column_that_nothing_hangs_on_is_worth_nothing():
     assert re.search("Bars: size .*, kind .*, noise ", worth.figure)
     assert "size: -" in depends.figure
     assert list(columns_judged(model, np.zeros((3, 2)), y[:3])) == []
+
+
+def test_worth_and_dependence_are_those_of_tables_with_other_values():
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"size": rng.normal(size=90), "kind": rng.choice(["a", "b"], 90), "odd": rng.normal(size=90)})
+    table.loc[7, "size"] = np.nan
+    y = table["size"].fillna(0).to_numpy() + (table["kind"] == "a")
+    model = ng.fit(ng.Sequential([ng.Dense(1)]), table, y, epochs=5)
+    draws = np.random.default_rng(0)
+    rows = draws.permutation(90)
+    x, wanted = table.iloc[rows].reset_index(drop=True), y.to_numpy()[rows]
+    usual, worth = model.evaluate(x, wanted)["loss"], {}
+    for name in x.columns:
+        shuffled = (x.assign(**{name: x[name].to_numpy()[draws.permutation(90)]}) for _ in range(3))
+        worth[name] = np.mean([model.evaluate(other, wanted)["loss"] for other in shuffled]) - usual
+    assert importance(model, table, y) == pytest.approx(worth, rel=1e-4)
+    found = dependence(model, table, "kind")
+    alike = [model.predict(table.assign(kind=kind)).mean() for kind in found.labels]
+    np.testing.assert_allclose(found.answers[:, 0], alike, rtol=1e-5)
 
 
 def test_the_answer_by_values_of_a_column():

@@ -36,18 +36,34 @@ def importance(model: Model, x: Any, y: Any, seed: int = 0) -> dict[str, float]:
     rng = np.random.default_rng(seed)
     rows = rng.permutation(len(x))[:ROWS]
     x, y = x.iloc[rows].reset_index(drop=True), np.asarray(y)[rows]
-    used = [column.name for column in model.encoder.columns] if model.encoder is not None else []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the rows all has been said
-        usual = model.evaluate(x, y)["loss"]
-        found = {}
-        for name in used:
-            losses = []
-            for _ in range(ROUNDS):
-                shuffled = x[name].iloc[rng.permutation(len(x))].reset_index(drop=True)
-                losses.append(model.evaluate(x.assign(**{name: shuffled}), y)["loss"])
-            found[name] = float(np.mean(losses)) - usual
+        batch = model.batch(x, y)
+    ((fed, encoded),) = batch.x.items()
+    usual = model.score_batch(batch)["loss"]
+    found = {}
+    for name, own in _features(model).items():
+        losses = []
+        for _ in range(ROUNDS):  # the features are shuffled: those of a row do not depend on the others
+            other = _with(encoded, own, encoded[rng.permutation(len(x))][:, own])
+            losses.append(model.score_batch(batch._replace(x={fed: other}))["loss"])
+        found[name] = float(np.mean(losses)) - usual
     return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _features(model: Model) -> dict[str, slice]:
+    """Where the features of each of the model's columns stand in a row."""
+    found, first = {}, 0
+    for column in model.encoder.columns if model.encoder is not None else ():
+        found[column.name] = slice(first, first := first + len(column.feature_names))
+    return found
+
+
+def _with(encoded: np.ndarray, own: slice, features: np.ndarray) -> np.ndarray:
+    """These rows (N, d) with other features in some places."""
+    other = encoded.copy()
+    other[:, own] = features
+    return other
 
 
 @dataclass(frozen=True)
@@ -90,14 +106,14 @@ def dependence(model: Model, x: Any, name: str, seed: int = 0) -> Dependence:
         numbers = model.encoder.numbers(some, name)
         named = column.kind in ("category", "boolean")
         rows = _typical(numbers, named)
-        values = some[name].iloc[np.tile(rows, (len(some), 1)).T.ravel()].reset_index(drop=True)
-        repeated = some.iloc[np.tile(np.arange(len(some)), len(rows))].reset_index(drop=True)
-        answers = _answers(model, repeated.assign(**{name: values}))
+        encoded, own = model.encode_inputs(some), _features(model)[name]
+        # Value by value: whatever their number, the program is that for so many rows.
+        answers = np.stack([_answers(model, _with(encoded, own, encoded[row, own])).mean(0) for row in rows])
     day = 10  # letters of a date: the time of day has no room
     labels = tuple(str(v)[: None if named else day] for v in some[name].iloc[rows])
     labels = labels if named or column.kind == "date" else ()
     places = np.arange(len(rows), dtype=float) if named else numbers[rows]
-    return Dependence(name, places, labels, answers.reshape(len(rows), len(some), -1).mean(1), named)
+    return Dependence(name, places, labels, answers, named)
 
 
 def _typical(numbers: np.ndarray, named: bool) -> np.ndarray:
