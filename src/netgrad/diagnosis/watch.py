@@ -117,15 +117,12 @@ class Watch(Callback):
     def on_epoch(self, run):
         state = _find(run.carry.opt_state)
         if count := int(state.samples):
-            means = jax.tree.map(lambda total: float(total) / count, state.sums)
-            self.records.append(means)
-        fresh = state._replace(samples=jnp.zeros_like(state.samples), sums=jax.tree.map(jnp.zeros_like, state.sums))
-        run.carry = run.carry._replace(opt_state=_put(run.carry.opt_state, fresh))
-        if run.starts is not None:
-            both = _find(run.starts.carries.opt_state)
-            both = both._replace(samples=jnp.zeros_like(both.samples), sums=jax.tree.map(jnp.zeros_like, both.sums))
-            carries = run.starts.carries
-            run.starts.carries = carries._replace(opt_state=_put(carries.opt_state, both))
+            self.records.append(jax.tree.map(lambda total: float(total) / count, state.sums))
+            run.carry = run.carry._replace(opt_state=_put(run.carry.opt_state, _emptied(state)))
+            if run.starts is not None:
+                carries = run.starts.carries
+                both = _put(carries.opt_state, _emptied(_find(carries.opt_state)))
+                run.starts.carries = carries._replace(opt_state=both)
         seen = {event["finding"] for event in run.history.events}
         for finding, message in self.noticed(run):
             if finding not in seen:
@@ -183,6 +180,12 @@ class Watch(Callback):
                 yield "dead_units", f"{sample.dead:.0%} of the units of layer {node.name} were active on no example"
             if kind in ("logistic", "tanh", "scaled_tanh") and sample.saturated >= SaturatedUnits.share:
                 yield "saturated_units", f"layer {node.name} was saturated in {sample.saturated:.0%} of all cases"
+
+
+def _emptied(state: Watching) -> Watching:
+    """Without samples: NumPy's zeros, as JAX would call a program for each."""
+    samples, sums = jax.tree.map(lambda old: np.zeros(old.shape, old.dtype), (state.samples, state.sums))
+    return state._replace(samples=samples, sums=sums)
 
 
 def _find(state: Any) -> Watching:

@@ -155,7 +155,8 @@ def rates(learning_rate: Any) -> Any:
     if callable(learning_rate):
         return [float(learning_rate(jnp.asarray(step))) for step in (0, 1, 3, 10, 30, 100, 300, 1000, 10_000)]
     if isinstance(learning_rate, dict):
-        return {name: rates(value) for name, value in learning_rate.items()}
+        found = {id(value): rates(value) for value in learning_rate.values()}  # layers share schedules
+        return {name: found[id(value)] for name, value in learning_rate.items()}
     return learning_rate
 
 
