@@ -172,6 +172,53 @@ def test_many_channels():
     assert_close(kernels.conv_weight_gradient(x, z, (3, 3), **steps)[0], dW, 1296)
 
 
+# Few examples and many: tiles that lie alone and side by side, of which the last has lanes that nobody fills; patches
+# that reach beyond the edge on each side, images of less than a patch, filters that fill no vector.
+@settings(max_examples=8)
+@given(
+    n=st.sampled_from([4, 8, 21, 33]),
+    size=pair(1, 9),
+    channels=st.sampled_from([64, 70]),
+    filters=st.sampled_from([64, 77]),
+    padding=padding,
+    activation=st.sampled_from(["identity", "relu"]),
+)
+def test_results_two_by_two(n, size, channels, filters, padding, activation):
+    steps = {"strides": (1, 1), "padding": padding, "dilation": (1, 1)}
+    assume(fits(size, (3, 3), **steps))
+    x, W, b = normal(0, n, *size, channels), normal(1, 3, 3, channels, filters), normal(2, filters)
+    delta = normal(3, n, *kernels.conv_shape(size, (3, 3), **steps), filters)
+    with jax.enable_x64():
+        exact = [jnp.asarray(a, jnp.float64) for a in (x, W, b)]
+        z, back = jax.vjp(lambda x, W, b: reference(x, W, b, **steps), *exact)
+        d_x, dW, db = back(jnp.asarray(delta, jnp.float64))
+        expected = [np.asarray(a) for a in (jnp.maximum(z, 0) if activation == "relu" else z, d_x, dW, db)]
+    positions = delta[..., 0].size
+    found_W, found_b = kernels.conv_weight_gradient(x, delta, (3, 3), **steps)
+    assert_close(kernels.conv_forward(x, W, b, activation=activation, **steps), expected[0], 9 * channels)
+    assert_close(kernels.conv_input_gradient(delta, W, size, **steps), expected[1], 9 * filters)
+    assert_close(found_W, expected[2], positions)
+    assert_close(found_b, expected[3], positions)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_and_infinity_stay_in_their_patch(bad):
+    """Where results are computed two by two, a pixel reaches all four of each patch that sees it, and no others."""
+    x, W = normal(0, 18, 10, 10, 64), normal(1, 3, 3, 64, 64)
+    x[17, 4, 4, 0] = bad
+    z = np.array(kernels.conv_forward(x, W))
+    touched, around = np.zeros((18, 8, 8), bool), np.zeros((18, 8, 8), bool)
+    touched[17, 2:5, 2:5] = True
+    around[17, 2:6, 2:6] = True
+    found = ~np.isfinite(z).all(-1)
+    assert found[touched].all()
+    assert not found[~around].any()
+    dW, db = kernels.conv_weight_gradient(x, jnp.ones_like(z), (3, 3))
+    assert not np.isfinite(dW[:, :, 0]).any()
+    assert np.isfinite(dW[:, :, 1:]).all()
+    assert np.isfinite(db).all()
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_reach_exactly_what_they_touch(bad):
     x, W = normal(0, 18, 6, 6, 2), normal(1, 3, 3, 2, 3)
@@ -186,8 +233,9 @@ def test_nan_and_infinity_reach_exactly_what_they_touch(bad):
     assert np.isfinite(db).all()
 
 
-def test_same_bits_on_every_run():
-    x, delta = normal(0, 100, 12, 12, 3), normal(1, 100, 10, 10, 8)
+@pytest.mark.parametrize(("channels", "filters"), [(3, 8), (64, 72)])
+def test_same_bits_on_every_run(channels, filters):
+    x, delta = normal(0, 100, 12, 12, channels), normal(1, 100, 10, 10, filters)
     first = kernels.conv_weight_gradient(x, delta, (3, 3))
     for _ in range(5):
         again = kernels.conv_weight_gradient(x, delta, (3, 3))

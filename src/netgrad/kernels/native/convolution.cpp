@@ -3,6 +3,7 @@
 
 #include "geometry.h"
 #include "wide.h"
+#include "winograd.h"
 
 namespace netgrad {
 namespace {
@@ -14,7 +15,11 @@ ffi::Error forward(ffi::ThreadPool pool, Array x, Array W, Array b, Result z, St
   if (!problem.empty()) return invalid(problem);
   if (int64_t(b.element_count()) != g.filters) return invalid("convolution: b must hold one number per filter");
   if (*activation < 0 || *activation >= kActivations) return invalid("convolution: unknown activation");
-  convolve(pool, g, x.typed_data(), W.typed_data(), b.typed_data(), Activation(*activation), z->typed_data());
+  const Activation f = Activation(*activation);
+  if (winograd_pays(g, kWayOfResults))
+    winograd(pool, g, x.typed_data(), W.typed_data(), false, b.typed_data(), f, z->typed_data());
+  else
+    convolve(pool, g, x.typed_data(), W.typed_data(), b.typed_data(), f, z->typed_data());
   return ffi::Error::Success();
 }
 
@@ -24,7 +29,11 @@ ffi::Error input_gradient(ffi::ThreadPool pool, Array delta, Array W, Result d_x
   const std::string problem =
       geometry(d_x->dimensions(), W.dimensions(), delta.dimensions(), *strides, *padding, *dilation, g);
   if (!problem.empty()) return invalid(problem);
-  convolve_back(pool, g, deltas_of(g, delta.typed_data()), W.typed_data(), d_x->typed_data());
+  const Convolution back = turned_round(g);
+  if (winograd_pays(g, kWayOfResults) && winograd_pays(back, kWayOfResults))
+    winograd(pool, back, delta.typed_data(), W.typed_data(), true, nullptr, Activation::identity, d_x->typed_data());
+  else
+    convolve_back(pool, g, deltas_of(g, delta.typed_data()), W.typed_data(), d_x->typed_data());
   return ffi::Error::Success();
 }
 
@@ -35,7 +44,10 @@ ffi::Error weight_gradient(ffi::ThreadPool pool, Array x, Array delta, Result dW
       geometry(x.dimensions(), dW->dimensions(), delta.dimensions(), *strides, *padding, *dilation, g);
   if (!problem.empty()) return invalid(problem);
   if (int64_t(db->element_count()) != g.filters) return invalid("convolution: db must hold one number per filter");
-  weight_gradients(pool, g, x.typed_data(), deltas_of(g, delta.typed_data()), dW->typed_data(), db->typed_data());
+  if (winograd_pays(g, kWayOfGradients))
+    winograd_weights(pool, g, x.typed_data(), delta.typed_data(), dW->typed_data(), db->typed_data());
+  else
+    weight_gradients(pool, g, x.typed_data(), deltas_of(g, delta.typed_data()), dW->typed_data(), db->typed_data());
   return ffi::Error::Success();
 }
 
