@@ -16,9 +16,8 @@ from netgrad.diagnosis.examples import Examples
 from netgrad.errors import ShapeError
 from netgrad.optimizers.schedules import adjustable, set_level
 from netgrad.training.batch import Batch
-from netgrad.training.epoch import compiled_epochs
+from netgrad.training.epoch import SHARED, compiled_epochs
 from netgrad.training.model import Model
-from netgrad.training.multistart import for_each
 from netgrad.training.supervised import Supervised
 from netgrad.training.task import Carry
 
@@ -83,9 +82,9 @@ class Trials(Examples):
         carries = [start._replace(opt_state=set_level(start.opt_state, factor)) for factor in FACTORS]
         together: Carry = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *carries)
         task = Supervised.of(model, chosen)
-        program = compiled_epochs(task, size, False, count)
+        program = compiled_epochs(task, size, False, count, SHARED)
         try:
-            _, reports = for_each(program)(together, data, jax.random.key(1), 0)
+            _, reports = program(together, data, jax.random.key(1), 0)
         except ShapeError:  # batches of another size than the run's that a layer refuses
             return {}
         sizes = [size] * (data.size // size)

@@ -116,34 +116,48 @@ def drawn_orders(n: int, count: int, key: jax.Array, first: Any, begun: Any = No
     return jax.vmap(lambda own: epoch_order(own, n, True, begun))(keys)
 
 
+SHARED, OWN = "shared", "own"  # the data of several carries
+
+
 @lru_cache(maxsize=64)
-def compiled_epochs(task: Task, batch_size: int, shuffle: bool, count: int) -> Any:
+def compiled_epochs(task: Task, batch_size: int, shuffle: bool, count: int, each: str | None = None) -> Any:
     """`epochs` compiled for these settings: (carry, data, key, first) -> (carry, reports of shape (count, steps)).
 
     Further arguments: ``begun`` says that the data are one chunk of an epoch, see `epoch`; ``limit`` that only so many
     of the epochs are to be done.
 
+    each: for several carries at once, stacked along a first axis, as are their reports: on the same data, ``SHARED``,
+    or each on its ``OWN``, which then have that axis, too. All see their examples in the same order.
+
     One program, or one for each step where that is slow inside a loop (`netgrad.training.stepwise`).
     """
     numbers = task.numbers
     task = task.at(numbers)
-    together = _together(task.at(jax.tree.map(lambda _: 1.0, numbers)), batch_size, shuffle, count)
+    together = _together(task.at(jax.tree.map(lambda _: 1.0, numbers)), batch_size, shuffle, count, each)
     apart = epochs_by_step(partial(checked_step, task), epoch_order, step_key, batch_size, shuffle, count)
+    if each is not None:
+        apart = Program(jax.vmap(apart, (0, _axis(each), None, None)))
 
-    def run(carry: Carry, data: Batch, *when: Any, limit: int | None = None) -> tuple[Carry, StepReport]:
+    def run(carry: Carry, data: Batch, *when: Any, **limited: int | None) -> tuple[Carry, StepReport]:
         done: tuple[Carry, StepReport]
-        if not task.scannable(data):
-            done = apart(carry, data, *when, limit=limit)
+        one = jax.eval_shape(lambda d: d.take(0), data) if each == OWN else data
+        if not task.scannable(one):
+            done = apart(carry, data, *when, **limited)
             return done
-        orders = drawn_orders(data.size, count, *when) if shuffle and batch_size < data.size else None
-        done = together(numbers, carry, data, orders, limit, *when)
+        orders = drawn_orders(one.size, count, *when) if shuffle and batch_size < one.size else None
+        done = together(numbers, carry, data, orders, limited.get("limit"), *when)
         return done
 
     return run
 
 
+def _axis(each: str | None) -> int | None:
+    """The axis of the data along which the carries have theirs."""
+    return 0 if each == OWN else None
+
+
 @lru_cache(maxsize=64)
-def _together(task: Task, batch_size: int, shuffle: bool, count: int) -> Any:
+def _together(task: Task, batch_size: int, shuffle: bool, count: int, each: str | None) -> Any:
     """One program for a task with any numbers (`Task.numbers`), which are its first argument."""
 
     @Program
@@ -151,7 +165,11 @@ def _together(task: Task, batch_size: int, shuffle: bool, count: int) -> Any:
         numbers: Any, carry: Carry, data: Batch, orders: Any, limit: Any, *when: Any
     ) -> tuple[Carry, StepReport]:
         key, first, begun = (*when, None) if len(when) == 2 else when
-        return epochs(task.at(numbers), batch_size, shuffle, count, carry, data, key, first, begun, orders, limit)
+
+        def of_one(carry: Carry, data: Batch) -> tuple[Carry, StepReport]:
+            return epochs(task.at(numbers), batch_size, shuffle, count, carry, data, key, first, begun, orders, limit)
+
+        return of_one(carry, data) if each is None else jax.vmap(of_one, (0, _axis(each)))(carry, data)
 
     return together
 

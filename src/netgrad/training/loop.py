@@ -87,7 +87,7 @@ def run_to_end(run: Run, source: InMemory | Streaming, held: Batch | None, epoch
                 _epochs_looked_at(run, source, count, epochs_per_call)
                 continue
             if run.starts is not None and isinstance(source, InMemory):
-                reports = run.starts.advance(run, source.program(count), source.data, held, source.key, source.sizes)
+                reports = run.starts.advance(run, source, count, held)
             else:
                 run.carry, reports = source.advance(run.carry, run.epoch, count, after=after)
             for i in range(count):

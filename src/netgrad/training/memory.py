@@ -40,9 +40,9 @@ class InMemory:
         full, rest = batches_of(self.data.size, batch_size)
         return [batch_size] * full + [rest] * (rest > 0)
 
-    def program(self, count: int) -> Any:
+    def program(self, count: int, each: str | None = None) -> Any:
         """``count`` epochs as one program, see `netgrad.training.epoch.compiled_epochs`."""
-        return compiled_epochs(as_placed(self.task, self.placement), self.batch_size, self.shuffle, count)
+        return compiled_epochs(as_placed(self.task, self.placement), self.batch_size, self.shuffle, count, each)
 
     def advance(
         self, carry: Carry, first: int, count: int, of: int | None = None, after: After | None = None

@@ -7,7 +7,7 @@ remedy (Z&M's Reber network converges from some starts and not from others).
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -19,6 +19,7 @@ from netgrad.errors import DivergenceError
 from netgrad.network import Network
 from netgrad.training.batch import Batch
 from netgrad.training.divergence import all_finite
+from netgrad.training.epoch import OWN, SHARED
 from netgrad.training.model import Model
 from netgrad.training.objective import Objective
 from netgrad.training.running import compiled_forward
@@ -26,6 +27,7 @@ from netgrad.training.task import Carry, Task
 
 if TYPE_CHECKING:
     from netgrad.training.loop import Run
+    from netgrad.training.memory import InMemory
 
 
 class Starts:
@@ -39,21 +41,21 @@ class Starts:
     """
 
     def __init__(self, task: Task, batch: Batch, count: int, seed: int):
-        keys = jax.random.split(random_key(seed, STARTS), count)
-        self.carries: Carry = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(task.begin(key, batch) for key in keys))
+        keys = _keys(random_key(seed, STARTS), count)
+        self.carries: Carry = task.begin_each(keys, batch)
         self.count, self.best = count, 0
         self.losses = np.zeros((count, 0))
 
     def carry(self, k: int) -> Carry:
         """What start ``k`` stands at."""
-        own: Carry = jax.tree.map(lambda leaf: leaf[k], self.carries)
+        own: Carry = _one_of(self.carries, k)
         return own
 
-    def advance(self, run: Run, program: Any, data: Batch, held: Batch | None, key: jax.Array, sizes: Any) -> Any:
-        """One call of the program for all starts; ``run.carry`` becomes that of the best, whose report is returned."""
-        self.carries, reports = for_each(program)(self.carries, data, key, run.epoch)
+    def advance(self, run: Run, source: InMemory, count: int, held: Batch | None) -> Any:
+        """``count`` epochs of all starts; ``run.carry`` becomes that of the best, whose report is returned."""
+        self.carries, reports = source.program(count, SHARED)(self.carries, source.data, source.key, run.epoch)
         reports = jax.tree.map(np.asarray, reports)
-        self.losses = run.task.summary(reports, sizes)["loss"]
+        self.losses = run.task.summary(reports, source.sizes)["loss"]
         good = all_finite(reports).all((1, 2))
         if not good.any():
             raise DivergenceError(
@@ -80,11 +82,11 @@ class Groups(Starts):
         self.count, self.best = data.size, 0
         self.losses = np.zeros((self.count, 0))
 
-    def advance(self, run: Run, program: Any, data: Batch, held: Batch | None, key: jax.Array, sizes: Any) -> Any:
-        """One call of the program for all groups, each on its own examples."""
-        self.carries, reports = for_each(program, True)(self.carries, self.data, key, run.epoch)
+    def advance(self, run: Run, source: InMemory, count: int, held: Batch | None) -> Any:
+        """``count`` epochs of all groups, each on its own examples."""
+        self.carries, reports = source.program(count, OWN)(self.carries, self.data, source.key, run.epoch)
         reports = jax.tree.map(np.asarray, reports)
-        self.losses = run.task.summary(reports, sizes)["loss"]
+        self.losses = run.task.summary(reports, source.sizes)["loss"]
         bad = ~all_finite(reports).all((1, 2))
         if bad.any():
             raise DivergenceError(
@@ -109,7 +111,12 @@ def _predict_each(network: Network, objective: Objective) -> Any:
     return Program(jax.vmap(lambda params, state, x: program(params, state, x, {}, None)))
 
 
-@lru_cache(maxsize=64)
-def for_each(program: Any, own_data: bool = False) -> Any:
-    """The program for several carries at once: on the same data, or each on its own."""
-    return Program(jax.vmap(program, in_axes=(0, 0 if own_data else None, None, None)))
+@partial(Program, optimisation=0, static_argnums=1)
+def _keys(key: jax.Array, count: int) -> tuple[jax.Array, ...]:
+    return tuple(jax.random.split(key, count))
+
+
+@partial(Program, optimisation=0)
+def _one_of(carries: Carry, k: Any) -> Carry:
+    own: Carry = jax.tree.map(lambda leaf: leaf[k], carries)
+    return own

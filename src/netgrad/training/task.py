@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netgrad.compiling import Program
 from netgrad.data.checks import as_array, as_examples, default_float, same_examples
 from netgrad.errors import DataError, NetgradError
 from netgrad.registry import to_config
@@ -177,11 +179,29 @@ class Task:
             drawn = params
         return Carry(drawn, state, jax.tree.map(jnp.asarray, self.init_optimizer(drawn)))
 
+    def begin_each(self, keys: Sequence[jax.Array], batch: Batch) -> Carry:
+        """The carries that `begin` makes of these keys, stacked along a first axis."""
+        drawn = [self._parts(self.init(key, batch)) for key in keys]
+        params, state = jax.tree.map(_stacked, *drawn)
+        return Carry(params, state, _begun_each(self)(params))
+
     def _parts(self, begun: Any) -> tuple[Any, Any]:
         if not isinstance(begun, tuple) or len(begun) != 2:
             raise NetgradError(f"init of {self.title} must return a pair (params, state), found {_kind(begun)}")
         params, state = jax.tree.map(jnp.asarray, begun)
         return params, state
+
+
+def _stacked(*leaves: jax.Array) -> Any:
+    """Along a first axis, without a program for each shape; random keys only JAX can stack."""
+    keys = jnp.issubdtype(leaves[0].dtype, jax.dtypes.extended)
+    return jnp.stack(leaves) if keys else np.stack([np.asarray(leaf) for leaf in leaves])
+
+
+@lru_cache(maxsize=64)
+def _begun_each(task: Task) -> Any:
+    """The states of the optimiser before the first step, of stacked parameters."""
+    return Program(jax.vmap(lambda params: jax.tree.map(jnp.asarray, task.init_optimizer(params))), optimisation=0)
 
 
 def check_task(task: Any) -> Task:
