@@ -13,6 +13,7 @@ from netgrad.diagnosis.checks.units import DeadUnits
 from netgrad.diagnosis.diagnose import examine
 from netgrad.diagnosis.evidence import Evidence
 from netgrad.diagnosis.recipe import Recipe
+from netgrad.diagnosis.reference import skill
 from netgrad.network import every_layer
 from netgrad.report.layers import architecture, traced
 from netgrad.training.gradient_check import _disagreement
@@ -37,6 +38,15 @@ def killed(model, *copies):
     b = model.params["stack_1"]["dense_1"]["b"]
     model.params["stack_1"]["dense_1"]["b"] = b.at[jnp.array(copies)].set(-1e4)
     return model
+
+
+def test_what_is_asked_twice_is_looked_at_once():
+    model = ng.untrained(ng.Sequential([ng.Dense(6, activation="relu"), ng.Dense(2)]), X, Y)
+    evidence = evidence_of(model)
+    assert examine(evidence) is examine(evidence)
+    assert examine(evidence).measures is None is not examine(evidence, True).measures
+    np.testing.assert_allclose(evidence.outputs(model.network.output_names[0]), model.predict_proba(X), rtol=1e-5)
+    assert evidence.skill == skill("classification", model.predict(X), Y)
 
 
 def test_dead_copies_are_named():

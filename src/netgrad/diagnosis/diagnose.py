@@ -55,7 +55,13 @@ def measure(model: Model, x: Any, y: Any = None, *, lengths: Any = None) -> Meas
 
 
 def examine(evidence: Evidence, measure: bool = False) -> Diagnosis:
-    """`diagnose` on evidence that is already gathered."""
+    """`diagnose` on evidence that is already gathered; asked again, what was found the first time."""
+    if measure not in evidence.examined:
+        evidence.examined[measure] = _examined(evidence, measure)
+    return evidence.examined[measure]
+
+
+def _examined(evidence: Evidence, measure: bool) -> Diagnosis:
     measures = evidence.measures if measure else None
     findings: list[Finding] = []
     for check in checks():

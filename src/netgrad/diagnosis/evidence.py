@@ -13,6 +13,7 @@ import numpy as np
 from netgrad.compiling import Program
 from netgrad.diagnosis import recurrence, reference
 from netgrad.diagnosis.examples import PROBE, SCORED, part
+from netgrad.diagnosis.finding import Diagnosis
 from netgrad.diagnosis.measures import Measures, measured
 from netgrad.diagnosis.places import Place, copies
 from netgrad.diagnosis.signals import Signal, compiled
@@ -40,8 +41,19 @@ def _values(loss: Any) -> Program:
     return Program(loss.value, optimisation=0)
 
 
+@lru_cache(maxsize=64)
+def _link(loss: Any) -> Program:
+    """What outputs mean to a loss, by a program that serves all networks."""
+    return Program(loss.link, optimisation=0)
+
+
 class Evidence(Trials):
     """Measurements of a model on examples."""
+
+    @cached_property
+    def examined(self) -> dict[bool, Diagnosis]:
+        """What `netgrad.diagnosis.diagnose.examine` has found in this evidence, with measures and without."""
+        return {}
 
     @cached_property
     def probe(self) -> Batch:
@@ -334,7 +346,12 @@ class Evidence(Trials):
 
     @cached_property
     def _linked(self) -> dict[str, np.ndarray]:
-        return self.model.run_batch(self.scored, link=True)[0]
+        # The network's program is that of the loss; one with the link in it would be compiled for this alone.
+        outputs = self.model.run_batch(self.scored)[0]
+        for name, loss, _ in self.model.objective.terms:
+            if loss.logits:
+                outputs[name] = np.asarray(_link(loss)(outputs[name]))
+        return outputs
 
     @cached_property
     def worth(self) -> float:
@@ -350,7 +367,8 @@ class Evidence(Trials):
         return float("nan") if self.held is None else self.model.score_batch(part(self.held, SCORED))["loss"]
 
     def _skill(self, model: Model, batch: Batch, fair: bool = False) -> float:
-        return self._skill_of(model.run_batch(batch, link=True)[0], batch, fair)
+        known = model is self.model and batch is self.scored
+        return self._skill_of(self._linked if known else model.run_batch(batch, link=True)[0], batch, fair)
 
     def _skill_of(self, outputs: dict[str, np.ndarray], batch: Batch, fair: bool = False) -> float:
         found = []

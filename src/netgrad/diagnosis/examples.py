@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -245,6 +246,8 @@ class Examples:
 
     def _weights(self, name: str, batch: Batch) -> np.ndarray:
         """1 for each valid position of an output and 0 for padding, (P,)."""
+        if not batch.lengths:  # the network need not be run, nor compiled, to know that
+            return np.ones(batch.size * math.prod(self._shapes(batch)[name][:-1]))
         outputs, lengths = self.model.run_batch(batch)
         shape = outputs[name].shape[:-1]
         w = position_weights(shape, None, lengths.get(name))
