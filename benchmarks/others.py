@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 import netgrad as ng
+from benchmarks.findings import OTHERS
 from netgrad.diagnosis.recipe import Recipe
 from netgrad.diagnosis.repair import Attempt, repair
 
@@ -120,20 +121,24 @@ def cases() -> Iterator[Case]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown: a line for each kind, and what all come to."""
     sick, well = [row for row in rows if row["expected"]], [row for row in rows if not row["expected"]]
-    lines = ["| kind | listed by | found | named first | skill before | after |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| kind | re-created from | others that look for it | found | named first | skill before | after |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for kind in dict.fromkeys(row["kind"] for row in sick):
         own = [row for row in sick if row["kind"] == kind]
         before, after = (np.mean([row.get(key, np.nan) for row in own]) for key in ("before", "after"))
         skills = "| |" if np.isnan(before) else f"{before:.2f} | {after:.2f} |"
         found, first = (sum(map(judge, own)) for judge in (is_found, is_first))
-        lines.append(f"| {kind} | {own[0]['source']} | {found} / {len(own)} | {first} / {len(own)} | {skills}")
+        which = f"{kind} | {own[0]['source']} | {', '.join(lookers(own[0])) or 'none'}"
+        lines.append(f"| {which} | {found} / {len(own)} | {first} / {len(own)} | {skills}")
     alarmed = [row for row in well if row["found"]]
     treated = [row for row in sick if row["changes"]]
     near = [row for row in treated if "properly" in row]
     good = [row for row in near if row["after"] >= row["properly"] - WITHIN]
     worse = [row for row in treated if row["after"] < row["before"]]
     found, first = (sum(map(judge, sick)) for judge in (is_found, is_first))
-    lines.append(f"| **all** | | **{found} / {len(sick)}** | **{first} / {len(sick)}** | | |")
+    lines.append(f"| **all** | | | **{found} / {len(sick)}** | **{first} / {len(sick)}** | | |")
     lines.append("")
     lines.append(f"Healthy networks alarmed: {len(alarmed)} of {len(well)}" + "".join(
         f"; {row['name']}: {', '.join(row['found'])}" for row in alarmed))  # fmt: skip
@@ -150,6 +155,12 @@ def table(rows: list[dict[str, Any]]) -> str:
         f"that made the network worse: {len(worse)} of {len(treated)}"
     )
     return "\n".join(lines)
+
+
+def lookers(row: dict[str, Any]) -> list[str]:
+    """Other tools that look for this kind of fault, by what their papers and manuals list."""
+    named = [tool for name in row["expected"][:1] for tool in OTHERS.get(name, ())]
+    return [tool for tool in dict.fromkeys(named) if tool != row["source"]]
 
 
 def is_found(row: dict[str, Any]) -> bool:

@@ -42,7 +42,7 @@ def test_the_table_counts():
         row([], ["overfitting"], name="odd (c)"),
     ]
     found = table(rows)
-    assert "| a | b | 2 / 3 | 1 / 3 | 0.10 | 0.30 |" in found
+    assert "| a | b | AutoTrainer, TheDeepChecker | 2 / 3 | 1 / 3 | 0.10 | 0.30 |" in found
     assert "Healthy networks alarmed: 1 of 2; odd (c): overfitting" in found
     assert "below 85% of a reference on validation examples: 1; odd (c)" in found
     assert "without the fault: 1 of 2; that made the network worse: 1 of 2" in found
