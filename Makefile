@@ -91,7 +91,7 @@ onnx-table: $(VENV)/installed-dev  ## run ONNX's node tests through the import a
 
 pictures: $(VENV)/installed-dev  ## the pictures of the README and of the findings; that of the studio from its page (Debian: chromium)
 	$(BIN)/python docs/images/make.py
-	$(BIN)/python -m benchmarks.findings_sheet
+	$(BIN)/python -m benchmarks.findings_pictures
 	$(BIN)/python -m pip install --quiet playwright
 	$(BIN)/python docs/images/studio.py
 

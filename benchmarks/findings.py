@@ -2,8 +2,8 @@
 
 python -m benchmarks.findings  # writes what stands between the two marks anew
 
-For each finding: what it means and how it is measured, its thresholds, its remedy, where texts and papers speak of it,
-and which published tools look for the same kind of fault.
+For each finding: what it means, a picture of a sick and of a healthy network, how it is measured, its thresholds, its
+remedy, where texts and papers speak of it, and which published tools look for the same kind of fault.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from netgrad.diagnosis.finding import Check, checks
 
 PAGE = Path(__file__).parents[1] / "docs" / "diagnosis.md"
+PICTURES = "images/findings"  # beside the page, as `benchmarks.findings_pictures` draws them
 BEGIN, END = "<!-- findings: made by python -m benchmarks.findings -->", "<!-- end of findings -->"
 AUTO, LOCAL, DEEPFD, CHECKER, UMLAUT, LINT, LAB, DEEPCHECKS = (
     "AutoTrainer", "DeepLocalize", "DeepFD", "TheDeepChecker", "UMLAUT", "NeuraLint", "cleanlab", "deepchecks",
@@ -73,7 +74,9 @@ def section(check: Check) -> str:
     )
     limits = ", ".join(f"{part.name} {getattr(check, part.name):g}" for part in fields(check)) or "none"
     others = ", ".join(OTHERS.get(check.registered_name, ())) or "none that is known"
-    lines = [f"### `{check.registered_name}`", meaning, *more, f"Thresholds: {limits}.", f"Remedy: {check.remedy}."]
+    name = check.registered_name
+    shown = f"![{name} in a network with the fault and in a healthy one]({PICTURES}/{name}.webp)"
+    lines = [f"### `{name}`", meaning, shown, *more, f"Thresholds: {limits}.", f"Remedy: {check.remedy}."]
     lines += [f"Sources: {sources(check)}", f"Others that look for it: {others}."]
     return "\n\n".join(lines)
 

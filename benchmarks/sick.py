@@ -47,7 +47,8 @@ class Examples:
 
 @dataclass(frozen=True)
 class Patient:
-    """A network, its data and how it is to be trained. fault: what was planted, "" in healthy ones."""
+    """A network, its data and how it is to be trained. fault: what was planted, "" in healthy ones; base: the patient
+    that it was planted in."""
 
     name: str
     half: str
@@ -55,6 +56,7 @@ class Patient:
     examples: Examples
     settings: dict[str, Any] = field(default_factory=dict)
     fault: str = ""
+    base: Patient | None = None
 
     def planted(self, fault: str, *, network: Any = None, examples: Examples | None = None, **settings: Any) -> Patient:
         """This patient with a fault."""
@@ -65,6 +67,7 @@ class Patient:
             examples=examples or self.examples,
             settings={**self.settings, **settings},
             fault=fault,
+            base=self,
         )
 
 
