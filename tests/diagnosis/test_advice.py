@@ -1,5 +1,7 @@
 """What is advised applies to the case: a dead unit is not told to be born otherwise if it was alive at first."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -111,6 +113,17 @@ def test_of_a_memory_that_explodes():
     curves = {"rnn_1": np.full((2, 12), 1e9)}
     assert "clip_norm=1.0" in advised("exploding_memory", known(memory=curves))
     assert "clip_norm" not in advised("exploding_memory", known(memory=curves, settings={"clip_norm": 1.0}))
+
+
+def test_of_columns_whose_spreads_differ():
+    x = np.random.default_rng(2).normal(size=(300, 4))
+    (found,) = KINDS["finding"]["shifted_inputs"]().look(
+        known(held=SimpleNamespace(size=300), batch=SimpleNamespace(size=300), input_pairs=[(x, x * [9, 1, 1, 1])])
+    )
+    assert (
+        found.message
+        == "training and validation differ in column 0: its spread in validation is 9 times that in training"
+    )
 
 
 def test_where_nothing_is_found_the_wiring_is_tested_first():

@@ -84,7 +84,9 @@ class BatchTooLarge(Check):
         own, other = e.rates[1.0], e.smaller_batches[1.0]
         if not own - other <= self.gain * e.chance:
             updates, run = count_of(count, "update"), count_of(epochs, "epoch")
-            message = f"{size} examples a step made {updates} in {run}; with 32 a step the loss reaches "
+            message = (
+                f"{min(size, e.batch.size)} examples a step made {updates} in {run}; with 32 a step the loss reaches "
+            )
             yield self.found(
                 "fault", "the run", f"{message}{digits(other)} instead of {digits(own)}", updates=count, loss=own
             )

@@ -13,7 +13,7 @@ import numpy as np
 from netgrad.diagnosis import reference
 from netgrad.diagnosis.checks.static import DISTANCES
 from netgrad.diagnosis.finding import Check
-from netgrad.diagnosis.words import classes_of, numbered
+from netgrad.diagnosis.words import classes_of, either, numbered
 from netgrad.registry import register
 
 
@@ -77,7 +77,14 @@ class SmallClasses(Check):
                 message = f"{classes_of(e.class_names(small))} {'has' if len(small) == 1 else 'have'} fewer than "
                 message += f"{self.examples} examples, and the network recognises {recall:.0%} of them"
                 fewest = int(counts.min())
-                yield self.found("warning", f"the output {name}", message, recall=recall, fewest=fewest)
+                one = len(small) == 1
+                advice = either(
+                    f"more examples of {'this class' if one else 'these classes'}",
+                    f"joining {'it' if one else 'them'} with others",
+                    "resample='over'",
+                )
+                measured = {"recall": recall, "fewest": fewest}
+                yield self.found("warning", f"the output {name}", message, **measured).trying(advice)
 
     def repair(self, recipe, e):
         return recipe.changed("resample='over'", resample="over")

@@ -110,8 +110,11 @@ class ShiftedInputs(Check):
                 yield self.found(severity, "the inputs", message, **measured)
             else:
                 whose = "the first's" if off.sum() > 1 else "its"
-                message = f"training and validation differ in {names}: {whose} mean lies {digits(moved[which[0]])} "
-                message += "spreads away"
+                if moved[first := which[0]] > self.away:
+                    how = f"mean lies {digits(moved[first])} spreads away"
+                else:
+                    how = f"spread in validation is {digits(ratio[first])} times that in training"
+                message = f"training and validation differ in {names}: {whose} {how}"
                 yield self.found(severity, names, message, **measured).trying(SOURCES)
 
     def told_apart(self, e, x, held):
