@@ -7,11 +7,16 @@
 //     static constexpr int own;       // weights of a unit besides W, U and b
 //     static constexpr int kept;      // numbers of a unit that the way back needs besides its states: activated gates
 //     static constexpr bool resets;   // whether the last gate sees r * h_(t-1), r being the first gate, a logistic
-//     template <class At> static void step(const At& at);       // from net, before and own to keep and now
-//     template <class At> static void step_back(const At& at);  // from kept, before, now, own and d_now to delta, d_before
+//     static constexpr int passes, passes_back;  // over all units in a step, and in a step back
+//     template <int pass, class At> static void step(const At& at);  // from net, before and own to keep and now
+//     // From kept, before, now, own and d_now to delta and d_before.
+//     template <int pass, class At> static void step_back(const At& at);
 //   };
 //
 // All numbers are vectors, one lane an example. In a cell that resets, the loop itself looks after the first gate.
+//
+// Where the last activations of a step wait for the first ones, they get a pass over the units of their own: each is a
+// chain of some 16 operations, and a processor hides its length by the chains of other units, as far as it sees ahead.
 #pragma once
 
 #include "sums_over_time.h"
@@ -27,16 +32,18 @@ struct StepAt {
   IntVec valid;
   const float *own_weights, *z;
   float *state, *h, *c, *gates;  // h, c and gates: of this time-step
+  int64_t ahead;                 // from an h or c of this time-step to that of the next
 
   int64_t place(int64_t row) const { return (row * Tile::vectors + v) * kLanes; }
   Vec net(int gate) const { return load(z + place(gate * units + i)); }
+  // After `now`, in a later pass, what that left.
   Vec before(int memory) const { return load(state + place(memory * units + i)); }
   float own(int j) const { return own_weights[j * units + i]; }
   void keep(int j, Vec value) const {
-    if constexpr (all_kept) tile.write(gates, j * units + i, v, valid ? value : Vec{});
+    if constexpr (all_kept) tile.write(gates, j * units + i, v, valid ? value : Vec{}, Cell::kept * ahead);
   }
   void now(int memory, Vec value) const {
-    if (all_kept || memory == 0) tile.write(memory == 0 ? h : c, i, v, valid ? value : Vec{});
+    if (all_kept || memory == 0) tile.write(memory == 0 ? h : c, i, v, valid ? value : Vec{}, ahead);
     float* to = state + place(memory * units + i);
     store(to, valid ? value : load(to));
   }
@@ -60,6 +67,7 @@ struct Walk {
     float* in = reset_state + (Cell::resets ? row : 0);
     float* state = in + inputs * Tile::width;
     float* z = state + Cell::memories * row;
+    const int64_t ahead = (all.reverse ? -units : units) * all.examples;
     tile.read_rows(start, Cell::memories * units, state);
     for (int64_t s = 0; s < all.steps; ++s) {
       const int64_t t = all.step(s), here = t * units * all.examples;
@@ -83,15 +91,21 @@ struct Walk {
           for (int v = 0; v < V; ++v) {
             const int64_t at = (i * V + v) * kLanes;
             const Vec reset = logistic(load(z + at));
-            if constexpr (all_kept) tile.write(gates_t, i, v, tile.valid(t, v) ? reset : Vec{});
+            if constexpr (all_kept)
+              tile.write(gates_t, i, v, tile.valid(t, v) ? reset : Vec{}, Cell::kept * ahead);
             store(reset_state + at, reset * load(state + at));
           }
         multiply<V>(reset_state, last, z + (Cell::gates - 1) * row);
       }
-      for (int64_t i = 0; i < units; ++i)
-        for (int v = 0; v < V; ++v)
-          Cell::step(
-              StepAt<Cell, all_kept, Tile>{tile, units, i, v, tile.valid(t, v), own, z, state, h_t, c_t, gates_t});
+      const auto each_unit = [&](const auto& pass) {
+        for (int64_t i = 0; i < units; ++i)
+          for (int v = 0; v < V; ++v)
+            pass(StepAt<Cell, all_kept, Tile>{tile, units, i, v, tile.valid(t, v), own, z, state, h_t, c_t, gates_t,
+                                              ahead});
+      };
+      unrolled<Cell::passes>([&](auto pass) {
+        each_unit([](const auto& at) { Cell::template step<decltype(pass)::value>(at); });
+      });
     }
   }
 };
@@ -120,6 +134,9 @@ struct StepBackAt {
     const Vec later = load(d_state + place(memory * units + i));
     return memory == 0 ? tile.read(d_h + here(), i, v, ahead) + later : later;
   }
+  // A number for a later pass, in the place of a delta.
+  void leave(int gate, Vec value) const { store(deltas + place(gate * units + i), value); }
+  Vec left(int gate) const { return load(deltas + place(gate * units + i)); }
   void delta(int gate, Vec value) const {
     value = valid ? value : Vec{};
     store(deltas + place(gate * units + i), value);
@@ -159,8 +176,10 @@ struct WalkBack {
         return StepBackAt<Cell, Tile, std::remove_reference_t<Deltas>>{
             tile, sink, units, ahead, t, i, v, tile.valid(t, v), own, d_h, h, c, gates, start, d_state, deltas};
       };
-      for (int64_t i = 0; i < units; ++i)
-        for (int v = 0; v < V; ++v) Cell::step_back(unit(i, v));
+      unrolled<Cell::passes_back>([&](auto pass) {
+        for (int64_t i = 0; i < units; ++i)
+          for (int v = 0; v < V; ++v) Cell::template step_back<decltype(pass)::value>(unit(i, v));
+      });
       if constexpr (Cell::resets) {
         multiply<V>(deltas + (Cell::gates - 1) * row, last, d_reset_state);
         for (int64_t i = 0; i < units; ++i)

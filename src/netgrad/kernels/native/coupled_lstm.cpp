@@ -5,24 +5,29 @@ namespace netgrad {
 namespace {
 
 struct CoupledLstm {
-  static constexpr int gates = 3, memories = 2, own = 0, kept = 3;
+  static constexpr int gates = 3, memories = 2, own = 0, kept = 3, passes = 2, passes_back = 2;
   static constexpr bool resets = false;
 
-  template <class At>
+  template <int pass, class At>
   static void step(const At& at) {
-    const Vec forget = logistic(at.net(0)), output = logistic(at.net(1)), candidate = tanh(at.net(2));
-    const Vec c = forget * at.before(1) + (1.0f - forget) * candidate;
-    at.keep(0, forget);
-    at.keep(1, output);
-    at.keep(2, candidate);
-    at.now(1, c);
-    at.now(0, output * tanh(c));
+    const Vec c = at.before(1);
+    if constexpr (pass == 0) {
+      const Vec forget = logistic(at.net(0)), candidate = tanh(at.net(2));
+      at.keep(0, forget);
+      at.keep(2, candidate);
+      at.now(1, forget * c + (1.0f - forget) * candidate);
+    } else {
+      const Vec output = logistic(at.net(1));
+      at.keep(1, output);
+      at.now(0, output * tanh(c));
+    }
   }
 
-  template <class At>
+  template <int pass, class At>
   static void step_back(const At& at) {
+    if constexpr (pass == 0) return at.leave(0, tanh(at.now(1)));
     const Vec forget = at.kept(0), output = at.kept(1), candidate = at.kept(2);
-    const Vec tanh_c = tanh(at.now(1)), d_h = at.d_now(0);
+    const Vec tanh_c = at.left(0), d_h = at.d_now(0);
     const Vec d_c = at.d_now(1) + d_h * output * (1.0f - tanh_c * tanh_c);
     at.delta(0, d_c * (at.before(1) - candidate) * forget * (1.0f - forget));
     at.delta(1, d_h * tanh_c * output * (1.0f - output));

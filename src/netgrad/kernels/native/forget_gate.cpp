@@ -6,10 +6,10 @@ namespace netgrad {
 namespace {
 
 struct ForgetGate {
-  static constexpr int gates = 2, memories = 1, own = 0, kept = 2;
+  static constexpr int gates = 2, memories = 1, own = 0, kept = 2, passes = 1, passes_back = 1;
   static constexpr bool resets = false;
 
-  template <class At>
+  template <int pass, class At>
   static void step(const At& at) {
     const Vec forget = logistic(at.net(0)), candidate = tanh(at.net(1));
     at.keep(0, forget);
@@ -17,7 +17,7 @@ struct ForgetGate {
     at.now(0, forget * at.before(0) + (1.0f - forget) * candidate);
   }
 
-  template <class At>
+  template <int pass, class At>
   static void step_back(const At& at) {
     const Vec forget = at.kept(0), candidate = at.kept(1), before = at.before(0), d_h = at.d_now(0);
     at.delta(0, d_h * (before - candidate) * forget * (1.0f - forget));

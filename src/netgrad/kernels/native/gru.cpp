@@ -6,10 +6,10 @@ namespace netgrad {
 namespace {
 
 struct Gru {
-  static constexpr int gates = 3, memories = 1, own = 0, kept = 3;
+  static constexpr int gates = 3, memories = 1, own = 0, kept = 3, passes = 1, passes_back = 1;
   static constexpr bool resets = true;
 
-  template <class At>
+  template <int pass, class At>
   static void step(const At& at) {
     const Vec update = logistic(at.net(1)), candidate = tanh(at.net(2));
     at.keep(1, update);
@@ -17,7 +17,7 @@ struct Gru {
     at.now(0, (1.0f - update) * at.before(0) + update * candidate);
   }
 
-  template <class At>
+  template <int pass, class At>
   static void step_back(const At& at) {
     const Vec update = at.kept(1), candidate = at.kept(2), before = at.before(0), d_h = at.d_now(0);
     at.delta(1, d_h * (candidate - before) * update * (1.0f - update));

@@ -187,26 +187,27 @@ struct Apart {
 template <int V, int C, bool accumulate, class Rows>
 void multiply_block(const float* in, int64_t rows, const float* weights, float* out, Rows at) {
   Vec sums[C][V];
-  for (int c = 0; c < C; ++c)
-    for (int v = 0; v < V; ++v)
+  unrolled<C>([&](auto c) {
+    unrolled<V>([&](auto v) {
       sums[c][v] = accumulate ? load(out + c * at.stride + v * kLanes) : broadcast(weights[c]);
-  for (int64_t r = 0; r < rows; ++r) {
+    });
+  });
+  for (int64_t r = 0; r < rows; ++r, in += at.stride) {
     weights += C;
     Vec a[V];
-    for (int v = 0; v < V; ++v) {
-      const float* from = in + r * at.stride + v * kLanes;
-      at.foresee(from);
-      a[v] = load(from);
-    }
-    for (int c = 0; c < C; ++c)
-      for (int v = 0; v < V; ++v) sums[c][v] += a[v] * weights[c];
+    unrolled<V>([&](auto v) {
+      at.foresee(in + v * kLanes);
+      a[v] = load(in + v * kLanes);
+    });
+    unrolled<C>([&](auto c) { unrolled<V>([&](auto v) { sums[c][v] += a[v] * weights[c]; }); });
   }
-  for (int c = 0; c < C; ++c)
-    for (int v = 0; v < V; ++v) {
+  unrolled<C>([&](auto c) {
+    unrolled<V>([&](auto v) {
       float* to = out + c * at.stride + v * kLanes;
       at.foresee_writing(to);
       store(to, sums[c][v]);
-    }
+    });
+  });
 }
 
 // The same for a number of columns up to C that is not known beforehand.

@@ -23,15 +23,15 @@ struct Identity {
 
 template <class F>
 struct Rnn {
-  static constexpr int gates = 1, memories = 1, own = 0, kept = 0;
+  static constexpr int gates = 1, memories = 1, own = 0, kept = 0, passes = 1, passes_back = 1;
   static constexpr bool resets = false;
 
-  template <class At>
+  template <int pass, class At>
   static void step(const At& at) {
     at.now(0, F::value(at.net(0)));
   }
 
-  template <class At>
+  template <int pass, class At>
   static void step_back(const At& at) {
     at.delta(0, at.d_now(0) * F::derivative(at.now(0)));
     at.d_before(0, Vec{});
