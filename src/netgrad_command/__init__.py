@@ -4,11 +4,14 @@ Python runs `netgrad/__init__.py`, and with it JAX, before anything below netgra
 error there: some of the libraries swallow it. There is nothing to clean up yet, so it ends the process at once.
 """
 
+import gc
 import os
 import signal
 import sys
 
 __all__ = ["main"]
+
+YOUNG = 20_000  # objects made until Python looks for garbage: tracing a program makes many, all of them in use
 
 
 def main() -> int:
@@ -20,6 +23,8 @@ def main() -> int:
     from netgrad.cli.app import app  # noqa: F401 - and with it all that the commands are made of
 
     signal.signal(signal.SIGINT, before)
+    gc.freeze()  # all that is loaded stays loaded: looking through it for garbage, time and again, finds none
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     return run()
 
 

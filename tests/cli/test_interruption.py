@@ -32,6 +32,13 @@ sys.meta_path.insert(0, Finder())
 """
 
 
+def test_what_is_loaded_is_not_looked_through_for_garbage():
+    asked = "import gc, sys; from netgrad_command import main; sys.argv[1:] = ['--version']; main()"
+    told = "; print(gc.get_freeze_count() > 10_000, gc.get_threshold()[0])"
+    done = subprocess.run([sys.executable, "-c", asked + told], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True 20000"
+
+
 @posix
 @pytest.mark.parametrize("module", ["netgrad", "jax", "netgrad.cli", "typer"])
 def test_while_netgrad_is_loaded(module):
