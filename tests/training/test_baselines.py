@@ -69,6 +69,18 @@ def test_weights_go_by_how_much_there_is_to_tell_them_by():
     assert plain.weights(right, [np.zeros((4, 2))])[0] > 0.999
 
 
+def test_no_time_outvotes_the_others_and_what_learns_nothing_begins_ahead():
+    calm, wild = np.ones((10, 1)), 100 * np.ones((10, 1))
+    steady = plain.Baseline("a", None, None, [calm, calm, 1.1 * wild])
+    lucky = plain.Baseline("b", None, None, [1.5 * calm, 1.5 * calm, wild])
+    truth = [0 * calm] * 3
+    assert plain.weights([steady, lucky], truth)[0] > 0.99
+    equal = [plain.Baseline(name, None, None, [calm]) for name in (plain.SEASONAL, plain.RIDGE)]
+    assert plain.weights(equal, truth[:1]).round(3).tolist() == [0.667, 0.333]
+    still = plain.Baseline("c", None, None, [0 * calm, calm])
+    assert plain.weights([still, still], [0 * calm, 2 * calm]).tolist() == [0.5, 0.5]
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 6), st.integers(1, 40), st.floats(0, 2))
 def test_a_correction_is_worth_a_share(seed, horizon, n, strength):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from netgrad.errors import DataError
+from netgrad.data.kinds import Date, decide
+from netgrad.data.values import plain
+from netgrad.errors import DataError, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,3 +61,26 @@ def with_times(table: Any, time: str | None, id: str | None = None) -> tuple[pd.
         if name not in table.columns and table.index.name in (None, name):
             table, time = table.rename_axis(name).reset_index(), str(name)
     return table, time
+
+
+def time_of(table: pd.DataFrame, target: str, id: str | None) -> str | None:
+    """The column of times where none is named: the only one of dates, where these differ within a series; it is said.
+
+    >>> import pandas as pd
+    >>> time_of(pd.DataFrame({"sold": [3, 4], "day": ["2024-01-01", "2024-01-02"]}), "sold", None)
+    'day'
+    """
+    others = [name for name in table.columns if name not in (target, id)]
+    texts = {name: values for name in others if (values := plain(table[name])).dtype == object}
+    dated = [name for name, values in texts.items() if isinstance(decide(values), Date)]
+    if len(dated) != 1:
+        return None
+    name = dated[0]
+    if table[name].isna().any() or table.duplicated([name, id] if id else [name]).any():
+        warn(
+            f"rows are taken as they stand: column {name!r} holds dates, which are missing or the same in several rows "
+            f"(time={name} takes them for the time{'' if id else ', id=COLUMN names the series'})"
+        )
+        return None
+    warn(f"column {name!r} holds dates: they are taken for the time (time={name} says so)")
+    return name

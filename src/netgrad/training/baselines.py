@@ -14,6 +14,8 @@ MOST_LINEAR = 4000  # numbers in a window of which a linear map is learned
 ALL_OF_IT = 0.98  # of the squared error of a map of the target's past, below which all of the window is mapped
 PERSISTENCE, SEASONAL, SMOOTHED, RIDGE = "persistence", "seasonal naive", "smoothing", "ridge"
 NETWORK = "network"  # what corrects them
+UNLEARNED = 2.0  # times the weight that what learns nothing begins with
+CLOSEST = 1e-4  # of the largest squared error in a part of the time, below which none counts as smaller
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ def weights(found: Sequence[Baseline], truth: Sequence[np.ndarray]) -> np.ndarra
     """What each counts for, by its errors on the examples that the folds look at: in proportion to the likelihood
     of these errors, a horizon counting as one observation, since neighbouring windows miss alike.
 
-    So with little to tell them apart all count, and with much the best alone. truth: of each fold (N, horizon).
+    So with little to tell them apart all count, and with much the best alone. Errors are compared fold by fold, in
+    logarithms, so that a restless time does not outvote all others; and persistence and seasonal naive, which have
+    nothing to learn the past by heart with, begin with twice the weight. truth: of each fold (N, horizon).
     Sources: Yao, Vehtari, Simpson & Gelman, "Using stacking to average Bayesian predictive distributions" (2018), on
     weights by held-out likelihood; Makridakis, Spiliotis & Assimakopoulos, "The M4 competition" (2020), on plain
     forecasts combined.
@@ -109,11 +113,14 @@ def weights(found: Sequence[Baseline], truth: Sequence[np.ndarray]) -> np.ndarra
     """
     known = [np.isfinite(part) for part in truth]
     observations = max(sum(float(part.any(1).sum()) for part in known) / truth[0].shape[1], 1.0)
-    errors = np.array([sum(_square(*pair) for pair in zip(one.said, truth, strict=True)) for one in found])
-    least = max(float(errors.min()), 1e-12 * float(errors.max()))
-    if not least:  # nothing ever changes
+    errors = np.array([[_square(*pair) for pair in zip(one.said, truth, strict=True)] for one in found])
+    sizes = np.array([part.sum() for part in known])
+    sizes = np.where(errors.any(0), sizes, 0)  # a fold in which nothing ever changes tells nothing
+    if not sizes.any():
         return np.full(len(found), 1 / len(found))
-    likely = np.maximum(errors / least, 1.0) ** (-observations / 2)
+    logarithms = np.log(np.maximum(errors, CLOSEST * errors.max(0)) + (errors.max(0) == 0)) @ sizes / sizes.sum()
+    prior = np.array([UNLEARNED if one.name in (PERSISTENCE, SEASONAL) else 1.0 for one in found])
+    likely = prior * np.exp(-observations / 2 * (logarithms - logarithms.min()))
     return np.asarray(likely / likely.sum())
 
 

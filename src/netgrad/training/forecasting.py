@@ -18,7 +18,7 @@ import numpy as np
 
 from netgrad.data import series as of
 from netgrad.data.encodings import TableEncoder, missing_column
-from netgrad.data.frames import name_of_column, with_times
+from netgrad.data.frames import name_of_column, time_of, with_times
 from netgrad.data.series import FAR, Series, Windows
 from netgrad.data.tables import chosen
 from netgrad.errors import DataError, NetgradError, warn
@@ -70,14 +70,15 @@ def fit_forecast(
 ) -> Forecaster:
     """Learn to forecast a column of a table with one row for each time-step, and return the `Forecaster`.
 
-    target: the column; horizon: how many steps ahead, all at once. time: the column of numbers or dates that orders
-    the rows, or the index; id: the one that tells several series apart. window: how many steps a forecast is made
-    from; None: by horizon, season and length. known: columns known in advance. All other columns, the target's past
-    and the calendar are inputs too; drop, only: columns left out, or alone used. layers: from the window (N, window,
-    d) to a vector, in place of those of the recipe: ``[netgrad.GRU(32, returns="last")]``. log_target: learn the
-    logarithm; None: where that forecasts the part held out better. missing: "impute" lets the last known value go on,
-    "error" refuses holes. validation, test: the shares of the time that are held out, the last for testing and what
-    is before it for stopping, weights and bands. coverage: of the bands. settings: as for `netgrad.fit`.
+    target: the column; horizon: how many steps ahead, all at once. time: the column of numbers or dates that orders the
+    rows, or the index; None: the only column of dates, if these differ. id: the one that tells several series apart.
+    window: how many steps a forecast is made from; None: by horizon, season and length. known: columns known in
+    advance. All other columns, the target's past and the calendar are inputs too; drop, only: columns left out, or
+    alone used. layers: from the window (N, window, d) to a vector, in place of those of the recipe: ``[netgrad.GRU(32,
+    returns="last")]``. log_target: learn the logarithm; None: where that forecasts the part held out better. missing:
+    "impute" lets the last known value go on, "error" refuses holes. validation, test: the shares of the time that are
+    held out, the last for testing and what is before it for stopping, weights and bands. coverage: of the bands.
+    settings: as for `netgrad.fit`.
 
     >>> import netgrad as ng, numpy as np, pandas as pd
     >>> t = np.arange(120)
@@ -99,6 +100,8 @@ def fit_forecast(
             raise missing_column(name, table.columns)
         if name in (target, time, id):
             raise DataError(f"column {name!r} cannot be one of those known in advance: leave it out of known")
+    if time is None:
+        time = time_of(table, target, id)
     series = of.read_series(table, target, time=time, id=id, missing=missing)
     first_held, first_test = cuts(series, validation, test, horizon)
     never = np.full(len(series.names), FAR)
