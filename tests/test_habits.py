@@ -1,6 +1,7 @@
 """What people bring from other libraries is found, or answered with what it is called here."""
 
 import inspect
+import re
 import warnings
 
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 import netgrad as ng
+from netgrad import habits
 from netgrad.errors import NetgradError
 from netgrad.habits import ATTRIBUTES, NAMES, OF_FIT, OF_PARTS
 from netgrad.registry import KINDS, find
@@ -253,3 +255,25 @@ def test_parts_of_other_libraries_are_answered_with_their_names_here():
         fit(loss=torch.nn.CTCLoss())
     with pytest.raises(NetgradError, match=r"the optimizer AdamW of torch .* here it is 'adamw'"):
         fit(optimizer=torch.optim.AdamW)
+
+
+@pytest.mark.parametrize("name", sorted(habits.CLASSES))
+def test_every_class_of_others_is_answered_by_what_is_here(name):
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}': here it is ") as said:
+        getattr(ng, name)
+    for word in re.findall(r"ng\.(\w+)", habits.CLASSES[name]):
+        assert hasattr(ng, word)
+    for loss in re.findall(r"loss='(\w+)'", habits.CLASSES[name]):
+        find("loss", loss)
+    for optimizer in re.findall(r"optimizer='(\w+)'", habits.CLASSES[name]):
+        ng.optimizers.get(optimizer)
+    assert str(said.value).endswith(habits.CLASSES[name])
+
+
+def test_what_is_nowhere_is_answered_with_the_nearest():
+    for name, words in (("Conv2D", "ng.Conv"), ("BatchNorm1d", "ng.BatchNorm"), ("fit_tabel", "mean 'fit_table'?")):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}': .*{re.escape(words)}"):
+            getattr(ng, name)
+    with pytest.raises(AttributeError, match=r"no attribute '__wrapped__'$"):
+        ng.__wrapped__  # noqa: B018
+    assert not hasattr(ng, "nothing_of_the_kind")

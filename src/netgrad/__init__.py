@@ -26,6 +26,7 @@ from netgrad import (  # noqa: F401
 )
 from netgrad.activity import Contraction, GaussianKL, Sparsity
 from netgrad.errors import DataError, DivergenceError, FileError, NetgradError, NetgradWarning, ShapeError
+from netgrad.habits import unknown_attribute
 from netgrad.initializers import Constant, FanInUniform, He, Normal, Orthogonal, Uniform, Xavier, Zeros
 from netgrad.layers import *  # noqa: F403 - the layers' own __all__
 from netgrad.layers import __all__ as _layers
@@ -214,4 +215,4 @@ def __getattr__(name: str) -> Any:
         return import_module("netgrad.pruning").prune
     if name in ("posterior", "relevance"):
         return getattr(import_module("netgrad.uncertainty"), name)
-    raise AttributeError(f"module 'netgrad' has no attribute {name!r}")
+    raise unknown_attribute(name, () if name.startswith("_") else __all__)

@@ -6,9 +6,11 @@ argument with another name is answered with the right one.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from netgrad.errors import NetgradError, unknown_name, warn
@@ -162,6 +164,71 @@ ATTRIBUTES = {
     },
 }
 
+_POOLING = {"max": "MaxPool(2)", "avg": "AveragePool(2)", "average": "AveragePool(2)"}
+_POOL = ("pool", "pooling")
+_FOLLOWS_SHAPE = ", whose axes follow from the data"
+# Classes of other libraries, by their names in small letters without "_" and without "1d", "2d", "3d" at the end.
+CLASSES: dict[str, str] = {
+    "linear": "ng.Dense(units), whose inputs follow from the data",
+    "conv": f"ng.Conv(filters, window){_FOLLOWS_SHAPE}",
+    "convolution": f"ng.Conv(filters, window){_FOLLOWS_SHAPE}",
+    "convtranspose": f"ng.ConvTranspose(filters, window){_FOLLOWS_SHAPE}",
+    "depthwiseconv": f"ng.DepthwiseConv(window=3){_FOLLOWS_SHAPE}",
+    "separableconv": f"ng.SeparableConv(filters, window){_FOLLOWS_SHAPE}",
+    **{f"{kind}{word}": f"ng.{name}{_FOLLOWS_SHAPE}" for kind, name in _POOLING.items() for word in _POOL},
+    **{f"global{kind}{word}": "ng.GlobalPool" for kind in _POOLING for word in _POOL},
+    **{f"adaptive{kind}pool": "ng.GlobalPool" for kind in _POOLING},
+    "batchnormalization": "ng.BatchNorm()",
+    "batchnorm": f"ng.BatchNorm(){_FOLLOWS_SHAPE}",
+    "layernormalization": "ng.LayerNorm()",
+    "groupnormalization": "ng.GroupNorm(groups)",
+    "dropout": "ng.Dropout(0.5)",
+    "spatialdropout": "ng.Dropout(0.5)",
+    "lstmcell": "ng.LSTM(units)",
+    "grucell": "ng.GRU(units)",
+    "simplernn": "ng.RNN(units)",
+    "multiheadattention": "ng.Attention",
+    "sigmoid": "ng.Logistic(), or activation='logistic'",
+    "hardtanh": "activation='tanh'",
+    "swish": "ng.SiLU()",
+    "inputlayer": "ng.Input(), and only for networks with forks: shapes follow from the data",
+    "functional": "ng.Network(inputs, outputs)",
+    "module": "a network is ng.Sequential([...]) or ng.Network(inputs, outputs), a layer of your own a ng.Layer",
+    "modulelist": "ng.Sequential([...])",
+    "parameter": "model.params holds the numbers, layers say in init what they have",
+    "concat": "ng.Concatenate()",
+    "normalization": "ng.fit_table scales columns, and ng.Rescaling(mean, scale) arrays",
+    "upsampling": "ng.ConvTranspose(filters, window)",
+    **dict.fromkeys(
+        ("randomflip", "randomrotation", "randomcrop", "randomzoom"), "ng.Augment(flip=0.5, rotation=10, shift=2)"
+    ),
+    "modelcheckpoint": "ng.Checkpoint(folder)",
+    "reducelronplateau": "ng.ReduceOnPlateau()",
+    "csvlogger": "ng.JsonLog('run.jsonl')",
+    "tensordataset": "arrays are given as they are: ng.fit(net, x, y)",
+    "dataloader": "arrays are given as they are: ng.fit(net, x, y, batch_size=32)",
+    **{loss: f"loss={name!r}, an argument of ng.fit" for loss, name in (
+        ("crossentropyloss", "softmax_cross_entropy"),
+        ("categoricalcrossentropy", "softmax_cross_entropy"),
+        ("sparsecategoricalcrossentropy", "softmax_cross_entropy"),
+        ("bcewithlogitsloss", "binary_cross_entropy"),
+        ("bceloss", "binary_cross_entropy"),
+        ("mseloss", "squared_error"),
+        ("meansquarederror", "squared_error"),
+        ("l1loss", "absolute_error"),
+        ("meanabsoluteerror", "absolute_error"),
+    )},
+    **{name: f"optimizer={name!r}, an argument of ng.fit" for name in ("adam", "adamw", "sgd", "rmsprop", "adagrad")},
+    **dict.fromkeys(
+        ("mlpclassifier", "mlpregressor"), "an estimator: from netgrad.estimators import MLPClassifier, MLPRegressor"
+    ),
+    **dict.fromkeys(("loadmodel", "loadstatedict"), "ng.load(path)"),
+    "nograd": "model.predict(x) computes no gradients",
+    "manualseed": "seed=0, an argument of ng.fit",
+    "setseed": "seed=0, an argument of ng.fit",
+    "todevice": "JAX_PLATFORMS in the environment says where it computes",
+}  # fmt: skip
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -243,3 +310,18 @@ def answer(of: str, name: str) -> AttributeError:
     """The error for an attribute that other libraries' networks and models have."""
     here = ATTRIBUTES[of].get(name)
     return AttributeError(f"a {of} has no {name!r}" + (f": {here}" if here else ""))
+
+
+def unknown_attribute(name: str, known: Collection[str]) -> AttributeError:
+    """The error for what `netgrad` does not have: what it is called here, or the nearest name.
+
+    >>> unknown_attribute("BatchNorm2d", [])
+    AttributeError("module 'netgrad' has no attribute 'BatchNorm2d': here it is ng.BatchNorm(), whose axes follow from \
+the data")
+    >>> unknown_attribute("Dens", ["Dense", "Dropout"])
+    AttributeError("module 'netgrad' has no attribute 'Dens': did you mean 'Dense'?")
+    """
+    here = CLASSES.get(re.sub("[123]d$", "", plain(name)))
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f": here it is {here}" if here else f": did you mean {near[0]!r}?" if near else ""
+    return AttributeError(f"module 'netgrad' has no attribute {name!r}{hint}")
