@@ -53,6 +53,20 @@ def test_a_folder_of_pictures_is_learnt_and_predicted(netgrad, stripes, tmp_path
     assert (predicted.iloc[:, 0] == truth).mean() > 0.95
 
 
+def test_pictures_of_several_sizes_are_brought_to_one(netgrad, stripes, tmp_path, no_report):
+    several = tmp_path / "several"
+    for i, file in enumerate(sorted(stripes.rglob("*.png"))):
+        (several / file.parent.name).mkdir(parents=True, exist_ok=True)
+        Image.open(file).resize((12 + i % 3, 12)).save(several / file.parent.name / file.name)
+    Image.new("L", (900, 900)).save(several / "of no class.png")
+    result = netgrad("fit", several, *QUICK, "--out", tmp_path)
+    assert result.status == 0, result.err
+    assert "differ in size: they are brought to 12x12 (--size decides otherwise)" in result.err
+    model = ng.load(tmp_path / "model.safetensors")
+    assert model.card["settings"]["size"] == 12
+    assert len(netgrad("predict", tmp_path / "model.safetensors", several).out.splitlines()) == 62
+
+
 def test_what_is_white_is_kept_in_the_model(netgrad, stripes, tmp_path, no_report):
     deep = tmp_path / "deep"
     for i, file in enumerate(sorted(stripes.rglob("*.png"))):

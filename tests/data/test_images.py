@@ -178,7 +178,7 @@ def test_sixteen_bits_of_grey_keep_their_levels(tmp_path):
     np.testing.assert_allclose(both[1, ..., :3], np.repeat(x[1], 3, axis=2), rtol=1e-6)
     assert (both[:2, ..., 3] == 1).all()
     assert white_of([tmp_path / "colour.png"]) is None
-    with pytest.raises(DataError, match="no pictures have 100 for white: expected one of 255, 1023"):
+    with pytest.raises(DataError, match="no pictures have 100 for white: expected one of 1, 255, 1023"):
         read_images(files, white=100)
 
 
@@ -312,3 +312,24 @@ def test_what_was_drawn_before_is_drawn_still():
     first = np.asarray(augment(x, key, shift=2, rotation=15, noise=0.5))[0, :2, :3, 0]
     before = [[0.67307293, 0.67750525, -0.20480278], [1.130984, 0.90820336, 1.4685531]]
     np.testing.assert_allclose(first, before, rtol=1e-4)
+
+
+def test_shares_in_floats_are_grey(tmp_path):
+    ramp = np.linspace(0, 1, 64).reshape(8, 8).astype(np.float32)
+    Image.fromarray(ramp).save(tmp_path / "shares.tif")
+    Image.fromarray(ramp * 1000 - 1).save(tmp_path / "counts.tif")
+    np.testing.assert_allclose(read_images([tmp_path / "shares.tif"])[0, :, :, 0], ramp, rtol=1e-6)
+    counts = read_images([tmp_path / "counts.tif"])[0, :, :, 0]
+    np.testing.assert_allclose(counts, np.maximum(ramp * 1000 - 1, 0) / 1023, rtol=1e-5, atol=1e-7)
+    Image.fromarray(np.full((8, 8), np.inf, np.float32)).save(tmp_path / "inf.tif")
+    with pytest.raises(DataError, match=r"inf\.tif holds inf: expected finite numbers in each pixel"):
+        read_images([tmp_path / "inf.tif"])
+
+
+def test_of_several_frames_the_first_is_read_and_said(tmp_path):
+    frames = [Image.new("L", (4, 3), grey) for grey in (255, 0, 0)]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "pages.tif", save_all=True, append_images=frames[1:])
+    with pytest.warns(NetgradWarning, match="^2 pictures have several frames: the first is read$"):
+        x = read_images([tmp_path / "moving.gif", tmp_path / "pages.tif"])
+    assert (x == 1).all()

@@ -66,6 +66,8 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
     '--batch-size must be a whole number'
     >>> in_options("try a lower learning rate, clip_norm=1.0, or less", {"clip_norm": "--clip-norm"})
     'try a lower learning rate, --clip-norm 1.0, or less'
+    >>> in_options("no names in the first line (header says otherwise)", {"header": "--header"})
+    'no names in the first line (--header says otherwise)'
     >>> in_options("cannot write out/batch_size.csv", {"batch_size": "--batch-size"})
     'cannot write out/batch_size.csv'
     """
@@ -80,6 +82,7 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
         r"(?<!['\w/.\\-])(\w+)=",
         r"^(\w+)(?= must |, the )",
         r"(?<=^unknown )(\w+)(?= ')",
+        r"(?<=\()(\w+)(?= (?:decides|says) otherwise\))",
     ):
         message = re.sub(pattern, named, message)
     return message

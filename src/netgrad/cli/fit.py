@@ -511,7 +511,7 @@ def fit(
         "scaling": request.scaling,
         "test": share if test_file is None else Path(test_file).name,
     }
-    found |= {"alpha": strength}
+    found |= {"alpha": strength, "size": source.size}
     settings = card.plain({name: ctx.params[name] for name in used} | found)
     model.card = card.make(ctx, source, model.network, settings | {"loss": chosen})
     trained = Trained.on(model, source, metrics)

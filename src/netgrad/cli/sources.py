@@ -14,11 +14,11 @@ import numpy as np
 
 from netgrad.data import datasets
 from netgrad.data.encodings import TableEncoder
-from netgrad.data.images import read_image_folder, white_of
+from netgrad.data.images import classes_of, read_image_folder, usual_size, white_of
 from netgrad.data.parting import parted, with_target
 from netgrad.data.tables import SUFFIXES, chosen, read_table, split_target
 from netgrad.data.targets import TargetEncoder
-from netgrad.errors import FileError, NetgradError, unknown_name
+from netgrad.errors import FileError, NetgradError, unknown_name, warn
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ class Source:
 
     x, x_test: data frames, or arrays (N, ...) of float32. y, y_test: labels or quantities, (N,).
     target: what is predicted. kind: "table", "vectors" or "images". encoder: for data frames only. white: of
-    pictures with more than 8 bits of grey, the value that became 1.
+    pictures with more than 8 bits of grey, the value that became 1. size: to which pictures were brought, None where
+    they have one size.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Source:
     encoder: TableEncoder | None = None
     description: str = ""
     white: int | None = None
+    size: int | None = None
 
     @property
     def task(self) -> str:
@@ -148,12 +150,18 @@ def _npz(request: Request) -> Source:
 def _pictures(request: Request) -> Source:
     if request.target is not None:
         raise NetgradError(f"the classes of {request.data} are its sub-folders: leave --target out")
-    folder = read_image_folder(request.data, request.size, request.channels)
+    size = request.size
+    files = [file for of_class in classes_of(request.data)[1] for file in of_class]
+    if size is None and (size := usual_size(files)) is not None:
+        warn(
+            f"the pictures of {request.data} differ in size: they are brought to {size}x{size} (size decides otherwise)"
+        )
+    folder = read_image_folder(request.data, size, request.channels)
     x, x_test, y, y_test = datasets.split(folder.x, folder.y, test=request.test, seed=request.seed, labels=folder.y)
     name = Path(request.data).resolve().name
     description = f"{len(folder.y):,} pictures of {len(folder.class_names)} classes"
     data = datasets.Dataset(name, x, y, x_test, y_test, folder.class_names, description=description)
-    return replace(_from_arrays(request, data), white=white_of(folder.files))
+    return replace(_from_arrays(request, data), white=white_of(folder.files), size=size)
 
 
 def _table(request: Request) -> Source:
@@ -220,6 +228,15 @@ def _named(labels: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
     return np.array(class_names)[labels]
 
 
+_SHEET = "save its sheet as CSV"
+_NAME = "a table of texts may be named .csv, whatever parts its columns"
+ADVICE = dict.fromkeys((".xlsx", ".xls", ".ods"), _SHEET) | dict.fromkeys((".dat", ".data", ".txt"), _NAME)
+ADVICE |= dict.fromkeys(
+    (".json", ".jsonl", ".sav", ".dta", ".feather", ".xml"), "read it with pandas, and write it as CSV"
+)
+ADVICE |= {".zip": "unpack it first"}
+
+
 def _npz_inputs(path: str) -> np.ndarray:
     data = datasets.read_npz(path)
     return np.concatenate([data.x, data.x_test])
@@ -230,7 +247,10 @@ def _unrecognised(request: Request) -> NetgradError:
     if path.exists() or request.suffix or len(path.parts) > 1:
         found = "there is no file" if not path.exists() else "cannot tell what is in"
         known = ", ".join([*SUFFIXES, ".npz"])
-        return FileError(f"{found} {request.data}: expected a file named {known}, a folder, or a data set's name")
+        advice = f" ({ADVICE[request.suffix]})" if path.exists() and request.suffix in ADVICE else ""
+        return FileError(
+            f"{found} {request.data}: expected a file named {known}, a folder, or a data set's name{advice}"
+        )
     return unknown_name("data set", request.data, datasets.names())
 
 

@@ -21,7 +21,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 MOST_PIXELS = 100_000_000  # of one picture: decoding that many takes seconds and, of WebP, 800 MB
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 BROKEN = (OSError, SyntaxError, ValueError)  # what Pillow raises for a file that it cannot read
-WHITES = (255, 1023, 4095, 16383, 65535)  # the largest values of 8, 10, 12, 14 and 16 bits
+WHITES = (1, 255, 1023, 4095, 16383, 65535)  # the largest values of shares, and of 8, 10, 12, 14 and 16 bits
+USUAL_SIZE = 64  # pixels along each side at most, to which pictures of several sizes are brought where nobody says
 _ORIENTATION = 0x0112  # of EXIF: above 4, height and width are exchanged
 
 
@@ -60,6 +61,14 @@ def read_image_folder(
     >>> x.shape, y, class_names, x[:, 0, 0, 0]
     ((2, 2, 3, 1), array([0, 1], dtype=int32), ('day', 'night'), array([1., 0.], dtype=float32))
     """
+    folders, pictures = classes_of(path)
+    files = [file for of_class in pictures for file in of_class]
+    y = np.repeat(np.arange(len(folders), dtype=np.int32), [len(of_class) for of_class in pictures])
+    return ImageFolder(read_images(files, size, channels), y, tuple(f.name for f in folders), files)
+
+
+def classes_of(path: str | Path) -> tuple[list[Path], list[list[Path]]]:
+    """The sub-folders of a folder of classes, and the pictures of each, as `read_image_folder` takes them."""
     path = Path(path)
     if not path.is_dir():
         raise FileError(f"there is no folder {path}: expected one with a sub-folder of pictures for each class")
@@ -79,9 +88,7 @@ def read_image_folder(
     if others:
         kinds = ", ".join(sorted({file.suffix.lower() or file.name for file in others})[:5])
         warn(f"{len(others)} file{'s'[: len(others) > 1]} in {path} ({kinds}) are no pictures of a class: left out")
-    files = [file for of_class in pictures for file in of_class]
-    y = np.repeat(np.arange(len(folders), dtype=np.int32), [len(of_class) for of_class in pictures])
-    return ImageFolder(read_images(files, size, channels), y, tuple(f.name for f in folders), files)
+    return folders, pictures
 
 
 def pictures_in(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -97,10 +104,28 @@ def pictures_in(folder: Path) -> tuple[list[Path], list[Path]]:
 def white_of(files: Sequence[str | Path]) -> int | None:
     """The value that is white in the pictures of more than 8 bits of grey among these, None where there are none.
 
-    It is the largest value of 8, 10, 12, 14 or 16 bits that the brightest needs: cameras write 12 bits into 16.
+    It is the largest value of 8, 10, 12, 14 or 16 bits that the brightest needs, as cameras write 12 bits into 16; or
+    1, as programs write shares into floats.
     """
     peaks = [peak for peak in _each([regular(file) for file in files], _peak) if peak is not None]
     return next(white for white in WHITES if white >= max(peaks)) if peaks else None
+
+
+def usual_size(files: Sequence[str | Path]) -> int | None:
+    """The size to which pictures of several sizes are brought where nobody says: the median of their shorter sides, at
+    most 64 pixels; None where all have one size.
+
+    >>> import pathlib, tempfile
+    >>> from PIL import Image
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> files = [folder / f"{size}.png" for size in (20, 30, 40)]
+    >>> for file in files:
+    ...     Image.new("L", (int(file.stem), 50)).save(file)
+    >>> usual_size(files), usual_size(files[:1])
+    (30, None)
+    """
+    sizes = [head.size for head in _each([regular(file) for file in files], _head)]
+    return min(USUAL_SIZE, int(np.median([min(size) for size in sizes]))) if len(set(sizes)) > 1 else None
 
 
 def read_images(
@@ -154,8 +179,12 @@ expected one size (or give the size to resize them to)
     x = np.empty((len(files), height, width, channels), np.float32)
     if any(head.deep for head in heads):
         white = white or white_of([path for path, head in zip(paths, heads, strict=True) if head.deep])
-    if cut := sum(head.cut for head in heads):
-        warn(f"{cut} picture{'s have' if cut > 1 else ' has'} 16 bits of each colour: the upper 8 of them are read")
+    said = (
+        (sum(head.cut for head in heads), "16 bits of each colour: the upper 8 of them are read"),
+        (sum(head.several for head in heads), "several frames: the first is read"),
+    )
+    if notes := [f"{count} picture{'s have' if count > 1 else ' has'} {what}" for count, what in said if count]:
+        warn("; ".join(notes))
 
     def decode(file: Path) -> np.ndarray:
         return _pixels(file, (height, width), channels, 255 / (white or 255), resize=size is not None)
@@ -173,6 +202,7 @@ class _Head(NamedTuple):
     channels: int
     deep: bool = False  # more than 8 bits of grey
     cut: bool = False  # more than 8 bits of each colour
+    several: bool = False  # frames or pages, of which the first is taken
 
 
 def _each(files: Sequence[Path], read: Callable[[Path], Any]) -> Iterator[Any]:
@@ -218,14 +248,19 @@ def _head(file: Path) -> _Head:
             raise _too_large(file)
         turned = picture.getexif().get(_ORIENTATION, 1) > 4 if "exif" in picture.info else False
         size = (picture.width, picture.height) if turned else (picture.height, picture.width)
-        deep = picture.mode.startswith("I")
-        cut = False
+        deep = _is_deep(picture)
+        cut, several = False, getattr(picture, "n_frames", 1) > 1
         if picture.format == "PNG" and not deep:
             with file.open("rb") as raw:
                 cut = raw.read(26)[24:] in (b"\x10\x02", b"\x10\x04", b"\x10\x06")  # depth and type of the header
         if picture.has_transparency_data and not deep:
-            return _Head(size, 4, cut=cut)
-        return _Head(size, 1 if picture.mode in ("1", "L") or deep else 3, deep, cut)
+            return _Head(size, 4, cut=cut, several=several)
+        return _Head(size, 1 if picture.mode in ("1", "L") or deep else 3, deep, cut, several)
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    """Whether a picture has more than 8 bits of grey: whole numbers, or floats."""
+    return picture.mode.startswith(("I", "F"))
 
 
 def _peak(file: Path) -> int | None:
@@ -233,7 +268,12 @@ def _peak(file: Path) -> int | None:
     from PIL import Image
 
     with Image.open(file) as picture:
-        return min(int(np.asarray(picture).max()), WHITES[-1]) if picture.mode.startswith("I") else None
+        if not _is_deep(picture):
+            return None
+        peak = float(np.asarray(picture).max())
+        if not np.isfinite(peak):
+            raise DataError(f"{file} holds {peak}: expected finite numbers in each pixel")
+        return min(int(np.ceil(peak)), WHITES[-1])
 
 
 def _too_large(file: Path) -> DataError:
@@ -277,8 +317,8 @@ def _plain(picture: Image.Image) -> Image.Image:
     from PIL import Image, ImageOps
 
     picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow's own conversion would cut to 8
-        return Image.fromarray(np.asarray(picture).astype(np.float32))
+    if _is_deep(picture):  # which Pillow's own conversion would cut to 8 bits
+        return Image.fromarray(np.maximum(np.asarray(picture), 0).astype(np.float32))
     if picture.has_transparency_data:
         return picture.convert("RGBA")
     return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
