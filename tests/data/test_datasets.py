@@ -213,3 +213,11 @@ def test_class_numbers_far_apart_make_as_many_names_as_there_are_classes(tmp_pat
     both = np.concatenate([data.y, data.y_test])
     rows = np.concatenate([data.x, data.x_test]).argmax(axis=1)
     assert [int(data.class_names[label]) for label in both] == y[rows].tolist()
+
+
+def test_a_class_of_one_example_leaves_the_others_in_proportion():
+    labels = np.array([0] * 196 + [1] * 4 + [2])
+    for seed in range(5):
+        train, test = split(labels, test=0.25, seed=seed, labels=labels)
+        assert (np.bincount(train, minlength=3)[1], np.bincount(test, minlength=3)[1]) == (3, 1)
+    assert len(split(np.arange(4), test=0.25, labels=np.arange(4))[1]) == 1

@@ -89,6 +89,41 @@ def test_a_few_words_among_numbers_are_missing():
 
 
 @pytest.mark.parametrize(
+    ("odd", "kind", "words"),
+    [
+        (
+            ["[98]", "[237]", "[244]", "[243]"],
+            "number",
+            "'[98]', '[237]', '[244]', '[243]' among numbers in 4 of 64 rows: taken",
+        ),
+        (["207a", "c168", "5297/23", "12b"], "category", ""),  # names of sixty
+        ([f"{i}a" for i in range(40)], "category", "is taken for 100 categories ('0a' stands among numbers)"),
+        ([f"w{i}." for i in "abcdefghijklmnopqrstuvwxyz"], "category", "('wa.' stands among numbers)"),
+    ],
+)
+def test_many_words_among_numbers_do_not_stop_the_rest(odd, kind, words):
+    numbers = [f"{i}.5" if odd[0][0] in "[w" else f"{i}" for i in range(60)]
+    encoder, said = decided({"k": [*numbers, *odd] * (1 if kind == "number" else 2)})
+    assert encoder.columns[0].kind == kind
+    assert words in said
+
+
+def test_the_odd_one_is_named_where_numbers_are_categories():
+    flights = [*map(str, range(1, 10)), *(f"{i}{k}" for i in range(41, 50) for k in "BC")]
+    said = decided({"flight": flights, "x": range(27)}, missing_values=[])[1]
+    assert "27 different texts in 27 rows, as names of them do ('41C' stands among numbers)" in said
+
+
+def test_several_orders_of_the_numbers_of_the_rows_are_ranks():
+    rng = np.random.default_rng(0)
+    ranks = {name: 1 + rng.permutation(60) for name in ("wealth", "crime", "row")}
+    encoder, said = decided({"no": range(60), **ranks, "size": rng.normal(size=60)})
+    assert encoder.feature_names == ["wealth", "crime", "size"]
+    assert "'no' numbers the rows" in said
+    assert "'row' numbers the rows" in said
+
+
+@pytest.mark.parametrize(
     ("texts", "words"),
     [
         (["$1,500", "$20.5"], "'k' is read as numbers ('$1,500' as 1500)"),

@@ -12,8 +12,10 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import netgrad
 from netgrad.data.encodings import TableEncoder, missing_column
+from netgrad.data.parting import parted, with_target
 from netgrad.data.scaling import RANGES
 from netgrad.data.tables import read_table
+from netgrad.data.targets import TargetEncoder
 from netgrad.errors import DataError, FileError, NetgradError, NetgradWarning
 
 FILES = Path(__file__).parent / "files"
@@ -141,10 +143,6 @@ def test_imputation_remembers_the_training_table(table):
     [
         ({"a": []}, "the table has 0 rows and 1 columns"),
         ({}, "the table has 0 rows and 0 columns"),
-        (
-            {"a": [*range(20), *"abcdef"]},
-            "column 'a' holds 'a' in row 21 of 26: expected a number as in most .* missing_values=WORDS says",
-        ),
         ({"a": [None, None]}, "no column to learn from: column 'a' has no values at all"),
         ({"a": [f"name {i}" for i in range(200)]}, "no column to learn from: .* 200 different texts in 200 rows"),
         ({"a": [[1], [2]]}, "column 'a' holds values of the type list: expected one number"),
@@ -250,3 +248,37 @@ def test_models_saved_before_columns_had_kinds():
     np.testing.assert_allclose(model.predict(table), expected["predictions"], rtol=1e-5)
     again = TableEncoder.from_config(json.loads(json.dumps(model.encoder.to_config())))
     np.testing.assert_array_equal(again.transform(table), model.encoder.transform(table))
+
+
+def test_rows_are_told_as_the_user_finds_them(tmp_path):
+    """By their numbers in the file, or their names in it, whatever was left out or parted before."""
+    path = tmp_path / "t.csv"
+    path.write_text("size,kind\n" + "1,a\n2,b\n" * 5 + "3,zebra\n,b\n")
+    table = read_table(path)
+    encoder = TableEncoder().fit(table[:10])
+    with pytest.warns(NetgradWarning) as caught:
+        encoder.transform(table[8:])
+    said = str(caught[0].message)
+    assert "'kind' holds 'zebra' in row 11, a category" in said
+    assert "'size' has 1 missing value in 4 rows, the first in row 12, and was trained on none" in said
+    with pytest.raises(DataError, match="'size' has 1 missing value in 2 rows, the first in row 12: fill them"):
+        TableEncoder(missing="error").fit(table[10:])
+    path.write_text(",size\n" + "".join(f"car {i},{i}\n" for i in range(1, 31)) + "van,big\n")
+    with pytest.raises(DataError, match="column 'size' holds 'big' in row 'van': expected a number"):
+        TableEncoder().fit(read_table(path)[:-1]).transform(read_table(path)[25:])
+    own = pd.DataFrame({"size": [1.0, 2.0, None]}, index=["x", "y", "z"])
+    with pytest.raises(DataError, match=r"the first in row 2 of 2 \(of the index 'z'\): fill them"):
+        TableEncoder(missing="error").fit(own[1:])
+
+
+def test_the_test_part_has_the_rows_of_the_file(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("size,kind,y\n" + "1,a,\n" * 3 + "1,a,1\n2,b,2\n" * 10 + "3,zebra,3\n")
+    x, y = with_target(read_table(path), "y")
+    seeds = (seed for seed in range(50) if parted(x, y, TableEncoder(), TargetEncoder(), 0.3, seed).y_test.max() == 3)
+    parts = parted(x, y, TableEncoder(), TargetEncoder(), 0.3, next(seeds))
+    with pytest.warns(NetgradWarning, match="'kind' holds 'zebra' in row 24, a category"):
+        parts.encoder.transform(parts.x_test)
+    path.write_text("size,y\n" + "1,\n" * 3 + "1.5,1\n2,2\n" * 10 + "3,many\n")
+    with pytest.raises(DataError, match="column 'y' holds 'many' in row 24: expected a number"):
+        parted(*with_target(read_table(path), "y"), TableEncoder(), TargetEncoder())

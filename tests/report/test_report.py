@@ -10,7 +10,7 @@ import pytest
 import netgrad as ng
 from netgrad.errors import FileError
 from netgrad.report import diagnosis_figures, figures
-from netgrad.report.html import render, sections
+from netgrad.report.html import render, sections, shown_columns
 from netgrad.report.judgement import judge
 from netgrad.report.layers import architecture, traced
 
@@ -107,6 +107,20 @@ def test_a_regression_shows_residuals_in_its_own_units():
     assert titles["Predictions and residuals"].figure
     assert titles["Largest residuals"].rows[0][0] == "100"
     assert "Confusion matrix" not in titles
+
+
+def test_rows_of_a_table_are_found_again_by_their_numbers_or_names():
+    table = pd.DataFrame({"size": np.arange(8.0), "kind": list("abababab")})
+    part = table.iloc[[5, 2]]
+    for rows, labels in (("", ["2", "5"]), ("numbers", ["3", "6"])):
+        part.attrs["rows"] = rows
+        assert shown_columns(part, np.array([1, 0])) == (
+            ["row", "size", "kind"],
+            [[labels[0], "2", "a"], [labels[1], "5", "b"]],
+        )
+    named = table.set_axis([f"van {i}" for i in range(8)])
+    assert [row[0] for row in shown_columns(named, np.array([7, 0]))[1]] == ["van 7", "van 0"]
+    assert [row[0] for row in shown_columns(table, np.array([7, 0]))[1]] == ["8", "1"]
 
 
 def test_several_outputs_have_curve_and_layers():

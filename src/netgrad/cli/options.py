@@ -166,7 +166,7 @@ def share_or_file(test: str) -> tuple[float, str | None]:
 
 def form(separator: str | None, encoding: str | None, header: bool | None) -> dict[str, Any]:
     """How a text file is written, as `read_table` takes it."""
-    named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
+    named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "blank": " "}
     separator = named.get(separator, separator) if separator is not None else None
     if separator is not None and (len(separator) != 1 or separator in '"\n\r'):
         raise NetgradError(f"--separator is one character, such as ; or tab: found {separator!r}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from netgrad.data.kinds import Category, Kind, UnreadableError, kind_of
 from netgrad.data.scaling import clipped, is_number
-from netgrad.data.values import holds
+from netgrad.data.values import Rows, holds
 from netgrad.errors import DataError
 
 
@@ -70,10 +70,11 @@ class Column:
         """Everything, as plain JSON values."""
         return {**dataclasses.asdict(self), "categories": list(self.categories), "missing": list(self.missing)}
 
-    def numbers(self, values: np.ndarray, words: frozenset[str]) -> np.ndarray:
+    def numbers(self, values: np.ndarray, words: frozenset[str], rows: Rows | None = None) -> np.ndarray:
         """The values (N,) of `values.plain` as numbers (N,), missing ones as NaN.
 
-        words: what means missing where it is neither of the column's kind nor one of its categories.
+        words: what means missing where it is neither of the column's kind nor one of its categories. rows: how an
+        error names a row.
         """
         words = words | set(self.missing)
         try:
@@ -83,7 +84,8 @@ class Column:
             try:
                 x = self.how.convert(known)
             except UnreadableError as unreadable:
-                raise DataError(f"{holds(self.name, values, unreadable.row)}: expected {self.how.expected}") from None
+                told = holds(self.name, values, unreadable.row, rows)
+                raise DataError(f"{told}: expected {self.how.expected}") from None
         if isinstance(self.how, Category):
             unknown = np.flatnonzero((x < 0) | (x >= len(self.categories)))
             x[[i for i in unknown if isinstance(values[i], str) and values[i] in words]] = np.nan

@@ -183,8 +183,8 @@ def split(*arrays: Any, test: float | int = 0.2, seed: int = 0, labels: Any = No
     """Training and test parts of arrays with the same examples: x_train, x_test, y_train, y_test, ...
 
     `test` is the share, or the number, of test examples. With `labels` (N,) of classes each part holds every
-    class in proportion, as far as that is possible: not for quantities, for a class of a single example, or
-    for parts with fewer examples than classes; then the split is plainly random.
+    class in proportion, as far as that is possible: a class of a single example is in one of them, and for quantities,
+    or parts with fewer examples than classes, the split is plainly random.
 
     >>> y = np.array([0] * 8 + [1] * 4)
     >>> x_train, x_test, y_train, y_test = split(np.arange(12), y, test=0.25, labels=y)
@@ -202,9 +202,11 @@ def split(*arrays: Any, test: float | int = 0.2, seed: int = 0, labels: Any = No
         raise DataError(f"the arrays have {found} examples: expected the same number in each")
     stratify: Any = None
     if labels is not None and not np.issubdtype(np.asarray(labels).dtype, np.floating):
-        counts = np.unique(labels, return_counts=True)[1]
-        if counts.min() >= 2 and min(n_test, n - n_test) >= len(counts):
-            stratify = labels
+        codes, counts = np.unique(labels, return_inverse=True, return_counts=True)[1:]
+        if counts.max() >= 2:  # a class of one example goes where the largest one does
+            codes = np.where(counts[codes] < 2, counts.argmax(), codes)
+            if min(n_test, n - n_test) >= len(np.unique(codes)) > 1:
+                stratify = codes
     return train_test_split(*arrays, test_size=n_test, random_state=as_seed(seed), stratify=stratify)
 
 

@@ -11,18 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from netgrad.data.kinds import COMPACT, Category, Date, Kind, Number, UnreadableError, decide, decide_texts
-from netgrad.data.values import EPOCH, holds, missing, text_of
+from netgrad.data.values import EPOCH, Rows, holds, missing, text_of
 from netgrad.errors import DataError
 
 FEW = 20  # rows, up to which nothing is taken for a name of the row
 LOOKED_AT = 1000  # different texts, of those asked whether they can be read in two ways
+NUMBERS = "numbers the rows"
 NAMELY = 0.8  # of the rows have a text of their own, from where on a column of texts names them
 SEVERAL = 10  # different numbers at least in a column that is of numbers but for a few words
-STRAYS = 3  # of those, different ones that are taken for missing
+STRAYS = 3  # of those, different ones that are taken for missing whatever they look like
+AMONG_NUMBERS = 0.25  # of the rows, up to which many words among numbers are taken for missing
 _NAME_OF_ROW = re.compile(r"(?:.*[\s_.-])?(?:id|ids|uuid|guid|index|rowid|row|nr|no|#)|unnamed: ?0", re.IGNORECASE)
 _ROW_NAMES = re.compile(r"row[\s_.-]?(?:names?|labels?|num(?:ber)?s?)|unnamed: ?0", re.IGNORECASE)  # as R writes them
 _OF_IDS = re.compile(r"(?:.*[\s_.-])?(?:id|ids|uuid|guid)", re.IGNORECASE)
 _NAMELY_ID = re.compile(r".*[a-z]I[dD]")
+_WHOLE, _HAS_DIGIT = re.compile(r"[0-9]+").fullmatch, re.compile(r"[0-9]").search
 _NUMERIC_LOOK = re.compile(r"[-+(\u2212]?\s*(?:[$€£¥₹]\s*)?[0-9.]*[0-9]")
 
 
@@ -46,11 +49,13 @@ def decide_column(
     max_categories: int = 100,
     decimal: str = ".",
     words: Collection[str] = (),
+    rows: Rows | None = None,
 ) -> Decision:
     """What is made of a column's values (`values.plain`); words: what means missing where it is no category.
 
     as_category, as_number: the user has said so; of_texts: it is a category by its type. keep: a column of
-    numbers that only names the rows is kept. decimal: the mark of numbers that leave it open.
+    numbers that only names the rows is kept. decimal: the mark of numbers that leave it open. rows: how an error names
+    a row.
 
     >>> from netgrad.data.values import plain
     >>> decide_column("price", plain(["$3.50", "$4"])).kind
@@ -78,15 +83,18 @@ def decide_column(
     if kind is None and absent and not of_texts:
         kind = decide(np.array([v for v in present.tolist() if v not in absent], object), decimal)
     if kind is None and not of_texts:
-        kind, strays = _but_for_strays(name, values, present, decimal, as_number, strict=keep)
+        kind, strays = _but_for_strays(name, values, present, decimal, as_number, keep, rows)
     if as_number and not isinstance(kind, Number):
-        raise DataError(f"{holds(name, values, int(np.argmin(missing(values))))}: expected numbers, as it was told")
+        row = int(np.argmin(missing(values)))
+        raise DataError(f"{holds(name, values, row, rows)}: expected numbers, as it was told")
     if kind is None:
         return _of_texts(name, present, max_categories)
     note = _read_as(name, kind, present)
     if strays:
         shown = ", ".join(map(repr, strays[:5])) + (f" and {len(strays) - 5} more words" if len(strays) > 5 else "")
-        note = f"column {name!r} holds {shown} among numbers: taken for missing"
+        rows_of = sum(text_of(value) in strays for value in present.tolist()) if len(strays) > STRAYS else 0
+        where = f" in {rows_of} of {len(values)} rows" if rows_of else ""
+        note = f"column {name!r} holds {shown} among numbers{where}: taken for missing"
     if isinstance(kind, Number) and not (as_number or keep or strays) and (why := _names_rows(name, values, kind)):
         return Decision(None, why)
     return Decision(kind, note, (*strays, *sorted(absent)))
@@ -113,40 +121,64 @@ def by_the_others(decided: Mapping[str, Decision], values: Mapping[str, np.ndarr
     return found
 
 
+def but_for_ranks(decided: Mapping[str, Decision], values: Mapping[str, np.ndarray]) -> dict[str, Decision]:
+    """The decisions, with columns kept that each have another order of the numbers from 1 to the rows': ranks.
+
+    One such column alone is a number of the row, in a table that was shuffled.
+    """
+    numbered = [name for name, decision in decided.items() if NUMBERS in decision.note]
+    ranks = []
+    for name in numbered:
+        x = Number().convert(values[name])
+        if not (np.diff(x) > 0).all() and not _NAME_OF_ROW.fullmatch(name):
+            ranks.append(name)
+    return {**decided, **{name: Decision(Number()) for name in ranks}} if len(ranks) > 1 else dict(decided)
+
+
 def _levels(present: np.ndarray, only: Sequence[str] | None = None) -> Category:
     found = only if only is not None else {text_of(value) for value in present.tolist()}
     return Category(tuple(sorted(found)), rare=only is not None)
 
 
 def _but_for_strays(
-    name: str, values: np.ndarray, present: np.ndarray, decimal: str, as_number: bool, strict: bool
+    name: str, values: np.ndarray, present: np.ndarray, decimal: str, as_number: bool, strict: bool, rows: Rows | None
 ) -> tuple[Kind | None, tuple[str, ...]]:
-    """The kind of most texts, and the few words among them that stand for nothing; an error where these are many."""
-    texts = list(dict.fromkeys(text_of(value) for value in present.tolist()))
-    strays = [text for text in texts if not isinstance(decide_texts([text], decimal), Number)]
-    numbers = len(texts) - len(strays)
-    kind = decide_texts([text for text in texts if text not in set(strays)], decimal) if numbers else None
+    """The kind of most texts, and the words among them that stand for nothing; strict: an error where these are many.
+
+    Many words are missing, too, where they stand in few rows; not beside whole numbers where they hold digits
+    themselves: 207, 207a and 5297/23 are names.
+    """
+    counts = Counter(text_of(value) for value in present.tolist())
+    strays = [text for text in counts if not isinstance(decide_texts([text], decimal), Number)]
+    numbers = len(counts) - len(strays)
+    odd = set(strays)
+    readable = [text for text in counts if text not in odd]
+    kind = decide_texts(readable, decimal) if numbers else None
     if not as_number and (kind is None or numbers < max(2 if strict else SEVERAL, len(strays))):
         return None, ()
     if kind is not None and (as_number or (len(strays) <= max(STRAYS, numbers // 100) and not strict)):
         return kind, tuple(strays)
-    row = next(i for i, value in enumerate(values.tolist()) if value is not None and text_of(value) in strays[:1])
-    raise DataError(
-        f"{holds(name, values, row)}: expected a number as in most other rows (correct it; missing_values=WORDS says "
-        "what means missing, categorical=COLUMNS what is a category)"
-    )
+    if strict:
+        row = next(i for i, value in enumerate(values.tolist()) if value is not None and text_of(value) in odd)
+        raise DataError(
+            f"{holds(name, values, row, rows)}: expected a number as in most other rows (correct it; "
+            "missing_values=WORDS says what means missing, categorical=COLUMNS what is a category)"
+        )
+    named = all(map(_WHOLE, readable)) and any(map(_HAS_DIGIT, strays))
+    few = sum(counts[text] for text in strays) <= AMONG_NUMBERS * len(present)
+    return (kind, tuple(strays)) if few and not named else (None, ())
 
 
 def _of_texts(name: str, present: np.ndarray, max_categories: int) -> Decision:
     """A category, its rare levels grouped where there are many; or nothing to learn from."""
     counts = Counter(text_of(value) for value in present.tolist())
-    odd = ""
-    if sum(bool(_NUMERIC_LOOK.match(text)) for text in counts) >= 0.9 * len(counts):
-        odd = f" ({next(iter(counts))!r} is in no form of number, date or time that is known)"
-    elif len(counts) <= 2 * SEVERAL:
-        words = [text for text in counts if not isinstance(decide_texts([text]), Number)]
-        if 2 * len(words) <= len(counts):
-            odd = f" ({words[0]!r} stands among numbers)" if words else ""
+    odd, looked = "", list(counts)[:LOOKED_AT]
+    like = [text for text in looked if _NUMERIC_LOOK.match(text)]
+    words = [text for text in looked if 2 * len(like) >= len(looked) and not isinstance(decide_texts([text]), Number)]
+    if words and 2 * len(words) <= len(looked):
+        odd = f" ({words[0]!r} stands among numbers)"
+    elif words and len(like) >= 0.9 * len(looked):
+        odd = f" ({words[0]!r} is in no form of number, date or time that is known)"
     alone = len(counts) > NAMELY * len(present) and len(present) > FEW
     if len(counts) <= max_categories and not alone:
         note = f"column {name!r} is taken for {len(counts)} categories{odd}" if odd else ""
@@ -180,7 +212,7 @@ def _names_rows(name: str, values: np.ndarray, kind: Number) -> str:
             )
         return ""
     if x.min() in (0, 1) and np.ptp(x) == len(x) - 1:
-        return f"column {name!r} numbers the rows: left out"
+        return f"column {name!r} {NUMBERS}: left out"
     if _NAME_OF_ROW.fullmatch(name) or _NAMELY_ID.fullmatch(name):
         return f"column {name!r} names each row: left out"
     return ""

@@ -18,11 +18,11 @@ import numpy as np
 
 from netgrad.data.checks import as_examples
 from netgrad.data.column import Column
-from netgrad.data.deciding import Decision, by_the_others, decide_column
+from netgrad.data.deciding import Decision, but_for_ranks, by_the_others, decide_column
 from netgrad.data.frames import as_pandas
 from netgrad.data.kinds import Category, Date, Number
 from netgrad.data.scaling import LIMIT, SCALINGS, is_number, scale_of, too_coarse
-from netgrad.data.values import MISSING, holds, plain, refuse_missing, text_of
+from netgrad.data.values import MISSING, Rows, holds, missing_in, plain, refuse_missing, text_of
 from netgrad.errors import DataError, FileError, NetgradError, unknown_name, warn
 
 if TYPE_CHECKING:
@@ -110,24 +110,24 @@ class TableEncoder:
             raise DataError(f"the table has {len(table)} rows and {table.shape[1]} columns: at least one of each")
         _check_names(table, (*self.categorical, *self.numeric))
         decimal = table.attrs.get("decimal", ".")
-        values = {name: self._values(name, table[name]) for name in table.columns}
+        values, rows = {name: self._values(name, table[name]) for name in table.columns}, Rows(table)
         if self.missing_values and "decimal" not in table.attrs:  # a text file's reader knows which were in quotes
             values = {name: _but_for(words_of, self.missing_values) for name, words_of in values.items()}
         of_texts = {name for name in table.columns if str(getattr(table[name], "dtype", "")) == "category"}
         if kinds_of is not None:
             self.left_out = dict(kinds_of.left_out)
-            self.columns = tuple(self._like(c, values[c.name]) for c in kinds_of.columns)
+            self.columns = tuple(self._like(c, values[c.name], rows) for c in kinds_of.columns)
             return self
-        decided = {name: self._decide(name, v, name in of_texts, decimal) for name, v in values.items()}
-        decided = by_the_others(decided, values)
+        decided = {name: self._decide(name, v, name in of_texts, decimal, rows) for name, v in values.items()}
+        decided = but_for_ranks(by_the_others(decided, values), values)
         if all(decision.kind is None for decision in decided.values()):
-            decided = {n: self._decide(n, v, n in of_texts, decimal, keep=True) for n, v in values.items()}
+            decided = {n: self._decide(n, v, n in of_texts, decimal, rows, keep=True) for n, v in values.items()}
         notes = [decision.note for decision in decided.values() if decision.note]
         self.left_out = {name: decision.note for name, decision in decided.items() if decision.kind is None}
         if len(self.left_out) == len(decided):
             raise DataError(f"the table has no column to learn from: {'; '.join(notes)[:300]}")
         self.columns = tuple(
-            self._learn(name, decision, values[name], notes)
+            self._learn(name, decision, values[name], notes, rows)
             for name, decision in decided.items()
             if decision.kind is not None
         )
@@ -193,18 +193,17 @@ class TableEncoder:
 
     def _encode(self, column: Column, given: Any, said: list[str]) -> np.ndarray:
         """The features (N, k) of one column in float64; what is to be said of it is added to ``said``."""
-        values = self._values(column.name, given)
-        x = column.numbers(values, self._words)
+        values, rows = self._values(column.name, given), Rows(given)
+        x = column.numbers(values, self._words, rows)
         absent = np.isnan(x)
         if absent.any() and column.fill is None:
             advice = "fill them or remove the rows (the model has not learnt to impute)"
-            refuse_missing(column.name, _without(values, absent), advice)
+            refuse_missing(column.name, _without(values, absent), advice, rows)
         if absent.any() and not column.indicator:
-            row, count = int(np.argmax(absent)) + 1, int(absent.sum())
-            what = f"{count} missing value{'s'[: count > 1]} in {len(values)} rows, the first in row {row}"
+            what = missing_in(absent, rows)
             said.append(f"column {column.name!r} has {what}, and was trained on none: filled with {column.fill!r}")
         if isinstance(column.how, Category) and (unknown := x < 0).any():
-            said.append(self._unknown(column, values, unknown))
+            said.append(self._unknown(column, values, unknown, rows))
         return column.features(x)
 
     def numbers(self, table: pd.DataFrame, name: str) -> np.ndarray:
@@ -220,7 +219,7 @@ class TableEncoder:
         named = _with_text_names(table)
         _check_names(named, [name])
         column = next(column for column in self.columns if column.name == name)
-        return column.numbers(self._values(name, named[name]), self._words)
+        return column.numbers(self._values(name, named[name]), self._words, Rows(named))
 
     def fit_transform(self, table: pd.DataFrame) -> np.ndarray:
         """`fit` and `transform` of the same table."""
@@ -261,7 +260,9 @@ class TableEncoder:
             raise FileError(f"this is not the description of a TableEncoder: {error}") from error
         return encoder
 
-    def _decide(self, name: str, values: np.ndarray, of_texts: bool, decimal: str, keep: bool = False) -> Decision:
+    def _decide(
+        self, name: str, values: np.ndarray, of_texts: bool, decimal: str, rows: Rows, keep: bool = False
+    ) -> Decision:
         return decide_column(
             name,
             values,
@@ -272,29 +273,29 @@ class TableEncoder:
             max_categories=self.max_categories,
             decimal=decimal,
             words=self._words,
+            rows=rows,
         )
 
-    def _learn(self, name: str, decision: Decision, values: np.ndarray, notes: list[str]) -> Column:
+    def _learn(self, name: str, decision: Decision, values: np.ndarray, notes: list[str], rows: Rows) -> Column:
         """The column of a kind that was decided, with what its values teach."""
         how = decision.kind
         assert how is not None
         form = how.to_json()
         plainly = Column(name, how.name, categories=getattr(how, "levels", ()), form=form, missing=decision.missing)
-        x = plainly.numbers(values, frozenset())
+        x = plainly.numbers(values, frozenset(), rows)
         absent = np.isnan(x)
         if self.missing == "error" and absent.any():
-            refuse_missing(
-                name, _without(values, absent), "fill them, remove the rows, or have them imputed (missing='impute')"
-            )
+            advice = "fill them, remove the rows, or have them imputed (missing='impute')"
+            refuse_missing(name, _without(values, absent), advice, rows)
         if isinstance(how, Date):
             form = how.with_parts(x).to_json()
         if isinstance(how, Number) and (coarse := too_coarse(values[~absent], x[~absent], name)):
             notes.append(coarse)
         return self._scaled(dataclasses.replace(plainly, form=form, indicator=bool(absent.any())), values, x)
 
-    def _like(self, column: Column, values: np.ndarray) -> Column:
+    def _like(self, column: Column, values: np.ndarray, rows: Rows) -> Column:
         """The same kind of column, with the levels and the scale of other values."""
-        x = column.numbers(values, frozenset())
+        x = column.numbers(values, frozenset(), rows)
         if np.isnan(x).all():
             return column
         if isinstance(column.how, Category) and column.name not in self.categorical:
@@ -302,7 +303,7 @@ class TableEncoder:
             column = dataclasses.replace(
                 column, categories=tuple(c for c in column.categories if c in met) or column.categories, fill=None
             )
-            x = column.numbers(values, frozenset())
+            x = column.numbers(values, frozenset(), rows)
         return self._scaled(column, values, x)
 
     def _scaled(self, column: Column, values: np.ndarray, x: np.ndarray) -> Column:
@@ -322,9 +323,9 @@ class TableEncoder:
         limit = LIMIT if self.scaling == "robust" and not boolean else 0.0
         return dataclasses.replace(column, offset=float(offset[0]), factor=float(factor[0]), fill=fill, limit=limit)
 
-    def _unknown(self, column: Column, values: np.ndarray, unknown: np.ndarray) -> str:
+    def _unknown(self, column: Column, values: np.ndarray, unknown: np.ndarray, rows: Rows) -> str:
         row, count = int(np.argmax(unknown)), int(unknown.sum())
-        what = f"{holds(column.name, values, row)}, a category that the training table did not hold"
+        what = f"{holds(column.name, values, row, rows)}, a category that the training table did not hold"
         if self.unknown == "error":
             raise DataError(f"{what}: known are {', '.join(column.categories[:10])}")
         return f"{what}: encoded as zeros ({count} such row{'s'[: count > 1]})"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SEPARATORS = (",", ";", "\t", "|")
+PARTED_BY = {"\t": "tabs", "|": "vertical bars", " ": "blanks"}  # which is said
 HEAD_LINES = 50  # looked at to tell titles, names and separators
 BLANKS = re.compile(rb"[ \t\xa0][,;\t|\r\n]|[,;\t|\n][ \t\xc2]|[ \t\xa0]\Z")
 
@@ -37,18 +38,24 @@ def frame(
 ) -> pd.DataFrame:
     """The table in a text, all of it texts; what was noticed on the way is one warning."""
     said: list[str] = []
-    data = _utf8(data, name, encoding, said)
+    data = _utf8(data, name, encoding, said).removesuffix(b"\x1a")  # with which DOS ended its files
     if b"\r" in data and b"\n" not in data:  # as the first Macintosh ended its lines
         data = data.replace(b"\r", b"\n")
     head = _lines(data)
     separator = separator or _separator(head, said)
+    if separator == " ":
+        data = _with_single_blanks(data)
+        head = _lines(data)
     rows = _split(head, separator)
     skip = _titles(rows, said) if header is None else 0
     if skip:
         rows = rows[skip:]
     if not rows:
         raise FileError(f"{name} cannot be read as CSV: no line of it holds anything")
-    names, extra, has_header = _names(rows, name, header, said)
+    written, extra, has_header = _names(rows, header, said)
+    if has_header and _rows_are_named(rows, head, separator):
+        written = ["", *written]
+    names = _different(written, said)
     if len(names) > most:
         raise DataError(f"{name} has more than {most:,} columns: at most so many are read")
     words = list(MISSING if missing_values is None else ["", *missing_values])
@@ -60,7 +67,7 @@ def frame(
     table = _without_extra(table, names, extra, rows, name, said)
     found = _pandas(table)
     if has_header:
-        found = _without_repeats(found, names, said)
+        found = _without_repeats(found, written, said)
     found.attrs["decimal"] = "," if separator == ";" else "."
     if not names[0]:  # as R and pandas write the names of their rows
         found = found.set_axis(_row_names(found[""].tolist()), axis=0).drop(columns="")
@@ -126,9 +133,24 @@ def _separator(head: list[str], said: list[str]) -> str:
     best = (
         best if agree(best) else max(SEPARATORS, key=lambda separator: len((_split(lines[:1], separator) or [[]])[0]))
     )
-    if best in "\t|":
-        said.append(f"its columns are parted by {'tabs' if best == chr(9) else 'vertical bars'}")
+    if not agree(best) and _parted_by_blanks(lines):
+        best = " "
+    if best in PARTED_BY:
+        said.append(f"its columns are parted by {PARTED_BY[best]}")
     return best
+
+
+def _parted_by_blanks(lines: list[str]) -> bool:
+    """Whether blanks part all lines into equally many fields, or the names into one less, as R writes row names."""
+    short = (line.strip() if '"' in line else " ".join(line.split()) for line in lines)
+    widths = [len(row) for row in _split([f"{line}\n" for line in short], " ")]
+    return len(widths) > 2 and len(set(widths[1:])) == 1 and widths[1] > 1 and widths[0] in (widths[1], widths[1] - 1)
+
+
+def _with_single_blanks(data: bytes) -> bytes:
+    """The lines without blanks at their ends, and with one blank between two fields where none is in quotes."""
+    data = re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", data.replace(b"\r\n", b"\n"))
+    return data if b'"' in data else re.sub(rb"[ \t]+", b" ", data)
 
 
 def _split(lines: Sequence[str], separator: str) -> list[list[str]]:
@@ -161,7 +183,7 @@ def _alone(row: list[str]) -> bool:
     return len(row) > 2 and bool(row[0].strip()) and not "".join(row[1:]).strip()
 
 
-def _names(rows: list[list[str]], name: str, header: bool | None, said: list[str]) -> tuple[list[str], int, bool]:
+def _names(rows: list[list[str]], header: bool | None, said: list[str]) -> tuple[list[str], int, bool]:
     """The columns' names, how many fields without name follow in the rows below, and whether the first line names."""
     first = [cell.strip() for cell in rows[0]]
     if header is None:
@@ -181,14 +203,28 @@ def _names(rows: list[list[str]], name: str, header: bool | None, said: list[str
         width > named and len(below) == len(rows) - 1 > 0
     ):  # separators at the end of every row, perhaps of the names too
         first, extra = first[:named], width - named
-    met: set[str] = set()
-    for position, column in enumerate(first):
-        if not column and position > 0:
-            raise DataError(f"{name} has no name for column {position + 1}: expected names in the first line")
-        if column in met:
-            raise DataError(f"{name} has more than one column {column!r}: expected different names")
-        met.add(column)
     return first, extra, True
+
+
+def _rows_are_named(rows: list[list[str]], head: list[str], separator: str) -> bool:
+    """Whether each row has one field more than there are names, in quotes or before blanks: R's `write.table`."""
+    if len(rows) < 2 or any(len(row) != len(rows[0]) + 1 for row in rows[1:]):
+        return False
+    return separator == " " or all(line.startswith('"') for line in head if line.strip())
+
+
+def _different(names: list[str], said: list[str]) -> list[str]:
+    """The names, each once: a further column of a name gets a number, and one without its place."""
+    found: list[str] = []
+    for place, name in enumerate(names, 1):
+        new, count = name or ("" if place == 1 else f"column_{place}"), 0
+        while new in found:
+            new, count = f"{name}.{count + 1}", count + 1
+        if new != name:
+            what = f"a further column {name!r}" if name else f"column {place}, which has no name,"
+            said.append(f"{what} is called {new!r}")
+        found.append(new)
+    return found
 
 
 def _is_data(cells: list[str]) -> bool:

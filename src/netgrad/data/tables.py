@@ -11,6 +11,7 @@ from netgrad.data import reading
 from netgrad.data.encodings import missing_column
 from netgrad.data.files import opened, regular
 from netgrad.data.frames import as_pandas, name_of_column
+from netgrad.data.values import counts_rows
 from netgrad.errors import DataError, FileError, NetgradError
 from netgrad.resources import gib, memory
 
@@ -156,6 +157,7 @@ def _checked(read: Callable[[], pd.DataFrame], name: str, kind: str) -> pd.DataF
     except Exception as error:  # for a broken file pandas and pyarrow raise whatever its bytes lead to
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise FileError(f"{name} cannot be read as {kind}: {reason}") from error
+    table.attrs["rows"] = "numbers" if counts_rows(table.index) else "names"  # see `values.Rows`
     if table.empty:
         raise DataError(f"{name} holds {len(table)} rows of {table.shape[1]} columns: expected at least one of each")
     return table

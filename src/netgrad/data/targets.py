@@ -12,7 +12,7 @@ from netgrad.data.checks import as_examples, as_labels
 from netgrad.data.deciding import Decision, decide_column
 from netgrad.data.kinds import Boolean, Date, Kind, Number, UnreadableError, kind_of, spellings
 from netgrad.data.scaling import OF_TARGETS, is_number, scale_of, too_coarse
-from netgrad.data.values import holds, missing, plain, refuse_missing, text_of
+from netgrad.data.values import Rows, holds, missing, plain, refuse_missing, text_of
 from netgrad.errors import DataError, FileError, NetgradError, ShapeError, unknown_name, warn
 
 Task = Literal["classification", "regression"]
@@ -155,7 +155,7 @@ class TargetEncoder:
             self._fit_scale(y, one_dimensional=False)
             return self
         self.name, values, decision = _decided(target, known=self.task == "classification")
-        refuse_missing(self.name, values, "a target cannot be imputed, remove the rows")
+        refuse_missing(self.name, values, "a target cannot be imputed, remove the rows", Rows(target))
         if self.task is None:
             self.task = _task(self.name, values, decision.kind)
             if self.task == "classification" and decision.note and decision.kind is not None:
@@ -203,9 +203,8 @@ class TargetEncoder:
         encoded = [self._label(value, labels) for value in values.tolist()]
         if -1 in encoded:
             known = ", ".join(map(repr, self.classes[:10]))
-            raise DataError(
-                f"{holds(self.name, values, encoded.index(-1))}: the classes known from training are {known}"
-            )
+            told = holds(self.name, values, encoded.index(-1), Rows(target))
+            raise DataError(f"{told}: the classes known from training are {known}")
         return np.array(encoded, np.int32)
 
     def values(self, target: Any) -> np.ndarray:
@@ -342,7 +341,7 @@ class TargetEncoder:
 
     def _present(self, target: Any) -> np.ndarray:
         values = _values(_named(target, self.name)[1], self.name)
-        refuse_missing(self.name, values, "remove the rows")
+        refuse_missing(self.name, values, "remove the rows", Rows(target))
         return values
 
     def _numbers(self, values: np.ndarray) -> np.ndarray:
@@ -402,7 +401,8 @@ def _decided(target: Any, known: bool = False) -> tuple[str, np.ndarray, Decisio
     if missing(values).all() or known or str(getattr(column, "dtype", "")) == "category":
         return name, values, Decision(None)
     decimal = getattr(column, "attrs", {}).get("decimal", ".")
-    return name, values, decide_column(name, values, keep=True, max_categories=len(values), decimal=decimal)
+    how: dict[str, Any] = {"keep": True, "max_categories": len(values), "decimal": decimal, "rows": Rows(column)}
+    return name, values, decide_column(name, values, **how)
 
 
 def _of_one_type(values: np.ndarray) -> list[Any]:

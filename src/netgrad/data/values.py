@@ -18,7 +18,25 @@ from netgrad.errors import DataError
 # What stands for nothing in an unquoted cell of a text file.
 MISSING = (
     *("", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan", "NaT"),
-    *("NULL", "Null", "null", "None", "none", "nil", "?", "-", "--", ".", "..", "1.#IND", "1.#QNAN", "-1.#IND"),
+    *(
+        "NULL",
+        "Null",
+        "null",
+        "None",
+        "none",
+        "nil",
+        "?",
+        "-",
+        "--",
+        "–",
+        "—",
+        ".",
+        "..",
+        "n.a.",
+        "1.#IND",
+        "1.#QNAN",
+        "-1.#IND",
+    ),
     *("-1.#QNAN", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!"),
 )
 EPOCH = datetime.date(1970, 1, 1).toordinal()
@@ -107,8 +125,51 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-def holds(name: Any, values: np.ndarray, row: int) -> str:
-    """The beginning of an error about one value; `row` counts from 0, the message from 1.
+class Rows:
+    """How a user finds the rows of a column: by their numbers in the table that was read, or by their names there.
+
+    Rows that were left out, or parted for a test, change neither. column: a data frame's, whose ``attrs["rows"]`` says
+    for tables from files what its index holds, "numbers" or "names"; of anything else rows are counted as they stand.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"age": [30, 40, 50]})
+    >>> Rows(table["age"])(1), Rows(table["age"][1:])(1)
+    ('row 2 of 3', 'row 2 of 2 (of the index 2)')
+    >>> table.attrs["rows"] = "numbers"
+    >>> Rows(table["age"])(1), Rows(table["age"][1:])(1)
+    ('row 2 of 3', 'row 3')
+    """
+
+    def __init__(self, column: Any):
+        index = getattr(column, "index", None)
+        self.count = len(column)
+        self.index = index if hasattr(index, "dtype") and not counts_rows(index) else None
+        self.kind = getattr(column, "attrs", {}).get("rows", "")
+
+    def __call__(self, row: int) -> str:
+        """The row, counted from 0 among these, in the user's words."""
+        label = self.label(row)
+        if self.index is None:
+            return f"row {label} of {self.count}"
+        shown = f"{label!r}" if isinstance(self.index[row], str) else label
+        return f"row {shown}" if self.kind else f"row {row + 1} of {self.count} (of the index {shown})"
+
+    def label(self, row: int) -> str:
+        """The row's number, from 1, or its name."""
+        if self.index is None:
+            return f"{row + 1}"
+        name = self.index[row]
+        return f"{name + 1}" if self.kind == "numbers" else f"{name}"[:60]
+
+
+def counts_rows(index: Any) -> bool:
+    """Whether an index of pandas only counts its rows, from 0."""
+    start, step = getattr(index, "start", None), getattr(index, "step", None)
+    return start == 0 and step == 1
+
+
+def holds(name: Any, values: np.ndarray, row: int, rows: Rows | None = None) -> str:
+    """The beginning of an error about one value; `row` counts from 0, the message from 1, or as ``rows`` says.
 
     >>> holds("age", np.array([1.0, 2.5]), 1)
     "column 'age' holds 2.5 in row 2 of 2"
@@ -117,10 +178,10 @@ def holds(name: Any, values: np.ndarray, row: int) -> str:
     value = value.item() if isinstance(value, np.generic) else value
     shown = repr(value) if isinstance(value, str | int | float) else f"'{value}'"
     shown = shown if len(shown) <= 80 else f"{shown[:80]}..."
-    return f"column {name!r} holds {shown} in row {row + 1} of {len(values)}"
+    return f"column {name!r} holds {shown} in {(rows or Rows(values))(row)}"
 
 
-def refuse_missing(name: Any, values: np.ndarray, advice: str) -> None:
+def refuse_missing(name: Any, values: np.ndarray, advice: str, rows: Rows | None = None) -> None:
     """An error that names the column and counts the missing values, if there are any.
 
     >>> refuse_missing("age", plain([1.0, None]), "remove the rows")
@@ -128,10 +189,16 @@ def refuse_missing(name: Any, values: np.ndarray, advice: str) -> None:
     netgrad.errors.DataError: column 'age' has 1 missing value in 2 rows, the first in row 2: remove the rows
     """
     absent = missing(values)
+    if absent.any():
+        raise DataError(f"column {name!r} has {missing_in(absent, rows)}: {advice}")
+
+
+def missing_in(absent: np.ndarray, rows: Rows | None = None) -> str:
+    """How many values (N,) are absent, and where the first is.
+
+    >>> missing_in(np.array([False, True, True]))
+    '2 missing values in 3 rows, the first in row 2'
+    """
     count = int(absent.sum())
-    if count:
-        word = "value" if count == 1 else "values"
-        raise DataError(
-            f"column {name!r} has {count} missing {word} in {len(values)} rows, "
-            f"the first in row {int(np.argmax(absent)) + 1}: {advice}"
-        )
+    first = (rows or Rows(absent))(int(np.argmax(absent))).removesuffix(f" of {len(absent)}")
+    return f"{count} missing value{'s'[: count > 1]} in {len(absent)} rows, the first in {first}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from netgrad.data.values import Rows
 from netgrad.diagnosis.evidence import Evidence
 from netgrad.errors import warn
 from netgrad.report import attention, figures, sequences
@@ -242,12 +243,15 @@ def layer_table(rows: list[LayerRow]) -> Section:
 
 
 def shown_columns(x: Any, worst: np.ndarray, names: Any = None) -> tuple[list[str], list[list[str]]]:
-    """Names and cells of these rows, as many columns as fit; none for what is no table. Of sequences their names."""
+    """Names and cells of these rows, as many columns as fit; none for what is no table. Of sequences their names, of a
+    data frame also where the rows stand in it, or in the file that it came from."""
     if names is not None:
         return ["sequence"], [[str(names[i])] for i in worst]
     if hasattr(x, "iloc"):
         part = x.iloc[worst, :MOST_COLUMNS]
-        names, cells = [str(c) for c in part.columns], part.to_numpy(object).tolist()
+        rows = Rows(x)
+        names = ["row", *(str(c) for c in part.columns)]
+        cells = [[rows.label(int(i)), *row] for i, row in zip(worst, part.to_numpy(object).tolist(), strict=True)]
     elif np.ndim(x) == 2:
         part = np.asarray(x)[worst, :MOST_COLUMNS]
         names, cells = [f"x{k + 1}" for k in range(part.shape[1])], part.tolist()

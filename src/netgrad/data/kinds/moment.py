@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import re
@@ -22,6 +23,12 @@ _DATE = re.compile(
     r"(?:[A-Za-z]{2,9}\.?,?\s+)?(?P<a>[0-9]{1,4}|[A-Za-z]{3,9}\.?)(?P<sep>\s*[-/.\s]\s*)(?P<b>[0-9]{1,2}|[A-Za-z]{3,9}\.?)"
     rf"(?:,?(?P=sep)|,\s*|\.?\s+)(?P<c>[0-9]{{1,4}})(?:(?:,?\s+|T)(?:{_CLOCK}))?\s*(?P<zone>Z|UTC|GMT|[+-][0-9]{{2}}:?[0-9]{{2}})?"
 ).fullmatch
+# A month or a quarter, which stands for its first day: 2024-01, 01/2024, 2024M01, Jan 2024, 2024Q1, Q1 2024.
+_PERIOD = re.compile(
+    r"(?P<y>[12][0-9]{3})[-/.\s]?(?:[Qq](?P<q>[1-4])|[Mm]?(?P<m>(?<=[-/Mm])(?:0[1-9]|1[0-2]))|(?P<n>[A-Za-z]{3,9})\.?)"
+    r"|(?:[Qq](?P<q2>[1-4])|(?P<m2>0?[1-9]|1[0-2])(?=/)|(?P<n2>[A-Za-z]{3,9})\.?)[-/.\s]+(?P<y2>[12][0-9]{3})"
+).fullmatch
+_DAYS = re.compile(r"(?P<sign>-)?(?P<days>[0-9]{1,6}) days?,? (?:\+)?(?=[0-9])")  # as pandas and Python write durations
 _NAMES = "january february march april may june july august september october november december"
 _MONTHS = {m[:n]: i for i, m in enumerate(_NAMES.split(), 1) for n in range(3, len(m) + 1)} | {"sept": 9}
 ORDERS = ("ymd", "dmy", "mdy")
@@ -99,13 +106,12 @@ class Date(Kind):
 
     def _read(self, text: str) -> float:
         if text[:4].isdigit() and len(text) > 4:
-            if not any(mark in text for mark in "-/.T "):  # 20240131 is a number
+            if text.isdigit():  # 20240131 is a number
                 raise ValueError
-            try:
+            with contextlib.suppress(ValueError):
                 return _days(datetime.datetime.fromisoformat(text))
-            except ValueError:
-                if re.fullmatch(r"[0-9]{4}-(?:0[1-9]|1[0-2])", text):
-                    return _days(datetime.datetime(int(text[:4]), int(text[5:]), 1))
+        if whole := _PERIOD(text):
+            return _first_day(whole)
         found = _DATE(text)
         if not found:
             raise ValueError
@@ -163,6 +169,14 @@ class Date(Kind):
             raise ValueError(f"no dates are written in the order {self.order!r:.20} with {self.parts!s:.40}")
 
 
+def _first_day(found: Any) -> float:
+    """The first day of a month or quarter."""
+    year, quarter = found["y"] or found["y2"], found["q"] or found["q2"]
+    month, name = found["m"] or found["m2"], found["n"] or found["n2"]
+    number = 3 * int(quarter) - 2 if quarter else int(month) if month else _MONTHS.get(name.lower(), 0)
+    return float(datetime.date(int(year), number, 1).toordinal() - EPOCH)
+
+
 def _days(when: datetime.datetime) -> float:
     """Days since 1970; a time without zone is taken for UTC."""
     offset = when.utcoffset()
@@ -184,7 +198,7 @@ def _hours(found: Any) -> float:
 @register
 @dataclasses.dataclass(frozen=True)
 class Time(Kind):
-    """Times of day, and durations as hours:minutes, in hours."""
+    """Times of day, and durations as hours:minutes or as 2 days 03:00:00, in hours."""
 
     name = "time"
     expected = "a time such as 14:30"
@@ -200,10 +214,14 @@ class Time(Kind):
     def number(self, value: Any) -> float:
         if isinstance(value, datetime.time):
             return value.hour + value.minute / 60 + (value.second + value.microsecond / 1e6) / 3600
-        found = _TIME(value) if isinstance(value, str) else None
+        if not isinstance(value, str):
+            raise ValueError
+        whole = _DAYS.match(value)
+        found = _TIME(value[whole.end() :] if whole else value)
         if not found:
             raise ValueError
-        return _hours(found)
+        days = int(whole["days"]) * (-1 if whole["sign"] else 1) if whole else 0
+        return 24 * days + _hours(found)
 
     def check(self) -> None:
         """There is nothing to check."""

@@ -17,6 +17,7 @@ MANY = 1000  # values from which on a faster reader of plain numbers pays
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+").fullmatch
 _GROUPS = "'’\u00a0\u202f\u2009 "  # between thousands, beside the mark that is not the decimal one
+_MINUS = str.maketrans("\u2212\u2013\u2010\u2011", "----")  # the minus sign, and dashes that stand for it
 _CURRENCY = r"(?:[A-Z]{0,3}[$€£¥₹₽₩₺₴฿₪₫₱₦₡]|USD|EUR|GBP|CHF|JPY|INR|CNY|CAD|AUD|SEK|NOK|DKK|PLN|Rs\.?|kr\.?|zł|Kč)"
 _AROUND = re.compile(
     rf"(?P<open>\()?(?P<sign>[+-]?)\s*(?P<pre>{_CURRENCY})?\s*(?P<sign2>[+-]?)"
@@ -69,7 +70,7 @@ class Number(Kind):
             return cls()
         cores, units, bare = [], set(), []
         for text in texts:
-            found = _AROUND(text.replace("\u2212", "-"))
+            found = _AROUND(text.translate(_MINUS))
             if not found or (found["pre"] and found["post"]):
                 return None
             unit = found["pre"] or (found["post"] or "").strip()
@@ -91,7 +92,7 @@ class Number(Kind):
     @classmethod
     def open_to_both(cls, texts: Sequence[str]) -> bool:
         """Whether the texts may be read with a decimal comma or a decimal point: 1,234 alone."""
-        found = [_AROUND(text.replace("\u2212", "-")) for text in texts]
+        found = [_AROUND(text.translate(_MINUS)) for text in texts]
         cores = [one["core"] for one in found if one]
         return any("," in core for core in cores) and all(_WITH["."](c) and _WITH[","](c) for c in cores)
 
@@ -121,7 +122,7 @@ class Number(Kind):
             return float(value)
         if self.decimal == "." and _PLAIN(value):
             return float(value)
-        found = _AROUND(value.replace("\u2212", "-"))
+        found = _AROUND(value.translate(_MINUS))
         if not found or bool(found["open"]) != bool(found["close"]):
             raise ValueError
         unit = found["pre"] or (found["post"] or "").strip()
