@@ -251,8 +251,8 @@ class TargetEncoder:
         return decoded[..., 0] if self.one_dimensional else decoded
 
     def lifted(self, outputs: Any, truth: Any, weight: Any = None) -> TargetEncoder:
-        """This encoder with the lift that is right for examples which the network did not learn from; itself where
-        there is no logarithm.
+        """This encoder with the lift by which predictions of examples that the network did not learn from have the mean
+        of the truth (Duan's mean of ratios goes by the small ones); itself where there is no logarithm.
 
         outputs, truth: (N, k), what the network says and what it should have said, as `transform` gives it. weight (N,)
         of the examples.
@@ -266,8 +266,9 @@ class TargetEncoder:
             return self
         lifted = copy(self)
         lifted.lift = []
-        missed = (self.decode(truth, limited=False) / lifted.decode(outputs)).reshape(-1, self.outputs)
-        lifted.lift = np.log(np.average(missed, axis=0, weights=weight)).tolist()
+        both = (y.reshape(-1, self.outputs) for y in (self.decode(truth, limited=False), lifted.decode(outputs)))
+        true, said = (np.average(y, axis=0, weights=weight) for y in both)
+        lifted.lift = np.log(true / said).tolist()
         return lifted
 
     def to_config(self) -> dict[str, Any]:
