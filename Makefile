@@ -1,6 +1,7 @@
 # Everything runs in this folder's own virtual environment; nothing else is touched.
 PYTHON ?= python3
 SEED ?= 0
+COVERAGE ?= --cov --cov-report=term:skip-covered
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -9,8 +10,8 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
 
-test: $(VENV)/installed-dev  ## the whole test suite with coverage
-	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered
+test: $(VENV)/installed-dev  ## the whole test suite with coverage (COVERAGE= without, a tenth sooner)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE)
 
 lint: $(VENV)/installed-dev  ## style, formatting, types
 	$(BIN)/ruff check .
