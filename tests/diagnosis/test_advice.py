@@ -89,6 +89,11 @@ def test_of_noise(layer, advice):
     assert advised("noise_drowns", known(ng.Dense(4), layer, ng.Dense(1), skill_under_noise=0.1, skill=0.9)) == advice
 
 
+def test_of_dropped_inputs():
+    evidence = known(ng.Dropout(0.9), ng.Dense(1), skill_under_noise=0.1, skill=0.9)
+    assert advised("noise_drowns", evidence) == "drop no inputs, or a few in a hundred"
+
+
 def test_of_layers_that_stand_still():
     one, two = {"dense_1": 0.0, "dense_2": 1.0}, {"dense_1": 0.0, "dense_2": 0.0, "dense_3": 1.0}
     assert "that layer dense_1 leads to an output" in advised("still_layers", known(moved=one))

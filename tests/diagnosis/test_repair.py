@@ -10,6 +10,7 @@ import pytest
 import netgrad as ng
 from netgrad.diagnosis import Finding, Recipe, repair
 from netgrad.diagnosis.repair import LONG, Repair, better, no_worse, outcome, usual
+from netgrad.registry import KINDS
 
 X = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
 Y = (X @ np.array([1.0, -2.0, 0.5, 0.0, 1.0]) > 0).astype(int)
@@ -206,6 +207,18 @@ def test_at_last_a_network_is_trained_as_most_are():
     assert ways({"learning_rate": 0.1}, 20 * flat, at_last=True) == {"as_most": (said.replace("200", "400"),)}
     few = SimpleNamespace(size=20)
     assert "batches of 20 and 200 epochs" in ways({}, flat, at_last=True, batch=few)["as_most"][0]
+
+
+@pytest.mark.parametrize(("rates", "left", "said"), [
+    ((0.9, 0.9), (0.0, 0.2), "dropout of 0.2, no inputs dropped"),
+    ((0.1, 0.9), (0.1, 0.2), "dropout of 0.2"),
+    ((0.9, 0.1), (0.0, 0.1), "no inputs dropped"),
+])  # fmt: skip
+def test_of_dropout_that_drowns_none_of_the_inputs_is_kept(rates, left, said):
+    net = ng.Sequential([ng.Dropout(rates[0]), ng.Dense(8), ng.Dropout(rates[1]), ng.Dense(1)])
+    changed = KINDS["finding"]["noise_drowns"]().repair(Recipe(net, {}), SimpleNamespace(network=net))
+    assert [node.layer.rate for node in changed.graph.nodes if isinstance(node.layer, ng.Dropout)] == list(left)
+    assert changed.changes == (said,)
 
 
 def test_what_falls_short_on_validation_alone_is_penalised_and_ended_early():

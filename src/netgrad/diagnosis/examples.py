@@ -193,6 +193,16 @@ class Examples:
         """Whether an output gives one answer for each example, not one for each time-step."""
         return len(self._output_shapes[name]) == 1
 
+    @property
+    def symbols(self) -> bool:
+        """Whether inputs are numbers of symbols, which a layer embeds."""
+        return any(isinstance(node.layer, Embedding) for node in self.network.nodes)
+
+    @property
+    def sequential(self) -> bool:
+        """Whether inputs are sequences, whose numbers are moments and no columns."""
+        return any(np.ndim(x) == 3 or (self.symbols and np.ndim(x) == 2) for x in self.batch.x.values())
+
     def column_name(self, i: int) -> str:
         """What the i-th column of `problems`' inputs is called."""
         flat = len(self.batch.x) == 1 and next(iter(self.batch.x.values())).ndim == 2
@@ -204,8 +214,7 @@ class Examples:
     def input_pairs(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """The inputs as rows of numbers, of training and of validation; none for symbols and where they have different
         shapes."""
-        symbols = any(isinstance(node.layer, Embedding) for node in self.network.nodes)
-        if self.held is None or symbols or not (own := self.problems(self.batch)):
+        if self.held is None or self.symbols or not (own := self.problems(self.batch)):
             return []
         x, held = own[0][2].astype(float), self.problems(self.held)[0][2].astype(float)
         return [(x, held)] if x.shape[1] == held.shape[1] else []

@@ -164,7 +164,7 @@ class LeakingColumn(Check):
 
     Measure: a decision tree that sees this column alone, on the half of the examples it was not grown on: its skill
     is above ``sure``, while a reference without the column stays below that by more than ``margin``. With fewer than
-    ``examples`` nothing is said.
+    ``examples`` nothing is said, nor of sequences, which may well be about a single moment.
     """
 
     rank: ClassVar[int] = 500
@@ -175,7 +175,7 @@ class LeakingColumn(Check):
     most: int = 200
 
     def look(self, e):
-        if e.batch.size < self.examples:
+        if e.batch.size < self.examples or e.sequential:
             return
         for name, task, x, target in e.problems(e.batch):
             if (task == "multilabel" and target.shape[1] > 1) or not 2 <= x.shape[1] <= self.most:

@@ -18,7 +18,7 @@ from netgrad.layers.gaussian import Gaussian
 from netgrad.layers.noise import GaussianNoise
 from netgrad.layers.normalisation import BatchNorm
 from netgrad.layers.wrapper import bare
-from netgrad.network import Node, every_layer
+from netgrad.network import Network, Node, every_layer
 from netgrad.registry import register
 
 WHOLE = ("rprop", "lbfgs", "memoryless_quasi_newton", "conjugate_gradient", "scaled_conjugate_gradient")
@@ -93,24 +93,37 @@ class NoiseDrowns(Check):
             message = f"with {', '.join(noisy)} at work, as in training, the skill is "
             message += f"{shown(e.skill_under_noise)}, without {shown(e.skill)}"
             measured = {"in_training": e.skill_under_noise, "in_prediction": e.skill}
-            added = all(isinstance(bare(layer), GaussianNoise) for layer in noisy.values())
-            yield self.found("fault", layers_of(list(noisy)), message, **measured).trying(
-                "less noise" if added else "drop 10 to 50 % of the units"
-            )
+            advice = "drop 10 to 50 % of the units"
+            if all(isinstance(bare(layer), GaussianNoise) for layer in noisy.values()):
+                advice = "less noise"
+            elif set(noisy) <= readers(e.network):
+                advice = "drop no inputs, or a few in a hundred"
+            yield self.found("fault", layers_of(list(noisy)), message, **measured).trying(advice)
 
     def counts(self, layer: Layer) -> bool:
         """Whether a layer's noise is there to be trained against; that of a variational code is what it says."""
         return layer.draws and not isinstance(bare(layer), Gaussian)
 
     def repair(self, recipe, e):
-        def change(node: Node) -> Layer:
-            strong = isinstance(node.layer, Dropout) and node.layer.rate > 0.2
-            return node.layer.replace(rate=0.2) if strong else node.layer
+        first = readers(e.network)
 
-        changed = recipe.with_layers(change, "dropout of 0.2")
+        def strong(node: Node) -> bool:
+            return isinstance(node.layer, Dropout) and node.layer.rate > 0.2
+
+        def change(node: Node) -> Layer:
+            return node.layer.replace(rate=0.0 if node.name in first else 0.2) if strong(node) else node.layer
+
+        names = {node.name for node in every_layer(e.network) if strong(node)}
+        said = [*(["dropout of 0.2"] if names - first else []), *(["no inputs dropped"] if names & first else [])]
+        changed = recipe.with_layers(change, ", ".join(said))
         if isinstance(recipe.settings.get("weight_noise"), float):
             changed = changed.changed("no noise on the weights", weight_noise=None)
         return changed
+
+
+def readers(network: Network) -> set[str]:
+    """The layers that read nothing but inputs: other units can stand in for one that is dropped, for a column none."""
+    return {node.name for node in network.nodes if set(node.inputs) <= set(network.inputs)}
 
 
 @register("finding", "class_weights_tip")
