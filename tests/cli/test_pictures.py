@@ -104,7 +104,7 @@ def test_what_cannot_be_used_is_said_in_one_line(refused, stripes, houses, tmp_p
     assert "1 sub-folder: expected at least two" in refused("fit", one)
     (one / "other").mkdir()
     Image.new("L", (4, 4)).save(one / "other" / "b.png")
-    assert "1 examples are too few to hold 0.1 of them out" in refused("fit", one)
+    assert "one example is too few to hold 0.1 of them out" in refused("fit", one)
     for name in ("c.png", "d.jpg"):
         (one / "other" / name).write_text("no picture")
     line = refused("fit", one)

@@ -38,6 +38,7 @@ def split(data: Batch, share: float, seed: int) -> tuple[Batch, Batch]:
     n = data.size
     held = max(1, round(n * share))
     if held >= n:
-        raise DataError(f"{n} examples are too few to hold {share:g} of them out for validation")
+        many = f"{n} examples are" if n > 1 else "one example is"
+        raise DataError(f"{many} too few to hold {share:g} of them out for validation")
     order = np.random.default_rng(seed).permutation(n)
     return data.take(np.sort(order[held:])), data.take(np.sort(order[:held]))
