@@ -1,6 +1,7 @@
 """The Makefile has the targets that the documentation names, and continuous integration runs what it must."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,28 @@ def test_a_target_runs_its_program(target, program):
     assert target in MAKEFILE.split(".PHONY:")[1].splitlines()[0].split()
 
 
+SCRIPT = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
 def test_every_landing_runs_every_experiment_after_the_tests():
-    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    made = re.findall(r"^make (\w+)$", script, flags=re.MULTILINE)
-    assert made.index("lint") < made.index("test") < made.index("reproduce")
-    assert "NETGRAD_SLOW=1 .venv/bin/python -m pytest tests/test_compiling.py -k two_thousand" in script
-    assert re.search(r"^finish networks \$networks$", script, flags=re.MULTILINE)  # and its failure is the script's
+    made = re.findall(r"^make (\w+)(?: COVERAGE=)?$", SCRIPT, flags=re.MULTILINE)
+    assert made == ["lint", "test", "reproduce"]  # whatever the time
+    assert "NETGRAD_SLOW=1 .venv/bin/python -m pytest tests/test_compiling.py -k two_thousand" in SCRIPT
+    assert re.search(r"^finish networks$", SCRIPT, flags=re.MULTILINE)  # and its failure is the script's
     options = commands("reproduce").split("netgrad reproduce ")[1].split()[::2]
     assert options == ["--seed", "--jobs", "--out", "--page"]  # and no names: all of them
+
+
+@pytest.mark.parametrize(("steps", "said", "status"), [
+    ("within 0 echo late", "LEFT OUT, 0 minutes gone: echo late\n", 0),
+    ("within 9 echo now", "now\n", 0),
+    ("within 9 false; echo not here", "", 1),
+    ("beside 9 one echo now; finish one", "now\n", 0),
+    ("beside 0 one echo late; finish one", "LEFT OUT, 0 minutes gone: echo late\n", 0),
+    ("beside 9 one sh -c 'echo why; exit 3'; finish one; echo not here", "why\n", 3),
+])  # fmt: skip
+def test_what_comes_too_late_is_left_out_and_what_fails_is_the_scripts(steps, said, status, tmp_path):
+    functions = SCRIPT[SCRIPT.index("within()") : SCRIPT.index("make lint")]
+    script = f"set -euo pipefail\nlogs={tmp_path}\n{functions}{steps}\n"
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.returncode) == (said, status)
