@@ -169,9 +169,8 @@ def ways(settings, rows, /, at_last=False, **facts):
         "model": model,
         "batch": SimpleNamespace(size=320),
         "settings": {"batch_size": 32},
-        "held_short": False,
         "skill": 0.5,
-        "short": lambda skill: skill < 0.76,
+        "held_skill": 0.5,
     }
     best = SimpleNamespace(recipe=Recipe(dead(), settings), score=0.5, evidence=SimpleNamespace(**known | facts))
     return {name: changed.changes for name, changed in usual(best) if name != "as_most" or at_last}
@@ -221,11 +220,14 @@ def test_of_dropout_that_drowns_none_of_the_inputs_is_kept(rates, left, said):
     assert changed.changes == (said,)
 
 
-def test_what_falls_short_on_validation_alone_is_penalised_and_ended_early():
+def test_what_does_worse_on_validation_is_penalised_and_ended_early():
     flat = [{"loss": 0.1, "val_loss": 0.6 + i / 100} for i in range(20)]
     changed = ("penalty l2 of 0.001", "stopped early (patience=10)")
-    assert ways({"validation": 0.2}, flat, held_short=True, skill=0.9) == {"penalty": changed}
-    assert ways({"validation": 0.2, "patience": 3}, flat, held_short=True, skill=0.9) == {"penalty": changed[:1]}
+    assert ways({"validation": 0.2}, flat, skill=0.9) == {"penalty": changed}
+    assert ways({"validation": 0.2, "patience": 3}, flat, skill=0.9) == {"penalty": changed[:1]}
+    assert ways({"validation": 0.2}, flat, skill=0.9, held_skill=0.895) == {}  # within what a remedy must gain
+    assert ways({"validation": 0.2}, flat, skill=1.0, held_skill=0.895) == {}  # as the reference
+    assert ways({}, flat, skill=0.9, held_skill=np.nan) == {}
 
 
 def quantity():

@@ -171,7 +171,7 @@ def further(best: Attempt, x: Any, y: Any, held: Any, told: list[str]) -> Iterat
 def usual(best: Attempt) -> Iterator[tuple[str, Recipe]]:
     """What trains most networks better, until one does as well as the reference: Adam in the place of plain steps, the
     rate that a trial prefers, more epochs while the loss still falls, on training or on validation examples; and, where
-    it falls short on the latter alone, a penalty, and an end where their loss is lowest; at last all of it at once,
+    it does worse on the latter, a penalty, and an end where their loss is lowest; at last all of it at once,
     `ENOUGH` updates of Adam on batches of 32 at its usual rate."""
     recipe, e = best.recipe, best.evidence
     if best.score >= e.expected:
@@ -190,7 +190,7 @@ def usual(best: Attempt) -> Iterator[tuple[str, Recipe]]:
     if falls(e.model.history) and updates < LONG:
         said = "three times the epochs"
         yield "epochs", recipe.changed(f"{said}, {stopped}" if early else said, epochs=3 * epochs, **early)
-    if e.held_short and not e.short(e.skill):
+    if e.held_skill < min(e.skill, e.expected) - BETTER:
         milder = recipe if e.model.objective.penalties else recipe.with_penalty(L2(PENALTY))
         changed = milder.changed(stopped, **early) if early else milder
         if changed is not recipe:

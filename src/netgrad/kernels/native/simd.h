@@ -190,18 +190,12 @@ inline Vec tanh(Vec x) {
   // e^2x = 2^n 2^f. Coefficients: a minimax fit of (2^f - 1) / f.
   const Vec shifted = m * 2.885390081777927f + kRound;
   const Vec f = m * 2.885390081777927f - (shifted - kRound);
-#if defined(__AVX2__) && !defined(__AVX512F__)
-  const Vec ff = f * f;
-  Vec p = (f * 1.540351223e-4f + 1.339188428e-3f) * ff + (f * 9.618242271e-3f + 5.550355092e-2f);
-  p = p * ff + (f * 2.402264923e-1f + 6.931471825e-1f);
-#else
   Vec p = broadcast(1.540351223e-4f);
   p = p * f + 1.339188428e-3f;
   p = p * f + 9.618242271e-3f;
   p = p * f + 5.550355092e-2f;
   p = p * f + 2.402264923e-1f;
   p = p * f + 6.931471825e-1f;
-#endif
   const Vec power = power_of_two(shifted);
   const Vec above_one = p * f * power + (power - 1.0f);
   return above_one / (above_one + 2.0f);
