@@ -66,7 +66,8 @@ class TestContract:
         task, data = CASES[name]
         whole = train(name, shuffle=False)
         streamed = ng.train(task, ng.Stream(lambda: split(data)), epochs=4, batch_size=32, shuffle=False)
-        assert_same(streamed, whole)
+        for p, q in zip(jax.tree.leaves(streamed.params), jax.tree.leaves(whole.params), strict=True):
+            np.testing.assert_allclose(p, q, rtol=1e-5, atol=1e-7)  # two programs of XLA's, which may fuse otherwise
         monkeypatch.setattr(type(task), "scannable", lambda self, batch: False)
         apart = train(name, shuffle=False)
         for p, q in zip(jax.tree.leaves(apart.params), jax.tree.leaves(whole.params), strict=True):
