@@ -28,6 +28,7 @@ def known(*layers, **facts):
         "table": None,
         "moved": {},
         "input_pairs": [],
+        "sequential": False,
         "transferred": [],
         "references": (0.9, 0.2),
         "problems": lambda batch, most=0: [],

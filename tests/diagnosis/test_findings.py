@@ -70,6 +70,17 @@ def test_a_narrow_code_is_asked_for_what_it_can_say():
     assert found.skill < 0.8
 
 
+@pytest.mark.parametrize(("layers", "shape"), [
+    ([ng.GRU(4, returns="last")], (150, 6, 1)),
+    ([ng.Embedding(2, 3), ng.GRU(4, returns="last")], (150, 6)),
+])  # fmt: skip
+def test_the_moment_that_a_sequence_is_about_is_no_leak(layers, shape):
+    x = np.random.default_rng(3).integers(0, 2, shape)
+    y = x.reshape(len(x), -1)[:, 0]
+    model = ng.fit(ng.Sequential([*layers, ng.Dense(2)]), x, y, epochs=1, seed=0)
+    assert "leaking_column" not in {f.name for f in model.diagnose(x, y)}
+
+
 def test_outliers_of_targets_say_nothing_of_their_scale():
     x = np.random.default_rng(0).normal(size=(300, 3))
     y = x[:, 0].copy()
