@@ -277,3 +277,9 @@ def test_what_is_nowhere_is_answered_with_the_nearest():
     with pytest.raises(AttributeError, match=r"no attribute '__wrapped__'$"):
         ng.__wrapped__  # noqa: B018
     assert not hasattr(ng, "nothing_of_the_kind")
+
+
+def test_what_classes_of_other_libraries_are_answered_with_is_there():
+    named = {name for answer in habits.CLASSES.values() for name in re.findall(r"\bng\.(\w+)", answer)}
+    assert named
+    assert all(hasattr(ng, name) for name in named)
