@@ -333,3 +333,18 @@ def test_of_several_frames_the_first_is_read_and_said(tmp_path):
     with pytest.warns(NetgradWarning, match="^2 pictures have several frames: the first is read$"):
         x = read_images([tmp_path / "moving.gif", tmp_path / "pages.tif"])
     assert (x == 1).all()
+
+
+def test_a_page_that_cannot_be_read_does_not_cost_the_first(tmp_path):
+    page = Image.new("L", (4, 3), 255)
+    page.save(tmp_path / "pages.tif", save_all=True, append_images=[page])
+    data = bytearray((tmp_path / "pages.tif").read_bytes())
+    width = (256).to_bytes(2, "little") + (4).to_bytes(2, "little")  # the tag of the width, of the type LONG
+    data[data.rindex(width)] = 250  # another tag's number, in the second page
+    (tmp_path / "pages.tif").write_bytes(data)
+    with pytest.warns(NetgradWarning, match="^1 picture has several frames: the first is read$"):
+        np.testing.assert_array_equal(read_images([tmp_path / "pages.tif"]), np.ones((1, 3, 4, 1)))
+    data[data.index(width)] = 250  # in the first, too
+    (tmp_path / "pages.tif").write_bytes(data)
+    with pytest.raises(FileError, match=r"^1 of 1 pictures cannot be read: .*pages\.tif"):
+        read_images([tmp_path / "pages.tif"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 MOST_PIXELS = 100_000_000  # of one picture: decoding that many takes seconds and, of WebP, 800 MB
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-BROKEN = (OSError, SyntaxError, ValueError)  # what Pillow raises for a file that it cannot read
+# What Pillow raises for a file that it cannot read: its readers of some formats are surprised by what they find.
+BROKEN = (OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, ArithmeticError, struct.error)
 WHITES = (1, 255, 1023, 4095, 16383, 65535)  # the largest values of shares, and of 8, 10, 12, 14 and 16 bits
 USUAL_SIZE = 64  # pixels along each side at most, to which pictures of several sizes are brought where nobody says
 _ORIENTATION = 0x0112  # of EXIF: above 4, height and width are exchanged
@@ -249,13 +251,21 @@ def _head(file: Path) -> _Head:
         turned = picture.getexif().get(_ORIENTATION, 1) > 4 if "exif" in picture.info else False
         size = (picture.width, picture.height) if turned else (picture.height, picture.width)
         deep = _is_deep(picture)
-        cut, several = False, getattr(picture, "n_frames", 1) > 1
+        cut = False
         if picture.format == "PNG" and not deep:
             with file.open("rb") as raw:
                 cut = raw.read(26)[24:] in (b"\x10\x02", b"\x10\x04", b"\x10\x06")  # depth and type of the header
-        if picture.has_transparency_data and not deep:
-            return _Head(size, 4, cut=cut, several=several)
-        return _Head(size, 1 if picture.mode in ("1", "L") or deep else 3, deep, cut, several)
+        transparent = picture.has_transparency_data and not deep
+        channels = 4 if transparent else 1 if picture.mode in ("1", "L") or deep else 3
+        return _Head(size, channels, deep, cut, _several(picture))  # which is asked last: it may go to other frames
+
+
+def _several(picture: Image.Image) -> bool:
+    """Whether the file has frames or pages behind the first, of which it may be that they cannot be read."""
+    try:
+        return getattr(picture, "n_frames", 1) > 1
+    except BROKEN:
+        return True
 
 
 def _is_deep(picture: Image.Image) -> bool:
