@@ -140,7 +140,7 @@ def compiled_epochs(task: Task, batch_size: int, shuffle: bool, count: int, each
 
     def run(carry: Carry, data: Batch, *when: Any, **limited: int | None) -> tuple[Carry, StepReport]:
         done: tuple[Carry, StepReport]
-        one = jax.eval_shape(lambda d: d.take(0), data) if each == OWN else data
+        one = jax.tree.map(_first_of, data) if each == OWN else data
         if not task.scannable(one):
             done = apart(carry, data, *when, **limited)
             return done
@@ -149,6 +149,11 @@ def compiled_epochs(task: Task, batch_size: int, shuffle: bool, count: int, each
         return done
 
     return run
+
+
+def _first_of(each: jax.Array) -> jax.ShapeDtypeStruct:
+    """What one of several data stacked along a first axis is like. `jax.eval_shape` would trace it in every epoch."""
+    return jax.ShapeDtypeStruct(each.shape[1:], each.dtype)
 
 
 def _axis(each: str | None) -> int | None:
