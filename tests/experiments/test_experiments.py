@@ -9,7 +9,7 @@ import netgrad
 from netgrad.errors import NetgradError
 from netgrad.experiments import EXPERIMENTS, Result, find
 
-QUICK = [e.name for e in EXPERIMENTS.values() if e.seconds <= 5 and not e.needs]
+QUICK = [e.name for e in EXPERIMENTS.values() if e.seconds <= 3 and not e.needs]
 
 
 @pytest.mark.parametrize("name", QUICK)
