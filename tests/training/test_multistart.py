@@ -7,12 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pandas as pd
 import pytest
 
 import netgrad as ng
 from netgrad.compiling import compilations
 from netgrad.training.batch import Batch
 from netgrad.training.epoch import OWN, SHARED, compiled_epochs
+from netgrad.training.supervised import Supervised
 
 X = np.linspace(-1, 1, 12).reshape(6, 2)
 DATA = Batch({"x": X}, {})
@@ -84,3 +86,32 @@ def test_no_program_for_a_single_operation():
         ng.fit(net, X, X[:, 0], starts=3, epochs=2, batch_size=3)
     of_one_operation = {"stack", "unstack", "concatenate", "dynamic_slice", "squeeze", "_threefry_split", "sort"}
     assert not of_one_operation & {program.name for program in made}
+
+
+SEQUENCES = np.random.default_rng(0).normal(size=(20, 5, 3)).astype(np.float32)
+PLACES = SEQUENCES[:, 0, 0] * 10 + 40
+
+
+@pytest.mark.parametrize(
+    ("network", "x", "y", "settings"),
+    [
+        ([ng.LSTM(4, returns="last"), ng.Dense(2)], SEQUENCES, PLACES > 40, {"lengths": [5, 3] * 10}),
+        ([ng.Flatten(), ng.Dense(3)], SEQUENCES, SEQUENCES[:, 1] > 0, {"loss": "binary_cross_entropy"}),
+        ([ng.Dropout(0.5), ng.Dense(1)], pd.DataFrame(SEQUENCES[:, 1], columns=list("abc")), PLACES, {}),
+        ([ng.Dense(1)], pd.DataFrame(SEQUENCES[:, 1], columns=list("abc")), PLACES, {"log_target": True}),
+    ],
+)
+def test_scores_of_several_starts_are_those_of_each(network, x, y, settings):
+    if y.dtype == bool and y.ndim == 1:
+        y, settings = y.astype(int), settings | {"loss": "softmax_cross_entropy"}
+    own = {name: settings[name] for name in ("lengths",) if name in settings}
+    model = ng.fit(ng.Sequential(network), x, y, validation=(x, y, *own.values()), starts=3, epochs=4, **settings)
+    expected = model.evaluate(x, y, **own)
+    found = [model.history[f"val_{name}"][-1] for name in expected]
+    np.testing.assert_allclose(found, list(expected.values()), rtol=1e-5)
+    task, batch = Supervised.of(model, optax.sgd(0.1)), model.batch(x, y, None, **own)
+    carries = task.begin_each(keys(3), batch)
+    for k, found in enumerate(task.score_each(carries, 3, batch)):
+        expected = task.score(one_of(carries, k), batch)
+        assert list(found) == list(expected)
+        np.testing.assert_allclose(list(found.values()), list(expected.values()), rtol=1e-5, atol=1e-6)

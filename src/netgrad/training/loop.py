@@ -55,7 +55,13 @@ class Run:
 
     def score(self, held: Batch, carry: Carry | None = None) -> dict[str, float]:
         """The task's scores on these examples."""
-        scores = self.task.score(carry or self.carry, held)
+        return self._numbers(self.task.score(carry or self.carry, held))
+
+    def score_each(self, held: Batch, carries: Carry, count: int) -> list[dict[str, float]]:
+        """The scores of so many carries, stacked along a first axis."""
+        return [self._numbers(scores) for scores in self.task.score_each(carries, count, held)]
+
+    def _numbers(self, scores: Any) -> dict[str, float]:
         if not isinstance(scores, Mapping) or "loss" not in scores:
             found = ", ".join(map(str, scores)) if isinstance(scores, Mapping) else type(scores).__name__
             raise NetgradError(
@@ -94,7 +100,7 @@ def run_to_end(run: Run, source: InMemory | Streaming, held: Batch | None, epoch
                 run.epoch += 1
                 run.history.append(_row(run, reports, i, source.sizes))
             if held is not None:
-                scores = run.score(held)
+                scores = run.score(held) if run.starts is None else run.starts.scores[run.starts.best]
                 run.history.rows[-1] |= {f"val_{name}": value for name, value in scores.items()}
             after_epoch(run)
     finally:

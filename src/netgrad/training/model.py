@@ -195,14 +195,17 @@ class Model:
         """`evaluate` on a batch that has been checked already."""
         outputs, lengths = self.run_batch(batch)
         measured = compiled_score(self.objective.without_penalties)(outputs, batch, lengths)
-        scores = {name: float(value) for name, value in measured.items()}
+        scores = self.in_units({name: float(value) for name, value in measured.items()})
         encoder = self.target_encoder
-        if "rmse" in scores and encoder is not None and encoder.one_dimensional:
-            if encoder.bends:
-                scores |= self._own_terms(outputs, batch)
-            else:
-                scores["rmse"] *= encoder.unit
-        return scores
+        bent = "rmse" in scores and encoder is not None and encoder.one_dimensional and encoder.bends
+        return scores | self._own_terms(outputs, batch) if bent else scores
+
+    def in_units(self, scores: dict[str, float]) -> dict[str, float]:
+        """These scores with ``rmse`` in the units of the target, where an encoder scaled it."""
+        encoder = self.target_encoder
+        if "rmse" not in scores or encoder is None or not encoder.one_dimensional:
+            return scores
+        return scores | {"rmse": scores["rmse"] * encoder.unit}
 
     def _own_terms(self, outputs: dict[str, Any], batch: Batch) -> dict[str, float]:
         """rmse and r2 of the predictions themselves, where these are no mere rescaling of the outputs."""

@@ -23,7 +23,7 @@ from netgrad.training.epoch import OWN, SHARED
 from netgrad.training.model import Model
 from netgrad.training.objective import Objective
 from netgrad.training.running import compiled_forward
-from netgrad.training.task import Carry, Task
+from netgrad.training.task import Carry, Task, one_of
 
 if TYPE_CHECKING:
     from netgrad.training.loop import Run
@@ -34,7 +34,8 @@ class Starts:
     """K runs of one task from different initial parameters.
 
     carries: the K `Carry`s stacked along a first axis. losses (K, epochs): each start's loss in the epochs of the last
-    call. best: the number of the best start, by validation loss where there is a validation set.
+    call. best: the number of the best start, by validation loss where there is a validation set. scores: each start's
+    on that set.
 
     All starts see the same batches in the same order. A start whose loss is no longer finite drops out; only when
     none is left has training diverged.
@@ -45,10 +46,11 @@ class Starts:
         self.carries: Carry = task.begin_each(keys, batch)
         self.count, self.best = count, 0
         self.losses = np.zeros((count, 0))
+        self.scores: list[dict[str, float]] = []
 
     def carry(self, k: int) -> Carry:
         """What start ``k`` stands at."""
-        own: Carry = _one_of(self.carries, k)
+        own: Carry = one_of(self.carries, k)
         return own
 
     def advance(self, run: Run, source: InMemory, count: int, held: Batch | None) -> Any:
@@ -63,7 +65,8 @@ class Starts:
             )
         final = self.losses[:, -1]
         if held is not None:
-            final = np.array([run.score(held, self.carry(k))["loss"] for k in range(self.count)])
+            self.scores = run.score_each(held, self.carries, self.count)
+            final = np.array([scores["loss"] for scores in self.scores])
         self.best = int(np.argmin(np.where(good & np.isfinite(final), final, np.inf)))
         run.carry = self.carry(self.best)
         return {name: values[self.best] for name, values in reports.items()}
@@ -114,9 +117,3 @@ def _predict_each(network: Network, objective: Objective) -> Any:
 @partial(Program, optimisation=0, static_argnums=1)
 def _keys(key: jax.Array, count: int) -> tuple[jax.Array, ...]:
     return tuple(jax.random.split(key, count))
-
-
-@partial(Program, optimisation=0)
-def _one_of(carries: Carry, k: Any) -> Carry:
-    own: Carry = jax.tree.map(lambda leaf: leaf[k], carries)
-    return own

@@ -57,3 +57,15 @@ def compiled_forward(network: Network, linked: Objective | None) -> Any:
 def compiled_score(objective: Objective) -> Any:
     """The program of `netgrad.training.metrics.score`."""
     return Program(lambda outputs, batch, lengths: score(objective, outputs, batch, lengths))
+
+
+@lru_cache(maxsize=64)
+def compiled_scores(network: Network, objective: Objective) -> Any:
+    """The scores of several networks on the same examples, their parameters stacked along a first axis."""
+    program = compiled_forward(network, None)
+
+    def scores_of(params: Params, state: State, batch: Batch) -> dict[str, jax.Array]:
+        outputs, lengths = program(params, state, batch.x, batch.lengths, None)
+        return score(objective, outputs, batch, lengths)
+
+    return Program(jax.vmap(scores_of, (0, 0, None)))

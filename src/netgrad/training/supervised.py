@@ -31,6 +31,7 @@ from netgrad.training.model import Model
 from netgrad.training.objective import Objective, gradients, loss, trace_batch
 from netgrad.training.precision import too_coarse
 from netgrad.training.prepare import in_shapes
+from netgrad.training.running import AT_ONCE, compiled_scores
 from netgrad.training.stream import pair
 from netgrad.training.task import Carry, StepReport, Task
 from netgrad.training.truncated import pieces, with_streams, without_streams
@@ -90,6 +91,15 @@ class Supervised(Task):
 
     def score(self, carry: Carry, batch: Batch) -> dict[str, float]:
         return self.result(carry, History()).score_batch(batch)
+
+    def score_each(self, carries: Carry, count: int, batch: Batch) -> list[Mapping[str, float]]:
+        encoder = self._model.target_encoder
+        if batch.size > AT_ONCE or (encoder is not None and encoder.bends):  # whose scores are of what is decoded
+            return super().score_each(carries, count, batch)
+        program = compiled_scores(self.network, self.objective.without_penalties)
+        measured = jax.tree.map(np.asarray, program(carries.params, carries.state, batch))
+        rows = ({name: float(values[k]) for name, values in measured.items()} for k in range(count))
+        return [self._model.in_units(row) for row in rows]
 
     def result(self, carry: Carry, history: History) -> Model:
         """The model with these numbers."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -104,6 +104,10 @@ class Task:
             f"{self.title} cannot be scored on held-out examples: leave validation out, or define score(carry, batch)"
         )
 
+    def score_each(self, carries: Carry, count: int, batch: Batch) -> list[Mapping[str, Any]]:
+        """`score` of so many carries, stacked along a first axis."""
+        return [self.score(one_of(carries, k), batch) for k in range(count)]
+
     def result(self, carry: Carry, history: History) -> Any:
         """What training returns."""
         return Trained(self, carry.params, carry.state, history)
@@ -196,6 +200,13 @@ def _stacked(*leaves: jax.Array) -> Any:
     """Along a first axis, without a program for each shape; random keys only JAX can stack."""
     keys = jnp.issubdtype(leaves[0].dtype, jax.dtypes.extended)
     return jnp.stack(leaves) if keys else np.stack([np.asarray(leaf) for leaf in leaves])
+
+
+@partial(Program, optimisation=0)
+def one_of(carries: Carry, k: Any) -> Carry:
+    """One of several carries that are stacked along a first axis."""
+    own: Carry = jax.tree.map(lambda leaf: leaf[k], carries)
+    return own
 
 
 @lru_cache(maxsize=64)
