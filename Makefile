@@ -1,11 +1,12 @@
 # Everything runs in this folder's own virtual environment; nothing else is touched.
 PYTHON ?= python3
 SEED ?= 0
+INSTRUCTIONS ?= baseline
 COVERAGE ?= --cov --cov-report=term:skip-covered
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures studio-web test-studio kernels sanitize neon clean bench-unlabelled bench-posteriors bench-studio bench-hosts bench-gpu bench-drawing bench-attention bench-language bench-residual test-hosts
+.PHONY: demo test lint bench bench-tables bench-forecasts bench-estimators bench-diagnosis bench-others versions fuzz audit reproduce onnx-table pictures studio-web test-studio kernels sanitize wide neon clean bench-unlabelled bench-posteriors bench-studio bench-hosts bench-gpu bench-drawing bench-attention bench-language bench-residual test-hosts
 
 demo: $(VENV)/installed  ## install, then train on handwritten digits and write model and report to out/
 	$(BIN)/netgrad fit digits --out out/digits
@@ -110,14 +111,21 @@ kernels: $(VENV)/installed-dev  ## rebuild the C++ kernels into the source tree,
 	cmake --build build/kernels --parallel 2
 	cmake --install build/kernels --prefix src
 
-# Leaks are not looked for: Python and XLA keep what they allocate until they exit. One instruction set is enough: the
-# sources are the same for all.
-sanitize: $(VENV)/installed-dev  ## the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	cmake -S . -B build/sanitize -DNETGRAD_SANITIZE=ON -DNETGRAD_INSTRUCTION_SETS= -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
+# Leaks are not looked for: Python and XLA keep what they allocate until they exit. One instruction set is enough as a
+# rule: the sources are the same for all but for a few lines.
+sanitize: $(VENV)/installed-dev  ## the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer (INSTRUCTIONS=avx2: of that set)
+	cmake -S . -B build/sanitize -DNETGRAD_SANITIZE=ON -DNETGRAD_INSTRUCTION_SETS=$(INSTRUCTIONS) -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
 	cmake --build build/sanitize --parallel 2
-	NETGRAD_KERNELS=baseline NETGRAD_KERNELS_DIR=$(CURDIR)/build/sanitize ASAN_OPTIONS=detect_leaks=0 \
+	NETGRAD_KERNELS=$(INSTRUCTIONS) NETGRAD_KERNELS_DIR=$(CURDIR)/build/sanitize ASAN_OPTIONS=detect_leaks=0 \
 	LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libubsan.so)" \
 	$(BIN)/python -m pytest tests/kernels -m sanitize -n 2 --dist worksteal
+
+# The form alone (16 numbers a vector, blocks for 32 registers), not the instructions that a compiler makes of it.
+wide: $(VENV)/installed-dev  ## the kernels' tests on AVX-512's form of the kernels, compiled for AVX2
+	cmake -S . -B build/wide -DNETGRAD_WIDE=ON -DNETGRAD_INSTRUCTION_SETS=avx2 -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
+	cmake --build build/wide --parallel 2
+	NETGRAD_KERNELS=avx2 NETGRAD_KERNELS_DIR=$(CURDIR)/build/wide \
+	$(BIN)/python -m pytest tests/kernels -n 2 --dist worksteal
 
 neon: $(VENV)/installed-dev  ## the kernels compiled for ARM, their vector code checked and its operations counted in an emulator (Debian: g++-aarch64-linux-gnu, qemu-user, qemu-user-static)
 	cmake -S . -B build/neon -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \

@@ -143,7 +143,7 @@ class UselessColumns(Check):
         still = [c.name for c in columns if not np.ptp(c.values) > 0]
         if still:
             message = f"{columns_of(still)} {'has' if len(still) == 1 else 'have'} the same value in every row"
-            yield self.found("note", columns_of(still), message, columns=len(still))
+            yield self.found("note", columns_of(still), message, count=len(still))
         seen: dict[bytes, str] = {}
         for c in columns:
             if not (spread := float(c.values.std())) > 0:

@@ -11,7 +11,12 @@
 
 namespace netgrad {
 
-#if defined(__AVX512F__)
+// The form that AVX-512 has. Defined by the build, it is compiled for AVX2, to be tested there (`make wide`).
+#if defined(__AVX512F__) && !defined(NETGRAD_WIDE)
+#define NETGRAD_WIDE
+#endif
+
+#if defined(NETGRAD_WIDE)
 constexpr int kLanes = 16;
 constexpr int kRegisters = 32;
 #elif defined(__AVX2__)
@@ -96,7 +101,7 @@ inline IntVec bits(Vec v) { return reinterpret_cast<IntVec>(v); }
 inline Vec from_bits(IntVec v) { return reinterpret_cast<Vec>(v); }
 
 // Comparisons with NaN are false, so that NaN passes through both of these.
-#if defined(__AVX2__) && !defined(__AVX512F__)
+#if defined(__AVX2__) && !defined(NETGRAD_WIDE)
 // One instruction instead of two, which gives its second operand where one of them is NaN.
 inline Vec at_most(Vec x, float limit) { return __builtin_ia32_minps256(broadcast(limit), x); }
 inline Vec at_least(Vec x, float limit) { return __builtin_ia32_maxps256(broadcast(limit), x); }
@@ -167,7 +172,7 @@ inline Vec logistic(Vec x) {
   const Vec n = shifted - kRound;
   Vec r = n * 0.693359375f + m;
   r = r - n * 2.12194440e-4f;
-#if defined(__AVX2__) && !defined(__AVX512F__)
+#if defined(__AVX2__) && !defined(NETGRAD_WIDE)
   // Fewer steps that wait for each other than in Horner's order, which has fewer operations.
   const Vec rr = r * r;
   Vec p = (r * 1.383580151e-3f - 8.375644684e-3f) * rr + (r * 4.166828841e-2f - 1.666641086e-1f);

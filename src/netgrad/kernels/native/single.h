@@ -69,7 +69,7 @@ inline void store_first(float* p, Vec v, int64_t lanes) {
   if (lanes >= kLanes) return store(p, v);
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, __mmask16((1u << lanes) - 1), v);
-#elif defined(__AVX2__)
+#elif defined(__AVX2__) && !defined(NETGRAD_WIDE)
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(int(lanes)), lane), v);
 #else
