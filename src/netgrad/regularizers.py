@@ -21,6 +21,7 @@ import jax.numpy as jnp
 
 from netgrad.errors import NetgradError, unknown_name
 from netgrad.registry import register
+from netgrad.trees import total
 
 
 def is_weight(path: tuple[Any, ...]) -> bool:
@@ -132,11 +133,8 @@ class WeightPenalty(Penalty):
         return is_weight(path) and (self.layers is None or str(getattr(path[0], "key", path[0])) in self.layers)
 
     def value(self, params, view=None):
-        total = jnp.zeros((), float)
-        for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-            if self.penalises(path):
-                total = total + jnp.sum(self.of(leaf))
-        return total
+        leaves = jax.tree_util.tree_leaves_with_path(params)
+        return total([self.of(leaf) for path, leaf in leaves if self.penalises(path)])
 
     def gradient(self, params, view=None):
         return jax.tree_util.tree_map_with_path(
@@ -270,14 +268,14 @@ def _squared_curvatures(f: Callable[[jax.Array], dict], x: jax.Array) -> jax.Arr
     size = x[0].size
 
     @jax.checkpoint  # keeps one direction's quantities at a time for the way back, instead of all of them
-    def along(total: jax.Array, j: jax.Array) -> tuple[jax.Array, None]:
+    def along(so_far: jax.Array, j: jax.Array) -> tuple[jax.Array, None]:
         direction = jnp.broadcast_to(jax.nn.one_hot(j, size, dtype=x.dtype).reshape(x.shape[1:]), x.shape)
 
         def slope(v: jax.Array) -> dict:
             return jax.jvp(f, (v,), (direction,))[1]
 
         bends = jax.jvp(slope, (x,), (direction,))[1]
-        return total + sum(jnp.sum(bend * bend) for bend in jax.tree.leaves(bends)), None
+        return so_far + total([bend * bend for bend in jax.tree.leaves(bends)]), None
 
     return jax.lax.scan(along, jnp.zeros((), x.dtype), jnp.arange(size))[0]
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 
 from netgrad.types import Params
 
 Tree = TypeVar("Tree")
+JOINED = 4096  # numbers of an array at most that `total` copies to where the others' are
 
 
 def by_path(tree: Any) -> dict[str, Any]:
@@ -29,6 +31,29 @@ def map_leaves(change: Callable[[str, Any], Any], tree: Tree) -> Tree:
         lambda path, leaf: change(jax.tree_util.keystr(path, simple=True, separator="/"), leaf), tree
     )
     return mapped
+
+
+def norm(tree: Any) -> jax.Array:
+    """The root of the sum of the squares of all numbers.
+
+    >>> print(norm({"W": jnp.array([[1.0, 2.0], [2.0, 0.0]]), "b": jnp.array([4.0])}))
+    5.0
+    """
+    return jnp.sqrt(total([leaf * leaf for leaf in jax.tree.leaves(tree)]))
+
+
+def total(arrays: Sequence[jax.Array]) -> jax.Array:
+    """The sum of all numbers of these arrays.
+
+    XLA joins sums of small arrays of known shape to one program that it writes out term by term, over which LLVM takes
+    a time that grows with the square of their number: 20 seconds for four matrices of 32 by 32. So small ones are
+    copied together first, and large ones, whose sums are loops, are summed where they are.
+    """
+    sums = [jnp.sum(array) for array in arrays if array.size > JOINED]
+    small = [array.ravel() for array in arrays if array.size <= JOINED]
+    if small:
+        sums.append(jnp.sum(jax.lax.optimization_barrier(jnp.concatenate(small))))
+    return sum(sums[1:], sums[0]) if sums else jnp.zeros(())
 
 
 def covers(layer: str, pattern: str, path: str) -> bool:

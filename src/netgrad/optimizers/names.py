@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import optax
 
 from netgrad.errors import NetgradError
@@ -17,6 +19,7 @@ from netgrad.optimizers.layerwise import Paces, layerwise, paced
 from netgrad.optimizers.line_search import lbfgs
 from netgrad.optimizers.second_order import gauss_newton, levenberg_marquardt, newton
 from netgrad.optimizers.still import leaving
+from netgrad.trees import norm
 
 
 def rprop(learning_rate: float) -> optax.GradientTransformationExtraArgs:
@@ -108,7 +111,18 @@ def _get(optimizer: Any, rate: Any, rates: tuple[tuple[str, Any], ...] | None, c
         raise NetgradError("learning_rate goes with an optimiser's name; an optax optimiser already has its own")
     else:
         chosen = optimizer
-    return chosen if clip_norm is None else optax.chain(optax.clip_by_global_norm(clip_norm), chosen)
+    return chosen if clip_norm is None else optax.chain(clipped(clip_norm), chosen)
+
+
+def clipped(limit: float) -> optax.GradientTransformation:
+    """All gradients by one factor smaller, where their norm is larger than ``limit``: what `optax.clip_by_global_norm`
+    does, with the norm that the history has, too, and that compiles in a short time (`netgrad.trees.total`)."""
+
+    def update(updates: Any, state: optax.EmptyState, params: Any = None) -> tuple[Any, optax.EmptyState]:
+        size = norm(updates)
+        return jax.tree.map(lambda g: jnp.where(size < limit, g, g / size * limit), updates), state
+
+    return optax.GradientTransformation(optax.init_empty_state, update)
 
 
 def _by_name(name: str, rate: Any, rates: tuple[tuple[str, Any], ...] | None, clip_norm: float | None) -> Any:

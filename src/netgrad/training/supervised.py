@@ -35,6 +35,7 @@ from netgrad.training.running import AT_ONCE, compiled_scores
 from netgrad.training.stream import pair
 from netgrad.training.task import Carry, StepReport, Task
 from netgrad.training.truncated import pieces, with_streams, without_streams
+from netgrad.trees import norm
 from netgrad.types import Params, Shape, State
 
 
@@ -240,7 +241,7 @@ def update(
         look=lambda: gradients(whole, objective, carry.params, carry.state, batch, key),
     )
     params = optax.apply_updates(carry.params, updates)
-    report = {"loss": looked.loss, "grad_norm": optax.tree.norm(looked.params)}
+    report = {"loss": looked.loss, "grad_norm": norm(looked.params)}
     return Carry(params, looked.state, opt_state), report
 
 
