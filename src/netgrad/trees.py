@@ -49,7 +49,7 @@ def total(arrays: Sequence[jax.Array]) -> jax.Array:
     a time that grows with the square of their number: 20 seconds for four matrices of 32 by 32. So small ones are
     copied together first, and large ones, whose sums are loops, are summed where they are.
     """
-    sums = [jnp.sum(array) for array in arrays if array.size > JOINED]
+    sums = [jnp.sum(array.ravel()) for array in arrays if array.size > JOINED]
     small = [array.ravel() for array in arrays if array.size <= JOINED]
     if small:
         sums.append(jnp.sum(jax.lax.optimization_barrier(jnp.concatenate(small))))
