@@ -42,6 +42,15 @@ def norm(tree: Any) -> jax.Array:
     return jnp.sqrt(total([leaf * leaf for leaf in jax.tree.leaves(tree)]))
 
 
+def dot(tree: Any, other: Any) -> jax.Array:
+    """The sum of the products of the numbers at the same places.
+
+    >>> print(dot({"W": jnp.array([[1.0, 2.0]])}, {"W": jnp.array([[3.0, 4.0]])}))
+    11.0
+    """
+    return total(jax.tree.leaves(jax.tree.map(jnp.multiply, tree, other)))
+
+
 def total(arrays: Sequence[jax.Array]) -> jax.Array:
     """The sum of all numbers of these arrays.
 

@@ -21,7 +21,7 @@ from netgrad.network import Network
 from netgrad.notebook import table
 from netgrad.training.batch import Batch
 from netgrad.training.objective import Objective, gradients
-from netgrad.trees import completed, trained
+from netgrad.trees import completed, dot, trained
 
 if TYPE_CHECKING:
     from netgrad.diagnosis.evidence import Evidence
@@ -173,7 +173,7 @@ def _compiled(network: Network, objective: Objective, count: int) -> Any:
             )
 
         def norms(tree: dict) -> dict:
-            return {name: sum((leaf**2).sum() for leaf in jax.tree.leaves(of)) for name, of in tree.items()}
+            return {name: dot(of, of) for name, of in tree.items()}
 
         parts = jax.tree.map(lambda value: value.reshape(count, -1, *value.shape[1:]), batch)
         each = jax.lax.map(lambda part: norms(slope(params, part)), parts)

@@ -24,6 +24,7 @@ from netgrad.network.execution import out_lengths
 from netgrad.regularizers import is_weight
 from netgrad.training.batch import Batch
 from netgrad.training.objective import Objective, StepGradients, gradients
+from netgrad.trees import total
 
 FLAT = 0.05  # a derivative below this share of the activation's largest counts as none
 
@@ -186,11 +187,12 @@ def _rms(value: Any, *valid: Any) -> jax.Array:
     parts = [leaf for leaf in jax.tree.leaves(value) if jnp.issubdtype(leaf.dtype, jnp.floating)]
     if not parts:
         return jnp.asarray(jnp.nan)
-    total = count = jnp.zeros(())
+    squares, count = [], jnp.zeros(())
     for part, own in zip(parts, valid if len(valid) == len(parts) else cycle(valid or [()]), strict=False):
-        weight = jnp.broadcast_to(_weights(part, own), part.shape)
-        total, count = total + (jnp.where(weight > 0, part, 0) ** 2).sum(), count + weight.sum()
-    return jnp.sqrt(total / count)
+        weight = _weights(part, own)
+        squares.append(jnp.where(weight > 0, part, 0) ** 2)
+        count += weight.sum() * (part.size / weight.size)
+    return jnp.sqrt(total(squares) / count)
 
 
 def _unit_rms(value: Any, valid: Any) -> jax.Array:

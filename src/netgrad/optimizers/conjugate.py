@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from netgrad.optimizers.line_search import lbfgs, line_search
+from netgrad.trees import dot
 
 
 def memoryless_quasi_newton() -> optax.GradientTransformationExtraArgs:
@@ -44,11 +45,11 @@ def conjugate_gradient() -> optax.GradientTransformationExtraArgs:
         return PolakRibiereState(zeros, zeros)
 
     def update(updates: Any, state: PolakRibiereState, params: Any = None) -> tuple[Any, PolakRibiereState]:
-        norm = optax.tree.vdot(state.gradient, state.gradient)
+        norm = dot(state.gradient, state.gradient)
         change = optax.tree.sub(updates, state.gradient)
-        beta = jnp.maximum(0, optax.tree.vdot(updates, change) / jnp.where(norm == 0, jnp.inf, norm))
+        beta = jnp.maximum(0, dot(updates, change) / jnp.where(norm == 0, jnp.inf, norm))
         direction = jax.tree.map(lambda g, p: beta * p - g, updates, state.direction)
-        downhill = optax.tree.vdot(direction, updates) < 0
+        downhill = dot(direction, updates) < 0
         direction = jax.tree.map(lambda p, g: jnp.where(downhill, p, -g), direction, updates)
         return direction, PolakRibiereState(direction, updates)
 
@@ -84,7 +85,7 @@ def scaled_conjugate_gradient(sigma: float | None = None, scale: float = 1e-6) -
     def update(
         updates: Any, state: ScaledConjugateGradientState, params: Any, *, value: Any, value_fn: Any, **_: Any
     ) -> tuple[Any, ScaledConjugateGradientState]:
-        dot, size = optax.tree.vdot, sum(leaf.size for leaf in jax.tree.leaves(params))
+        size = sum(leaf.size for leaf in jax.tree.leaves(params))
         r = jax.tree.map(jnp.negative, updates)
         # Moller's steps 7 and 2: a new direction after a step that was taken, restarted every `size` steps.
         before = dot(state.direction, state.residual)

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from netgrad.trees import dot, norm
+
 STEPS = 20  # the most points that a search looks at
 FINEST, COARSEST = 8, 8192  # how far the loss may be wrong, in units of the float's precision
 
@@ -77,7 +79,6 @@ def lbfgs(memory: int = 10) -> optax.GradientTransformationExtraArgs:
     pairs = optax.scale_by_lbfgs(memory)
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        dot, norm = optax.tree.vdot, optax.tree.norm
         step, turn = optax.tree.sub(params, state.params), optax.tree.sub(updates, state.updates)
         precision = jnp.finfo(jnp.result_type(*jax.tree.leaves(params))).eps
         curved = (state.count == 0) | (dot(step, turn) > precision * norm(step) * norm(turn))
