@@ -1,4 +1,4 @@
-"""Trees of parameters (dicts, lists and tuples in each other), each array by its path: "encoder/dense_1/W"."""
+"""Trees of parameters (dicts, lists, tuples in each other): arrays by their paths, "encoder/dense_1/W", and norms."""
 
 from __future__ import annotations
 
