@@ -85,8 +85,8 @@ bench-posteriors: $(VENV)/installed-bench  ## the full posterior of 5,000 weight
 bench-studio: $(VENV)/installed-dev  ## what being watched in the studio costs a training at full speed
 	$(BIN)/python -m benchmarks.studio
 
-reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values; writes docs/reproduce.md (NETGRAD_SLOW=1: at full length; SEED=1: another seed)
-	$(BIN)/netgrad reproduce --seed $(SEED) --jobs 2 --out docs/reproduce --page docs/reproduce.md
+reproduce: $(VENV)/installed  ## the texts' experiments beside their printed values; writes docs/reproduce.md (NETGRAD_SLOW=1: at full length; SEED=1: another seed; AT_MOST=60: without those that take longer, in seconds, and without the page)
+	$(BIN)/netgrad reproduce --seed $(SEED) --jobs 2 $(if $(AT_MOST),--at-most $(AT_MOST),--out docs/reproduce --page docs/reproduce.md)
 
 onnx-table: $(VENV)/installed-dev  ## run ONNX's node tests through the import and write the table in docs/onnx.md
 	$(BIN)/python -m tests.exchange.node_tests

@@ -30,8 +30,17 @@ def test_every_landing_runs_every_experiment_after_the_tests():
     assert made == ["lint", "test", "reproduce"]  # whatever the time
     assert "NETGRAD_SLOW=1 .venv/bin/python -m pytest tests/test_compiling.py -k two_thousand" in SCRIPT
     assert re.search(r"^finish networks$", SCRIPT, flags=re.MULTILINE)  # and its failure is the script's
-    options = commands("reproduce").split("netgrad reproduce ")[1].split()[::2]
-    assert options == ["--seed", "--jobs", "--out", "--page"]  # and no names: all of them
+    all_of_them = "--seed $(SEED) --jobs 2 $(if $(AT_MOST),--at-most $(AT_MOST),--out docs/reproduce --page "
+    assert all_of_them in commands("reproduce")
+
+
+@pytest.mark.parametrize(("begun", "asked"), [(51, "--at-most 60"), (49, "--page")])
+def test_late_the_long_experiments_are_left_out_and_it_is_said(begun, asked):
+    late = SCRIPT[SCRIPT.index("if ((SECONDS > ") : SCRIPT.index("beside 50")]
+    script = f"SECONDS={60 * begun + 1}\n{late}\nmake --dry-run --assume-old=.venv/installed reproduce"
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert asked in ran.stdout
+    assert ("LEFT OUT, 51 minutes gone" in ran.stdout) == (begun == 51)
 
 
 @pytest.mark.parametrize(("steps", "said", "status"), [

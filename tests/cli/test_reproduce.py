@@ -79,6 +79,13 @@ def test_an_unknown_name_is_refused_with_the_nearest(refused, three):
     assert "unknown experiment 'rihgt': did you mean 'right'?" in refused("reproduce", "rihgt")
 
 
+def test_long_ones_can_be_left_out(netgrad, refused):
+    shown = netgrad("reproduce", "--list", "--at-most", "60").out.split()
+    assert "xor" in shown
+    assert "mnist-cnn" not in shown
+    assert "no experiment takes at most 1 seconds: the shortest takes" in refused("reproduce", "xor", "--at-most", "1")
+
+
 def test_the_real_registry_has_experiments(netgrad):
     assert "power-plant" in netgrad("reproduce", "--list").out
 

@@ -34,6 +34,10 @@ def reproduce(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Write all of it as a page in Markdown, with the figures of --out.", metavar="FILE"),
     ] = None,
+    at_most: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(min=0, help="Leave out the experiments that take longer, by the list.", metavar="SECONDS"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEEDS - 1, help="Everything random comes from it.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="So many experiments at a time, each in a process.")] = 1,
 ) -> None:
@@ -45,6 +49,11 @@ def reproduce(
     from netgrad.experiments import EXPERIMENTS, find
 
     chosen = [find(name) for name in names or EXPERIMENTS]
+    if at_most is not None:
+        shortest = min(experiment.seconds for experiment in chosen)
+        chosen = [experiment for experiment in chosen if experiment.seconds <= at_most]
+        if not chosen:
+            raise NetgradError(f"no experiment takes at most {at_most:g} seconds: the shortest takes {shortest:g}")
     if show:
         console().print(listing(chosen))
         return
