@@ -151,22 +151,21 @@ def test_beside_scikit_learn_on_digits():
     X = X / 16
     train, test = slice(0, 1300), slice(1300, None)
     theirs = BernoulliRBM(100, learning_rate=0.06, n_iter=10, batch_size=10, random_state=0)
-    begun = time.process_time()
-    theirs.fit(X[train])
-    their_time = time.process_time() - begun
     task = RBM(100, learning_rate=0.06, persistent=True, chains=10)
     settings = {"epochs": 10, "batch_size": 10, "epochs_per_call": 10}
-    ng.train(task, X[train], **settings)  # compiles
-    begun = time.process_time()
-    ours = ng.train(task, X[train], **settings)
-    our_time = time.process_time() - begun
+    ours = ng.train(task, X[train], **settings)  # compiles
+    taken = []
+    for run in (lambda: theirs.fit(X[train]), lambda: ng.train(task, X[train], **settings)) * 3:
+        begun = time.process_time()
+        run()
+        taken.append(time.process_time() - begun)
     assert ours.pseudo_log_likelihood(X[test]).mean() > theirs.score_samples(X[test]).mean() - 3
     scores = [
         LogisticRegression(C=10, max_iter=40).fit(encode(X[:400]), y[:400]).score(encode(X[test]), y[test])
         for encode in (ours.encode, theirs.transform)
     ]
     assert scores[0] > scores[1] - 0.02
-    assert our_time < 3 * their_time
+    assert min(taken[1::2]) < 3 * min(taken[::2])
 
 
 X = np.eye(4)
