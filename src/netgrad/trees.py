@@ -39,7 +39,7 @@ def norm(tree: Any) -> jax.Array:
     >>> print(norm({"W": jnp.array([[1.0, 2.0], [2.0, 0.0]]), "b": jnp.array([4.0])}))
     5.0
     """
-    return jnp.sqrt(total([leaf * leaf for leaf in jax.tree.leaves(tree)]))
+    return jnp.sqrt(dot(tree, tree))
 
 
 def dot(tree: Any, other: Any) -> jax.Array:

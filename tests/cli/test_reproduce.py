@@ -83,7 +83,9 @@ def test_long_ones_can_be_left_out(netgrad, refused):
     shown = netgrad("reproduce", "--list", "--at-most", "60").out.split()
     assert "xor" in shown
     assert "mnist-cnn" not in shown
-    assert "no experiment takes at most 1 seconds: the shortest takes" in refused("reproduce", "xor", "--at-most", "1")
+    assert "no experiment takes at most 1 s: the shortest takes 3 (raise --at-most)" in refused(
+        "reproduce", "xor", "--at-most", "1"
+    )
 
 
 def test_the_real_registry_has_experiments(netgrad):

@@ -35,7 +35,7 @@ def reproduce(
         typer.Option(help="Write all of it as a page in Markdown, with the figures of --out.", metavar="FILE"),
     ] = None,
     at_most: Annotated[
-        Optional[float],  # noqa: UP045
+        Optional[float],  # noqa: UP045 - typer reads it at run time
         typer.Option(min=0, help="Leave out the experiments that take longer, by the list.", metavar="SECONDS"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEEDS - 1, help="Everything random comes from it.")] = 0,
@@ -53,7 +53,9 @@ def reproduce(
         shortest = min(experiment.seconds for experiment in chosen)
         chosen = [experiment for experiment in chosen if experiment.seconds <= at_most]
         if not chosen:
-            raise NetgradError(f"no experiment takes at most {at_most:g} seconds: the shortest takes {shortest:g}")
+            raise NetgradError(
+                f"no experiment takes at most {at_most:g} s: the shortest takes {shortest:g} (raise --at-most)"
+            )
     if show:
         console().print(listing(chosen))
         return
